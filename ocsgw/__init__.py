@@ -1,0 +1,1 @@
+"""ocsgw: an open Outbound Contact Server with its HTTP Proxy."""

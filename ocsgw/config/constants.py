@@ -1,0 +1,169 @@
+"""Names and numbers of the product's constants that a configuration may use."""
+
+from typing import Final
+
+CALL_RESULTS: Final = (
+    "Ok",
+    "Transferred",
+    "Conferenced",
+    "General Error",
+    "System Error",
+    "Remote Release",
+    "Busy",
+    "No Answer",
+    "SIT Detected",
+    "Answering Machine",
+    "All Trunks Busy",
+    "SIT InvalidValueError Num",
+    "SIT Vacant",
+    "SIT Oper Intercept",
+    "SIT Unknown",
+    "SIT No Circuit",
+    "SIT Reorder",
+    "Fax Detected",
+    "Queue Full",
+    "Cleared",
+    "Overflowed",
+    "Abandoned",
+    "Redirected",
+    "Forwarded",
+    "Consult",
+    "Picked up",
+    "Dropped",
+    "Dropped No Answer",
+    "Unknown",
+    "Covered",
+    "Converse-On",
+    "Bridged",
+    "Silence",
+    "Answer",
+    "NuTone",
+    "No Dial Tone",
+    "No Progress",
+    "No RingBack",
+    "No Established",
+    "Pager Detected",
+    "Wrong Party",
+    "Dial Error",
+    "Call Drop Error",
+    "Switch Error",
+    "No Free Port Error",
+    "Transfer Error",
+    "Stale",
+    "Agent CallBack Error",
+    "Group CallBack Error",
+    "Deafened",
+    "Held",
+    "Do Not Call",
+    "Cancel Record",
+    "Wrong Number",
+)
+"""By number, from 0 (section 3 of the constants)."""
+
+CLASSIC_COLUMNS: Final = frozenset(
+    {
+        "record_id",
+        "contact_info",
+        "contact_info_type",
+        "record_type",
+        "record_status",
+        "call_result",
+        "attempt",
+        "dial_sched_time",
+        "call_time",
+        "daily_from",
+        "daily_till",
+        "tz_dbid",
+        "campaign_id",
+        "agent_id",
+        "chain_id",
+        "chain_n",
+        "group_id",
+        "app_id",
+        "treatments",
+        "media_ref",
+        "email_subject",
+        "email_template_id",
+        "switch_id",
+    }
+)
+"""Columns that every calling list has (section 5 of the constants)."""
+
+OWN_TABLES: Final = "ocsgw_"
+"""Beginning of the names of ocsgw's own tables (K15)."""
+
+TIME_ZONES: Final = (
+    ("GMT", "Etc/UTC"),
+    ("UTC", "Etc/UTC"),
+    ("CET", "Europe/Paris"),
+    ("EET", "Europe/Helsinki"),
+    ("MSK", "Europe/Moscow"),
+    ("EST", "America/New_York"),
+    ("CST", "America/Chicago"),
+    ("MST", "America/Denver"),
+    ("PST", "America/Los_Angeles"),
+    ("JST", "Asia/Tokyo"),
+    ("IST", "Asia/Kolkata"),
+    ("AEST", "Australia/Sydney"),
+)
+"""Names and IANA zones that exist without configuration (K51)."""
+
+FIRST_TIME_ZONE_DBID: Final = 1001
+
+REQUESTS: Final = (
+    "AddRecord",
+    "RecordProcessed",
+    "UpdateCallCompletionStats",
+    "RecordReschedule",
+    "ScheduledRecordReschedule",
+    "RecordReject",
+    "RequestRecordCancel",
+    "DoNotCall",
+    "ChainedRecordRequest",
+    "PreviewRecordRequest",
+    "CampaignStatusRequest",
+    "PreviewDialingModeStart",
+    "PreviewDialingModeOver",
+    "ReadyTime",
+    "LogOut",
+    "LoadCampaign",
+    "StartDialing",
+    "StopDialing",
+    "UnloadCampaign",
+    "ForceUnloadCampaign",
+    "SetDialingMode",
+    "GetCampaignStatus",
+)
+"""Requests that a client may send, over HTTP or on an ``ocs`` listener."""
+
+REQUEST_ALIASES: Final = {"RecordCancel": "RequestRecordCancel", "PreviewRecord": "PreviewRecordRequest"}
+
+CUSTOM_HEADERS: Final = (
+    ("X-Frame-Options", "SAMEORIGIN"),
+    ("X-XSS-Protection", "1; mode=block"),
+    ("X-Content-Type-Options", "nosniff"),
+    ("Content-Security-Policy", "script-src 'self'; object-src 'self'"),
+    ("Strict-Transport-Security", "max-age=31536000; includeSubDomains"),
+)
+"""What ``http_custom_headers = true`` stands for (C20)."""
+
+CODECS: Final = frozenset(
+    {"utf-8", "ascii", "koi8-r", "koi8-u", "cp437", "cp850", "cp852", "cp866", "shift_jis", "euc_jp"}
+    | {"iso2022_jp", "euc_kr", "gbk", "gb18030", "big5"}
+    | {f"iso8859-{part}" for part in range(1, 17) if part != 12}
+    | {f"cp{page}" for page in range(1250, 1259)}
+)
+"""Python's names of the character encodings of H133."""
+
+UNSUPPORTED_OPTIONS: Final = {
+    "upgrade": "an open port cannot change to TLS; give TLS a listener of its own with [listener.tls]",
+    "fips140_enabled": "use a FIPS build of OpenSSL on the machine; leave the option out",
+    "campaigngroup_preload_uri": "there is no replacement; leave the option out",
+    "digital_dialer_uri": "ocsgw hands records out and does not contact anybody itself; leave the option out",
+    "cancel_on_desktop": "desktops are always told of a cancel; leave the option out",
+    "desktop_chains_limit": "there is no limit of chains for a desktop; leave the option out",
+    "check_dnc_list": "the Do Not Call list is always checked; leave the option out",
+    "check_dnc_callback": "the Do Not Call list is always checked; leave the option out",
+    "outbound_contact_server": "ocsgw is its own Outbound Contact Server; leave the option out",
+}
+"""Classic options without a place here, in canonical spelling, and what to do (section 17)."""

@@ -1,0 +1,145 @@
+"""Readers of paths, of files with certificates or secrets, and of the store's address."""
+
+import os
+import re
+import stat
+import urllib.parse
+from typing import Any, Final, Literal, NamedTuple
+
+from ocsgw.config.model import PemFile, Secret
+from ocsgw.config.network import request_header
+from ocsgw.config.problems import quoted
+from ocsgw.config.schema import InvalidValueError, Place
+from ocsgw.config.values import text
+
+_API_KEY: Final = re.compile(r"[!-~][ -~]{14,510}[!-~]")
+_SECRET_PARAMETERS: Final = frozenset({"password", "sslpassword"})
+_POSTGRESQL: Final = "postgresql://USER@HOST:PORT/DATABASE?sslmode=verify-full"
+
+
+class StoreUrl(NamedTuple):
+    """``[store] url``, taken apart."""
+
+    url: str
+    kind: Literal["sqlite", "postgresql"]
+    file: str | None
+
+
+def path(value: Any, place: Place) -> str:
+    """Read a path, relative to the directory of the configuration file (C7)."""
+    return os.path.join(place.directory, _path_text(value, place))
+
+
+def working_path(value: Any, place: Place) -> str:
+    """Read a path, relative to the working directory (C7)."""
+    return in_working_directory(_path_text(value, place))
+
+
+def in_working_directory(relative: str) -> str:
+    """Make a path absolute that is relative to the working directory."""
+    return os.path.join(os.getcwd(), relative)
+
+
+def log_target(value: Any, place: Place) -> str:
+    """Read ``[log] target``: ``stdout`` or a path."""
+    return "stdout" if value == "stdout" else path(value, place)
+
+
+def pem(value: Any, place: Place) -> PemFile:
+    """Read a file with certificates or revocation lists."""
+    file = path(value, place)
+    return PemFile(file, _contents(file, secret=False))
+
+
+def private_pem(value: Any, place: Place) -> PemFile:
+    """Read a file with a private key, which others must not be able to read (C6)."""
+    file = path(value, place)
+    return PemFile(file, _contents(file, secret=True))
+
+
+def secret(value: Any, place: Place) -> Secret:
+    """Read a file with a secret (C6)."""
+    return Secret(_secret_text(value, place))
+
+
+def api_key(value: Any, place: Place) -> Secret:
+    """Read a file with an API key: 16 to 512 printable ASCII characters (section 5)."""
+    key = _secret_text(value, place)
+    if _API_KEY.fullmatch(key) is None:
+        raise InvalidValueError(
+            "the file must have 16 to 512 printable ASCII characters, with no blank at the ends",
+            "write a key of letters and digits into it, in one line",
+        )
+    return Secret(key)
+
+
+def headers(value: Any, place: Place) -> tuple[tuple[str, Secret], ...]:
+    """Read a file with one ``Name: value`` per line (O7); empty lines do not count."""
+    refusal = InvalidValueError()
+    found = []
+    for number, line in enumerate(_secret_text(value, place).split("\n"), 1):
+        stripped = line.removesuffix("\r")
+        if not stripped:
+            continue
+        try:
+            header_name, header_value = request_header(stripped)
+            found.append((header_name, Secret(header_value)))
+        except InvalidValueError as invalid:
+            for _, message, hint in invalid.issues:
+                refusal.add((), InvalidValueError(f"line {number} of the file {message}", hint))
+    if refusal.issues:
+        raise refusal
+    return tuple(found)
+
+
+def store_url(value: Any, place: Place) -> StoreUrl:
+    """Read the address of the store (section 6); a password in it is an error."""
+    # Messages do not repeat the address: it may have a password in it.
+    url: str = text(at_least=1)(value, place)
+    hint = f'write "sqlite:///FILE" or "{_POSTGRESQL}"'
+    if url.startswith("sqlite:"):
+        file = url.removeprefix("sqlite:///")
+        if file in {url, "", ":memory:"} or file.endswith("/") or "?" in file:
+            raise InvalidValueError("must name a file, without parameters", hint)
+        return StoreUrl(url, "sqlite", in_working_directory(file))
+    if not url.startswith("postgresql://"):
+        raise InvalidValueError("must begin with sqlite:/// or postgresql://", hint)
+    try:
+        parts = urllib.parse.urlsplit(url)
+        parameters = urllib.parse.parse_qs(parts.query, keep_blank_values=True)
+        _ = parts.port  # raises ValueError if it is no port
+    except ValueError:
+        raise InvalidValueError("is no address of a database", hint) from None
+    if parts.password is not None or _SECRET_PARAMETERS & parameters.keys():
+        raise InvalidValueError("must not have a password", "write it into a file and name that in password_file")
+    if not parts.path.strip("/"):
+        raise InvalidValueError("must name a database", hint)
+    return StoreUrl(url, "postgresql", None)
+
+
+def _path_text(value: Any, place: Place) -> str:
+    written: str = text(at_least=1)(value, place)
+    return written
+
+
+def _secret_text(value: Any, place: Place) -> str:
+    contents = _contents(path(value, place), secret=True)
+    return re.sub(r"\r?\n\Z", "", contents)
+
+
+def _contents(file: str, *, secret: bool) -> str:
+    shown = quoted(file, at_most=len(file))
+    try:
+        with open(file, "rb") as stream:
+            mode = os.fstat(stream.fileno()).st_mode
+            contents = stream.read().decode()
+    except OSError as error:
+        raise InvalidValueError(
+            f"cannot read {shown}: {error.strerror}",
+            "give the path of a file that ocsgw may read; a relative one begins at the configuration file",
+        ) from None
+    except UnicodeError:
+        raise InvalidValueError(f"{shown} is no text in UTF-8", "give the path of a PEM or text file") from None
+    if secret and mode & (stat.S_IROTH | stat.S_IWOTH):
+        raise InvalidValueError(f"{shown} is open to every user of the machine", f"chmod o= {file}")
+    return contents

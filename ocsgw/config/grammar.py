@@ -1,0 +1,264 @@
+"""The grammar of the configuration file: every table and key, its reader and its default.
+
+Defaults are as they would stand in the file. ``None``: the key has no value unless given. A key that is
+added here is added to its struct in ``model`` and to the manual page as well; tests tell if not.
+"""
+
+from typing import Final
+
+from ocsgw.config import model
+from ocsgw.config.constants import CALL_RESULTS
+from ocsgw.config.files import api_key, headers, log_target, pem, private_pem, secret, store_url, working_path
+from ocsgw.config.network import custom_headers, host, interface, mutual_tls, tls_versions, tunnel, uri
+from ocsgw.config.schema import Key, Keys, Table
+from ocsgw.config.terms import call_result, column, encoding, requests, send_attribute, table_name, zone
+from ocsgw.config.values import anything, array, boolean, duration, integer, name, one_of, size, text
+
+_DBID: Final = Key(integer(1))
+_NAME: Final = Key(name())
+_NAME_WITHOUT_SLASH: Final = Key(name(without="/"))
+_OBJECT_NAMES: Final = array(name())
+_SOME_NAMES: Final = Key(array(name(), at_least=1), None)
+_GENERAL_ERROR: Final = CALL_RESULTS.index("General Error")
+_CHAIN_SCOPE: Final = one_of("RecordOnly", "AllChain")
+_LARGEST_FRAME: Final = 2**32 - 1  # P60: four bytes of length
+
+_TLS: Final[Keys] = {
+    "certificate": Key(pem),
+    "certificate_key": Key(private_pem),
+    "trusted_ca": Key(pem, None),
+    "tls_mutual": Key(mutual_tls, default=False),
+    "sec_protocol": Key(tls_versions, ["TLSv12", "TLSv13"]),
+    "cipher_list": Key(text(at_least=1), "ECDHE+AESGCM:ECDHE+CHACHA20"),
+    "tls_crl": Key(pem, None),
+    "tls_target_name_check": Key(one_of("no", "host"), "no"),
+    "client_names": Key(array(text(at_least=1)), []),
+}
+
+_PRE_DIAL_OF_OBJECT: Final[Keys] = {
+    "pre_dial_validation": Key(boolean, None),
+    "validation_uri": Key(uri, None),
+    "validation_timeout_call_result": Key(call_result, None),
+}
+
+_OUTGOING: Final[Keys] = {
+    "http_response_timeout": Key(duration(), "10s"),
+    "http_connection_pool_size": Key(integer(1, 1000), 5),
+    "trusted_ca": Key(pem, None),
+    "certificate": Key(pem, None),
+    "certificate_key": Key(private_pem, None),
+    "headers_file": Key(headers, None),
+}
+
+_APPLICATION: Final[Keys] = {
+    "name": Key(name(), "OCS"),
+    "dbid": _DBID,
+    "reconnect_timeout": Key(duration(0.1), 10),
+    "encoding": Key(encoding, None),
+    "encoding_detect": Key(boolean, default=True),
+    "http_custom_headers": Key(custom_headers, default=False),
+    "error_codes": Key(boolean, default=False),
+    "customer_id": Key(column, None),
+    "state_dir": Key(working_path, None),
+    "chain_attr": Table(
+        {
+            "records": Key(_CHAIN_SCOPE, "AllChain"),
+            "phones": Key(_CHAIN_SCOPE, "RecordOnly"),
+            "customer_ids": Key(_CHAIN_SCOPE, "AllChain"),
+        },
+        makes=model.ChainAttributes,
+    ),
+    "tls": Table(_TLS, makes=model.Tls, inherits=True),
+}
+
+_LISTENER: Final[Keys] = {
+    "id": _NAME,
+    "protocol": Key(one_of("http", "ocs", "admin")),
+    "interface": Key(interface, "127.0.0.1"),
+    "port": Key(integer(0, 65535)),
+    "public_host": Key(host, None),
+    "public_scheme": Key(one_of("http", "https"), None),
+    "public_port": Key(integer(1, 65535), None),
+    "backlog": Key(integer(1), 1024),
+    "allow_anonymous": Key(boolean, default=False),
+    "tls": Table(_TLS, makes=model.Tls, inherits=True),
+}
+
+_API_KEY: Final[Keys] = {
+    "name": _NAME,
+    "key_file": Key(api_key),
+    "listeners": _SOME_NAMES,
+    "actions": Key(requests, None),
+    "tenants": _SOME_NAMES,
+}
+
+_STORE: Final[Keys] = {
+    "url": Key(store_url, "sqlite:///var/ocsgw.sqlite"),
+    "password_file": Key(secret, None),
+    "journal_retention": Key(duration(0), "30d"),
+    "create": Key(boolean, default=True),
+    "create_indexes": Key(boolean, default=True),
+    "connect_timeout": Key(duration(), "10s"),
+    "wait": Key(duration(0), "60s"),
+}
+
+_HA: Final[Keys] = {
+    "enabled": Key(boolean, default=False),
+    "name": Key(name(), None),
+    "lease_time": Key(duration(), "5s"),
+    "renew_interval": Key(duration(), "1s"),
+}
+
+TENANT: Final = Table(
+    {
+        "dbid": _DBID,
+        "name": _NAME_WITHOUT_SLASH,
+        "ccid": Key(text(), None),
+        "default_time_zone": Key(name(), "GMT"),
+    },
+    makes=model.Tenant,
+    array=True,
+)
+
+_TIME_ZONE: Final[Keys] = {"dbid": _DBID, "name": _NAME_WITHOUT_SLASH, "zone": Key(zone)}
+
+_CALLING_LIST: Final[Keys] = {
+    "dbid": _DBID,
+    "name": _NAME,
+    "table": Key(table_name),
+    "tenant": Key(name(), None),
+    "enabled": Key(boolean, default=True),
+    "field": Table(
+        {
+            "name": Key(column),
+            "type": Key(one_of("int", "float", "char", "varchar", "datetime")),
+            "length": Key(integer(1, 4000), None),
+            "default": Key(anything, None),
+            "send_attribute": Key(send_attribute, None),
+        },
+        makes=model.Field,
+        array=True,
+    ),
+    **_PRE_DIAL_OF_OBJECT,
+}
+
+_CAMPAIGN: Final[Keys] = {
+    "dbid": _DBID,
+    "name": _NAME,
+    "description": Key(text(), ""),
+    "template": Key(text(), ""),
+    "tenant": Key(name(), None),
+    "calling_lists": Key(_OBJECT_NAMES),
+    **_PRE_DIAL_OF_OBJECT,
+}
+
+_CAMPAIGN_GROUP: Final[Keys] = {
+    "dbid": _DBID,
+    "campaign": _NAME,
+    "group": _NAME,
+    "name": Key(name(), None),
+    "dial_mode": Key(one_of("Preview", "PushPreview"), "Preview"),
+    "state": Key(one_of("unloaded", "loaded", "started"), "unloaded"),
+    "record_timeout": Key(duration(), "10m"),
+    **_PRE_DIAL_OF_OBJECT,
+}
+
+_DO_NOT_CALL: Final[Keys] = {
+    "table": Key(table_name, "gsw_donotcall_list"),
+    "scope": Key(one_of("tenant", "campaign", "list"), "tenant"),
+    "reread": Key(duration(), "60s"),
+}
+
+_PRE_DIAL_VALIDATION: Final[Keys] = {
+    "pre_dial_validation": Key(boolean, default=False),
+    "validation_uri": Key(uri, None),
+    "validation_timeout_call_result": Key(call_result, _GENERAL_ERROR),
+    "max_tries": Key(integer(1, 1000), 10),
+    "failure_retry": Key(duration(0), "5m"),
+    **_OUTGOING,
+}
+
+_NOTIFICATIONS: Final[Keys] = {
+    "send_campaigngroup_states": Key(boolean, default=False),
+    "campaigngroup_states_uri": Key(uri, None),
+    "campaigngroup_states_interval": Key(duration(), "10s"),
+    "send_history": Key(boolean, default=False),
+    "history_uri": Key(uri, None),
+    "history_wait_condition_threshold": Key(integer(0), 0),
+    "history_wait_recovery_timeout": Key(duration(0), "60s"),
+    "history_retention": Key(duration(0), "24h"),
+    "validation_race_condition_call_result": Key(call_result, _GENERAL_ERROR),
+    "contact_processed_notification": Key(boolean, default=False),
+    "contact_processed_notification_uri": Key(uri, None),
+    "http_tunnel": Key(tunnel, None),
+    **_OUTGOING,
+}
+
+_TREATMENT: Final[Keys] = {
+    # The column "treatments" holds names that end in semicolons.
+    "name": Key(name(32, without=";")),
+    "call_result": Key(call_result),
+    "campaigns": _SOME_NAMES,
+    "action": Key(one_of("finish", "next_in_chain", "retry_in", "no_call")),
+    "interval": Key(duration(0), None),
+    "max_attempts": Key(integer(0), 0),
+}
+
+_LIMITS: Final[Keys] = {
+    "body": Key(size(), "1MiB"),
+    "request_line": Key(size(), "8KiB"),
+    "header_block": Key(size(), "64KiB"),
+    "headers": Key(integer(1), 100),
+    "json_depth": Key(integer(1), 32),
+    "json_members": Key(integer(1), 1000),
+    "header_timeout": Key(duration(), "10s"),
+    "body_timeout": Key(duration(), "30s"),
+    "idle_timeout": Key(duration(), "75s"),
+    "write_timeout": Key(duration(), "30s"),
+    "request_timeout": Key(duration(), "30s"),
+    "connections": Key(integer(1), 10000),
+    "in_flight": Key(integer(1), 1024),
+    "pipeline": Key(integer(1), 64),
+    "drain": Key(size(at_least=0), "256KiB"),
+    "drain_timeout": Key(duration(0), "10s"),
+    "idempotency_ttl": Key(duration(60), "24h"),
+    "duplicate_window": Key(duration(0), 0),
+    "do_not_call_grace": Key(duration(0), "60s"),
+    "frame": Key(size(at_most=_LARGEST_FRAME), "2MiB"),
+    "frame_timeout": Key(duration(), "30s"),
+    "send_buffer": Key(size(), "4MiB"),
+    "start_timeout": Key(duration(), "20s"),
+    "stop_timeout": Key(duration(0), "15s"),
+    "heartbeat": Key(duration(), "3s"),
+}
+
+_LOG: Final[Keys] = {
+    "target": Key(log_target, "stdout"),
+    "level": Key(one_of("debug", "trace", "info", "warning", "error"), "info"),
+    "format": Key(one_of("text", "json", "classic"), "text"),
+    "contacts": Key(one_of("masked", "clear"), "masked"),
+    "http_trace": Key(boolean, default=False),
+}
+
+GRAMMAR: Final = Table(
+    {
+        "application": Table(_APPLICATION, makes=model.Application),
+        "listener": Table(_LISTENER, makes=model.Listener, array=True),
+        "api_key": Table(_API_KEY, makes=model.ApiKey, array=True),
+        "store": Table(_STORE, makes=model.Store),
+        "ha": Table(_HA, makes=model.HighAvailability),
+        "tenant": TENANT,
+        "time_zone": Table(_TIME_ZONE, makes=model.TimeZone, array=True),
+        "calling_list": Table(_CALLING_LIST, makes=model.CallingList, array=True),
+        "campaign": Table(_CAMPAIGN, makes=model.Campaign, array=True),
+        "campaign_group": Table(_CAMPAIGN_GROUP, makes=model.CampaignGroup, array=True),
+        "do_not_call": Table(_DO_NOT_CALL, makes=model.DoNotCall),
+        "pre_dial_validation": Table(_PRE_DIAL_VALIDATION, makes=model.PreDialValidation),
+        "notifications": Table(_NOTIFICATIONS, makes=model.Notifications),
+        "treatments": Table({"on_processed": Key(boolean, default=False)}, makes=model.TreatmentOptions),
+        "treatment": Table(_TREATMENT, makes=model.Treatment, array=True),
+        "limits": Table(_LIMITS, makes=model.Limits),
+        "log": Table(_LOG, makes=model.Log),
+    },
+    makes=model.Config,
+)

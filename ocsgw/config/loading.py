@@ -1,0 +1,145 @@
+"""From the text of a configuration file to a checked configuration, or to all that is wrong with it."""
+
+import os
+import re
+import tomllib
+from collections.abc import Callable, Sequence
+from typing import Any, Final
+
+from ocsgw.config.constants import FIRST_TIME_ZONE_DBID, TIME_ZONES
+from ocsgw.config.field_rules import check_fields
+from ocsgw.config.grammar import GRAMMAR
+from ocsgw.config.listener_rules import check_listeners, complete_listeners
+from ocsgw.config.model import Config, TimeZone
+from ocsgw.config.object_rules import check_objects, complete_objects
+from ocsgw.config.option_rules import check_options, complete_options
+from ocsgw.config.positions import KeyPath
+from ocsgw.config.problems import ConfigurationError, Problem, Report
+from ocsgw.config.schema import Place
+from ocsgw.config.sections import Section, read_table
+
+Check = Callable[[Config, Callable[[KeyPath, str, str], None]], None]
+"""Looks at a configuration that the grammar allows, and calls the second argument with the path of a
+key (``("listener", 0, "tls", "certificate")``), what is wrong with it, and a hint."""
+
+_POSITION: Final = re.compile(r" \(at (?:line (\d+), column (\d+)|end of document)\)$")
+
+
+def load(path: str | os.PathLike[str], checks: Sequence[Check] = ()) -> Config:
+    """Read a configuration file.
+
+    Raises ConfigurationError with every problem (C3), also if the file cannot be read or is no TOML.
+    """
+    file = os.fspath(path)
+    try:
+        with open(file, "rb") as stream:
+            contents = stream.read()
+    except OSError as error:
+        message = f"cannot read the file: {error.strerror}"
+        raise ConfigurationError(
+            [Problem(file, 1, "", message, "give the path of a configuration file that ocsgw may read")]
+        ) from None
+    try:
+        text = contents.decode()
+    except UnicodeDecodeError as error:
+        line = contents.count(b"\n", 0, error.start) + 1
+        raise ConfigurationError(
+            [Problem(file, line, "", "the file is not UTF-8", "save it in the encoding UTF-8")]
+        ) from None
+    return parse(text, path, checks)
+
+
+def parse(text: str, path: str | os.PathLike[str], checks: Sequence[Check] = ()) -> Config:
+    """Read a configuration from a text, as if it stood in the file ``path``, which need not exist.
+
+    ``checks`` run when the grammar allows everything; what they report counts like any other problem.
+    Raises ConfigurationError with every problem (C3).
+    """
+    file = os.fspath(path)
+    data = _read_toml(text, file)
+    report = Report(file, text, data)
+    absolute = os.path.abspath(file)
+    document = read_table(data, GRAMMAR, Place(report, (), os.path.dirname(absolute)))
+    _apply_rules(document)
+    report.raise_problems()
+    config = _make_config(document, absolute)
+    for check in checks:
+        check(config, report.problem)
+    report.raise_problems()
+    return config
+
+
+def _read_toml(text: str, file: str) -> dict[str, Any]:
+    try:
+        return tomllib.loads(text)
+    except RecursionError:
+        message, line = "arrays or tables are nested too deeply", 1
+    except ValueError as error:  # of tomllib, or of a number with thousands of digits
+        position = _POSITION.search(str(error))
+        message = _POSITION.sub("", str(error))
+        line = text.rstrip("\n").count("\n") + 1
+        if position is None:
+            line = 1
+        elif position[1] is not None:
+            line = int(position[1])
+            message += f" (column {position[2]})"
+    hint = "remove the byte order mark" if text.startswith("\ufeff") else "correct the TOML of this line"
+    raise ConfigurationError([Problem(file, line, "", message, hint)])
+
+
+def _apply_rules(document: Section) -> None:
+    complete_listeners(document)
+    complete_objects(document)
+    complete_options(document)
+    check_listeners(document)
+    check_objects(document)
+    check_fields(document)
+    check_options(document)
+
+
+def _make_config(document: Section, path: str) -> Config:
+    made = {key: _make(value) for key, value in document.values.items()}
+    return Config(
+        path=path,
+        directory=os.path.dirname(path),
+        application=made["application"],
+        listeners=made["listener"],
+        api_keys=made["api_key"],
+        store=made["store"],
+        ha=made["ha"],
+        tenants=made["tenant"],
+        time_zones=_with_built_in(made["time_zone"]),
+        calling_lists=made["calling_list"],
+        campaigns=made["campaign"],
+        campaign_groups=made["campaign_group"],
+        do_not_call=made["do_not_call"],
+        pre_dial_validation=made["pre_dial_validation"],
+        notifications=made["notifications"],
+        treatment_options=made["treatments"],
+        treatments=made["treatment"],
+        limits=made["limits"],
+        log=made["log"],
+        warnings=document.place.report.warnings,
+    )
+
+
+def _make(value: Any) -> Any:
+    """Make the structs of a section or of all sections of an array; other values stay as they are."""
+    if isinstance(value, list):
+        return tuple(_make(element) for element in value)
+    if not isinstance(value, Section):
+        return value
+    attributes = {}
+    for key, part in value.values.items():
+        # Arrays of tables are written in the singular, [[calling_list.field]], and had in the plural.
+        attributes[f"{key}s" if isinstance(part, list) else key] = _make(part)
+    return value.table.makes(**attributes)
+
+
+def _with_built_in(configured: tuple[TimeZone, ...]) -> tuple[TimeZone, ...]:
+    zones = {
+        name.casefold(): TimeZone(dbid=dbid, name=name, zone=zone)
+        for dbid, (name, zone) in enumerate(TIME_ZONES, FIRST_TIME_ZONE_DBID)
+    }
+    zones |= {zone.name.casefold(): zone for zone in configured}
+    return tuple(zones.values())

@@ -1,0 +1,385 @@
+"""The configuration as the rest of the product sees it: frozen structs, one for each table of the file.
+
+Attributes are the keys of the file. Durations are seconds, sizes are bytes, paths are absolute, names
+are in Unicode normalization form C. Structs for tables compare and hash by identity, so that one may
+be the key of what is made from it; the values in them compare by content.
+"""
+
+import ipaddress
+import os
+from typing import Literal
+
+import msgspec
+
+from ocsgw.config.problems import Problem
+
+ChainScope = Literal["RecordOnly", "AllChain"]
+
+
+class Secret:
+    """A text that must not be shown: ``value`` has it, ``repr`` and ``str`` do not (C6, H347)."""
+
+    __slots__ = ("_value",)
+
+    def __init__(self, value: str) -> None:
+        self._value = value
+
+    @property
+    def value(self) -> str:
+        """The secret text."""
+        return self._value
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Secret) and self._value == other._value
+
+    def __hash__(self) -> int:
+        return hash(self._value)
+
+    def __repr__(self) -> str:
+        return "Secret(********)"
+
+    def __str__(self) -> str:
+        return "********"
+
+
+class PemFile(msgspec.Struct, frozen=True):
+    """A PEM file: its absolute path and its text at the time of reading. The text is not shown."""
+
+    path: str
+    text: str
+
+    def __repr__(self) -> str:
+        return f"PemFile({self.path!r})"
+
+
+class Part(msgspec.Struct, frozen=True, eq=False):
+    """Base of the structs that stand for tables of the file."""
+
+
+class ChainAttributes(Part, frozen=True):
+    """``[application.chain_attr]``: what ``GSW_CHAIN_ATTR`` is if absent, by resource type."""
+
+    records: ChainScope
+    phones: ChainScope
+    customer_ids: ChainScope
+
+
+class Application(Part, frozen=True):
+    """``[application]`` (section 3)."""
+
+    name: str
+    dbid: int
+    reconnect_timeout: float
+    encoding: str | None
+    """Lower-cased as configured, known to ``codecs.lookup``; None: no conversion."""
+    encoding_detect: bool
+    http_custom_headers: tuple[tuple[str, str], ...]
+    error_codes: bool
+    customer_id: str | None
+    state_dir: str
+    chain_attr: ChainAttributes
+
+    @property
+    def control_socket(self) -> str:
+        """Path of the control socket."""
+        return control_socket_in(self.state_dir)
+
+
+class Tls(Part, frozen=True):
+    """``[listener.tls]``, completed from ``[application.tls]`` (C36)."""
+
+    certificate: PemFile
+    certificate_key: PemFile
+    trusted_ca: PemFile | None
+    tls_mutual: bool | Literal["optional"]
+    sec_protocol: tuple[str, ...]
+    """Some of ``TLSv12`` and ``TLSv13``, ascending."""
+    cipher_list: str
+    tls_crl: PemFile | None
+    tls_target_name_check: Literal["no", "host"]
+    client_names: tuple[str, ...]
+
+
+class Listener(Part, frozen=True):
+    """``[[listener]]`` (section 4)."""
+
+    id: str
+    protocol: Literal["http", "ocs", "admin"]
+    interface: str
+    """An IP address in its usual short form, or ``localhost``."""
+    port: int
+    public_host: str
+    """As in a URI: an IPv6 address is in brackets."""
+    public_scheme: Literal["http", "https"]
+    public_port: int | None
+    """None: the port that is bound in the end."""
+    backlog: int
+    allow_anonymous: bool
+    tls: Tls | None
+
+    @property
+    def is_loopback(self) -> bool:
+        """Whether only this machine can connect (H340)."""
+        return is_loopback(self.interface)
+
+
+class ApiKey(Part, frozen=True):
+    """``[[api_key]]`` (section 5). None stands for all."""
+
+    name: str
+    key_file: Secret
+    listeners: tuple[str, ...] | None
+    actions: tuple[str, ...] | None
+    """Canonical names of requests."""
+    tenants: tuple[str, ...] | None
+
+
+class Store(Part, frozen=True):
+    """``[store]`` (section 6)."""
+
+    url: str
+    kind: Literal["sqlite", "postgresql"]
+    file: str | None
+    """Absolute path of the SQLite file; None with PostgreSQL."""
+    password_file: Secret | None
+    journal_retention: float
+    create: bool
+    create_indexes: bool
+    connect_timeout: float
+    wait: float
+
+
+class HighAvailability(Part, frozen=True):
+    """``[ha]`` (section 6)."""
+
+    enabled: bool
+    name: str
+    lease_time: float
+    renew_interval: float
+
+
+class Tenant(Part, frozen=True):
+    """``[[tenant]]`` (section 7)."""
+
+    dbid: int
+    name: str
+    ccid: str | None
+    default_time_zone: str
+
+
+class TimeZone(Part, frozen=True):
+    """``[[time_zone]]``, or one of the built in ones (K51)."""
+
+    dbid: int
+    name: str
+    zone: str
+    """An IANA name that zoneinfo knows."""
+
+
+class Field(Part, frozen=True):
+    """``[[calling_list.field]]``: a custom column (section 8, K30 to K33)."""
+
+    name: str
+    type: Literal["int", "float", "char", "varchar", "datetime"]
+    length: int | None
+    """Characters of a ``char`` or ``varchar``; None for the other types."""
+    default: int | float | str | None
+    """Fits the type; a ``datetime`` is text ``YYYY-MM-DD HH:MM:SS``."""
+    send_attribute: str | None
+
+
+class CallingList(Part, frozen=True):
+    """``[[calling_list]]`` (section 8). The options of pre-dial validation are None if not set here (O20)."""
+
+    dbid: int
+    name: str
+    table: str
+    tenant: str
+    enabled: bool
+    fields: tuple[Field, ...]
+    pre_dial_validation: bool | None
+    validation_uri: str | None
+    validation_timeout_call_result: int | None
+
+
+class Campaign(Part, frozen=True):
+    """``[[campaign]]`` (section 8). The options of pre-dial validation are None if not set here (O20)."""
+
+    dbid: int
+    name: str
+    description: str
+    template: str
+    tenant: str
+    calling_lists: tuple[str, ...]
+    pre_dial_validation: bool | None
+    validation_uri: str | None
+    validation_timeout_call_result: int | None
+
+
+class CampaignGroup(Part, frozen=True):
+    """``[[campaign_group]]`` (section 8). The options of pre-dial validation are None if not set here (O20)."""
+
+    dbid: int
+    campaign: str
+    group: str
+    name: str
+    dial_mode: Literal["Preview", "PushPreview"]
+    state: Literal["unloaded", "loaded", "started"]
+    record_timeout: float
+    pre_dial_validation: bool | None
+    validation_uri: str | None
+    validation_timeout_call_result: int | None
+
+
+class DoNotCall(Part, frozen=True):
+    """``[do_not_call]`` (section 8)."""
+
+    table: str
+    scope: Literal["tenant", "campaign", "list"]
+    reread: float
+
+
+class PreDialValidation(Part, frozen=True):
+    """``[pre_dial_validation]`` (section 9)."""
+
+    pre_dial_validation: bool
+    validation_uri: str | None
+    validation_timeout_call_result: int
+    http_response_timeout: float
+    http_connection_pool_size: int
+    max_tries: int
+    failure_retry: float
+    trusted_ca: PemFile | None
+    certificate: PemFile | None
+    certificate_key: PemFile | None
+    headers_file: tuple[tuple[str, Secret], ...]
+    """Names and values of further headers; empty without a file."""
+
+
+class Notifications(Part, frozen=True):
+    """``[notifications]`` (section 10)."""
+
+    send_campaigngroup_states: bool
+    campaigngroup_states_uri: str | None
+    campaigngroup_states_interval: float
+    send_history: bool
+    history_uri: str | None
+    history_wait_condition_threshold: int
+    history_wait_recovery_timeout: float
+    history_retention: float
+    validation_race_condition_call_result: int
+    contact_processed_notification: bool
+    contact_processed_notification_uri: str | None
+    http_response_timeout: float
+    http_connection_pool_size: int
+    http_tunnel: str | None
+    trusted_ca: PemFile | None
+    certificate: PemFile | None
+    certificate_key: PemFile | None
+    headers_file: tuple[tuple[str, Secret], ...]
+    """Names and values of further headers; empty without a file."""
+
+
+class TreatmentOptions(Part, frozen=True):
+    """``[treatments]`` (section 11)."""
+
+    on_processed: bool
+
+
+class Treatment(Part, frozen=True):
+    """``[[treatment]]`` (section 11)."""
+
+    name: str
+    call_result: int
+    campaigns: tuple[str, ...] | None
+    """None: all."""
+    action: Literal["finish", "next_in_chain", "retry_in", "no_call"]
+    interval: float | None
+    """Always set for ``retry_in``."""
+    max_attempts: int
+    """0: no limit."""
+
+
+class Limits(Part, frozen=True):
+    """``[limits]`` (section 12)."""
+
+    body: int
+    request_line: int
+    header_block: int
+    headers: int
+    json_depth: int
+    json_members: int
+    header_timeout: float
+    body_timeout: float
+    idle_timeout: float
+    write_timeout: float
+    request_timeout: float
+    connections: int
+    in_flight: int
+    pipeline: int
+    drain: int
+    drain_timeout: float
+    idempotency_ttl: float
+    duplicate_window: float
+    do_not_call_grace: float
+    frame: int
+    frame_timeout: float
+    send_buffer: int
+    start_timeout: float
+    stop_timeout: float
+    heartbeat: float
+
+
+class Log(Part, frozen=True):
+    """``[log]`` (section 13)."""
+
+    target: str
+    """``stdout``, or the absolute path of a file."""
+    level: Literal["debug", "trace", "info", "warning", "error"]
+    format: Literal["text", "json", "classic"]
+    contacts: Literal["masked", "clear"]
+    http_trace: bool
+
+
+class Config(Part, frozen=True):
+    """A whole configuration, checked. Arrays of tables are in the order of the file."""
+
+    path: str
+    """Absolute path of the file."""
+    directory: str
+    """Directory of the file, to which relative paths in it refer (C7)."""
+    application: Application
+    listeners: tuple[Listener, ...]
+    api_keys: tuple[ApiKey, ...]
+    store: Store
+    ha: HighAvailability
+    tenants: tuple[Tenant, ...]
+    """At least one; if the file has none, the one with DBID 1 and name ``Environment``."""
+    time_zones: tuple[TimeZone, ...]
+    """The built in ones (K51), each perhaps replaced by the one of its name, then the others of the file."""
+    calling_lists: tuple[CallingList, ...]
+    campaigns: tuple[Campaign, ...]
+    campaign_groups: tuple[CampaignGroup, ...]
+    do_not_call: DoNotCall
+    pre_dial_validation: PreDialValidation
+    notifications: Notifications
+    treatment_options: TreatmentOptions
+    treatments: tuple[Treatment, ...]
+    limits: Limits
+    log: Log
+    warnings: tuple[Problem, ...]
+
+
+def control_socket_in(state_dir: str) -> str:
+    """Give the path of the control socket in a state directory."""
+    return os.path.join(state_dir, "control.sock")
+
+
+def is_loopback(interface: str) -> bool:
+    """Tell whether an interface, an IP address or ``localhost``, is reached from this machine only."""
+    if interface == "localhost":
+        return True
+    address = ipaddress.ip_address(interface)
+    # Python's releases disagree on whether ::ffff:127.0.0.1 is loopback.
+    mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
+    return (mapped or address).is_loopback

@@ -1,0 +1,115 @@
+"""Readers of values in the terms of the product: call results, encodings, zones, requests, columns."""
+
+import codecs
+import re
+import zoneinfo
+from typing import Any, Final
+
+from ocsgw.config.constants import CALL_RESULTS, CODECS, OWN_TABLES, REQUEST_ALIASES, REQUESTS
+from ocsgw.config.problems import quoted
+from ocsgw.config.schema import InvalidValueError, Place
+from ocsgw.config.values import array, did_you_mean, integer, shown, text
+
+IDENTIFIER_BYTES: Final = 63
+"""PostgreSQL cuts longer names silently."""
+
+_CHARSET_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:+-]*")
+_CALL_RESULT_NUMBER: Final = integer(0, len(CALL_RESULTS) - 1)
+
+
+def call_result(value: Any, place: Place) -> int:
+    """Read a call result, by number or by name as in H118, into its number."""
+    if not isinstance(value, str):
+        number: int = _CALL_RESULT_NUMBER(value, place)
+        return number
+    found = _CALL_RESULT_NUMBERS.get(_folded(value))
+    if found is None:
+        raise InvalidValueError(
+            f"must be the number or name of a call result, not {shown(value)}", _meant_result(value)
+        )
+    return found
+
+
+def encoding(value: Any, place: Place) -> str:
+    """Read the name of a character encoding (H133, H137) into lower case."""
+    charset: str = text()(value, place)
+    try:
+        known = _CHARSET_NAME.fullmatch(charset) is not None and codecs.lookup(charset).name in CODECS
+    except LookupError:
+        known = False
+    if not known:
+        raise InvalidValueError(
+            f"{quoted(charset)} is no known character encoding",
+            'write for example "windows-1252", "iso-8859-2", "koi8-r", "shift_jis", "gb18030" or "utf-8"',
+        )
+    return charset.lower()
+
+
+def zone(value: Any, place: Place) -> str:
+    """Read the name of an IANA time zone."""
+    key: str = text(at_least=1)(value, place)
+    try:
+        zoneinfo.ZoneInfo(key)
+    except (LookupError, OSError, ValueError):
+        raise InvalidValueError(f"{shown(key)} is no IANA time zone", 'write a name such as "Europe/Paris"') from None
+    return key
+
+
+def request(value: Any, place: Place) -> str:
+    """Read the name of a request, in any case (H50) and also an alias, into the canonical name."""
+    written: str = text()(value, place)
+    found = _REQUESTS.get(written.casefold())
+    if found is None:
+        raise InvalidValueError(f"{quoted(written)} is no request", did_you_mean(written, REQUESTS))
+    return found
+
+
+requests = array(request, at_least=1)
+
+
+def column(value: Any, place: Place) -> str:
+    """Read the name of a database column."""
+    return _identifier(text(at_least=1)(value, place))
+
+
+def table_name(value: Any, place: Place) -> str:
+    """Read the name of a database table, perhaps with its schema (section 8)."""
+    written: str = text(at_least=1)(value, place)
+    parts = written.split(".")
+    if len(parts) > 2 or not all(parts):
+        raise InvalidValueError(f"{quoted(written)} is no name of a table", 'write "table" or "schema.table"')
+    for part in parts:
+        _identifier(part)
+    if parts[-1].casefold().startswith(OWN_TABLES):
+        raise InvalidValueError(
+            f"must not begin with {quoted(OWN_TABLES)}", "such tables belong to ocsgw; choose another"
+        )
+    return written
+
+
+def send_attribute(value: Any, place: Place) -> str:
+    """Read the key under which a custom column travels (K32)."""
+    key: str = text(64, at_least=1)(value, place)
+    if key.startswith("GSW_"):
+        raise InvalidValueError('must not begin with "GSW_"', "such keys belong to the protocol; choose another")
+    return key
+
+
+def _identifier(written: str) -> str:
+    if len(written.encode()) > IDENTIFIER_BYTES:
+        raise InvalidValueError(f"must have at most {IDENTIFIER_BYTES} bytes in UTF-8", "PostgreSQL cuts longer names")
+    return written
+
+
+def _folded(name: str) -> str:
+    return name.casefold().translate({ord(character): None for character in " -_"})
+
+
+def _meant_result(written: str) -> str:
+    return f"write a number from 0 to {len(CALL_RESULTS) - 1} or a name; {did_you_mean(written, CALL_RESULTS)}"
+
+
+_CALL_RESULT_NUMBERS: Final = {_folded(name): number for number, name in enumerate(CALL_RESULTS)}
+_REQUESTS: Final = {name.casefold(): name for name in REQUESTS} | {
+    alias.casefold(): name for alias, name in REQUEST_ALIASES.items()
+}

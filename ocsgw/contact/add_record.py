@@ -1,0 +1,190 @@
+"""AddRecord (http.md section 10.1)."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import cast
+
+from ocsgw.contact.directory import CallingList, Campaign, Directory, TimeZone
+from ocsgw.contact.fields import to_column, to_event
+from ocsgw.contact.normal_form import normal_contact, normal_customer_id
+from ocsgw.contact.transaction import NewRecord, Probe, UnavailableListError
+from ocsgw.contact.work import Reply, Turn, Work
+from ocsgw.contact.zones import to_date_time, to_epoch
+from ocsgw.protocol.enumerations import CallResult, RecordStatus, RecordType
+from ocsgw.protocol.errors import Refusal
+from ocsgw.protocol.messages import KV
+
+_LAST_SECOND = 86399
+
+
+@dataclass(slots=True, eq=False)
+class _Draft:
+    """A record that passed the checks without the store, and its place in the run."""
+
+    at: int
+    work: Work
+    record: NewRecord
+    zone: TimeZone
+    campaign: Campaign | None
+    chain: int | None
+
+
+def add_records(turn: Turn, works: Sequence[Work]) -> list[Reply]:
+    """Add one record per request, in order; the rows of one list go in at once (H200 to H205)."""
+    replies: list[Reply | None] = [None] * len(works)
+    drafts: dict[CallingList, list[_Draft]] = {}
+    for at, work in enumerate(works):
+        try:
+            calling_list = turn.directory.calling_list(work.data.get("GSW_CALLING_LIST"))
+            if not turn.directory.permits(work.principal, calling_list.tenant):
+                raise Refusal("forbidden")
+            drafts.setdefault(calling_list, []).append(_draft(turn, calling_list, at, work))
+        except Refusal as refusal:
+            replies[at] = refusal
+    for calling_list, of_list in drafts.items():
+        try:
+            _add(turn, calling_list, of_list, replies)
+        except UnavailableListError:
+            for draft in of_list:
+                replies[draft.at] = Refusal("unavailable")
+    return cast("list[Reply]", replies)
+
+
+def _draft(turn: Turn, calling_list: CallingList, at: int, work: Work) -> _Draft:
+    """Check what needs the configuration and fill in the defaults (check 16)."""
+    data, directory = work.data, turn.directory
+    zone_name = data.get("GSW_TZ_NAME")
+    zone = directory.zone_named(zone_name) if zone_name is not None else calling_list.tenant.default_zone
+    campaign = _campaign(directory, calling_list, data)
+    date_time = data.get("GSW_DATE_TIME")
+    contact = cast("str", data["GSW_PHONE"])
+    chain = cast("int | None", data.get("GSW_CHAIN_ID"))
+    number = data.get
+    record = NewRecord(
+        0,
+        contact,
+        cast("int", number("GSW_PHONE_TYPE", 0)),
+        cast("int", number("GSW_RECORD_TYPE", RecordType.GENERAL.value)),
+        cast("int", number("GSW_RECORD_STATUS", RecordStatus.READY.value)),
+        cast("int", number("GSW_CALL_RESULT", CallResult.UNKNOWN.value)),
+        cast("int", number("GSW_ATTEMPTS", 0)),
+        # 0 means "not scheduled"; the one date that is 0 is long past, as is the second after it.
+        to_epoch(cast("str", date_time), zone.zone) or 1 if date_time is not None else 0,
+        cast("int", number("GSW_CALL_TIME", 0)),
+        cast("int", number("GSW_FROM", 0)),
+        cast("int", number("GSW_UNTIL", _LAST_SECOND)),
+        zone.dbid,
+        campaign.dbid if campaign is not None else 0,
+        cast("str | None", number("GSW_AGENT_ID")),
+        0,
+        0,
+        custom_columns(turn, calling_list, data),
+    )
+    return _Draft(at, work, record, zone, campaign, chain)
+
+
+def _campaign(directory: Directory, calling_list: CallingList, data: KV) -> Campaign | None:
+    """Return the campaign that the request names; without a name the only one of the list."""
+    campaigns = directory.campaigns_of(calling_list)
+    name = data.get("GSW_CAMPAIGN_NAME")
+    if name is None:
+        return campaigns[0] if len(campaigns) == 1 else None
+    for campaign in campaigns:
+        if campaign.name == name:
+            return campaign
+    raise Refusal("invalid_attribute", "GSW_CAMPAIGN_NAME")
+
+
+def custom_columns(turn: Turn, calling_list: CallingList, data: KV) -> list[int | float | str | None]:
+    """Return the custom columns of a new row: what the request gives, else the default (H96, H97, H120)."""
+    fields = calling_list.fields_by_key
+    given: dict[str, int | float | str] = {}
+    for key, value in data.items():
+        if key[:4] == "GSW_":
+            continue
+        field = fields.get(key)
+        if field is None:
+            turn.unknown_keys.add((calling_list.name, key))
+            continue
+        stored = to_column(field.kind, field.length, key, value)
+        if stored is not None:
+            given[field.column] = stored
+    return [given.get(field.column, field.default) for field in calling_list.fields]
+
+
+def _add(turn: Turn, calling_list: CallingList, drafts: list[_Draft], replies: list[Reply | None]) -> None:
+    """Check against the store, number and insert the records of one list."""
+    named = {draft.chain for draft in drafts if draft.chain is not None}
+    chains = turn.tx.chain_ends(calling_list, named) if named else {}
+    drafts = _with_known_chain(drafts, chains, replies)
+    if not drafts:
+        return
+    customer_at = _column_of_customer_id(calling_list)
+    probes = [_probe(draft.record, customer_at) for draft in drafts]
+    for place in turn.tx.blocked(calling_list, probes, turn.now):
+        drafts[place].record.record_type = RecordType.NO_CALL.value
+        drafts[place].record.call_result = CallResult.DO_NOT_CALL.value
+    record_id, chain_id = turn.tx.highest_ids(calling_list)
+    ends = dict(chains)
+    for draft in drafts:
+        record_id += 1
+        draft.record.record_id = record_id
+        if draft.chain is None:
+            chain_id += 1
+            draft.record.chain_id = chain_id
+            ends[chain_id] = 0
+        else:
+            ends[draft.chain] += 1
+            draft.record.chain_id, draft.record.chain_n = draft.chain, ends[draft.chain]
+    turn.tx.insert_records(calling_list, [draft.record for draft in drafts])
+    for draft in drafts:
+        replies[draft.at] = _acknowledge(turn, calling_list, draft)
+
+
+def _with_known_chain(drafts: list[_Draft], chains: Mapping[int, int], replies: list[Reply | None]) -> list[_Draft]:
+    known = []
+    for draft in drafts:
+        if draft.chain is not None and draft.chain not in chains:
+            replies[draft.at] = Refusal("chain_not_found")
+        else:
+            known.append(draft)
+    return known
+
+
+def _column_of_customer_id(calling_list: CallingList) -> int | None:
+    field = calling_list.customer_id
+    return calling_list.fields.index(field) if field is not None else None
+
+
+def _probe(record: NewRecord, customer_at: int | None) -> Probe:
+    customer = record.custom[customer_at] if customer_at is not None else None
+    return Probe(
+        normal_contact(record.contact_info),
+        normal_customer_id(str(customer)) or None if customer is not None else None,
+        record.campaign_id,
+    )
+
+
+def _acknowledge(turn: Turn, calling_list: CallingList, draft: _Draft) -> KV:
+    """Return the event, made from what was written; nothing is read back."""
+    record = draft.record
+    members: KV = {"GSW_CALLING_LIST": calling_list.name}
+    if draft.campaign is not None:
+        members["GSW_CAMPAIGN_NAME"] = draft.campaign.name
+    members["GSW_PHONE"] = record.contact_info
+    members["GSW_PHONE_TYPE"] = record.contact_info_type
+    members["GSW_RECORD_TYPE"] = record.record_type
+    members["GSW_RECORD_STATUS"] = record.record_status
+    members["GSW_CALL_RESULT"] = record.call_result
+    members["GSW_ATTEMPTS"] = record.attempt
+    members["GSW_FROM"] = record.daily_from
+    members["GSW_UNTIL"] = record.daily_till
+    members["GSW_TZ_NAME"] = draft.zone.name
+    if record.dial_sched_time:
+        members["GSW_DATE_TIME"] = to_date_time(record.dial_sched_time, draft.zone.zone)
+    members["GSW_CHAIN_ID"] = record.chain_id
+    members["GSW_CHAIN_N"] = record.chain_n
+    for field, stored in zip(calling_list.fields, record.custom, strict=True):
+        if stored is not None and field.key is not None:
+            members[field.key] = to_event(field.kind, stored)
+    return turn.event("AddRecordAcknowledge", draft.work, members)

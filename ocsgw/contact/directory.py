@@ -1,0 +1,239 @@
+"""What is configured, as the rules see it: tenants, zones, lists, campaigns and groups in one frozen snapshot.
+
+A batch of requests uses one snapshot; a reload replaces it.
+"""
+
+import unicodedata
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+from zoneinfo import ZoneInfo
+
+from ocsgw.contact.fields import FieldType, FieldValue
+from ocsgw.protocol.errors import Refusal
+
+DialMode = Literal["Preview", "PushPreview"]
+GroupState = Literal["unloaded", "loaded", "started"]
+Scope = Literal["tenant", "campaign", "list"]
+ChainAttr = Literal["RecordOnly", "AllChain"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TimeZone:
+    """A named time zone (K50)."""
+
+    dbid: int
+    name: str
+    zone: ZoneInfo
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Tenant:
+    """Owner of lists and campaigns."""
+
+    dbid: int
+    name: str
+    default_zone: TimeZone
+    ccid: str | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Field:
+    """A custom column; `key` is its `send_attribute`, None if it does not travel (K30 to K33)."""
+
+    column: str
+    kind: FieldType
+    length: int | None = None
+    default: FieldValue | None = None
+    key: str | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class CallingList:
+    """One calling list. `customer_id` is the field that holds the customer id, None without one (K34)."""
+
+    dbid: int
+    name: str
+    table: str
+    tenant: Tenant
+    fields: tuple[Field, ...] = ()
+    customer_id: Field | None = None
+    enabled: bool = True
+    fields_by_key: Mapping[str, Field] = field(default_factory=dict)
+
+    @classmethod
+    def of(
+        cls,
+        dbid: int,
+        name: str,
+        table: str,
+        tenant: Tenant,
+        fields: tuple[Field, ...] = (),
+        *,
+        customer_id: str | None = None,
+        enabled: bool = True,
+    ) -> "CallingList":
+        """Return a list; `customer_id` is the column that holds the customer id, if the list has it."""
+        return cls(
+            dbid,
+            name,
+            table,
+            tenant,
+            fields,
+            next((each for each in fields if each.column == customer_id), None),
+            enabled,
+            {each.key: each for each in fields if each.key is not None},
+        )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Campaign:
+    """A named set of calling lists, in order."""
+
+    dbid: int
+    name: str
+    tenant: Tenant
+    calling_lists: tuple[CallingList, ...]
+    description: str = ""
+    template: str = ""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class CampaignGroup:
+    """A campaign with a group of agents. `state` is its state when first seen, `record_timeout` in seconds."""
+
+    dbid: int
+    name: str
+    campaign: Campaign
+    group: str
+    dial_mode: DialMode = "Preview"
+    state: GroupState = "unloaded"
+    record_timeout: float = 600.0
+
+
+@dataclass(frozen=True, slots=True)
+class DoNotCallOptions:
+    """`[do_not_call]`: the table and the scope of entries that are made by handle (H265)."""
+
+    table: str = "gsw_donotcall_list"
+    scope: Scope = "tenant"
+
+
+class Directory:
+    """Looks things up by name or DBID.
+
+    `principals` limits a principal to tenants by their names; who is not in it may use all (H346). `chain_attr` has
+    the defaults of `GSW_CHAIN_ATTR` per resource type.
+    """
+
+    def __init__(
+        self,
+        *,
+        application_dbid: int,
+        tenants: tuple[Tenant, ...],
+        zones: tuple[TimeZone, ...],
+        calling_lists: tuple[CallingList, ...],
+        campaigns: tuple[Campaign, ...] = (),
+        groups: tuple[CampaignGroup, ...] = (),
+        do_not_call: DoNotCallOptions | None = None,
+        chain_attr: Mapping[str, ChainAttr] | None = None,
+        principals: Mapping[str, frozenset[str]] | None = None,
+    ) -> None:
+        self.application_dbid = application_dbid
+        self.tenants = tenants
+        self.zones = zones
+        self.calling_lists = calling_lists
+        self.campaigns = campaigns
+        self.groups = groups
+        self.do_not_call = do_not_call or DoNotCallOptions()
+        self.chain_attr: Mapping[str, ChainAttr] = chain_attr or {
+            "records": "AllChain",
+            "phones": "RecordOnly",
+            "customer_ids": "AllChain",
+        }
+        self._principals = principals or {}
+        self._lists = {unicodedata.normalize("NFC", each.name): each for each in calling_lists if each.enabled}
+        self._lists_by_dbid = {each.dbid: each for each in calling_lists}
+        self._campaigns = {each.name: each for each in campaigns}
+        self._campaigns_by_dbid = {each.dbid: each for each in campaigns}
+        self._groups = {each.dbid: each for each in groups}
+        self._zones_by_dbid = {each.dbid: each for each in zones}
+        self._zones = self._zone_names(zones)
+        self._campaigns_of = {
+            calling_list.dbid: tuple(each for each in campaigns if calling_list in each.calling_lists)
+            for calling_list in calling_lists
+        }
+
+    @staticmethod
+    def _zone_names(zones: tuple[TimeZone, ...]) -> dict[str, TimeZone]:
+        """Names without regard to case; an IANA name counts if exactly one zone has it (H175)."""
+        names: dict[str, TimeZone] = {}
+        for each in zones:
+            key = each.zone.key.lower()
+            if sum(other.zone.key == each.zone.key for other in zones) == 1:
+                names[key] = each
+        names.update({each.name.lower(): each for each in zones})
+        return names
+
+    def calling_list(self, name: object) -> CallingList:
+        """Return the enabled list of this name. Raises `Refusal` (`list_not_found`)."""
+        found = self._lists.get(name) if isinstance(name, str) else None
+        if found is None:
+            raise Refusal("list_not_found")
+        return found
+
+    def list_by_dbid(self, dbid: int) -> CallingList | None:
+        """Return the list of this DBID, enabled or not; None if there is none."""
+        return self._lists_by_dbid.get(dbid)
+
+    def campaign_named(self, name: object) -> Campaign | None:
+        """Return the campaign of this name, None if there is none."""
+        return self._campaigns.get(name) if isinstance(name, str) else None
+
+    def campaign_by_dbid(self, dbid: int | None) -> Campaign | None:
+        """Return the campaign of this DBID, None if there is none."""
+        return self._campaigns_by_dbid.get(dbid) if dbid else None
+
+    def campaigns_of(self, calling_list: CallingList) -> tuple[Campaign, ...]:
+        """Return the campaigns that contain a list, in the order of the configuration."""
+        return self._campaigns_of.get(calling_list.dbid, ())
+
+    def group(self, dbid: object) -> CampaignGroup:
+        """Return the campaign group of this DBID. Raises `Refusal` (`group_not_found`)."""
+        found = self._groups.get(dbid) if isinstance(dbid, int) else None
+        if found is None:
+            raise Refusal("group_not_found")
+        return found
+
+    def zone_named(self, name: object) -> TimeZone:
+        """Return the time zone of this name (H175). Raises `Refusal` (`invalid_attribute`)."""
+        found = self._zones.get(name.lower()) if isinstance(name, str) else None
+        if found is None:
+            raise Refusal("invalid_attribute", "GSW_TZ_NAME")
+        return found
+
+    def zone_of(self, dbid: int | None, tenant: Tenant) -> TimeZone:
+        """Return the zone of a record: unknown or 0 means the tenant's default."""
+        return self._zones_by_dbid.get(dbid or 0) or tenant.default_zone
+
+    def tenant(self, dbid: object, name: object) -> Tenant | None:
+        """Return the tenant that a request names by DBID or name, None if it names none.
+
+        Raises `Refusal` (`invalid_attribute`) for an unknown one, or if the two do not agree.
+        """
+        by_dbid = next((each for each in self.tenants if each.dbid == dbid), None)
+        by_name = next((each for each in self.tenants if each.name == name), None)
+        if dbid is not None and by_dbid is None:
+            raise Refusal("invalid_attribute", "GSW_TENANT_DBID")
+        if name is not None and (by_name is None or (by_dbid is not None and by_name is not by_dbid)):
+            raise Refusal("invalid_attribute", "GSW_TENANT_NAME")
+        return by_dbid or by_name
+
+    def permits(self, principal: str | None, tenant: Tenant) -> bool:
+        """Whether a principal may touch what belongs to a tenant (H346)."""
+        allowed = self._principals.get(principal) if principal is not None else None
+        return allowed is None or tenant.name in allowed
+
+    def tenants_of(self, principal: str | None) -> tuple[Tenant, ...]:
+        """Return the tenants that a principal may touch."""
+        return tuple(each for each in self.tenants if self.permits(principal, each))

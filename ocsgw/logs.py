@@ -1,0 +1,192 @@
+"""The log: numbered messages, levels, line forms, and what must not be read in it (constants.md section 8).
+
+Loggers emit with a format and fields, never with text of others as the format. A numbered message is emitted with
+`say(log, number, ...)`; its level and text stand in one table.
+"""
+
+import json
+import os
+import time
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from types import MappingProxyType
+from typing import IO, Any, Literal
+
+from twisted.logger import ILogObserver, LogEvent, Logger, LogLevel, formatEvent
+from zope.interface import implementer
+
+Level = Literal["debug", "trace", "info", "warning", "error"]
+LEVELS: tuple[Level, ...] = ("debug", "trace", "info", "warning", "error")
+
+# Number -> level, text. Numbers keep their meaning for ever (K60).
+MESSAGES: Mapping[int, tuple[Level, str]] = MappingProxyType(
+    {
+        52000: ("trace", "Campaign Group {group} has been loaded"),
+        52001: ("trace", "Campaign Group {group} has been started"),
+        52002: ("trace", "Campaign Group {group} has been stopped"),
+        52003: ("trace", "Campaign Group {group} has been force unloaded"),
+        52004: ("trace", "Campaign Group {group} has been unloaded"),
+        93001: ("info", "HTTP Proxy of listener {listener} started, process id {pid}"),
+        93002: ("info", "HTTP Proxy of listener {listener} is ready on {url}"),
+        93003: ("error", "HTTP Proxy of listener {listener} cannot open its port: {reason}"),
+        93004: (
+            "warning",
+            "HTTP Proxy of listener {listener} terminated unexpectedly, {ending}; next start in {delay:g} s",
+        ),
+        93005: ("info", "HTTP Proxy of listener {listener} stopped"),
+        93006: ("error", "Connection between OCS and HTTP Proxy of listener {listener} lost: {reason}"),
+        93007: ("warning", "{count} log messages of HTTP Proxy of listener {listener} were dropped"),
+        93008: ("info", "Unknown custom key {key} in calling list {calling_list}"),
+        93009: ("info", "The alias {alias} of request {request} is used"),
+        93011: ("info", "Switched to primary"),
+        93012: ("info", "Switched to backup"),
+        93013: ("info", "Configuration reloaded"),
+        93014: ("error", "Configuration not reloaded: {reasons}"),
+        93015: ("info", "HTTP listener {listener} changed; takes effect with the next HTTP Proxy"),
+        93016: ("info", "HTTP listener {listener} removed; HTTP ends"),
+        93017: ("info", "{count} records returned to Ready after record_timeout"),
+    }
+)
+
+_TWISTED_LEVELS: Mapping[str, Any] = MappingProxyType(
+    {
+        "debug": LogLevel.debug,
+        "trace": LogLevel.debug,
+        "info": LogLevel.info,
+        "warning": LogLevel.warn,
+        "error": LogLevel.error,
+    }
+)
+_OUR_LEVELS: Mapping[Any, Level] = MappingProxyType(
+    {
+        LogLevel.debug: "debug",
+        LogLevel.info: "info",
+        LogLevel.warn: "warning",
+        LogLevel.error: "error",
+        LogLevel.critical: "error",
+    }
+)
+MAX_LINE = 8192
+
+
+def say(log: Logger, number: int, **fields: object) -> None:
+    """Log the message `number` of the table with its fields."""
+    level, text = MESSAGES[number]
+    emit(log, level, text, number=number, **fields)
+
+
+def emit(log: Logger, level: Level, text: str, **fields: object) -> None:
+    """Log with a level of the classic product, `trace` included."""
+    log.emit(_TWISTED_LEVELS[level], text, ocs_level=level, **fields)
+
+
+def level_of(event: LogEvent) -> Level:
+    """Return our level of an event, whoever emitted it."""
+    given: Level | None = event.get("ocs_level")
+    return given or _OUR_LEVELS.get(event.get("log_level"), "info")
+
+
+def text_of(event: LogEvent) -> str:
+    """Return the text of an event with its traceback, if it has one, in one line."""
+    text = formatEvent(event)
+    failure = event.get("log_failure")
+    if failure is not None:
+        text = f"{text}: {failure.getTraceback(elideFrameworkCode=True)}"
+    return one_line(text)
+
+
+def one_line(text: str) -> str:
+    """Return text without anything that could begin a line or move a cursor, cut at `MAX_LINE` (P123)."""
+    if len(text) > MAX_LINE:
+        text = text[:MAX_LINE] + "..."
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
+
+
+def mask_contact(contact: str) -> str:
+    """Return a contact with only its last two characters shown (R54)."""
+    return "*" * max(0, len(contact) - 2) + contact[-2:] if len(contact) > 2 else "*" * len(contact)
+
+
+def _text_line(when: float, level: Level, number: int, text: str) -> str:
+    stamp = datetime.fromtimestamp(when, UTC).strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3]
+    return f"{stamp}Z {level:<7} {number:05d} {text}\n"
+
+
+def _json_line(when: float, level: Level, number: int, text: str) -> str:
+    stamp = datetime.fromtimestamp(when, UTC).isoformat(timespec="milliseconds")
+    return json.dumps({"time": stamp, "level": level, "number": number, "text": text}, ensure_ascii=False) + "\n"
+
+
+_CLASSIC_LEVELS = {"error": "Std", "warning": "Std", "info": "Int", "trace": "Trc", "debug": "Dbg"}
+
+
+def _classic_line(when: float, level: Level, number: int, text: str) -> str:
+    stamp = time.strftime("%H:%M:%S", time.localtime(when))
+    return f"{stamp}.{int(when * 1000) % 1000:03d} {_CLASSIC_LEVELS[level]} {number:05d} {text}\n"
+
+
+_FORMS: Mapping[str, Callable[[float, Level, int, str], str]] = MappingProxyType(
+    {"text": _text_line, "json": _json_line, "classic": _classic_line}
+)
+
+
+@implementer(ILogObserver)
+class LogFile:
+    """Writes the one log of OCS, line by line, to standard output or a file.
+
+    `target` is "stdout" or a path, `form` one of text, json and classic, `level` the least level that is written.
+    A log that cannot be written never stops the server.
+    """
+
+    def __init__(self, target: str, form: str, level: Level, application: str, stdout: IO[str]) -> None:
+        self._target = target
+        self._stdout = stdout
+        self._application = application
+        self._file: IO[str] = stdout
+        self.configure(form, level)
+        self.reopen()
+
+    def configure(self, form: str, level: Level) -> None:
+        """Use another form or level from now on (C66)."""
+        self._form = form
+        self._line = _FORMS[form]
+        self._least = LEVELS.index(level)
+
+    def reopen(self) -> None:
+        """Open a file target again, as after a rotation. Raises `OSError`; then the old file is still in use."""
+        if self._target == "stdout":
+            fresh = self._stdout
+        else:
+            descriptor = os.open(self._target, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o640)
+            fresh = os.fdopen(descriptor, "w", encoding="utf-8", errors="backslashreplace", buffering=1)
+        if self._file is not self._stdout:
+            self._file.close()
+        self._file = fresh
+        if self._form == "classic":
+            self._write(f"Application name: {self._application}\nApplication type: OCServer\n\n")
+
+    def __call__(self, event: LogEvent) -> None:
+        """Write an event of twisted.logger."""
+        level = level_of(event)
+        if LEVELS.index(level) >= self._least:
+            self.write(event.get("log_time", time.time()), level, event.get("number", 0), text_of(event))
+
+    def write(self, when: float, level: Level, number: int, text: str) -> None:
+        """Write one line; `when` in seconds since 1970 UTC."""
+        if LEVELS.index(level) >= self._least:
+            self._write(self._line(when, level, number, one_line(text)))
+
+    def _write(self, text: str) -> None:
+        try:
+            self._file.write(text)
+            self._file.flush()
+        except (OSError, ValueError):
+            # A full disk or a closed pipe; there is nobody left to tell.
+            return
+
+    def close(self) -> None:
+        """Close a file target."""
+        if self._file is not self._stdout:
+            self._file.close()

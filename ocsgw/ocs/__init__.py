@@ -1,0 +1,1 @@
+"""The parent process, OCS: composition, link, dispatch, supervision and shutdown."""

@@ -1,0 +1,233 @@
+"""One HTTP Proxy process, from spawn to exit, with its link (architecture section 1)."""
+
+import os
+import socket
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from twisted.internet.error import ProcessExitedAlready
+from twisted.internet.protocol import Factory, ProcessProtocol
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+import ocsgw
+from ocsgw.logs import Level
+from ocsgw.ocs.dispatch import Dispatcher
+from ocsgw.ocs.link import Identity, OCSProtocol
+from ocsgw.protocol.messages import Bye, Drain, Hello, Log, Settings
+from ocsgw.protocol.requests import ClientKind
+
+_ONLY_PROXIES: frozenset[ClientKind] = frozenset({"http_proxy"})
+_LINK = 3
+_MAX_OUTPUT_LINE = 4096
+# Of our own environment the child gets what makes Python and time zones work, nothing that could be a secret.
+_INHERITED = (
+    "PATH",
+    "LANG",
+    "LC_ALL",
+    "LC_CTYPE",
+    "TZ",
+    "PYTHONTZPATH",
+    "LD_LIBRARY_PATH",
+    "SSL_CERT_FILE",
+    "SSL_CERT_DIR",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Exit:
+    """How a child ended: by an exit status or by a signal; neither if it could not be started."""
+
+    status: int | None = None
+    signal: int | None = None
+    reason: str = ""
+
+    def __str__(self) -> str:
+        if self.signal is not None:
+            return f"signal {self.signal}"
+        return f"status {self.status}" if self.status is not None else self.reason
+
+
+class ChildOwner(Protocol):
+    """Who is told what a child does."""
+
+    def child_ready(self, port: int, interface: str) -> None:
+        """Its port is open."""
+
+    def child_log(self, message: Log) -> None:
+        """It has lines for the log."""
+
+    def child_output(self, level: Level, text: str) -> None:
+        """It has written a line to standard output or error (P124)."""
+
+    def child_frozen(self) -> None:
+        """It does not answer; its link has been cut."""
+
+    def child_link_lost(self, reason: str) -> None:
+        """Its link is gone."""
+
+    def child_exited(self, ending: Exit) -> None:
+        """The process has ended."""
+
+
+class Child(Protocol):
+    """A started child, as the supervisor handles it."""
+
+    pid: int
+    last_words: Bye | None
+
+    def use(self, settings: Settings) -> None:
+        """Send settings."""
+
+    def drain(self, timeout: float) -> None:
+        """Ask it to end its work within `timeout` seconds and leave."""
+
+    def close_link(self) -> None:
+        """Cut the link; a child that lives leaves by itself then."""
+
+    def signal(self, name: str) -> None:
+        """Send the signal TERM or KILL, if it still runs."""
+
+
+class ProxyChild(ProcessProtocol):
+    """Starts the process, holds both ends of its link until it has its own, and reports what happens."""
+
+    _log = Logger()
+
+    def __init__(
+        self,
+        reactor: Any,
+        owner: ChildOwner,
+        dispatcher: Dispatcher,
+        identity: Identity,
+        session: int,
+        settings: Callable[[], Settings],
+    ) -> None:
+        # IReactorTime, IReactorProcess and IReactorSocket.
+        self._reactor = reactor
+        self._owner = owner
+        self._settings = settings
+        self._link = OCSProtocol(self, dispatcher, identity, reactor, accepts=_ONLY_PROXIES, session=session)
+        self._process: Any = None
+        self._outputs = {1: _Lines(), 2: _Lines()}
+        self._exited = False
+        self.pid = 0
+        self.last_words: Bye | None = None
+
+    def start(self) -> None:
+        """Spawn the process with its link as descriptor 3. Raises `OSError`."""
+        ours, theirs = socket.socketpair()
+        nothing = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            # No path, uid or gid, so that Twisted takes posix_spawn: no copy of this process is made.
+            self._process = self._reactor.spawnProcess(
+                self,
+                sys.executable,
+                [sys.executable, "-P", "-u", "-m", "ocsgw.proxy"],
+                env=child_environment(os.environ),
+                childFDs={0: nothing, 1: "r", 2: "r", _LINK: theirs.fileno()},
+            )
+            self.pid = self._process.pid
+            ours.setblocking(False)  # noqa: FBT003 - its only parameter
+            self._reactor.adoptStreamConnection(ours.fileno(), socket.AF_UNIX, Factory.forProtocol(lambda: self._link))
+        finally:
+            os.close(nothing)
+            ours.close()
+            theirs.close()
+
+    # What the supervisor orders.
+
+    def use(self, settings: Settings) -> None:
+        """Send settings."""
+        self._link.send(settings)
+
+    def drain(self, timeout: float) -> None:
+        """Ask it to end its work within `timeout` seconds and leave."""
+        self._link.send(Drain(timeout_ms=int(timeout * 1000)))
+
+    def close_link(self) -> None:
+        """Cut the link."""
+        self._link.end("timeout")
+
+    def signal(self, name: str) -> None:
+        """Send the signal TERM or KILL, if it still runs."""
+        if not self._exited and self._process is not None:
+            try:
+                self._process.signalProcess(name)
+            except ProcessExitedAlready:
+                return
+
+    # What the link tells.
+
+    def greeted(self, hello: Hello) -> None:
+        """Send the settings at once (P82)."""
+        self._link.send(self._settings())
+
+    def ready(self, port: int, interface: str) -> None:
+        """Its port is open."""
+        self._owner.child_ready(port, interface)
+
+    def log_lines(self, message: Log) -> None:
+        """It has lines for the log."""
+        self._owner.child_log(message)
+
+    def said_bye(self, bye: Bye) -> None:
+        """Keep why it leaves; the exit tells the rest."""
+        self.last_words = bye
+
+    def frozen(self) -> None:
+        """It does not answer."""
+        self._owner.child_frozen()
+
+    def link_lost(self, reason: str) -> None:
+        """The link is gone; after a bye or an exit that is as it should be."""
+        if self.last_words is None and not self._exited:
+            self._owner.child_link_lost(reason)
+
+    # What Twisted calls.
+
+    def childDataReceived(self, childFD: int, data: bytes) -> None:
+        """Take what it writes to standard output or error."""
+        for line in self._outputs[childFD].feed(data):
+            self._owner.child_output("warning", line)
+
+    def processExited(self, reason: Failure) -> None:
+        """The process has ended; a grandchild may still hold its pipes, which does not concern us."""
+        self._exited = True
+        for lines in self._outputs.values():
+            for line in lines.rest():
+                self._owner.child_output("warning", line)
+        value: Any = reason.value
+        self._owner.child_exited(Exit(value.exitCode, value.signal))
+
+
+class _Lines:
+    """Cuts output into lines of at most 4 KiB (P124)."""
+
+    def __init__(self) -> None:
+        self._rest = b""
+
+    def feed(self, data: bytes) -> list[str]:
+        *lines, self._rest = (self._rest + data).split(b"\n")
+        while len(self._rest) > _MAX_OUTPUT_LINE:
+            lines.append(self._rest[:_MAX_OUTPUT_LINE])
+            self._rest = self._rest[_MAX_OUTPUT_LINE:]
+        return [self._text(line) for line in lines if line.strip()]
+
+    def rest(self) -> list[str]:
+        lines, self._rest = ([self._rest] if self._rest.strip() else []), b""
+        return [self._text(line) for line in lines]
+
+    @staticmethod
+    def _text(line: bytes) -> str:
+        return line[:_MAX_OUTPUT_LINE].decode("utf-8", errors="backslashreplace").rstrip("\r")
+
+
+def child_environment(ours: Mapping[str, str]) -> dict[str, str]:
+    """Return the environment of a child: explicit, and with the folder of this package on its path."""
+    environment = {name: ours[name] for name in _INHERITED if name in ours}
+    # With -P the child does not see the working directory; from a checkout the package is found this way only.
+    environment["PYTHONPATH"] = os.path.dirname(os.path.dirname(os.path.abspath(ocsgw.__file__)))
+    return environment

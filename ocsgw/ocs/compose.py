@@ -1,0 +1,255 @@
+"""The parent process put together: one service that starts everything in order and stops it in order."""
+
+import os
+import time
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import quote
+
+import msgspec
+from twisted.application.service import MultiService
+from twisted.internet.defer import Deferred, DeferredList, inlineCallbacks
+from twisted.internet.task import LoopingCall, deferLater
+from twisted.logger import ILogObserver, Logger
+
+from ocsgw.config import Config, ConfigurationError, load
+from ocsgw.logs import LogFile, say
+from ocsgw.ocs.checks import CHECKS, not_served
+from ocsgw.ocs.dispatch import Dispatcher
+from ocsgw.ocs.listeners import HttpListener, match_listeners
+from ocsgw.ocs.settings import directory_of, dispatch_options_of
+from ocsgw.store.committer import Committer
+from ocsgw.store.errors import StoreError
+from ocsgw.store.sqlite import SQLiteStore
+from ocsgw.store.worker import ThreadWorker, Worker
+from ocsgw.version import VERSION
+
+EXIT_UNAVAILABLE = 69
+
+_RETRY_STORE = 1.0
+_HOUSEKEEPING = 60.0
+_FORGET_AT_ONCE = 5000
+
+
+class OCSService(MultiService):
+    """OCS: the store, the dispatcher, and an HTTP Proxy for each `http` listener (C31, C70).
+
+    `end` is called with an exit status when the server cannot go on. `say_example` is told a command that tries the
+    server out, each time a proxy is ready. `make_worker` makes the thread of the store once the process is the final
+    one.
+    """
+
+    # Of all links; there is one as soon as the service has been started.
+    dispatcher: Dispatcher
+    _log = Logger()
+
+    def __init__(
+        self,
+        config: Config,
+        reactor: Any,
+        log_file: LogFile,
+        end: Callable[[int], None],
+        *,
+        say_example: Callable[[str], None] | None = None,
+        make_worker: Callable[[Any], Worker] = lambda reactor: ThreadWorker(reactor, "store"),
+    ) -> None:
+        super().__init__()
+        self.config = config
+        # IReactorTime, IReactorProcess, IReactorSocket and IReactorFromThreads.
+        self.reactor = reactor
+        self.log_file = log_file
+        self._end = end
+        self._say_example = say_example
+        self._make_worker = make_worker
+        self._sessions = 0
+        self._stopping = False
+        self._dbid = config.application.dbid
+        self._directory = directory_of(config, self._dbid)
+        self._listeners: list[HttpListener] = []
+        self._housekeeping = LoopingCall(self._forget_answers)
+        self._housekeeping.clock = reactor
+        self._store = SQLiteStore(
+            config.store.file or "",
+            self._report_store,
+            create=config.store.create,
+            create_indexes=config.store.create_indexes,
+        )
+        self._worker: Worker | None = None
+        self._committer: Committer | None = None
+
+    # The office of the listeners.
+
+    def next_session(self) -> int:
+        """Return a number for a new link."""
+        self._sessions += 1
+        return self._sessions
+
+    def proxy_ready(self, url: str) -> None:
+        """Tell how to try the server out, if somebody wants to know."""
+        example = next((each for each in self._directory.calling_lists if each.enabled), None)
+        if self._say_example is not None and example is not None:
+            target = f"{url}/lists/{quote(example.name)}?req=AddRecord"
+            self._say_example(f"curl -s -X POST '{target}' -d '{{\"GSW_PHONE\":\"6505550100\"}}'")
+
+    # Start.
+
+    def setServiceParent(self, parent: Any) -> None:
+        """Join an application, and be its log."""
+        super().setServiceParent(parent)
+        if hasattr(parent, "setComponent"):
+            parent.setComponent(ILogObserver, self.log_file)
+
+    def startService(self) -> None:
+        """Open the store, then start the proxies; both go on in the reactor."""
+        super().startService()
+        self._log.info(
+            "OCS {version} starts with {path}, process id {pid}",
+            version=VERSION,
+            path=self.config.path,
+            pid=os.getpid(),
+        )
+        for warning in self.config.warnings:
+            self._log.warn("{warning}", warning=str(warning))
+        for line in not_served(self.config):
+            self._log.warn("{line}", line=line)
+        worker = self._worker = self._make_worker(self.reactor)
+        committer = self._committer = Committer(self._store, worker, self._directory, self.reactor)
+        self.dispatcher = Dispatcher(committer, self.reactor, dispatch_options_of(self.config))
+        self._started = self._start(worker)
+        self._started.addErrback(self._failed)
+
+    @inlineCallbacks
+    def _start(self, worker: Worker) -> Any:
+        give_up = self.reactor.seconds() + self.config.store.wait
+        told = False
+        while not self._stopping:
+            try:
+                yield worker.run(lambda: self._store.open(self._directory))
+                break
+            except StoreError as error:
+                if self.reactor.seconds() >= give_up:
+                    self._log.error("OCS ends: {reason}", reason=str(error))
+                    self._end(EXIT_UNAVAILABLE)
+                    return
+                if not told:
+                    self._log.warn(
+                        "{reason}; trying again for {wait:g} s", reason=str(error), wait=self.config.store.wait
+                    )
+                    told = True
+            yield deferLater(self.reactor, _RETRY_STORE)
+        if self._stopping:
+            return
+        self._housekeeping.start(_HOUSEKEEPING, now=False)
+        for listener in self.config.listeners:
+            if listener.protocol == "http":
+                self._listen(HttpListener(self, listener))
+
+    def _listen(self, listener: HttpListener) -> None:
+        self._listeners.append(listener)
+        listener.supervisor.start()
+
+    def _failed(self, reason: Any) -> None:
+        self._log.failure("OCS cannot go on", reason)
+        self._end(1)
+
+    # Stop.
+
+    @inlineCallbacks
+    def stopService(self) -> Any:
+        """Stop HTTP, answer what is in flight, then close the store; the reactor waits for it."""
+        self._stopping = True
+        if self._housekeeping.running:
+            self._housekeeping.stop()
+        yield DeferredList([listener.supervisor.stop() for listener in self._listeners])
+        if self._worker is not None and self._committer is not None:
+            self.dispatcher.available = False
+            yield self._committer.drained()
+            yield self._worker.run(self._store.close)
+            self._worker.stop()
+            self._worker = None
+        self._log.info("OCS stopped")
+        yield super().stopService()
+
+    # Reload.
+
+    def reload(self) -> "Deferred[None] | None":
+        """Read the configuration again and use what may change while running (section 14)."""
+        try:
+            config = load(self.config.path, CHECKS)
+        except ConfigurationError as error:
+            say(self._log, 93014, reasons="; ".join(map(str, error.problems)))
+            return None
+        if self._worker is None or self._committer is None:
+            return None
+        for key in waiting_for_restart(self.config, config):
+            self._log.warn("{key} has changed; it takes effect with the next start of OCS", key=key)
+        committer = self._committer
+        directory = directory_of(config, self._dbid)
+
+        def use(_: object) -> None:
+            self.config = config
+            self._directory = committer.directory = directory
+            self.dispatcher.options = dispatch_options_of(config)
+            self.log_file.configure(config.log.format, config.log.level)
+            self._reload_listeners()
+            say(self._log, 93013)
+
+        def keep(reason: Any) -> None:
+            say(self._log, 93014, reasons=reason.getErrorMessage())
+
+        done: Deferred[None] = self._worker.run(lambda: self._store.use(directory))
+        return done.addCallbacks(use, keep)
+
+    def _reload_listeners(self) -> None:
+        wanted = [each for each in self.config.listeners if each.protocol == "http"]
+        stay, removed, added = match_listeners(self._listeners, wanted)
+        for running, listener in stay:
+            if running.reconfigure(listener):
+                say(self._log, 93015, listener=running.in_use.id)
+        for running in removed:
+            say(self._log, 93016, listener=running.in_use.id)
+            self._listeners.remove(running)
+            running.supervisor.stop()
+        for listener in added:
+            self._listen(HttpListener(self, listener))
+
+    def reopen_log(self) -> None:
+        """Open the log file again, as after a rotation."""
+        try:
+            self.log_file.reopen()
+        except OSError as error:
+            self._log.error("The log cannot be opened again: {reason}; the old file is still in use", reason=str(error))
+
+    # Housekeeping.
+
+    def _forget_answers(self) -> Any:
+        """Delete expired answers in slices, between batches (H329)."""
+        if self._worker is None:
+            return None
+        slice_done: Deferred[int] = self._worker.run(
+            lambda: self._store.forget_answers(int(time.time()), _FORGET_AT_ONCE)
+        )
+        return slice_done.addCallbacks(
+            lambda count: self._forget_answers() if count == _FORGET_AT_ONCE else None,
+            lambda reason: self._log.warn("Expired keys were not deleted: {reason}", reason=reason.getErrorMessage()),
+        )
+
+    def _report_store(self, text: str) -> None:
+        self.reactor.callFromThread(self._log.error, "{text}", text=text)
+
+
+def waiting_for_restart(old: Config, new: Config) -> list[str]:
+    """Return the keys whose change is used only after a restart of OCS (C68)."""
+    pairs = (
+        ("[application] dbid", old.application.dbid, new.application.dbid),
+        ("[application] state_dir", old.application.state_dir, new.application.state_dir),
+        ("[store]", msgspec.structs.asdict(old.store), msgspec.structs.asdict(new.store)),
+        ("[ha]", msgspec.structs.asdict(old.ha), msgspec.structs.asdict(new.ha)),
+        ("[log] target", old.log.target, new.log.target),
+        ("[[listener]] of protocol ocs or admin", _other_listeners(old), _other_listeners(new)),
+    )
+    return [key for key, before, after in pairs if before != after]
+
+
+def _other_listeners(config: Config) -> list[tuple[object, ...]]:
+    return [(each.id, each.protocol, each.interface, each.port) for each in config.listeners if each.protocol != "http"]

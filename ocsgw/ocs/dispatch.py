@@ -1,0 +1,101 @@
+"""Requests of a link become jobs of the committer, and outcomes become events (protocol.md sections 3 and 5)."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from twisted.internet.interfaces import IReactorTime
+
+from ocsgw.contact.batch import Outcome, fingerprint
+from ocsgw.contact.work import ANONYMOUS, Work
+from ocsgw.protocol.errors import Refusal
+from ocsgw.protocol.messages import KV, Event, Request
+from ocsgw.protocol.requests import REQUESTS, ClientKind
+from ocsgw.store.committer import Committer, Job
+
+Reply = Callable[[Event], None]
+_Key = tuple[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class DispatchOptions:
+    """The part of `[limits]` that concerns requests here, in seconds."""
+
+    idempotency_ttl: int = 86400
+    duplicate_window: int = 0
+
+
+class Dispatcher:
+    """Brings requests to the committer. While `available` is false every request is refused with 503."""
+
+    def __init__(self, committer: Committer, clock: IReactorTime, options: DispatchOptions) -> None:
+        self.available = True
+        self.options = options
+        self._committer = committer
+        self._clock = clock
+        # Keys of requests that are being executed; with those that wait for the first of its kind to end (H331).
+        self._executing: dict[_Key, list[Callable[[], None]]] = {}
+
+    def handle(self, request: Request, client: ClientKind, reply: Reply) -> None:
+        """Carry out a request; `reply` is called exactly once with its final event (P2, P72)."""
+        kind = request.data.get("GSW_AGENT_REQ_TYPE")
+        known = REQUESTS.get(kind) if isinstance(kind, str) else None
+        if known is None:
+            reply(error_event(request, Refusal("unknown_request", str(kind))))
+            return
+        if client not in known.clients:
+            reply(error_event(request, Refusal("forbidden")))
+            return
+        deadline = None
+        if request.deadline_ms is not None:
+            deadline = self._clock.seconds() + request.deadline_ms / 1000
+        self._begin(request, self._work(request), deadline, reply)
+
+    def _work(self, request: Request) -> Work:
+        principal = request.principal or ANONYMOUS
+        if request.idempotency_key is not None:
+            # The prefix keeps keys of clients apart from those that are made here.
+            return Work(request.data, principal, "k" + request.idempotency_key, self.options.idempotency_ttl)
+        window = self.options.duplicate_window
+        if window and request.data.get("GSW_AGENT_REQ_TYPE") == "AddRecord":
+            mark = fingerprint(request.data, self._committer.directory, but=("GSW_REFERENCE_ID",))
+            return Work(request.data, principal, f"d{mark.hex()} {request.peer or ''}", window, mark)
+        return Work(request.data, principal)
+
+    def _begin(self, request: Request, work: Work, deadline: float | None, reply: Reply) -> None:
+        if not self.available:
+            reply(error_event(request, Refusal("unavailable")))
+            return
+        key = (work.principal, work.key) if work.key is not None else None
+        if key is not None:
+            waiting = self._executing.get(key)
+            if waiting is not None:
+                if work.fingerprint is None:
+                    reply(error_event(request, Refusal("key_in_use")))
+                else:
+                    waiting.append(lambda: self._begin(request, work, deadline, reply))
+                return
+            self._executing[key] = []
+
+        def deliver(outcome: Outcome) -> None:
+            reply(event_of(request, outcome))
+            if key is not None:
+                for again in self._executing.pop(key):
+                    again()
+
+        self._committer.submit(Job(work, deliver, deadline))
+
+
+def event_of(request: Request, outcome: Outcome) -> Event:
+    """Return the final event of a request."""
+    if isinstance(outcome.reply, Refusal):
+        return error_event(request, outcome.reply)
+    return Event(ref=request.ref, data=outcome.reply, replayed=outcome.replayed)
+
+
+def error_event(request: Request, refusal: Refusal) -> Event:
+    """Return the Error event of a refusal (P75)."""
+    data: KV = {"GSW_USER_EVENT": "Error", "GSW_ERROR": refusal.text, "GSW_ERROR_CODE": refusal.code}
+    reference = request.data.get("GSW_REFERENCE_ID")
+    if reference is not None:
+        data["GSW_REFERENCE_ID"] = reference
+    return Event(ref=request.ref, data=data, code=refusal.code)

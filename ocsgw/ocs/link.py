@@ -1,0 +1,241 @@
+"""The end of OCS of a wire connection (protocol.md sections 4 to 6)."""
+
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from twisted.internet.interfaces import IDelayedCall, IPushProducer, IReactorTime
+from twisted.internet.protocol import Protocol as TwistedProtocol
+from twisted.internet.protocol import connectionDone
+from twisted.internet.task import LoopingCall
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from ocsgw.ocs.dispatch import Dispatcher, error_event
+from ocsgw.protocol.errors import Refusal
+from ocsgw.protocol.messages import (
+    VERSION,
+    Bye,
+    ByeCode,
+    Event,
+    Hello,
+    Log,
+    Message,
+    Ping,
+    Pong,
+    Ready,
+    Request,
+    Welcome,
+    WireLimits,
+    encode,
+)
+from ocsgw.protocol.requests import ClientKind
+from ocsgw.protocol.session import Heartbeat, ServerSession, WireError
+
+# A client says hello within this time (P80), in seconds.
+_HELLO_TIMEOUT = 5.0
+
+
+class LinkOwner(Protocol):
+    """Who is told what happens on a link to an HTTP Proxy."""
+
+    def greeted(self, hello: Hello) -> None:
+        """The proxy has said hello and was welcomed."""
+
+    def ready(self, port: int, interface: str) -> None:
+        """The proxy has opened its port."""
+
+    def log_lines(self, message: Log) -> None:
+        """The proxy has sent lines for the log."""
+
+    def said_bye(self, bye: Bye) -> None:
+        """The proxy has said goodbye."""
+
+    def frozen(self) -> None:
+        """The proxy does not answer any more; the link has been cut."""
+
+    def link_lost(self, reason: str) -> None:
+        """The link is gone, for whatever reason."""
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """What OCS tells about itself in `welcome`, and its own limits: `send_buffer` in bytes, times in seconds."""
+
+    application: str
+    application_id: int
+    limits: WireLimits
+    send_buffer: int
+    frame_timeout: float
+
+
+@implementer(IPushProducer)
+class OCSProtocol(TwistedProtocol):
+    """One connection to OCS, of a client of the kinds `accepts`.
+
+    `session` is a number that names the connection. What breaks the protocol ends this connection and no other (P66).
+    """
+
+    transport: Any
+    _log = Logger()
+
+    def __init__(
+        self,
+        owner: LinkOwner,
+        dispatcher: Dispatcher,
+        identity: Identity,
+        clock: IReactorTime,
+        *,
+        accepts: frozenset[ClientKind],
+        session: int,
+    ) -> None:
+        self._owner = owner
+        self._dispatcher = dispatcher
+        self._identity = identity
+        self._clock = clock
+        self._number = session
+        self._session = ServerSession(accepts, identity.limits.frame)
+        self._heartbeat = Heartbeat(identity.limits.heartbeat_ms / 1000, clock.seconds())
+        self._ticker = LoopingCall(self._tick)
+        self._ticker.clock = clock
+        self._hello_due: IDelayedCall | None = None
+        self._frame_began: float | None = None
+        self._up = False
+        self._ended = False
+
+    # What Twisted calls.
+
+    def connectionMade(self) -> None:
+        """A client is there; it has to greet."""
+        self._up = True
+        self.transport.bufferSize = self._identity.send_buffer
+        self.transport.registerProducer(self, True)  # noqa: FBT003 - a streaming producer, in Twisted's own order
+        self._hello_due = self._clock.callLater(_HELLO_TIMEOUT, self._no_hello)
+        self._ticker.start(self._heartbeat.interval / 4, now=False)
+
+    def dataReceived(self, data: bytes) -> None:
+        """Take bytes of the client."""
+        if self._ended:
+            return
+        self._heartbeat.heard(self._clock.seconds())
+        try:
+            for message in self._session.receive(data):
+                self._take(message)
+        except WireError as error:
+            self._log.error("A connection broke the protocol and is closed: {reason}", reason=error.text)
+            self.end(error.code, error.text)
+        if not self._session.incomplete:
+            self._frame_began = None
+        elif self._frame_began is None:
+            self._frame_began = self._clock.seconds()
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        """The client is gone."""
+        self._lose(reason.getErrorMessage())
+
+    def pauseProducing(self) -> None:
+        """The client does not read what it gets (P93)."""
+        self._log.error("A connection does not take its events and is closed")
+        self._cut("its send buffer is full")
+
+    def resumeProducing(self) -> None:
+        """The client reads again; the connection has been cut before."""
+
+    def stopProducing(self) -> None:
+        """The connection is gone; `connectionLost` says so too."""
+
+    # What the owner calls.
+
+    def send(self, message: Message) -> None:
+        """Send a message, unless the connection has ended."""
+        if self._up and not self._ended:
+            self.transport.write(encode(message))
+
+    def end(self, code: ByeCode, text: str | None = None) -> None:
+        """Say goodbye and close."""
+        if self._up and not self._ended:
+            self.send(Bye(code=code, text=text))
+            self._ended = True
+            self.transport.unregisterProducer()
+            self.transport.loseConnection()
+
+    # Messages.
+
+    def _take(self, message: Message) -> None:
+        if isinstance(message, Request):
+            self._take_request(message)
+        elif isinstance(message, Hello):
+            self._greet(message)
+        elif isinstance(message, Ping):
+            self.send(Pong(ref=message.ref))
+        elif isinstance(message, Ready):
+            self._owner.ready(message.port, message.interface)
+        elif isinstance(message, Log):
+            self._owner.log_lines(message)
+        elif isinstance(message, Bye):
+            self._owner.said_bye(message)
+
+    def _greet(self, hello: Hello) -> None:
+        if self._hello_due is not None:
+            self._hello_due.cancel()
+            self._hello_due = None
+        identity = self._identity
+        self.send(
+            Welcome(
+                version=VERSION,
+                application_id=identity.application_id,
+                application=identity.application,
+                session=self._number,
+                limits=identity.limits,
+            )
+        )
+        self._owner.greeted(hello)
+
+    def _take_request(self, request: Request) -> None:
+        client = self._session.client
+        if client is None:
+            raise WireError("protocol_error", "request came before hello")
+        if len(self._session.open_requests) > self._identity.limits.in_flight:
+            self._reply(error_event(request, Refusal("busy")))
+        else:
+            self._dispatcher.handle(request, client, self._reply)
+
+    def _reply(self, event: Event) -> None:
+        if event.ref is not None:
+            self._session.close_request(event.ref)
+        self.send(event)
+
+    # Time.
+
+    def _no_hello(self) -> None:
+        self._hello_due = None
+        self.end("timeout", "no hello came")
+
+    def _tick(self) -> None:
+        now = self._clock.seconds()
+        if self._frame_began is not None and now - self._frame_began >= self._identity.frame_timeout:
+            self.end("protocol_error", "a frame was not completed in time")
+            return
+        if not self._session.greeted:
+            return
+        ping = self._heartbeat.tick(now)
+        if ping is not None:
+            self.send(ping)
+        elif self._heartbeat.is_lost(now):
+            self._owner.frozen()
+            self._cut("no sign of life")
+
+    def _cut(self, reason: str) -> None:
+        self._ended = True
+        self.transport.abortConnection()
+        self._lose(reason)
+
+    def _lose(self, reason: str) -> None:
+        if not self._up:
+            return
+        self._up = False
+        self._ticker.stop()
+        if self._hello_due is not None:
+            self._hello_due.cancel()
+            self._hello_due = None
+        self._owner.link_lost(reason)

@@ -1,0 +1,113 @@
+"""One HTTP listener with the proxy that serves it, and what a reload does to them (R31 to R34, section 14)."""
+
+import time
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from ocsgw.config import Config, Listener
+from ocsgw.logs import Level, LogFile
+from ocsgw.ocs.child import Child, ChildOwner, ProxyChild
+from ocsgw.ocs.dispatch import Dispatcher
+from ocsgw.ocs.port_holder import holder_of
+from ocsgw.ocs.settings import identity_of, settings_of, times_of
+from ocsgw.ocs.supervisor import Supervisor, Times
+from ocsgw.protocol.messages import Settings
+
+
+class Office(Protocol):
+    """What all listeners share; the configuration is the one in force."""
+
+    config: Config
+    reactor: Any
+    dispatcher: Dispatcher
+    log_file: LogFile
+
+    def next_session(self) -> int:
+        """Return a number for a new link."""
+
+    def proxy_ready(self, url: str) -> None:
+        """A proxy serves."""
+
+
+class HttpListener:
+    """A configured HTTP listener: `wanted` is how it is configured now, `in_use` how its running proxy knows it."""
+
+    def __init__(self, office: Office, listener: Listener) -> None:
+        self._office = office
+        self.wanted = listener
+        self.in_use = listener
+        self.supervisor = Supervisor(listener.id, self, office.reactor)
+
+    def reconfigure(self, listener: Listener) -> bool:
+        """Take a changed listener; return whether something of it waits for the next proxy (C61, C66)."""
+        self.wanted = listener
+        self.supervisor.use(self.settings())
+        running = self.in_use
+        return (listener.id, listener.interface, listener.port) != (running.id, running.interface, running.port)
+
+    def settings(self) -> Settings:
+        """Return the settings for the proxy that runs, or is about to."""
+        return settings_of(self._office.config, self.wanted, self.in_use)
+
+    # What the supervisor needs.
+
+    def times(self) -> Times:
+        """Return the times in force."""
+        return times_of(self._office.config)
+
+    def start_child(self, owner: ChildOwner) -> Child:
+        """Start a process with the listener as it is configured now (C62)."""
+        self.in_use = self.wanted
+        office = self._office
+        child = ProxyChild(
+            office.reactor,
+            owner,
+            office.dispatcher,
+            identity_of(office.config),
+            office.next_session(),
+            self.settings,
+        )
+        child.start()
+        return child
+
+    def url(self, port: int) -> str:
+        """Return where the proxy can be reached, for people."""
+        scheme = "https" if self.in_use.tls is not None else "http"
+        interface = self.in_use.interface
+        return f"{scheme}://{f'[{interface}]' if ':' in interface else interface}:{port}"
+
+    def why_no_port(self) -> str:
+        """Return who holds the port and what to do (R24)."""
+        return (
+            f"{holder_of(self.in_use.port)}; stop that program, or change the port of [[listener]] "
+            f"{self.in_use.id} in {self._office.config.path}"
+        )
+
+    def write_log(self, when: float | None, level: Level, number: int, text: str) -> None:
+        """Write a line of the proxy into the one log."""
+        self._office.log_file.write(when if when is not None else time.time(), level, number, text)
+
+    def became_ready(self, port: int) -> None:
+        """The proxy serves."""
+        self._office.proxy_ready(self.url(port))
+
+
+def match_listeners(
+    current: list[HttpListener], wanted: list[Listener]
+) -> tuple[list[tuple[HttpListener, Listener]], list[HttpListener], list[Listener]]:
+    """Return which listeners stay, which are removed, and which are new.
+
+    They are the same by their id; where only the id changed, by interface and port (C65).
+    """
+    stay: list[tuple[HttpListener, Listener]] = []
+    left = list(wanted)
+    rules: tuple[Callable[[Listener], object], ...] = (lambda each: each.id, lambda each: (each.interface, each.port))
+    remaining = list(current)
+    for rule in rules:
+        for running in list(remaining):
+            same = next((each for each in left if rule(each) == rule(running.wanted)), None)
+            if same is not None:
+                stay.append((running, same))
+                remaining.remove(running)
+                left.remove(same)
+    return stay, remaining, left

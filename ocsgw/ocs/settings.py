@@ -1,0 +1,205 @@
+"""From the configuration to what the parts of OCS and its children work with."""
+
+import hashlib
+import math
+import secrets
+from collections.abc import Callable
+from types import MappingProxyType
+from zoneinfo import ZoneInfo
+
+from ocsgw.config import ApiKey, Config, Listener, Tls
+from ocsgw.contact.directory import (
+    CallingList,
+    Campaign,
+    CampaignGroup,
+    Directory,
+    DoNotCallOptions,
+    Field,
+    Tenant,
+    TimeZone,
+)
+from ocsgw.ocs.dispatch import DispatchOptions
+from ocsgw.ocs.link import Identity
+from ocsgw.ocs.supervisor import Times
+from ocsgw.protocol.messages import (
+    HttpLimits,
+    KeySettings,
+    ListenerSettings,
+    Settings,
+    TlsSettings,
+    WireLimits,
+)
+
+
+def directory_of(config: Config, application_dbid: int) -> Directory:
+    """Return what the rules look things up in; the DBID of the application changes with a restart only (C68)."""
+    zones = {each.name: TimeZone(each.dbid, each.name, ZoneInfo(each.zone)) for each in config.time_zones}
+    tenants = {
+        each.name: Tenant(each.dbid, each.name, zones[each.default_time_zone], each.ccid) for each in config.tenants
+    }
+    customer_id = config.application.customer_id
+    lists = {
+        each.name: CallingList.of(
+            each.dbid,
+            each.name,
+            each.table,
+            tenants[each.tenant],
+            tuple(
+                Field(field.name, field.type, field.length, field.default, field.send_attribute)
+                for field in each.fields
+            ),
+            customer_id=customer_id,
+            enabled=each.enabled,
+        )
+        for each in config.calling_lists
+    }
+    campaigns = {
+        each.name: Campaign(
+            each.dbid,
+            each.name,
+            tenants[each.tenant],
+            tuple(lists[name] for name in each.calling_lists),
+            each.description,
+            each.template,
+        )
+        for each in config.campaigns
+    }
+    groups = tuple(
+        CampaignGroup(
+            each.dbid,
+            each.name,
+            campaigns[each.campaign],
+            each.group,
+            each.dial_mode,
+            each.state,
+            each.record_timeout,
+        )
+        for each in config.campaign_groups
+    )
+    chain_attr = config.application.chain_attr
+    return Directory(
+        application_dbid=application_dbid,
+        tenants=tuple(tenants.values()),
+        zones=tuple(zones.values()),
+        calling_lists=tuple(lists.values()),
+        campaigns=tuple(campaigns.values()),
+        groups=groups,
+        do_not_call=DoNotCallOptions(config.do_not_call.table, config.do_not_call.scope),
+        chain_attr=MappingProxyType(
+            {
+                "records": chain_attr.records,
+                "phones": chain_attr.phones,
+                "customer_ids": chain_attr.customer_ids,
+            }
+        ),
+        principals={key.name: frozenset(key.tenants) for key in config.api_keys if key.tenants is not None},
+    )
+
+
+def identity_of(config: Config) -> Identity:
+    """Return what OCS tells in `welcome`."""
+    limits = config.limits
+    return Identity(
+        application=config.application.name,
+        application_id=config.application.dbid,
+        limits=WireLimits(frame=limits.frame, in_flight=limits.in_flight, heartbeat_ms=milliseconds(limits.heartbeat)),
+        send_buffer=limits.send_buffer,
+        frame_timeout=limits.frame_timeout,
+    )
+
+
+def times_of(config: Config) -> Times:
+    """Return the times of a proxy."""
+    limits = config.limits
+    return Times(
+        reconnect=config.application.reconnect_timeout,
+        start=limits.start_timeout,
+        drain=limits.drain_timeout,
+        stop=limits.stop_timeout,
+    )
+
+
+def dispatch_options_of(config: Config) -> DispatchOptions:
+    """Return what the dispatcher needs of `[limits]`."""
+    return DispatchOptions(int(config.limits.idempotency_ttl), int(config.limits.duplicate_window))
+
+
+def settings_of(config: Config, listener: Listener, in_use: Listener) -> Settings:
+    """Return the settings of a proxy (protocol.md section 7).
+
+    `in_use` is the listener as it was when the proxy was started: id, interface and port of a running proxy never
+    change (P100); everything else is that of `listener`.
+    """
+    limits = config.limits
+    return Settings(
+        listener=ListenerSettings(
+            id=in_use.id,
+            interface=in_use.interface,
+            port=in_use.port,
+            public_host=listener.public_host,
+            backlog=listener.backlog,
+            tls=_tls(listener.tls) if listener.tls is not None else None,
+        ),
+        encoding=config.application.encoding,
+        encoding_detect=config.application.encoding_detect,
+        http_custom_headers=list(config.application.http_custom_headers),
+        keys=[
+            key_settings(key, secrets.token_bytes)
+            for key in config.api_keys
+            if key.listeners is None or listener.id in key.listeners
+        ],
+        limits=HttpLimits(
+            body=limits.body,
+            request_line=limits.request_line,
+            header_block=limits.header_block,
+            headers=limits.headers,
+            json_depth=limits.json_depth,
+            json_members=limits.json_members,
+            header_timeout_ms=milliseconds(limits.header_timeout),
+            body_timeout_ms=milliseconds(limits.body_timeout),
+            idle_timeout_ms=milliseconds(limits.idle_timeout),
+            write_timeout_ms=milliseconds(limits.write_timeout),
+            request_timeout_ms=milliseconds(limits.request_timeout),
+            connections=limits.connections,
+            in_flight=limits.in_flight,
+            pipeline=limits.pipeline,
+            drain=limits.drain,
+            drain_timeout_ms=milliseconds(limits.drain_timeout),
+        ),
+        client=None,
+        error_codes=config.application.error_codes,
+        log_level=config.log.level,
+        retry_after=max(1, math.ceil(config.application.reconnect_timeout)),
+    )
+
+
+def key_settings(key: ApiKey, random_bytes: Callable[[int], bytes]) -> KeySettings:
+    """Return an API key as a proxy gets it: a salted hash, never the key (H347)."""
+    salt = random_bytes(16)
+    digest = hashlib.sha256(key.key_file.value.encode("utf-8")).digest()
+    return KeySettings(
+        name=key.name,
+        salt=salt.hex(),
+        hash=hashlib.sha256(salt + digest).hexdigest(),
+        actions=list(key.actions) if key.actions is not None else None,
+        tenants=list(key.tenants) if key.tenants is not None else None,
+    )
+
+
+def _tls(tls: Tls) -> TlsSettings:
+    return TlsSettings(
+        certificate=tls.certificate.text,
+        certificate_key=tls.certificate_key.text,
+        trusted_ca=tls.trusted_ca.text if tls.trusted_ca is not None else None,
+        tls_crl=tls.tls_crl.text if tls.tls_crl is not None else None,
+        tls_mutual=tls.tls_mutual,
+        sec_protocol=list(tls.sec_protocol),
+        cipher_list=tls.cipher_list,
+        tls_target_name_check=tls.tls_target_name_check,
+        client_names=list(tls.client_names),
+    )
+
+
+def milliseconds(seconds: float) -> int:
+    """Return seconds as whole milliseconds, at least 1."""
+    return max(1, round(seconds * 1000))

@@ -1,0 +1,320 @@
+"""The supervisor of one HTTP Proxy: start, readiness, restart after the Reconnect Timeout, stop (section C70 to C76).
+
+The machine has the states of C71. What it must not forget stands in `_Core`; what it does on entering a state stands
+beside that state.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Literal, Protocol
+
+from automat import TypeMachine, TypeMachineBuilder
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
+from twisted.logger import Logger
+
+from ocsgw.logs import Level, say
+from ocsgw.ocs.child import Child, ChildOwner, Exit
+from ocsgw.protocol.messages import Log, Settings
+
+State = Literal["stopped", "starting", "running", "stopping", "waiting"]
+
+EXIT_PORT = 69
+# A child that has lost its link leaves by itself; after this time it is told to, after twice this time killed (P90).
+_PATIENCE = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Times:
+    """The times of one proxy, in seconds: see `[application] reconnect_timeout` and `[limits]`."""
+
+    reconnect: float
+    start: float
+    drain: float
+    stop: float
+
+
+class Surroundings(Protocol):
+    """What a supervisor needs from outside; asked anew at every use, because a reload may change it."""
+
+    def times(self) -> Times:
+        """Return the times in force."""
+
+    def start_child(self, owner: ChildOwner) -> Child:
+        """Start a process. Raises `OSError`."""
+
+    def url(self, port: int) -> str:
+        """Return where the proxy can be reached on a port, for people."""
+
+    def why_no_port(self) -> str:
+        """Return what can be said about who holds the port and what to do."""
+
+    def write_log(self, when: float | None, level: Level, number: int, text: str) -> None:
+        """Write a line of the child into the one log; `when` in seconds since 1970 UTC, None for now."""
+
+    def became_ready(self, port: int) -> None:
+        """The proxy serves."""
+
+
+class Inputs(Protocol):
+    """What can happen to a proxy: orders in the imperative, facts in the past tense."""
+
+    def start(self) -> None:
+        """Keep a proxy running."""
+
+    def stop(self) -> None:
+        """End the proxy and start no other."""
+
+    def became_ready(self, port: int) -> None:
+        """The child has opened its port."""
+
+    def exited(self, ending: Exit) -> None:
+        """The child has ended."""
+
+    def wait_ended(self) -> None:
+        """The Reconnect Timeout is over."""
+
+
+@dataclass(eq=False)
+class _Core:
+    name: str
+    surroundings: Surroundings
+    owner: ChildOwner
+    clock: IReactorTime
+    log: Logger
+    state: State = "stopped"
+    port: int = 0
+    starts: int = 0
+    child: Child | None = None
+    timers: list[IDelayedCall] = field(default_factory=list)
+    stop_waiters: list[Deferred[None]] = field(default_factory=list)
+    wanted: bool = False
+
+    def later(self, delay: float, action: Callable[[], object]) -> None:
+        """Call `action` unless the state is left before."""
+        self.timers.append(self.clock.callLater(delay, action))
+
+    def enter(self, state: State) -> None:
+        """Leave the state with its timers, and take the name of the next one."""
+        timers, self.timers = self.timers, []
+        for timer in timers:
+            if timer.active():
+                timer.cancel()
+        self.state = state
+
+    def escalate(self) -> None:
+        """End a child that should leave by itself: first a request, then force (P90)."""
+        self.later(_PATIENCE, lambda: self.signal("TERM"))
+        self.later(2 * _PATIENCE, lambda: self.signal("KILL"))
+
+    def signal(self, name: str) -> None:
+        if self.child is not None:
+            self.child.signal(name)
+
+
+def _enter_stopped(inputs: Inputs, core: _Core) -> None:
+    core.enter("stopped")
+    core.child = None
+    waiters, core.stop_waiters = core.stop_waiters, []
+    for waiter in waiters:
+        waiter.callback(None)
+    if core.wanted:
+        core.wanted = False
+        core.later(0, inputs.start)
+
+
+def _enter_starting(inputs: Inputs, core: _Core) -> None:
+    core.enter("starting")
+    core.starts += 1
+    try:
+        core.child = core.surroundings.start_child(core.owner)
+    except OSError as error:
+        reason = str(error)
+        core.child = None
+        core.later(0, lambda: inputs.exited(Exit(reason=f"cannot be started: {reason}")))
+        return
+    say(core.log, 93001, listener=core.name, pid=core.child.pid)
+    core.later(core.surroundings.times().start, lambda: _give_up_start(core))
+
+
+def _give_up_start(core: _Core) -> None:
+    core.log.error("HTTP Proxy of listener {listener} did not become ready in time and is ended", listener=core.name)
+    if core.child is not None:
+        core.child.close_link()
+    core.escalate()
+
+
+def _enter_running(inputs: Inputs, core: _Core, port: int) -> None:
+    core.enter("running")
+    core.port = port
+    say(core.log, 93002, listener=core.name, url=core.surroundings.url(port))
+    core.surroundings.became_ready(port)
+
+
+def _enter_waiting(inputs: Inputs, core: _Core, ending: Exit) -> None:
+    core.enter("waiting")
+    delay = core.surroundings.times().reconnect
+    last_words = core.child.last_words if core.child is not None else None
+    core.child = None
+    core.later(delay, inputs.wait_ended)
+    if ending.status == EXIT_PORT:
+        reason = last_words.text if last_words is not None and last_words.text else str(ending)
+        reason = f"{reason}; {core.surroundings.why_no_port()}; trying again in {delay:g} s"
+        say(core.log, 93003, listener=core.name, reason=reason)
+    else:
+        told = f" ({last_words.code}: {last_words.text or 'no reason given'})" if last_words is not None else ""
+        say(core.log, 93004, listener=core.name, ending=f"{ending}{told}", delay=delay)
+
+
+def _enter_stopping(inputs: Inputs, core: _Core) -> None:
+    core.enter("stopping")
+    times = core.surroundings.times()
+    child = core.child
+    if child is None:
+        # It could not even be started; its end has been reported already.
+        core.later(0, lambda: inputs.exited(Exit(reason="was not started")))
+        return
+    child.drain(times.drain)
+    core.later(times.drain, child.close_link)
+    core.later(times.stop, lambda: child.signal("KILL"))
+
+
+def _stop_waiting(inputs: Inputs, core: _Core, _data: object) -> None:
+    _enter_stopped(inputs, core)
+
+
+def _finish_stopping(inputs: Inputs, core: _Core, _data: object, ending: Exit) -> None:
+    _enter_stopped(inputs, core)
+
+
+def _want(inputs: Inputs, core: _Core, _data: object) -> None:
+    core.wanted = True
+
+
+def _want_no_more(inputs: Inputs, core: _Core, _data: object) -> None:
+    core.wanted = False
+
+
+def _build() -> TypeMachine[Inputs, _Core]:
+    builder = TypeMachineBuilder(Inputs, _Core)
+    stopped = builder.state("stopped")
+    starting = builder.state("starting", _enter_starting)
+    running = builder.state("running", _enter_running)
+    stopping = builder.state("stopping", _enter_stopping)
+    waiting = builder.state("waiting", _enter_waiting)
+
+    stopped.upon(Inputs.start).to(starting).returns(None)
+    stopped.upon(Inputs.stop).loop().returns(None)
+
+    starting.upon(Inputs.start).loop().returns(None)
+    starting.upon(Inputs.became_ready).to(running).returns(None)
+    starting.upon(Inputs.exited).to(waiting).returns(None)
+    starting.upon(Inputs.stop).to(stopping).returns(None)
+
+    running.upon(Inputs.start).loop().returns(None)
+    running.upon(Inputs.exited).to(waiting).returns(None)
+    running.upon(Inputs.stop).to(stopping).returns(None)
+
+    waiting.upon(Inputs.start).loop().returns(None)
+    waiting.upon(Inputs.wait_ended).to(starting).returns(None)
+    waiting.upon(Inputs.stop).to(stopped)(_stop_waiting)
+
+    # A start while the old child still ends is remembered; `stopped` acts on it.
+    stopping.upon(Inputs.start).loop()(_want)
+    stopping.upon(Inputs.stop).loop()(_want_no_more)
+    stopping.upon(Inputs.became_ready).loop().returns(None)
+    stopping.upon(Inputs.exited).to(stopped)(_finish_stopping)
+    return builder.build()
+
+
+MACHINE = _build()
+
+
+class Supervisor:
+    """Keeps one HTTP Proxy running.
+
+    `name` is the id of the listener. `clock` gives time to every delay. The reactor waits for `stop`, which fires when
+    the process has really ended.
+    """
+
+    _log = Logger()
+
+    def __init__(self, name: str, surroundings: Surroundings, clock: IReactorTime) -> None:
+        self._core = _Core(name, surroundings, self, clock, self._log)
+        self._machine: Inputs = MACHINE(self._core)
+
+    @property
+    def state(self) -> State:
+        """The state by its name in C71."""
+        return self._core.state
+
+    @property
+    def pid(self) -> int | None:
+        """The process id of the child, None without one."""
+        return self._core.child.pid if self._core.child is not None else None
+
+    @property
+    def port(self) -> int:
+        """The port that the running child has opened."""
+        return self._core.port
+
+    @property
+    def starts(self) -> int:
+        """How many children have been started."""
+        return self._core.starts
+
+    def start(self) -> None:
+        """Keep a proxy running from now on."""
+        self._machine.start()
+
+    def stop(self) -> "Deferred[None]":
+        """End the proxy (C74); the Deferred fires when the process is gone."""
+        done: Deferred[None] = Deferred()
+        if self._core.state == "stopped":
+            done.callback(None)
+        else:
+            self._core.stop_waiters.append(done)
+            self._machine.stop()
+        return done
+
+    def use(self, settings: Settings) -> None:
+        """Send settings to a child that runs (P100)."""
+        if self._core.child is not None and self._core.state == "running":
+            self._core.child.use(settings)
+
+    # What the child tells.
+
+    def child_ready(self, port: int, interface: str) -> None:
+        """Its port is open."""
+        self._machine.became_ready(port)
+
+    def child_log(self, message: Log) -> None:
+        """Write its lines, with its own time and level (P123)."""
+        if message.dropped:
+            say(self._log, 93007, listener=self._core.name, count=message.dropped)
+        for line in message.lines:
+            self._write(line.time / 1_000_000, line.level, line.id, line.text)
+
+    def child_output(self, level: Level, text: str) -> None:
+        """Write what it printed (P124)."""
+        self._write(None, level, 0, text)
+
+    def child_frozen(self) -> None:
+        """It does not answer: end it by force, it would not listen to anything else (P88)."""
+        say(self._log, 93006, listener=self._core.name, reason="it does not answer and is killed")
+        self._core.signal("KILL")
+
+    def child_link_lost(self, reason: str) -> None:
+        """A child without a link leaves by itself, or is made to (P90)."""
+        say(self._log, 93006, listener=self._core.name, reason=reason)
+        self._core.escalate()
+
+    def child_exited(self, ending: Exit) -> None:
+        """The process has ended."""
+        if self._core.state == "stopping":
+            say(self._log, 93005, listener=self._core.name)
+        self._machine.exited(ending)
+
+    def _write(self, when: float | None, level: Level, number: int, text: str) -> None:
+        marked = f"[{self._core.name} {self.pid or 0}] {text}"
+        self._core.surroundings.write_log(when, level, number, marked)

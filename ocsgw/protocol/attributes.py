@@ -1,0 +1,225 @@
+"""The attribute table: which value a `GSW_` key takes and how a JSON or key-value value becomes one.
+
+Source: protocol.md section 2.1, http.md sections 6 (H110 to H118) and 10.
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import date
+from types import MappingProxyType
+
+from ocsgw.protocol.enumerations import CALL_RESULTS, CONTACT_TYPES, RECORD_STATUSES, RECORD_TYPES, plain_name
+from ocsgw.protocol.errors import Refusal
+
+Value = int | str
+INT32_MIN, INT32_MAX = -(2**31), 2**31 - 1
+INT64_MIN, INT64_MAX = -(2**63), 2**63 - 1
+MAX_HANDLE = 2**53 - 1
+
+
+class NumberText(str):
+    """Text of a JSON number with fraction or exponent, as received (H112). Not the same as a string."""
+
+    __slots__ = ()
+
+
+# Python converts no more than 4300 digits.
+_DIGITS = re.compile(r"-?[0-9]{1,4000}").fullmatch
+_DATE_TIME = re.compile(
+    r"([0-9]{1,2})/([0-9]{1,2})/([0-9]{4}) ([0-9]{1,2}):([0-9]{2})",
+).fullmatch
+
+Converter = Callable[[str, object], Value | None]
+
+
+def text_of(value: object) -> str | None:
+    """Return the text that a value stands for, or None if it stands for none (H110 to H113)."""
+    if isinstance(value, str):
+        return str(value)
+    if isinstance(value, int):
+        return str(int(value))
+    return None
+
+
+def _text(maximum: int, *, trim: bool = False) -> Converter:
+    def convert(key: str, value: object) -> Value | None:
+        text = value if type(value) is str else text_of(value)
+        if text == "":
+            return None
+        if text is not None and trim:
+            text = text.strip()
+        if not text or len(text) > maximum:
+            raise Refusal("invalid_attribute", key)
+        return text
+
+    return convert
+
+
+def integer_of(value: object) -> int | None:
+    """Return the integer that a value stands for, or None if it stands for none (H110 to H113)."""
+    if isinstance(value, int):
+        return int(value)
+    if type(value) is str and _DIGITS(value):
+        return int(value)
+    return None
+
+
+def _integer(
+    low: int, high: int, names: Mapping[str, int] | None = None, but: frozenset[int] = frozenset()
+) -> Converter:
+    def convert(key: str, value: object) -> Value | None:
+        if type(value) is int:
+            number: int | None = value
+        elif value == "" and type(value) is str:
+            return None
+        else:
+            number = integer_of(value)
+            if number is None and names is not None and type(value) is str and value.isascii():
+                number = names.get(plain_name(value))
+        if number is None or not low <= number <= high or number in but:
+            raise Refusal("invalid_attribute", key)
+        return number
+
+    return convert
+
+
+def _choice(*values: str) -> Converter:
+    spellings = {value.lower(): value for value in values}
+
+    def convert(key: str, value: object) -> Value | None:
+        if type(value) is not str:
+            raise Refusal("invalid_attribute", key)
+        if value == "":
+            return None
+        chosen = spellings.get(value.lower()) if value.isascii() else None
+        if chosen is None:
+            raise Refusal("invalid_attribute", key)
+        return chosen
+
+    return convert
+
+
+def _date_time(key: str, value: object) -> Value | None:
+    if isinstance(value, int) or type(value) is NumberText:
+        raise Refusal("invalid_datetime")
+    if type(value) is not str:
+        raise Refusal("invalid_attribute", key)
+    if value == "":
+        return None
+    parse_date_time(value)
+    return value
+
+
+def parse_date_time(text: str) -> tuple[int, int, int, int, int]:
+    """Return year, month, day, hour and minute of a `GSW_DATE_TIME` (H170).
+
+    Raises `Refusal` (`invalid_datetime`) for another form, an impossible date, or a year outside 1970 to 2037.
+    """
+    match = _DATE_TIME(text)
+    if match is None:
+        raise Refusal("invalid_datetime")
+    month, day, year, hour, minute = map(int, match.groups())
+    try:
+        date(year, month, day)
+    except ValueError:
+        raise Refusal("invalid_datetime") from None
+    if not (1970 <= year <= 2037 and hour <= 23 and minute <= 59):
+        raise Refusal("invalid_datetime")
+    return year, month, day, hour, minute
+
+
+def _reference(key: str, value: object) -> Value | None:
+    if type(value) is str:
+        if len(value) <= 255:
+            return value
+    elif type(value) is int and INT64_MIN <= value <= INT64_MAX:
+        return value
+    raise Refusal("invalid_attribute", key)
+
+
+def _information(key: str, value: object) -> Value | None:
+    """Keep what can be compared with the record; anything else is ignored (H102, H103)."""
+    if type(value) is str:
+        return value[:255] or None
+    if type(value) is int and INT64_MIN <= value <= INT64_MAX:
+        return value
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class Attribute:
+    """One attribute of a request.
+
+    `convert(key, value)` returns the converted value, None for "as if absent", or raises `Refusal`. JSON null and
+    absence never get there. A `mandatory` attribute must be present and not empty; `mandatory_for` is a key and those
+    of its values for which this attribute is mandatory.
+    """
+
+    key: str
+    convert: Converter
+    mandatory: bool = False
+    mandatory_for: tuple[str, frozenset[Value]] | None = None
+
+    def is_missing(self, given: Mapping[str, object]) -> bool:
+        """Whether a request with these converted attributes lacks this one."""
+        if self.key in given:
+            return False
+        if self.mandatory_for is not None:
+            key, values = self.mandatory_for
+            return given.get(key) in values
+        return self.mandatory
+
+
+_SECONDS = _integer(0, INT32_MAX)
+_DBID = _integer(1, INT32_MAX)
+
+CONVERTERS: Mapping[str, Converter] = MappingProxyType(
+    {
+        "GSW_REFERENCE_ID": _reference,
+        "GSW_APPLICATION_ID": _information,
+        "GSW_AGENT_ID": _text(32),
+        "GSW_ATTEMPTS": _integer(0, 32767),
+        "GSW_CALLBACK_TYPE": _choice("Campaign", "Personal"),
+        "GSW_CALLING_LIST": _text(255),
+        "GSW_CALL_RESULT": _integer(0, 53, CALL_RESULTS),
+        "GSW_CALL_TIME": _SECONDS,
+        "GSW_CAMPAIGN_GROUP_DBID": _DBID,
+        "GSW_CAMPAIGN_NAME": _text(255),
+        "GSW_CHAIN_ATTR": _choice("RecordOnly", "AllChain"),
+        "GSW_CHAIN_ID": _integer(INT32_MIN, INT32_MAX),
+        "GSW_CUSTOMER_ID": _text(255, trim=True),
+        "GSW_DATE_TIME": _date_time,
+        "GSW_FROM": _integer(0, 86400),
+        "GSW_PHONE": _text(128, trim=True),
+        "GSW_PHONE_TYPE": _integer(0, 11, CONTACT_TYPES),
+        "GSW_RECORD_HANDLE": _integer(1, MAX_HANDLE),
+        "GSW_RECORD_STATUS": _integer(1, 9, RECORD_STATUSES, but=frozenset({2})),
+        "GSW_RECORD_TYPE": _integer(1, 7, RECORD_TYPES),
+        "GSW_TENANT_DBID": _DBID,
+        "GSW_TENANT_NAME": _text(255),
+        "GSW_TREATMENT": _choice("RecordTreatCampaign", "RecordTreatPersonal"),
+        "GSW_TZ_NAME": _text(255),
+        "GSW_UNTIL": _integer(0, 86400),
+    }
+)
+
+
+def attribute(
+    key: str,
+    *,
+    mandatory: bool = False,
+    mandatory_for: tuple[str, frozenset[Value]] | None = None,
+    convert: Converter | None = None,
+) -> Attribute:
+    """Return the attribute `key` of the table; `convert` replaces its usual range where an action has another."""
+    return Attribute(key, convert or CONVERTERS[key], mandatory, mandatory_for)
+
+
+def information(key: str) -> Attribute:
+    """Return an attribute that is information only: compared, never refused (H103)."""
+    return Attribute(key, _information)
+
+
+# UpdateCallCompletionStats takes only states that a hand-out can end in (http.md 10.3).
+UPDATE_STATUS = _integer(1, 8, RECORD_STATUSES, but=frozenset({2, 7}))

@@ -1,0 +1,78 @@
+"""Error codes with their HTTP status and text: one table for every carrier (http.md section 8)."""
+
+from dataclasses import dataclass
+from types import MappingProxyType
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorCode:
+    """One row of the error table.
+
+    `text` may have the place holders `{x}` and `{y}`; they are filled with text of the client, cut by R55.
+    """
+
+    code: str
+    status: int
+    text: str
+
+
+_ROWS = (
+    ErrorCode("bad_request", 400, "Bad request"),
+    ErrorCode("missing_req", 400, "Missing parameter req"),
+    ErrorCode("duplicate_req", 400, "Parameter req is given more than once"),
+    ErrorCode("unknown_request", 400, "Unknown request {x}"),
+    ErrorCode("unsupported_request", 400, "Request {x} is not supported for resource {y}"),
+    ErrorCode("invalid_json", 400, "Invalid JSON"),
+    ErrorCode("not_object", 400, "JSON object expected"),
+    ErrorCode("invalid_text", 400, "Body is not valid {x}"),
+    ErrorCode("missing_attribute", 400, "Missing attribute {x}"),
+    ErrorCode("invalid_attribute", 400, "Invalid value of attribute {x}"),
+    ErrorCode("invalid_datetime", 400, "Invalid date or time"),
+    ErrorCode("invalid_key", 400, "Invalid Idempotency-Key"),
+    ErrorCode("unauthorized", 401, "Authentication required"),
+    ErrorCode("forbidden", 403, "Not permitted"),
+    ErrorCode("unknown_resource", 404, "Unknown resource"),
+    ErrorCode("invalid_handle", 404, "Invalid record handle"),
+    ErrorCode("list_not_found", 404, "Calling list not found"),
+    ErrorCode("group_not_found", 404, "Campaign group not found"),
+    ErrorCode("chain_not_found", 404, "Chain not found"),
+    ErrorCode("method_not_allowed", 405, "Method not allowed"),
+    ErrorCode("request_timeout", 408, "Request timeout"),
+    ErrorCode("invalid_state", 409, "Request is not allowed in this state"),
+    ErrorCode("group_not_active", 409, "Campaign group is not active"),
+    ErrorCode("do_not_call", 409, "Contact is on the Do Not Call list"),
+    ErrorCode("key_in_use", 409, "Request with this Idempotency-Key is still being processed"),
+    ErrorCode("body_too_large", 413, "Request body too large"),
+    ErrorCode("uri_too_long", 414, "Request target too long"),
+    ErrorCode("unsupported_coding", 415, "Unsupported content encoding"),
+    ErrorCode("unsupported_charset", 415, "Unsupported charset"),
+    ErrorCode("expectation_failed", 417, "Expectation failed"),
+    ErrorCode("key_mismatch", 422, "Idempotency-Key was used with a different request"),
+    ErrorCode("header_too_large", 431, "Request header too large"),
+    ErrorCode("internal", 500, "Internal error"),
+    ErrorCode("unsupported_transfer", 501, "Unsupported transfer coding"),
+    ErrorCode("unavailable", 503, "Outbound Contact Server is not available"),
+    ErrorCode("busy", 503, "Outbound Contact Server is busy"),
+    ErrorCode("no_response", 504, "No response from Outbound Contact Server"),
+    ErrorCode("version", 505, "HTTP version not supported"),
+)
+
+ERRORS = MappingProxyType({row.code: row for row in _ROWS})
+
+MAX_CLIENT_TEXT = 64
+
+
+def client_text(text: str) -> str:
+    """Return text of a client as it may stand in an error: no control characters, at most 64 characters (R55)."""
+    return "".join(c for c in text if c.isprintable())[:MAX_CLIENT_TEXT]
+
+
+class Refusal(Exception):  # noqa: N818 - it is an answer, not a fault of the program
+    """A request is answered with an error of the table and changes nothing (H72)."""
+
+    def __init__(self, code: str, x: str = "", y: str = "") -> None:
+        row = ERRORS[code]
+        self.code = code
+        self.status = row.status
+        self.text = row.text.format(x=client_text(x), y=client_text(y)) if "{" in row.text else row.text
+        super().__init__(self.text)

@@ -1,0 +1,364 @@
+"""The messages of the OCS wire protocol and their MessagePack form (protocol.md sections 5, 7 and 8)."""
+
+from typing import Annotated, Literal, TypeVar
+
+import msgspec
+from msgspec import UNSET, Raw, UnsetType
+
+from ocsgw.protocol import strict
+from ocsgw.protocol.frames import frame
+from ocsgw.protocol.requests import ClientKind
+
+# A value of a key-value list. Booleans and nil are allowed on the wire and mean 1, 0 and absence.
+KVValue = int | str | bool | list[object] | dict[str, object] | None
+KV = dict[str, KVValue]
+
+VERSION = 1
+
+ByeCode = Literal[
+    "done",
+    "version",
+    "refused",
+    "unauthorized",
+    "not_primary",
+    "port",
+    "settings",
+    "protocol_error",
+    "timeout",
+    "overflow",
+    "internal",
+]
+LogLevel = Literal["debug", "trace", "info", "warning", "error"]
+Purpose = Literal["validation", "campaign_group_state", "history", "contact_processed"]
+
+
+class Message(msgspec.Struct, tag_field="kind", omit_defaults=True, kw_only=True):
+    """Any message; its `kind` is the tag of the class."""
+
+
+class Hello(Message, tag="hello"):
+    """First message of a client. `agent_id` is mandatory for a desktop, `pid` is the child's."""
+
+    versions: list[int]
+    client: ClientKind
+    agent_id: str | None = None
+    name: str | None = None
+    software: str | None = None
+    tenant: str | None = None
+    key: str | None = None
+    pid: int | None = None
+
+
+class WireLimits(msgspec.Struct, kw_only=True):
+    """Limits that OCS tells its client: bytes, requests, milliseconds."""
+
+    frame: int
+    in_flight: int
+    heartbeat_ms: int
+
+
+class Welcome(Message, tag="welcome"):
+    """Answer of OCS to `hello`."""
+
+    version: int
+    application_id: int
+    application: str
+    session: int
+    limits: WireLimits
+
+
+class TlsSettings(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """TLS of a listener; certificates, key, authorities and revocation list as PEM text."""
+
+    certificate: str
+    certificate_key: str
+    trusted_ca: str | None = None
+    tls_crl: str | None = None
+    tls_mutual: bool | Literal["optional"] = False
+    sec_protocol: list[str] = msgspec.field(default_factory=lambda: ["TLSv12", "TLSv13"])
+    cipher_list: str | None = None
+    tls_target_name_check: Literal["no", "host"] = "no"
+    client_names: list[str] = msgspec.field(default_factory=list)
+
+
+class ListenerSettings(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """The HTTP port that a proxy opens, and how it names itself in `GSW_RECORD_URI`."""
+
+    id: str
+    interface: str
+    port: int
+    public_host: str
+    backlog: int = 1024
+    tls: TlsSettings | None = None
+
+
+class KeySettings(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """An API key: `hash` is the hexadecimal SHA-256 over the salt and the SHA-256 of the key."""
+
+    name: str
+    salt: str
+    hash: str
+    actions: list[str] | None = None
+    tenants: list[str] | None = None
+
+
+class HttpLimits(msgspec.Struct, kw_only=True):
+    """The part of `[limits]` that concerns HTTP: bytes, counts, milliseconds (http.md section 2)."""
+
+    body: int = 1 << 20
+    request_line: int = 8 << 10
+    header_block: int = 64 << 10
+    headers: int = 100
+    json_depth: int = 32
+    json_members: int = 1000
+    header_timeout_ms: int = 10_000
+    body_timeout_ms: int = 30_000
+    idle_timeout_ms: int = 75_000
+    write_timeout_ms: int = 30_000
+    request_timeout_ms: int = 30_000
+    connections: int = 10_000
+    in_flight: int = 1024
+    pipeline: int = 64
+    drain: int = 256 << 10
+    drain_timeout_ms: int = 10_000
+
+
+class ClientTlsSettings(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """TLS of outgoing calls, as PEM text."""
+
+    trusted_ca: str | None = None
+    certificate: str | None = None
+    certificate_key: str | None = None
+
+
+class ClientSettings(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """Outgoing HTTP."""
+
+    response_timeout_ms: int
+    pool_size: int
+    tls: ClientTlsSettings | None = None
+
+
+class Settings(Message, tag="settings"):
+    """Everything that an HTTP Proxy works with (protocol.md section 7)."""
+
+    listener: ListenerSettings | None
+    encoding: str | None
+    encoding_detect: bool
+    http_custom_headers: list[tuple[str, str]]
+    keys: list[KeySettings]
+    limits: HttpLimits
+    client: ClientSettings | None
+    error_codes: bool
+    log_level: LogLevel
+    retry_after: int
+
+
+class Ready(Message, tag="ready"):
+    """HTTP Proxy has opened its port; 0 without a listener."""
+
+    port: int
+    interface: str
+
+
+class Request(Message, tag="request"):
+    """A request to OCS. `deadline_ms` is the time left when it is sent (P74)."""
+
+    ref: int
+    data: KV
+    deadline_ms: int | None = None
+    idempotency_key: str | None = None
+    principal: str | None = None
+    request_id: str | None = None
+    peer: str | None = None
+
+
+class Event(Message, tag="event"):
+    """An event of OCS: a reply has the `ref` of its request, an unsolicited one has none."""
+
+    data: KV
+    ref: int | None = None
+    more: bool = False
+    code: str | None = None
+    replayed: bool = False
+
+
+class LogLine(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """One line of a child's log; `time` is in microseconds since 1970 UTC."""
+
+    time: int
+    level: LogLevel
+    id: int
+    text: str
+    fields: dict[str, object] = msgspec.field(default_factory=dict)
+
+
+class Log(Message, tag="log"):
+    """Lines of HTTP Proxy for the log of OCS; `dropped` counts those that were lost before them."""
+
+    lines: list[LogLine]
+    dropped: int = 0
+
+
+class Ping(Message, tag="ping"):
+    """Asks for a `pong` with the same `ref`."""
+
+    ref: int
+
+
+class Pong(Message, tag="pong"):
+    """Answers a `ping`."""
+
+    ref: int
+
+
+class Validate(Message, tag="validate"):
+    """An outgoing call that HTTP Proxy is to make (protocol.md section 8)."""
+
+    ref: int
+    purpose: Purpose
+    uri: str
+    data: KV
+    timeout_ms: int
+
+
+class Verdict(Message, tag="verdict"):
+    """The outcome of an outgoing call."""
+
+    ref: int
+    outcome: Literal["positive", "negative", "failed"]
+    status: int | None
+    data: KV
+    reason: Literal["timeout", "connect", "tls", "status", "protocol"] | None = None
+
+
+class Drain(Message, tag="drain"):
+    """The receiver takes no new work, ends what is open, and leaves (P91)."""
+
+    timeout_ms: int
+    reason: str | None = None
+
+
+class Bye(Message, tag="bye"):
+    """The last message of a connection."""
+
+    code: ByeCode
+    text: str | None = None
+
+
+class MessageError(Exception):
+    """A payload is no message of this protocol (P61 to P66)."""
+
+
+class _RawRequest(Message, tag="request"):
+    ref: int
+    data: Raw
+    deadline_ms: int | None | UnsetType = UNSET
+    idempotency_key: str | None | UnsetType = UNSET
+    principal: str | None | UnsetType = UNSET
+    request_id: str | None | UnsetType = UNSET
+    peer: str | None | UnsetType = UNSET
+
+
+class _RawEvent(Message, tag="event"):
+    data: Raw
+    ref: int | None | UnsetType = UNSET
+    more: bool | UnsetType = UNSET
+    code: str | None | UnsetType = UNSET
+    replayed: bool | UnsetType = UNSET
+
+
+_OTHERS = Hello | Welcome | Settings | Ready | Log | Ping | Pong | Validate | Verdict | Drain | Bye
+T = TypeVar("T")
+
+_encoder = msgspec.msgpack.Encoder()
+_messages = msgspec.msgpack.Decoder(_RawRequest | _RawEvent | _OTHERS)
+_scalars = msgspec.msgpack.Decoder(dict[str, Annotated[int, msgspec.Meta(le=2**63 - 1)] | str | bool | None])
+_key_values = msgspec.msgpack.Decoder(dict[str, int | str | bool | list[object] | dict[str, object] | None])
+
+MAX_REF = 2**53 - 1
+
+
+def encode(message: Message) -> bytes:
+    """Return `message` as a frame."""
+    return frame(_encoder.encode(message))
+
+
+def payload_of(message: Message) -> bytes:
+    """Return the MessagePack payload of `message`, without a frame."""
+    return _encoder.encode(message)
+
+
+def decode(payload: bytes) -> Message:
+    """Return the message in `payload`. Raises `MessageError` for everything that breaks P61 to P63 or section 5."""
+    try:
+        message: Message = _messages.decode(payload)
+        if isinstance(message, _RawRequest):
+            return _request(message, payload)
+        if isinstance(message, _RawEvent):
+            return _event(message, payload)
+        strict.check(payload)
+    except (msgspec.MsgspecError, ValueError, RecursionError) as error:
+        raise MessageError(str(error)) from None
+    _check_ref(message)
+    return message
+
+
+def _request(raw: _RawRequest, payload: bytes) -> Request:
+    optional = (raw.deadline_ms, raw.idempotency_key, raw.principal, raw.request_id, raw.peer)
+    message = Request(
+        ref=raw.ref,
+        data=_data(raw.data, payload, 3 + len(optional) - optional.count(UNSET)),
+        deadline_ms=_given(raw.deadline_ms),
+        idempotency_key=_given(raw.idempotency_key),
+        principal=_given(raw.principal),
+        request_id=_given(raw.request_id),
+        peer=_given(raw.peer),
+    )
+    _check_ref(message)
+    return message
+
+
+def _event(raw: _RawEvent, payload: bytes) -> Event:
+    optional = (raw.ref, raw.more, raw.code, raw.replayed)
+    message = Event(
+        data=_data(raw.data, payload, 2 + len(optional) - optional.count(UNSET)),
+        ref=_given(raw.ref),
+        more=raw.more is True,
+        code=_given(raw.code),
+        replayed=raw.replayed is True,
+    )
+    _check_ref(message)
+    return message
+
+
+def _given(value: T | UnsetType) -> T | None:
+    return None if value is UNSET else value
+
+
+def _data(raw: Raw, payload: bytes, known_keys: int) -> KV:
+    """Decode the key-values; ask the strict reader only when something may hide from the fast one."""
+    data: KV
+    try:
+        data = _scalars.decode(raw)  # type: ignore[assignment]  # its values are a part of KVValue
+        plain = _map_size(payload) == known_keys and _map_size(memoryview(raw)) == len(data)
+    except msgspec.ValidationError:
+        data = _key_values.decode(raw)
+        plain = False
+    if not plain:
+        strict.check(payload)
+    return data
+
+
+def _map_size(payload: bytes | memoryview) -> int:
+    first = payload[0]
+    if 0x80 <= first <= 0x8F:
+        return first & 0x0F
+    width = 2 if first == 0xDE else 4
+    return int.from_bytes(payload[1 : 1 + width], "big")
+
+
+def _check_ref(message: Message) -> None:
+    ref = getattr(message, "ref", None)
+    if ref is not None and not 1 <= ref <= MAX_REF:
+        raise MessageError(f"ref {ref} is not between 1 and 2^53-1")

@@ -1,0 +1,199 @@
+"""The order of messages on one connection: who may send what, when (protocol.md sections 5 and 6).
+
+Bytes in, messages out; no I/O and no clock. A plain table says which kinds each end may receive.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Literal
+
+from ocsgw.protocol.frames import FrameDecoder, FrameError
+from ocsgw.protocol.messages import (
+    VERSION,
+    Bye,
+    Drain,
+    Event,
+    Hello,
+    Log,
+    Message,
+    MessageError,
+    Ping,
+    Pong,
+    Ready,
+    Request,
+    Settings,
+    Validate,
+    Verdict,
+    Welcome,
+    decode,
+)
+from ocsgw.protocol.requests import ClientKind
+
+Ending = Literal["protocol_error", "version", "refused"]
+
+
+class WireError(Exception):
+    """The peer broke the protocol; `code` is that of the `bye` that tells it (P66)."""
+
+    def __init__(self, code: Ending, text: str) -> None:
+        super().__init__(text)
+        self.code = code
+        self.text = text
+
+
+_FROM_APPLICATIONS: frozenset[type[Message]] = frozenset({Request, Ping, Pong, Bye})
+_FROM_OCS: frozenset[type[Message]] = frozenset({Event, Ping, Pong, Drain, Bye})
+
+# What OCS may receive from a client of this kind, once greeted.
+FROM_CLIENT: Mapping[ClientKind, frozenset[type[Message]]] = MappingProxyType(
+    {
+        "http_proxy": _FROM_APPLICATIONS.union({Ready, Log, Verdict, Drain}),
+        "desktop": _FROM_APPLICATIONS,
+        "third_party": _FROM_APPLICATIONS,
+    }
+)
+# What a client of this kind may receive, once greeted.
+FROM_OCS: Mapping[ClientKind, frozenset[type[Message]]] = MappingProxyType(
+    {
+        "http_proxy": _FROM_OCS.union({Settings, Validate}),
+        "desktop": _FROM_OCS,
+        "third_party": _FROM_OCS,
+    }
+)
+
+
+class _Session(ABC):
+    def __init__(self, frame_limit: int) -> None:
+        self._decoder = FrameDecoder(frame_limit)
+        self.greeted = False
+        self.ended = False
+
+    @property
+    def incomplete(self) -> bool:
+        """Whether the beginning of a frame waits for its end (P66)."""
+        return self._decoder.incomplete
+
+    def receive(self, data: bytes) -> list[Message]:
+        """Return the messages that `data` completes. Raises `WireError`; then nothing more may be fed."""
+        messages = []
+        try:
+            for payload in self._decoder.feed(data):
+                if self.ended:
+                    raise WireError("protocol_error", "a message follows the bye")
+                message = decode(payload)
+                self._judge(message)
+                messages.append(message)
+        except (FrameError, MessageError) as error:
+            self.ended = True
+            raise WireError("protocol_error", str(error)) from None
+        except WireError:
+            self.ended = True
+            raise
+        return messages
+
+    @abstractmethod
+    def _judge(self, message: Message) -> None:
+        """Raise `WireError` unless `message` may come now."""
+
+
+def _kind(message: Message) -> str:
+    return str(type(message).__struct_config__.tag)
+
+
+class ServerSession(_Session):
+    """The end of OCS. `accepts` are the client kinds that this carrier takes (P85).
+
+    After `hello`, `client` is the kind of the client. Open requests are counted here: `receive` refuses a `ref` that
+    is in use (P71); `close_request` frees it.
+    """
+
+    def __init__(self, accepts: frozenset[ClientKind], frame_limit: int) -> None:
+        super().__init__(frame_limit)
+        self._accepts = accepts
+        self.client: ClientKind | None = None
+        self._allowed: frozenset[type[Message]] = frozenset({Hello, Bye})
+        self.open_requests: set[int] = set()
+
+    def close_request(self, ref: int) -> None:
+        """The final event of request `ref` has been sent."""
+        self.open_requests.discard(ref)
+
+    def _judge(self, message: Message) -> None:
+        kind = type(message)
+        if kind not in self._allowed:
+            expected = "is not allowed here" if self.greeted else "came before hello"
+            raise WireError("protocol_error", f"{_kind(message)} {expected}")
+        if kind is Request:
+            ref = message.ref  # type: ignore[attr-defined]  # kind is Request
+            if ref in self.open_requests:
+                raise WireError("protocol_error", f"ref {ref} is in use")
+            self.open_requests.add(ref)
+        elif isinstance(message, Hello):
+            self._greet(message)
+        elif kind is Bye:
+            self.ended = True
+
+    def _greet(self, hello: Hello) -> None:
+        if VERSION not in hello.versions:
+            raise WireError("version", f"this server speaks version {VERSION} only")
+        if hello.client not in self._accepts:
+            raise WireError("refused", f"client {hello.client} is not served on this connection")
+        if hello.client == "desktop" and not hello.agent_id:
+            raise WireError("protocol_error", "hello of a desktop has no agent_id")
+        self.client = hello.client
+        self.greeted = True
+        self._allowed = FROM_CLIENT[hello.client]
+
+
+class ClientSession(_Session):
+    """The end of a client of kind `client`."""
+
+    def __init__(self, client: ClientKind, frame_limit: int) -> None:
+        super().__init__(frame_limit)
+        self._open = FROM_OCS[client]
+        self._allowed: frozenset[type[Message]] = frozenset({Welcome, Bye})
+
+    def _judge(self, message: Message) -> None:
+        kind = type(message)
+        if kind not in self._allowed:
+            expected = "is not allowed here" if self.greeted else "came before welcome"
+            raise WireError("protocol_error", f"{_kind(message)} {expected}")
+        if isinstance(message, Welcome):
+            if message.version != VERSION:
+                raise WireError("version", f"the server chose version {message.version}")
+            self.greeted = True
+            self._allowed = self._open
+            self._decoder.limit = message.limits.frame
+        elif kind is Bye:
+            self.ended = True
+
+
+class Heartbeat:
+    """When to ask whether the other side lives, and when to give it up (P88).
+
+    `interval` is in seconds. Times are those of the caller's clock. Any byte from the other side counts as life.
+    """
+
+    def __init__(self, interval: float, now: float) -> None:
+        self.interval = interval
+        self._heard = now
+        self._asked: float | None = None
+        self._ref = 0
+
+    def heard(self, now: float) -> None:
+        """Something came from the other side."""
+        self._heard = now
+        self._asked = None
+
+    def tick(self, now: float) -> Ping | None:
+        """Return a ping to send, if one is due."""
+        if self._asked is None and now - self._heard >= self.interval:
+            self._asked = now
+            self._ref += 1
+            return Ping(ref=self._ref)
+        return None
+
+    def is_lost(self, now: float) -> bool:
+        """Whether nothing came within the interval after a ping."""
+        return self._asked is not None and now - self._asked >= self.interval

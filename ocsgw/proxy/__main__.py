@@ -1,0 +1,59 @@
+"""The HTTP Proxy process: started by OCS with the link as file descriptor 3, never by hand (R12, C77)."""
+
+import os
+import signal
+import socket
+import stat
+import sys
+from typing import Any
+
+LINK_DESCRIPTOR = 3
+EXIT_USAGE = 64
+
+
+def has_link() -> bool:
+    """Whether file descriptor 3 is a connected socket, as only OCS provides it (P65)."""
+    try:
+        if not stat.S_ISSOCK(os.fstat(LINK_DESCRIPTOR).st_mode):
+            return False
+        with socket.socket(fileno=os.dup(LINK_DESCRIPTOR)) as link:
+            link.getpeername()
+            return link.family == socket.AF_UNIX
+    except OSError:
+        return False
+
+
+def main() -> int:
+    """Run until the link ends; return the exit status (configuration.md section 15)."""
+    if not has_link():
+        sys.stderr.write(
+            "ocsgw.proxy is started by the OCS process, which hands it its link; run 'ocsgw run' instead.\n"
+        )
+        return EXIT_USAGE
+
+    from twisted.internet import reactor as global_reactor
+    from twisted.logger import globalLogBeginner
+
+    from ocsgw.proxy.app import ProxyApplication
+    from ocsgw.resources import raise_descriptor_limit
+
+    reactor: Any = global_reactor
+    statuses: list[int] = []
+
+    def finish(status: int) -> None:
+        statuses.append(status)
+        reactor.callFromThread(reactor.stop)
+
+    application = ProxyApplication(reactor, finish, descriptors=raise_descriptor_limit())
+    globalLogBeginner.beginLoggingTo([application.shipper], redirectStandardIO=False)
+    # A terminal or a service manager signals the whole group; only OCS decides (C78).
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, lambda *_: reactor.callFromThread(application.terminate))
+    application.adopt_link(LINK_DESCRIPTOR)
+    reactor.run(installSignalHandlers=False)
+    return statuses[0] if statuses else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

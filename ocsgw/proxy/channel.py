@@ -1,0 +1,462 @@
+"""One HTTP/1.1 connection: requests in, answers out in their order (http.md sections 1 and 2)."""
+
+from collections import deque
+from typing import TYPE_CHECKING, Any
+
+from twisted.internet.interfaces import (
+    IDelayedCall,
+    IHalfCloseableProtocol,
+    IHandshakeListener,
+    IPushProducer,
+)
+from twisted.internet.protocol import Protocol, connectionDone
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from ocsgw.protocol.errors import Refusal
+from ocsgw.protocol.messages import Event
+from ocsgw.proxy.call import Call, Outcome
+from ocsgw.proxy.chunked import ChunkedBody, SizedBody
+from ocsgw.proxy.deadlines import TimeLimit
+from ocsgw.proxy.front import Front
+from ocsgw.proxy.grammar import FramingError, check_beginning, parse_fields, parse_request_line
+from ocsgw.tls import verified_name
+
+if TYPE_CHECKING:
+    from ocsgw.proxy.tree import ProxySite
+
+_MAX_EMPTY_LINES = 4
+_MAX_CHUNK_LINE = 256
+_CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+
+
+@implementer(IHalfCloseableProtocol, IHandshakeListener, IPushProducer)
+class HTTPChannel(Protocol):
+    """Cuts the byte stream of one client into calls and writes their answers in order.
+
+    Admitted calls of the classic surface take the fast lane: straight to the front, and from there back. Everything
+    else goes through the resource tree of the site.
+    """
+
+    # A transport has several faces (ITCPTransport, IConsumer, IPushProducer); no one type names them all.
+    transport: Any
+
+    def __init__(self, front: Front, site: "ProxySite", peer: str, *, fast_lane: bool = True) -> None:
+        self._front = front
+        self._site = site
+        self._peer = peer
+        self._certificate: str | None = None
+        self._fast_lane = fast_lane
+        self._buffer = b""
+        self._scanned = 0
+        self._empty_lines = 0
+        # The call whose body is being read, and the body; None between requests.
+        self._call: Call | None = None
+        self._body: SizedBody | ChunkedBody | None = None
+        self._refusal: Refusal | None = None
+        self._continue_due = False
+        # Calls that have no answer on the wire yet, in the order of their requests.
+        self._pending: deque[Call] = deque()
+        self._limit: TimeLimit[HTTPChannel] | None = None
+        self._later: IDelayedCall | None = None
+        self._advancing = False
+        self._paused = False
+        self._write_blocked = False
+        # No further request is taken; what still comes is counted and dropped.
+        self._deaf = False
+        self._dropped = 0
+        # The buffer has no complete request.
+        self._starved = True
+        self._half_closed = False
+        self._finishing = False
+        self._gone = False
+
+    # What Twisted calls.
+
+    def connectionMade(self) -> None:
+        """A client is there."""
+        self.transport.setTcpNoDelay(True)
+        self.transport.registerProducer(self, streaming=True)
+        if not self._front.admit(self):
+            self._deaf = True
+            self._end_with(Call.unreadable(self._peer), Refusal("busy"))
+        elif self._front.draining:
+            self.close()
+        else:
+            self._watch(self._front.handshake if self._front.tls else self._front.idle)
+
+    def handshakeCompleted(self) -> None:
+        """The TLS handshake is over; the time for requests begins."""
+        self._certificate = verified_name(self.transport)
+        if self._limit is self._front.handshake:
+            self._watch(self._front.idle)
+
+    def dataReceived(self, data: bytes) -> None:
+        """Take bytes of the client."""
+        if self._deaf:
+            self._drop(len(data))
+            return
+        self._buffer = self._buffer + data if self._buffer else data
+        self._advance()
+
+    def readConnectionLost(self) -> None:
+        """The client sends nothing more; complete requests still get their answers (H12)."""
+        self._half_closed = True
+        self._after_half_close()
+
+    def writeConnectionLost(self) -> None:
+        """Our side was closed by ourselves."""
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        """The connection is gone; what was handed over to OCS is carried out all the same (H351)."""
+        self._gone = True
+        self._deaf = True
+        self._watch(None)
+        self._front.writing.stop(self)
+        if self._later is not None:
+            self._later.cancel()
+            self._later = None
+        for call in self._pending:
+            self._site.forget(call, reason)
+        self._pending.clear()
+        self._front.leave(self)
+
+    def pauseProducing(self) -> None:
+        """The client does not take its answers; read no more requests until it does (H31)."""
+        self._write_blocked = True
+        self._front.writing.start(self, self._front.clock.seconds())
+        self._pause()
+
+    def resumeProducing(self) -> None:
+        """The client takes answers again."""
+        self._write_blocked = False
+        self._front.writing.stop(self)
+        self._resume()
+
+    def stopProducing(self) -> None:
+        """The connection is gone; `connectionLost` says so too."""
+
+    # What the front calls.
+
+    def request_timed_out(self) -> None:
+        """A request was begun and not completed in time (H27, H28)."""
+        self._limit = None
+        if self._body is None or self._call is not None:
+            self._fail(self._refusal or Refusal("request_timeout"), self._call)
+        elif self._pending:
+            self._body = None
+            self._stop_listening()
+            self._pending[-1].close = True
+        else:
+            self.close()
+
+    def drain(self) -> None:
+        """Take no new request; end what has been begun, then close (H353)."""
+        if not self._pending and self._call is None and not self._buffer and not self._finishing:
+            self.close()
+
+    def close(self) -> None:
+        """Close without an answer."""
+        self._deaf = True
+        if not self._gone:
+            self._finishing = True
+            self.transport.unregisterProducer()
+            self.transport.loseConnection()
+            self._watch(self._front.linger)
+
+    def abort(self) -> None:
+        """Cut the connection."""
+        if not self._gone:
+            self.transport.abortConnection()
+
+    # Requests.
+
+    def _advance(self) -> None:
+        """Take requests from the buffer, as many as the window and fairness to other clients allow (H3)."""
+        if self._advancing:
+            return
+        self._advancing = True
+        self._starved = False
+        turns = self._front.limits.pipeline
+        try:
+            while not self._deaf:
+                if self._body is not None:
+                    if not self._read_body(self._body):
+                        self._starved = True
+                        break
+                elif len(self._pending) >= self._front.limits.pipeline or self._write_blocked:
+                    self._pause()
+                    break
+                elif turns == 0:
+                    self._later = self._front.clock.callLater(0, self._take_turn)
+                    break
+                else:
+                    turns -= 1
+                    if not self._read_head():
+                        self._starved = True
+                        break
+        except FramingError as refusal:
+            self._fail(refusal, self._call)
+        finally:
+            self._advancing = False
+        self._flush()
+        self._choose_limit()
+        if self._half_closed:
+            self._after_half_close()
+
+    def _take_turn(self) -> None:
+        self._later = None
+        self._advance()
+
+    def _read_head(self) -> bool:
+        """Take one head from the buffer and decide what becomes of its body. False: it is not complete yet."""
+        buffer = self._buffer
+        start = 0
+        while buffer.startswith(b"\r\n", start):
+            start += 2
+            self._empty_lines += 1
+            if self._empty_lines > _MAX_EMPTY_LINES:
+                raise FramingError("bad_request")
+        end = buffer.find(b"\r\n\r\n", max(start, self._scanned - 3))
+        if end < 0:
+            self._buffer = buffer[start:]
+            self._check_incomplete()
+            return False
+        limits = self._front.limits
+        line_end = buffer.find(b"\r\n", start)
+        if line_end - start > limits.request_line:
+            raise FramingError("uri_too_long")
+        if end - line_end > limits.header_block:
+            raise FramingError("header_too_large")
+        line = parse_request_line(buffer[start:line_end])
+        head = parse_fields(buffer[line_end + 2 : end + 2], line.minor, limits.headers)
+        self._buffer = buffer[end + 4 :]
+        self._scanned = self._empty_lines = 0
+        if self._limit is self._front.header:
+            self._watch(None)
+        call = self._call = Call(line, head, self._peer, self._certificate)
+        refusal = self._front.judge.judge_head(call)
+        if refusal is not None:
+            self._refuse(call, refusal)
+        else:
+            self._admit(call, end - line_end)
+        return True
+
+    def _check_incomplete(self) -> None:
+        """Refuse a head as soon as it cannot become one within the limits (H20 to H23)."""
+        limits = self._front.limits
+        part = self._buffer
+        check_beginning(part, self._scanned)
+        self._scanned = len(part)
+        line_end = part.find(b"\r\n")
+        if line_end < 0:
+            if len(part) > limits.request_line + 1:
+                raise FramingError("uri_too_long")
+        elif line_end > limits.request_line:
+            raise FramingError("uri_too_long")
+        elif len(part) - line_end > limits.header_block + 3:
+            raise FramingError("header_too_large")
+
+    def _admit(self, call: Call, header_block: int) -> None:
+        """Read the body of an admitted call."""
+        head, limits = call.head, self._front.limits
+        if head.chunked:
+            self._body = ChunkedBody(
+                limits.body, _MAX_CHUNK_LINE, max(0, limits.header_block - header_block), limits.headers
+            )
+        elif head.content_length:
+            if head.content_length > limits.body:
+                raise FramingError("body_too_large")
+            self._body = SizedBody(head.content_length)
+        else:
+            self._dispatch(call, b"")
+            return
+        if head.expects_continue:
+            self._continue_due = True
+            self._flush()
+
+    def _refuse(self, call: Call, refusal: Refusal) -> None:
+        """Answer a call that its head alone refuses, and get rid of its body (H11)."""
+        head, drain = call.head, self._front.limits.drain
+        length = head.content_length or 0
+        if call.line.method == b"CONNECT" or ((length or head.chunked) and head.expects_continue) or length > drain:
+            call.close = True
+        elif head.chunked:
+            # Whether the connection can stay is known at the end of the body only.
+            self._body = ChunkedBody(drain, _MAX_CHUNK_LINE, drain, self._front.limits.headers, keep=False)
+            self._refusal = refusal
+            return
+        elif length:
+            self._body = SizedBody(length, keep=False)
+        self._hand_to_tree(call, b"", refusal)
+
+    def _read_body(self, body: SizedBody | ChunkedBody) -> bool:
+        """Take what the buffer has of the body. False: there has to come more."""
+        call, refusal = self._call, self._refusal
+        try:
+            complete, self._buffer = body.feed(self._buffer)
+        except FramingError:
+            if call is None or refusal is None:
+                raise
+            call.close = True
+            complete = True
+        if not complete:
+            return False
+        self._body = None
+        self._refusal = None
+        self._continue_due = False
+        if self._limit is self._front.body:
+            self._watch(None)
+        if call is not None:
+            if refusal is not None:
+                self._hand_to_tree(call, b"", refusal)
+            else:
+                self._dispatch(call, body.content)
+        return True
+
+    def _dispatch(self, call: Call, body: bytes) -> None:
+        """Bring a complete, admitted call on its way."""
+        if self._fast_lane:
+            self._enqueue(call)
+            self._front.handle(call, body, self._deliver)
+        else:
+            self._hand_to_tree(call, body, None)
+
+    def _hand_to_tree(self, call: Call, body: bytes, refusal: Refusal | None) -> None:
+        self._enqueue(call)
+        self._site.process(self, call, body, refusal)
+
+    def _enqueue(self, call: Call) -> None:
+        self._call = None
+        self._pending.append(call)
+        if call.close:
+            self._stop_listening()
+
+    def _fail(self, refusal: Refusal, call: Call | None) -> None:
+        """Answer what cannot be read any further, after everything before it, and close (H11)."""
+        self._body = None
+        self._refusal = None
+        if call is None:
+            call = Call.unreadable(self._peer)
+        self._end_with(call, refusal)
+
+    def _end_with(self, call: Call, refusal: Refusal) -> None:
+        call.close = True
+        self._enqueue(call)
+        call.outcome = refusal
+        if not self._advancing:
+            self._flush()
+            self._choose_limit()
+
+    def _stop_listening(self) -> None:
+        self._deaf = True
+        self._drop(len(self._buffer))
+        self._buffer = b""
+
+    def _drop(self, count: int) -> None:
+        """Bytes that nobody will read: a client that goes on for ever is not listened to for ever (H11)."""
+        self._dropped += count
+        if self._dropped > self._front.limits.drain:
+            if self._finishing:
+                self.abort()
+            else:
+                self._pause()
+
+    # Answers.
+
+    def _deliver(self, call: Call, outcome: Event | Refusal) -> None:
+        self.answer(call, outcome)
+
+    def answer(self, call: Call, outcome: Outcome) -> None:
+        """Take the outcome of a call; it is written when those before it are."""
+        call.outcome = outcome
+        if not self._advancing and not self._gone:
+            self._flush()
+            if len(self._pending) < self._front.limits.pipeline:
+                self._resume()
+            self._choose_limit()
+
+    def is_last(self, call: Call) -> bool:
+        """Whether the connection ends with the answer to `call` (H2)."""
+        if call.close:
+            return True
+        if not self._starved or self._pending[-1] is not call:
+            return False
+        return self._half_closed or (self._front.draining and not self._buffer and self._body is None)
+
+    def _flush(self) -> None:
+        """Write the answers that are due."""
+        pending = self._pending
+        answers = []
+        last = False
+        while pending and not last:
+            call = pending[0]
+            outcome = call.outcome
+            if outcome is None:
+                break
+            last = self.is_last(call)
+            pending.popleft()
+            answers.append(self._front.answers.render(call, outcome, close=last))
+        if answers:
+            self.transport.write(b"".join(answers) if len(answers) > 1 else answers[0])
+        if last:
+            self._finish()
+        elif self._continue_due and not pending:
+            self._continue_due = False
+            self.transport.write(_CONTINUE)
+
+    def _finish(self) -> None:
+        """Everything has been said: close our side and wait a little for the client to do so too (H11)."""
+        self._deaf = True
+        self._finishing = True
+        self._pending.clear()
+        self.transport.unregisterProducer()
+        if self._half_closed or self._front.tls:
+            self.transport.loseConnection()
+        else:
+            self.transport.loseWriteConnection()
+        self._watch(self._front.linger)
+        self._resume()
+
+    # Time and flow.
+
+    def _after_half_close(self) -> None:
+        if self._finishing:
+            self.transport.loseConnection()
+        elif self._starved and not self._pending:
+            self.close()
+
+    def _choose_limit(self) -> None:
+        front = self._front
+        limit: TimeLimit[HTTPChannel] | None
+        if self._gone or self._finishing or self._limit is front.handshake:
+            return
+        if self._body is not None:
+            limit = front.body
+        elif self._deaf or self._paused or self._later is not None:
+            limit = None
+        elif self._buffer:
+            limit = front.header
+        else:
+            limit = None if self._pending else front.idle
+        if limit is not self._limit or limit is front.idle:
+            self._watch(limit)
+
+    def _watch(self, limit: "TimeLimit[HTTPChannel] | None") -> None:
+        if self._limit is not None:
+            self._limit.stop(self)
+        self._limit = limit
+        if limit is not None:
+            limit.start(self, self._front.clock.seconds())
+
+    def _pause(self) -> None:
+        if not self._paused and not self._gone:
+            self._paused = True
+            self.transport.pauseProducing()
+
+    def _resume(self) -> None:
+        if self._paused and not self._write_blocked and not self._gone:
+            self._paused = False
+            self.transport.resumeProducing()
+            if not self._deaf:
+                self._advance()

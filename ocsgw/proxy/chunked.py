@@ -1,0 +1,120 @@
+"""Request bodies, by length and in the chunked transfer coding (RFC 9112 sections 6 and 7): bytes in, content out."""
+
+import re
+
+from ocsgw.proxy.grammar import FramingError
+
+_SIZE_LINE = re.compile(rb"([0-9A-Fa-f]+)(?:[\t ]*;[\t\x20-\x7e\x80-\xff]*)?").fullmatch
+_TRAILERS = re.compile(rb"(?:[!#$%&'*+\-.^_`|~0-9A-Za-z]+:[\t\x20-\x7e\x80-\xff]*\r\n)*").fullmatch
+
+
+class SizedBody:
+    """Collects one body of `length` bytes, or counts it only if `keep` is false."""
+
+    def __init__(self, length: int, *, keep: bool = True) -> None:
+        self.keep = keep
+        self._left = length
+        self._pieces: list[bytes] = []
+
+    @property
+    def content(self) -> bytes:
+        """The content collected so far."""
+        return self._pieces[0] if len(self._pieces) == 1 else b"".join(self._pieces)
+
+    def feed(self, data: bytes) -> tuple[bool, bytes]:
+        """Take what `data` has of the body; return whether the body is complete, and what is left of `data`."""
+        piece = data[: self._left]
+        self._left -= len(piece)
+        if self.keep:
+            self._pieces.append(piece)
+        return self._left == 0, data[len(piece) :]
+
+
+class ChunkedBody:
+    """Collects one chunked body, or counts it only if `keep` is false.
+
+    `max_body` is the largest content, `max_line` the largest size line with its extensions (H24), `max_trailers` what
+    is left of the header block for trailers (H22); all in bytes. Trailers are dropped.
+    """
+
+    def __init__(
+        self, max_body: int, max_line: int, max_trailers: int, max_trailer_fields: int, *, keep: bool = True
+    ) -> None:
+        self.keep = keep
+        self._max_body = max_body
+        self._max_line = max_line
+        self._max_trailers = max_trailers
+        self._max_trailer_fields = max_trailer_fields
+        self._pieces: list[bytes] = []
+        self._size = 0
+        self._left = 0
+        self._in_trailers = False
+
+    @property
+    def content(self) -> bytes:
+        """The content collected so far."""
+        return b"".join(self._pieces)
+
+    def feed(self, data: bytes) -> tuple[bool, bytes]:
+        """Take what `data` has of the body; return whether the body is complete, and what is left of `data`.
+
+        What is left of an incomplete body has to be fed again, with more behind it. Raises `FramingError`.
+        """
+        at = 0
+        while not self._in_trailers:
+            if self._left > 2:
+                piece = data[at : at + self._left - 2]
+                if self.keep:
+                    self._pieces.append(piece)
+                self._left -= len(piece)
+                at += len(piece)
+                if self._left > 2:
+                    return False, data[at:]
+            if self._left:
+                end = data[at : at + 2]
+                if end != b"\r\n"[: len(end)]:
+                    raise FramingError("bad_request")
+                if len(end) < 2:
+                    return False, data[at:]
+                at += 2
+                self._left = 0
+            size = self._size_line(data, at)
+            if size is None:
+                return False, data[at:]
+            at, length = size
+            if length == 0:
+                self._in_trailers = True
+            else:
+                self._size += length
+                if self._size > self._max_body:
+                    raise FramingError("body_too_large")
+                self._left = length + 2
+        return self._trailers(data, at)
+
+    def _size_line(self, data: bytes, at: int) -> tuple[int, int] | None:
+        end = data.find(b"\n", at, at + self._max_line + 2)
+        if end < 0:
+            if len(data) - at >= self._max_line + 2:
+                raise FramingError("bad_request")
+            return None
+        match = _SIZE_LINE(data[at : end - 1]) if data[end - 1 : end] == b"\r" and end > at else None
+        if match is None:
+            raise FramingError("bad_request")
+        return end + 1, int(match.group(1), 16)
+
+    def _trailers(self, data: bytes, at: int) -> tuple[bool, bytes]:
+        if data.startswith(b"\r\n", at):
+            return True, data[at + 2 :]
+        end = data.find(b"\r\n\r\n", at)
+        if (end if end >= 0 else len(data)) - at > self._max_trailers:
+            raise FramingError("header_too_large")
+        if end < 0:
+            if re.search(rb"(?<!\r)\n", data[at:]):
+                raise FramingError("bad_request")
+            return False, data[at:]
+        block = data[at : end + 2]
+        if not _TRAILERS(block):
+            raise FramingError("bad_request")
+        if block.count(b"\n") > self._max_trailer_fields:
+            raise FramingError("header_too_large")
+        return True, data[end + 4 :]

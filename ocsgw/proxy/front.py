@@ -1,0 +1,143 @@
+"""What all connections of one port share: settings, checks, answers, limits and the way to OCS."""
+
+from collections.abc import Callable
+from email.utils import formatdate
+from typing import TYPE_CHECKING, Protocol
+
+from twisted.internet.interfaces import IReactorTime
+from twisted.internet.task import LoopingCall
+
+from ocsgw.protocol.errors import Refusal
+from ocsgw.protocol.messages import KV, Event, Settings
+from ocsgw.proxy.answers import Answers
+from ocsgw.proxy.call import Call, Judge
+from ocsgw.proxy.deadlines import TimeLimit
+
+if TYPE_CHECKING:
+    from ocsgw.proxy.channel import HTTPChannel
+
+# How long a connection may take to go once everything has been said.
+_LINGER = 2.0
+
+Deliver = Callable[[Call, Event | Refusal], None]
+
+
+class Gateway(Protocol):
+    """The way to OCS, as the HTTP side sees it."""
+
+    def submit(self, call: Call, data: KV, deliver: Deliver) -> Refusal | None:
+        """Hand a request over; `deliver` is called once with its outcome. Return a refusal if it cannot go out."""
+
+
+class Front:
+    """The HTTP side of one HTTP Proxy.
+
+    `clock` gives time to limits, `wall_clock` seconds since 1970 to the header `Date`. `start` begins to watch the
+    limits, once a second; `stop` ends that.
+    """
+
+    def __init__(
+        self, settings: Settings, gateway: Gateway, clock: IReactorTime, wall_clock: Callable[[], float]
+    ) -> None:
+        self.clock = clock
+        self.gateway = gateway
+        self._wall_clock = wall_clock
+        limits = settings.limits
+        self.connections: set[HTTPChannel] = set()
+        self.handshake: TimeLimit[HTTPChannel] = TimeLimit(limits.header_timeout_ms / 1000)
+        self.idle: TimeLimit[HTTPChannel] = TimeLimit(limits.idle_timeout_ms / 1000)
+        self.header: TimeLimit[HTTPChannel] = TimeLimit(limits.header_timeout_ms / 1000)
+        self.body: TimeLimit[HTTPChannel] = TimeLimit(limits.body_timeout_ms / 1000)
+        self.writing: TimeLimit[HTTPChannel] = TimeLimit(limits.write_timeout_ms / 1000)
+        self.linger: TimeLimit[HTTPChannel] = TimeLimit(_LINGER)
+        self._ticker = LoopingCall(self.tick)
+        self._ticker.clock = clock
+        self.draining = False
+        self._drained: Callable[[], None] | None = None
+        self.use(settings)
+
+    def use(self, settings: Settings) -> None:
+        """Work with these settings from now on (P100); open calls end with what they began with."""
+        limits = settings.limits
+        self.judge = Judge(settings)
+        self.answers = Answers(settings)
+        self.limits = limits
+        self.tls = settings.listener is not None and settings.listener.tls is not None
+        for limit, milliseconds in (
+            (self.handshake, limits.header_timeout_ms),
+            (self.idle, limits.idle_timeout_ms),
+            (self.header, limits.header_timeout_ms),
+            (self.body, limits.body_timeout_ms),
+            (self.writing, limits.write_timeout_ms),
+        ):
+            limit.seconds = milliseconds / 1000
+        self._set_date()
+
+    def start(self) -> None:
+        """Begin to watch the limits."""
+        self._ticker.start(1.0, now=False)
+
+    def stop(self) -> None:
+        """Watch no longer."""
+        if self._ticker.running:
+            self._ticker.stop()
+
+    def tick(self) -> None:
+        """Do what is due once a second: the date, and the connections whose time is over."""
+        self._set_date()
+        now = self.clock.seconds()
+        for channel in self.idle.expired(now):
+            channel.close()
+        for limit in (self.header, self.body):
+            for channel in limit.expired(now):
+                channel.request_timed_out()
+        for limit in (self.handshake, self.writing, self.linger):
+            for channel in limit.expired(now):
+                channel.abort()
+
+    def _set_date(self) -> None:
+        self.answers.set_date(formatdate(self._wall_clock(), usegmt=True).encode("ascii"))
+
+    def handle(self, call: Call, body: bytes, deliver: Deliver) -> None:
+        """Bring an admitted call with its whole body to OCS, or deliver why not (checks 10 to 13)."""
+        try:
+            data = self.judge.read_body(call, body)
+        except Refusal as refusal:
+            deliver(call, refusal)
+            return
+        refused = self.gateway.submit(call, data, deliver)
+        if refused is not None:
+            deliver(call, refused)
+
+    def admit(self, channel: "HTTPChannel") -> bool:
+        """Count a new connection in. False: there is no room even after the longest idle one was closed (H32)."""
+        if len(self.connections) >= self.limits.connections:
+            longest = self.idle.longest()
+            if longest is None:
+                return False
+            longest.close()
+            self.connections.discard(longest)
+        self.connections.add(channel)
+        return True
+
+    def leave(self, channel: "HTTPChannel") -> None:
+        """Count a connection out."""
+        self.connections.discard(channel)
+        if not self.connections and self._drained is not None:
+            drained, self._drained = self._drained, None
+            drained()
+
+    def drain(self, drained: Callable[[], None]) -> None:
+        """Let every connection end what it has begun, then close it; call `drained` when all are gone (H353)."""
+        self.draining = True
+        if not self.connections:
+            drained()
+            return
+        self._drained = drained
+        for channel in list(self.connections):
+            channel.drain()
+
+    def abort_all(self) -> None:
+        """Cut every connection."""
+        for channel in list(self.connections):
+            channel.abort()

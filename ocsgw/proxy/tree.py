@@ -1,0 +1,181 @@
+"""The resource tree: every route but the fast lane (twisted.web)."""
+
+from typing import Any, cast
+
+from twisted.internet.interfaces import IAddress, IReactorTime
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+from twisted.web.http_headers import Headers
+from twisted.web.resource import Resource
+from twisted.web.server import NOT_DONE_YET, Request, Site
+
+from ocsgw.protocol.errors import Refusal
+from ocsgw.protocol.messages import Event
+from ocsgw.proxy.call import Answer, Call
+from ocsgw.proxy.channel import HTTPChannel
+from ocsgw.proxy.front import Front
+
+
+class ProxyRequest(Request):
+    """A twisted.web request that knows its call; a fault in a resource is answered in the form of all errors."""
+
+    call: Call
+    refusal: Refusal | None = None
+
+    def processingFailed(self, reason: Failure) -> Failure:
+        """Answer 500 and log; nothing was changed."""
+        cast("ProxySite", self.site).request_failed(self, reason)
+        return reason
+
+
+class ClassicSurface(Resource):
+    """The classic surface as a leaf of the tree; it asks the same judge as the fast lane and writes the same answer."""
+
+    isLeaf = True
+
+    def __init__(self, front: Front) -> None:
+        super().__init__()
+        self._front = front
+
+    def render(self, request: ProxyRequest) -> int:
+        """Answer at once what the head refuses, everything else when OCS has answered."""
+        if request.refusal is not None:
+            respond(request, self._front, request.refusal)
+        else:
+            body = request.content.read() if request.content is not None else b""
+            self._front.handle(request.call, body, lambda call, outcome: respond(request, self._front, outcome))
+        return NOT_DONE_YET
+
+
+class Root(Resource):
+    """The root: whatever is not mounted beside it belongs to the classic surface, which knows what it has."""
+
+    def __init__(self, front: Front) -> None:
+        super().__init__()
+        self._classic = ClassicSurface(front)
+
+    def getChild(self, path: bytes, request: Request) -> Resource:
+        """Return the leaf for every other first segment."""
+        return self._classic
+
+
+def respond(request: ProxyRequest, front: Front, outcome: Event | Refusal) -> None:
+    """Write the answer to a call through its twisted.web request."""
+    answer = front.answers.compose(request.call, outcome)
+    request.setResponseCode(answer.status)
+    for name, value in answer.headers:
+        request.responseHeaders.addRawHeader(name, value)
+    request.responseHeaders.setRawHeaders(b"Content-Length", [b"%d" % len(answer.body)])
+    request.write(answer.body)
+    request.finish()
+
+
+class ProxySite(Site):
+    """Makes the channels of one port and brings what does not take the fast lane to the tree."""
+
+    requestFactory = ProxyRequest
+    noisy = False
+    _log = Logger()
+
+    def __init__(self, front: Front, reactor: IReactorTime, *, fast_lane: bool = True) -> None:
+        super().__init__(Root(front), requestFactory=ProxyRequest, parsePOSTFormSubmission=False, reactor=reactor)
+        self.displayTracebacks = False
+        self.front = front
+        self._fast_lane = fast_lane
+        self._requests: dict[Call, ProxyRequest] = {}
+
+    def startFactory(self) -> None:
+        """Open no access log; HTTP Proxy has no log of its own (R27)."""
+
+    def stopFactory(self) -> None:
+        """There is nothing to close."""
+
+    def buildProtocol(self, addr: IAddress | None) -> Any:
+        """Return a channel for one connection."""
+        return HTTPChannel(self.front, self, getattr(addr, "host", ""), fast_lane=self._fast_lane)
+
+    def process(self, channel: HTTPChannel, call: Call, body: bytes, refusal: Refusal | None) -> None:
+        """Let the tree answer a call; a refusal by the head alone has been found already."""
+        request = ProxyRequest(_OneRequest(self, channel, call))
+        request.call = call
+        request.refusal = refusal
+        request.requestHeaders = Headers()
+        for name, value in call.head.fields:
+            request.requestHeaders.addRawHeader(name, value)
+        self._requests[call] = request
+        request.gotLength(len(body))
+        request.handleContentChunk(body)
+        request.requestReceived(call.line.method, call.line.target, b"HTTP/1.%d" % call.head.minor)
+
+    def forget(self, call: Call, reason: Failure) -> None:
+        """The connection of a call is gone before its answer."""
+        request = self._requests.pop(call, None)
+        if request is not None:
+            request.connectionLost(reason)
+
+    def finished(self, call: Call) -> None:
+        """The tree has answered a call."""
+        self._requests.pop(call, None)
+
+    def request_failed(self, request: ProxyRequest, reason: Failure) -> None:
+        """Log a defect of a resource and answer it."""
+        self._log.failure("A request failed in HTTP Proxy: {method} on the tree", reason, method=request.method)
+        if not request.startedWriting:
+            respond(request, self.front, Refusal("internal"))
+
+
+# twisted.web sets these; the connection has its own date and does not tell a version (H14).
+_OF_THE_CONNECTION = frozenset({b"Date", b"Server"})
+
+
+class _OneRequest:
+    """What a twisted.web request needs of its channel, for one request: its answer is collected, then handed on."""
+
+    def __init__(self, site: ProxySite, channel: HTTPChannel, call: Call) -> None:
+        self.site = site
+        self.transport = channel.transport
+        self._channel = channel
+        self._call = call
+        self._status = 500
+        self._headers: list[tuple[bytes, bytes]] = []
+        self._body: list[bytes] = []
+
+    def getPeer(self) -> Any:
+        """Return the address of the client."""
+        return self.transport.getPeer()
+
+    def getHost(self) -> Any:
+        """Return our address."""
+        return self.transport.getHost()
+
+    def isSecure(self) -> bool:
+        """Whether the connection is TLS."""
+        return self.site.front.tls
+
+    def writeHeaders(self, version: bytes, code: bytes, reason: bytes, headers: Headers) -> None:
+        """Take the head of the answer."""
+        self._status = int(code)
+        self._headers = [
+            (name, value)
+            for name, values in headers.getAllRawHeaders()
+            for value in values
+            if name not in _OF_THE_CONNECTION
+        ]
+
+    def write(self, data: bytes) -> None:
+        """Take a piece of the body."""
+        self._body.append(data)
+
+    def writeSequence(self, pieces: list[bytes]) -> None:
+        """Take pieces of the body."""
+        self._body.extend(pieces)
+
+    def requestDone(self, request: Request) -> None:
+        """Hand the whole answer on."""
+        self.site.finished(self._call)
+        answer = Answer(self._status, self._headers, b"".join(self._body), framed=True)
+        self._channel.answer(self._call, answer)
+
+    def loseConnection(self) -> None:
+        """Close the connection at the end of this call."""
+        self._call.close = True

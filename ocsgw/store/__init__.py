@@ -1,0 +1,1 @@
+"""The store: schema, statements, engines, migrations, and the committer that makes changes durable."""

@@ -1,0 +1,171 @@
+"""The committer: everything that waits becomes one transaction on one worker, then every answer goes out.
+
+A batch is what arrived while the last one was being committed; there is no timer (docs/architecture.md).
+"""
+
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IReactorTime
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from ocsgw.contact.batch import Outcome, execute
+from ocsgw.contact.directory import Directory
+from ocsgw.contact.transaction import StoreFailureError, Transaction
+from ocsgw.contact.work import Turn, Work
+from ocsgw.logs import say
+from ocsgw.protocol.errors import Refusal
+from ocsgw.store.errors import CommitUnknownError
+from ocsgw.store.worker import Worker
+
+_MAX_BATCH = 512
+# Without a deadline of its own a request waits so long for other programs that write (seconds).
+_LONGEST_WAIT = 30.0
+_MAX_UNKNOWN_KEYS = 1000
+
+
+class Store(Protocol):
+    """What the committer needs of an engine."""
+
+    def transaction(self, wait: float) -> AbstractContextManager[Transaction]:
+        """Begin a write transaction within `wait` seconds, commit it at the end of the block."""
+
+
+@dataclass(slots=True, eq=False)
+class Job:
+    """A request that waits for the store. `deadline` is a time of the clock, None without one."""
+
+    work: Work
+    deliver: Callable[[Outcome], None]
+    deadline: float | None = None
+
+
+@dataclass(slots=True)
+class _Result:
+    """What the worker brings back to the reactor."""
+
+    outcomes: list[Outcome]
+    unknown_keys: set[tuple[str, str]] = field(default_factory=set)
+    defects: list[Failure] = field(default_factory=list)
+    failure: str | None = None
+
+
+class Committer:
+    """Collects jobs and commits them in batches.
+
+    `wall_clock` is the clock of the rules, in seconds since 1970 UTC (R56).
+    """
+
+    _log = Logger()
+
+    def __init__(
+        self,
+        store: Store,
+        worker: Worker,
+        directory: Directory,
+        clock: IReactorTime,
+        wall_clock: Callable[[], float] = time.time,
+    ) -> None:
+        self.directory = directory
+        self._store = store
+        self._worker = worker
+        self._clock = clock
+        self._wall_clock = wall_clock
+        self._waiting: deque[Job] = deque()
+        self._busy = False
+        self._idle_waiters: list[Deferred[None]] = []
+        self._failing = False
+        self._unknown_keys_logged: dict[str, set[str]] = {}
+
+    def submit(self, job: Job) -> None:
+        """Take a job; its outcome is delivered once, after the commit."""
+        self._waiting.append(job)
+        if not self._busy:
+            self._busy = True
+            # Everything else that this turn of the reactor brings joins the batch.
+            self._clock.callLater(0, self._next)
+
+    def drained(self) -> "Deferred[None]":
+        """Return a Deferred that fires when nothing waits and nothing is being committed."""
+        done: Deferred[None] = Deferred()
+        if self._busy:
+            self._idle_waiters.append(done)
+        else:
+            done.callback(None)
+        return done
+
+    def _next(self) -> None:
+        jobs = self._take_batch()
+        if not jobs:
+            self._busy = False
+            waiters, self._idle_waiters = self._idle_waiters, []
+            for waiter in waiters:
+                waiter.callback(None)
+            return
+        wait = min(
+            (job.deadline - self._clock.seconds() for job in jobs if job.deadline is not None), default=_LONGEST_WAIT
+        )
+        directory = self.directory
+        running = self._worker.run(lambda: self._transact([job.work for job in jobs], directory, wait))
+        running.addCallbacks(lambda result: self._finish(jobs, result), lambda reason: self._fail(jobs, reason))
+
+    def _take_batch(self) -> list[Job]:
+        """Take what waits, without those whose deadline has passed (H161)."""
+        jobs: list[Job] = []
+        now = self._clock.seconds()
+        while self._waiting and len(jobs) < _MAX_BATCH:
+            job = self._waiting.popleft()
+            if job.deadline is not None and job.deadline <= now:
+                job.deliver(Outcome(Refusal("no_response")))
+            else:
+                jobs.append(job)
+        return jobs
+
+    def _transact(self, works: Sequence[Work], directory: Directory, wait: float) -> _Result:
+        """Carry out a batch; this runs in the worker."""
+        defects: list[Failure] = []
+        try:
+            with self._store.transaction(wait) as tx:
+                turn = Turn(tx, int(self._wall_clock()), directory)
+                outcomes = execute(turn, works, lambda work, error: defects.append(Failure(error)))
+            return _Result(outcomes, turn.unknown_keys, defects)
+        except StoreFailureError as error:
+            return _Result([Outcome(Refusal("unavailable")) for _ in works], failure=str(error))
+        except CommitUnknownError as error:
+            return _Result([Outcome(Refusal("no_response")) for _ in works], failure=str(error))
+
+    def _finish(self, jobs: Sequence[Job], result: _Result) -> None:
+        self._tell_health(result.failure)
+        for failure in result.defects:
+            self._log.failure("A rule failed on a request, which was answered with 500", failure)
+        for calling_list, key in result.unknown_keys:
+            self._tell_unknown_key(calling_list, key)
+        for job, outcome in zip(jobs, result.outcomes, strict=True):
+            job.deliver(outcome)
+        self._next()
+
+    def _fail(self, jobs: Sequence[Job], reason: Failure) -> None:
+        """A defect outside of any single request: nothing was committed."""
+        self._log.failure("A batch failed as a whole and was rolled back", reason)
+        for job in jobs:
+            job.deliver(Outcome(Refusal("internal")))
+        self._next()
+
+    def _tell_health(self, failure: str | None) -> None:
+        if failure is not None and not self._failing:
+            self._log.error("The store fails: {reason}; requests get 503 until it works again", reason=failure)
+        elif failure is None and self._failing:
+            self._log.info("The store works again")
+        self._failing = failure is not None
+
+    def _tell_unknown_key(self, calling_list: str, key: str) -> None:
+        logged = self._unknown_keys_logged.setdefault(calling_list, set())
+        if key not in logged and len(logged) < _MAX_UNKNOWN_KEYS:
+            logged.add(key)
+            say(self._log, 93008, key=key, calling_list=calling_list)
