@@ -80,7 +80,10 @@ def _check_control_socket(application: Section) -> None:
 
 
 def _check_lease(ha: Section) -> None:
-    if ha.sound("lease_time", "renew_interval") and ha["renew_interval"] * LEASE_RENEWALS > ha["lease_time"]:
+    if not ha.sound("lease_time", "renew_interval"):
+        return
+    # Three times "100ms" is a little more than "300ms" in floating point.
+    if round(ha["renew_interval"] * LEASE_RENEWALS, 6) > ha["lease_time"]:
         ha.problem(
             _given(ha, "renew_interval", "lease_time"),
             "renew_interval must be at most a third of lease_time",

@@ -89,7 +89,7 @@ class Report:
         spelled: KeyPath = ()
         for part in path:
             if isinstance(value, dict) and isinstance(part, str):
-                part = next((key for key in (part, *value) if canonical(key) == part and key in value), part)
+                part = next((key for key in value if canonical(key) == part), part)
                 value = value.get(part)
             elif isinstance(value, list) and isinstance(part, int) and part < len(value):
                 value = value[part]
@@ -126,10 +126,8 @@ def _shown_path(path: KeyPath, value: Any) -> str:
         return _header(path)
     if isinstance(value, list) and value and all(isinstance(element, dict) for element in value):
         return _header((*path, 0))
-    while path and isinstance(path[-1], int):
+    while isinstance(path[-1], int):
         path = path[:-1]  # an element of an array of plain values
-    if not path:
-        return ""
     return f"{_header(path[:-1])} {_shown_key(path[-1])}".lstrip()
 
 

@@ -4,8 +4,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import cast
 
+from ocsgw.contact.custom import custom_members, given_columns
 from ocsgw.contact.directory import CallingList, Campaign, Directory, TimeZone
-from ocsgw.contact.fields import to_column, to_event
+from ocsgw.contact.fields import FieldValue
 from ocsgw.contact.normal_form import normal_contact, normal_customer_id
 from ocsgw.contact.transaction import NewRecord, Probe, UnavailableListError
 from ocsgw.contact.work import Reply, Turn, Work
@@ -78,9 +79,15 @@ def _draft(turn: Turn, calling_list: CallingList, at: int, work: Work) -> _Draft
         cast("str | None", number("GSW_AGENT_ID")),
         0,
         0,
-        custom_columns(turn, calling_list, data),
+        _custom(turn, calling_list, data),
     )
     return _Draft(at, work, record, zone, campaign, chain)
+
+
+def _custom(turn: Turn, calling_list: CallingList, data: KV) -> list[FieldValue | None]:
+    """Return the custom columns of a new row: what the request gives, else the default."""
+    given = given_columns(turn, calling_list, data)
+    return [given.get(field.column, field.default) for field in calling_list.fields]
 
 
 def _campaign(directory: Directory, calling_list: CallingList, data: KV) -> Campaign | None:
@@ -93,23 +100,6 @@ def _campaign(directory: Directory, calling_list: CallingList, data: KV) -> Camp
         if campaign.name == name:
             return campaign
     raise Refusal("invalid_attribute", "GSW_CAMPAIGN_NAME")
-
-
-def custom_columns(turn: Turn, calling_list: CallingList, data: KV) -> list[int | float | str | None]:
-    """Return the custom columns of a new row: what the request gives, else the default (H96, H97, H120)."""
-    fields = calling_list.fields_by_key
-    given: dict[str, int | float | str] = {}
-    for key, value in data.items():
-        if key[:4] == "GSW_":
-            continue
-        field = fields.get(key)
-        if field is None:
-            turn.unknown_keys.add((calling_list.name, key))
-            continue
-        stored = to_column(field.kind, field.length, key, value)
-        if stored is not None:
-            given[field.column] = stored
-    return [given.get(field.column, field.default) for field in calling_list.fields]
 
 
 def _add(turn: Turn, calling_list: CallingList, drafts: list[_Draft], replies: list[Reply | None]) -> None:
@@ -184,7 +174,5 @@ def _acknowledge(turn: Turn, calling_list: CallingList, draft: _Draft) -> KV:
         members["GSW_DATE_TIME"] = to_date_time(record.dial_sched_time, draft.zone.zone)
     members["GSW_CHAIN_ID"] = record.chain_id
     members["GSW_CHAIN_N"] = record.chain_n
-    for field, stored in zip(calling_list.fields, record.custom, strict=True):
-        if stored is not None and field.key is not None:
-            members[field.key] = to_event(field.kind, stored)
+    members.update(custom_members(calling_list, record.custom))
     return turn.event("AddRecordAcknowledge", draft.work, members)

@@ -11,10 +11,14 @@ from typing import Protocol, cast
 import msgspec
 
 from ocsgw.contact.add_record import add_records
+from ocsgw.contact.by_handle import HANDLE_REQUESTS, by_handle
+from ocsgw.contact.cancel import cancel
 from ocsgw.contact.directory import Directory
 from ocsgw.contact.do_not_call import do_not_call
 from ocsgw.contact.fields import to_column
+from ocsgw.contact.groups import CONTROL_REQUESTS, STATUS_REQUESTS, campaign_status, control
 from ocsgw.contact.normal_form import normal_contact
+from ocsgw.contact.preview import preview
 from ocsgw.contact.transaction import StoredAnswer, StoreFailureError
 from ocsgw.contact.work import Reply, Turn, Work
 from ocsgw.protocol.errors import Refusal
@@ -23,10 +27,31 @@ from ocsgw.protocol.requests import REQUESTS
 
 Rule = Callable[[Turn, Sequence[Work]], list[Reply]]
 
-RULES: Mapping[str, Rule] = {
+# Kind of run -> rule. Requests of one kind that may be carried out together make a run.
+_RULES: Mapping[str, Rule] = {
     "AddRecord": add_records,
+    "by handle": by_handle,
     "DoNotCall": do_not_call,
+    "RequestRecordCancel": cancel,
+    "PreviewRecordRequest": preview,
+    "status": campaign_status,
+    "control": control,
 }
+
+
+def kind_of(work: Work) -> str:
+    """Return the kind of run that a request belongs to; an unknown request has a kind without a rule.
+
+    With a handle the other identifiers are attributes (P10).
+    """
+    request = work.data.get("GSW_AGENT_REQ_TYPE")
+    if request in STATUS_REQUESTS:
+        return "status"
+    if request in CONTROL_REQUESTS:
+        return "control"
+    if request in HANDLE_REQUESTS and "GSW_RECORD_HANDLE" in work.data:
+        return "by handle"
+    return str(request)
 
 
 class Outcome(msgspec.Struct):
@@ -62,7 +87,7 @@ def execute(turn: Turn, works: Sequence[Work], on_defect: Defects) -> list[Outco
     fingerprints = _replay(turn, works, outcomes)
     pending = [at for at, outcome in enumerate(outcomes) if outcome is None]
     for run in cut_into_runs(works, pending):
-        replies = _run(turn, [works[at] for at in run.places], RULES.get(run.kind), on_defect)
+        replies = _run(turn, [works[at] for at in run.places], _RULES.get(run.kind), on_defect)
         for at, reply in zip(run.places, replies, strict=True):
             outcomes[at] = Outcome(reply)
     if fingerprints:
@@ -119,7 +144,7 @@ def cut_into_runs(works: Sequence[Work], places: Sequence[int]) -> list[_Run]:
     runs: list[_Run] = []
     for at in places:
         work = works[at]
-        kind = str(work.data.get("GSW_AGENT_REQ_TYPE"))
+        kind = kind_of(work)
         if runs and runs[-1].kind == kind:
             runs[-1].places.append(at)
             if len(runs) > 1:

@@ -4,7 +4,7 @@ A batch of requests uses one snapshot; a reload replaces it.
 """
 
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 from zoneinfo import ZoneInfo
@@ -15,6 +15,7 @@ from ocsgw.protocol.errors import Refusal
 DialMode = Literal["Preview", "PushPreview"]
 GroupState = Literal["unloaded", "loaded", "started"]
 Scope = Literal["tenant", "campaign", "list"]
+TreatmentAction = Literal["finish", "next_in_chain", "retry_in", "no_call"]
 ChainAttr = Literal["RecordOnly", "AllChain"]
 
 
@@ -112,6 +113,21 @@ class CampaignGroup:
 
 
 @dataclass(frozen=True, slots=True)
+class Treatment:
+    """What happens to a record after a call result (configuration.md section 11).
+
+    `campaigns` are names, None for all; `interval` is in seconds; a `max_attempts` of 0 is no limit.
+    """
+
+    name: str
+    call_result: int
+    action: TreatmentAction
+    campaigns: frozenset[str] | None = None
+    interval: int = 0
+    max_attempts: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class DoNotCallOptions:
     """`[do_not_call]`: the table and the scope of entries that are made by handle (H265)."""
 
@@ -123,7 +139,7 @@ class Directory:
     """Looks things up by name or DBID.
 
     `principals` limits a principal to tenants by their names; who is not in it may use all (H346). `chain_attr` has
-    the defaults of `GSW_CHAIN_ATTR` per resource type.
+    the defaults of `GSW_CHAIN_ATTR` per resource type. `do_not_call_grace` is in seconds (H267).
     """
 
     def __init__(
@@ -138,6 +154,10 @@ class Directory:
         do_not_call: DoNotCallOptions | None = None,
         chain_attr: Mapping[str, ChainAttr] | None = None,
         principals: Mapping[str, frozenset[str]] | None = None,
+        treatments: tuple[Treatment, ...] = (),
+        treat_on_processed: bool = False,
+        do_not_call_grace: int = 60,
+        retired: Iterable[CallingList] = (),
     ) -> None:
         self.application_dbid = application_dbid
         self.tenants = tenants
@@ -151,9 +171,14 @@ class Directory:
             "phones": "RecordOnly",
             "customer_ids": "AllChain",
         }
+        self.treatments = treatments
+        self.treat_on_processed = treat_on_processed
+        self.do_not_call_grace = do_not_call_grace
         self._principals = principals or {}
         self._lists = {unicodedata.normalize("NFC", each.name): each for each in calling_lists if each.enabled}
-        self._lists_by_dbid = {each.dbid: each for each in calling_lists}
+        # Lists that a reload has removed: their live handles stay valid for final requests (C67).
+        self.retired = tuple(each for each in retired if each.dbid not in {kept.dbid for kept in calling_lists})
+        self._lists_by_dbid = {each.dbid: each for each in (*self.retired, *calling_lists)}
         self._campaigns = {each.name: each for each in campaigns}
         self._campaigns_by_dbid = {each.dbid: each for each in campaigns}
         self._groups = {each.dbid: each for each in groups}
@@ -183,7 +208,7 @@ class Directory:
         return found
 
     def list_by_dbid(self, dbid: int) -> CallingList | None:
-        """Return the list of this DBID, enabled or not; None if there is none."""
+        """Return the list of this DBID, enabled or not, retired ones included; None if there is none."""
         return self._lists_by_dbid.get(dbid)
 
     def campaign_named(self, name: object) -> Campaign | None:
@@ -198,9 +223,13 @@ class Directory:
         """Return the campaigns that contain a list, in the order of the configuration."""
         return self._campaigns_of.get(calling_list.dbid, ())
 
+    def group_by_dbid(self, dbid: object) -> CampaignGroup | None:
+        """Return the campaign group of this DBID, None if there is none."""
+        return self._groups.get(dbid) if isinstance(dbid, int) else None
+
     def group(self, dbid: object) -> CampaignGroup:
         """Return the campaign group of this DBID. Raises `Refusal` (`group_not_found`)."""
-        found = self._groups.get(dbid) if isinstance(dbid, int) else None
+        found = self.group_by_dbid(dbid)
         if found is None:
             raise Refusal("group_not_found")
         return found

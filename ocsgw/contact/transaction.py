@@ -67,6 +67,111 @@ class Match(msgspec.Struct):
     contact_info: str
 
 
+class Record(msgspec.Struct, kw_only=False):
+    """A row as the rules see it, with what NULL is read as (constants.md section 5)."""
+
+    record_id: int
+    contact_info: str
+    contact_info_type: int
+    record_type: int
+    record_status: int
+    call_result: int
+    attempt: int
+    dial_sched_time: int
+    call_time: int
+    daily_from: int
+    daily_till: int
+    tz_dbid: int
+    campaign_id: int
+    agent_id: str
+    chain_id: int
+    chain_n: int
+    treatments: str
+    custom: list[FieldValue | None]
+
+
+def new_record_of(record: Record) -> NewRecord:
+    """Return a row to be inserted that is a copy of `record`."""
+    return NewRecord(
+        record.record_id,
+        record.contact_info,
+        record.contact_info_type,
+        record.record_type,
+        record.record_status,
+        record.call_result,
+        record.attempt,
+        record.dial_sched_time,
+        record.call_time,
+        record.daily_from,
+        record.daily_till,
+        record.tz_dbid,
+        record.campaign_id,
+        record.agent_id or None,
+        record.chain_id,
+        record.chain_n,
+        record.custom,
+    )
+
+
+class Window(msgspec.Struct, array_like=True, frozen=True):
+    """What decides, besides time, whether a record may be handed out; records of one list share few of them.
+
+    `agent` is the agent of a personal callback, empty for records for anyone.
+    """
+
+    campaign_dbid: int
+    agent: str
+    tz_dbid: int
+    daily_from: int
+    daily_till: int
+
+
+class Handout(msgspec.Struct):
+    """One hand-out of one chain, from the claim to its end (glossary: hand-out).
+
+    `record_id` is the record that was handed out, `rescheduled` the records of the chain that were rescheduled since,
+    `timeout` and `expires_at` are in seconds, the latter since 1970 UTC (H278).
+    """
+
+    handout_id: int
+    list_dbid: int
+    chain_id: int
+    record_id: int
+    group_dbid: int
+    agent_id: str
+    started_at: int
+    timeout: int
+    expires_at: int
+    rescheduled: list[int]
+
+
+class Handle(msgspec.Struct):
+    """A live record handle: one member of a chain in process.
+
+    `prior_status` is the status before the hand-out (K3). The rest is what updates have said for the end of the
+    hand-out: whether they set the attempts (H211), the status (H212), and which treatment they asked for (H216).
+    """
+
+    handle: int
+    handout_id: int
+    list_dbid: int
+    record_id: int
+    prior_status: int
+    guid: str
+    attempts_set: bool = False
+    status_set: int | None = None
+    treatment: str | None = None
+
+
+class GroupStatus(msgspec.Struct):
+    """State of a campaign group: unloaded, loaded or started; its dial mode; the id of the loaded session (P53)."""
+
+    dbid: int
+    state: str
+    dial_mode: str
+    guid: str
+
+
 class StoredAnswer(msgspec.Struct):
     """The acknowledgement that was given under an idempotency key, kept until `expires_at` (H323, H329)."""
 
@@ -95,6 +200,9 @@ class Transaction(Protocol):
     def store_answers(self, answers: Mapping[tuple[str, str], StoredAnswer]) -> None:
         """Store answers under (principal, key)."""
 
+    def forget(self, now: int, at_most: int) -> int:
+        """Delete answers and spent handles that have expired, at most so many of each; return how many answers."""
+
     def highest_ids(self, calling_list: CallingList) -> tuple[int, int]:
         """Return the highest record id and chain id of a list, 0 without rows."""
 
@@ -121,6 +229,71 @@ class Transaction(Protocol):
 
     def add_do_not_call(self, entries: Sequence[DoNotCallEntry], now: int) -> None:
         """Make entries, except those that exist with the same scope and without an end (H264)."""
+
+    def records(self, calling_list: CallingList, record_ids: Iterable[int]) -> list[Record]:
+        """Return those records that exist."""
+
+    def records_of_chains(self, calling_list: CallingList, chain_ids: Iterable[int]) -> list[Record]:
+        """Return all records of chains, ordered by chain and `chain_n`."""
+
+    def change_records(self, calling_list: CallingList, changes: Mapping[int, Mapping[str, object]]) -> None:
+        """Set columns of records: record id to column to value. Columns that a table lacks are passed over (K13)."""
+
+    def windows(self, calling_list: CallingList, campaign_dbids: Sequence[int], agents: Sequence[str]) -> list[Window]:
+        """Return the different windows of records that are ready, for these campaigns and agents."""
+
+    def ready_records(
+        self, calling_list: CallingList, windows: Sequence[Window], now: int, at_most: int
+    ) -> list[Record]:
+        """Return records that are ready and due, of these windows, whose chain is not in process.
+
+        Of each window the first ones by H273, at most so many of the scheduled ones and of the others.
+        """
+
+    def reset_unexplained(self, calling_list: CallingList) -> int:
+        """Set records in process that no hand-out explains to ready; return how many there were (K2)."""
+
+    def new_handles(self, count: int) -> int:
+        """Reserve so many record handles and return the first; they ascend and never come again (H310)."""
+
+    def open_handouts(self, handouts: Sequence[Handout], handles: Sequence[Handle]) -> None:
+        """Store hand-outs with their handles."""
+
+    def handles(self, numbers: Iterable[int]) -> list[Handle]:
+        """Return those handles that live."""
+
+    def handles_of_records(self, calling_list: CallingList, record_ids: Iterable[int]) -> list[Handle]:
+        """Return the live handles of records."""
+
+    def handouts(self, handout_ids: Iterable[int]) -> list[tuple[Handout, list[Handle]]]:
+        """Return hand-outs with all their live handles."""
+
+    def handouts_of_group(self, group_dbid: int, at_most: int) -> list[int]:
+        """Return the ids of running hand-outs of a campaign group, at most so many."""
+
+    def expired_handouts(self, now: int, at_most: int) -> list[int]:
+        """Return the ids of hand-outs whose time is over, at most so many."""
+
+    def change_handouts(self, handouts: Sequence[Handout], handles: Sequence[Handle]) -> None:
+        """Store what has changed in running hand-outs and their handles."""
+
+    def close_handouts(self, handout_ids: Iterable[int]) -> None:
+        """End hand-outs; all their handles die."""
+
+    def close_handles(self, numbers: Iterable[int]) -> None:
+        """Let single handles die; a hand-out without handles ends."""
+
+    def spend_handle(self, handle: int, event: KV, until: int) -> None:
+        """Remember a dead handle and the keys of its record for the one RecordProcessed that may follow (H267)."""
+
+    def take_spent_handle(self, handle: int, now: int) -> KV | None:
+        """Return what was remembered of a dead handle, once; None if nothing is or its time is over."""
+
+    def group_statuses(self) -> dict[int, GroupStatus]:
+        """Return the states of campaign groups by their DBIDs."""
+
+    def save_group_status(self, status: GroupStatus) -> None:
+        """Store the state of a campaign group."""
 
     def do_not_call_widths(self) -> tuple[int, int]:
         """Return how many characters the columns for contacts and customer ids take (K44)."""

@@ -104,11 +104,14 @@ class ProxyChild(ProcessProtocol):
         identity: Identity,
         session: int,
         settings: Callable[[], Settings],
+        base_uri: Callable[[int], str],
     ) -> None:
         # IReactorTime, IReactorProcess and IReactorSocket.
         self._reactor = reactor
         self._owner = owner
         self._settings = settings
+        self._base_uri = base_uri
+        self._port = 0
         self._link = OCSProtocol(self, dispatcher, identity, reactor, accepts=_ONLY_PROXIES, session=session)
         self._process: Any = None
         self._outputs = {1: _Lines(), 2: _Lines()}
@@ -141,6 +144,7 @@ class ProxyChild(ProcessProtocol):
 
     def use(self, settings: Settings) -> None:
         """Send settings."""
+        self._link.caller.base_uri = self._base_uri(self._port)
         self._link.send(settings)
 
     def drain(self, timeout: float) -> None:
@@ -167,6 +171,8 @@ class ProxyChild(ProcessProtocol):
 
     def ready(self, port: int, interface: str) -> None:
         """Its port is open."""
+        self._port = port
+        self._link.caller.base_uri = self._base_uri(port)
         self._owner.child_ready(port, interface)
 
     def log_lines(self, message: Log) -> None:

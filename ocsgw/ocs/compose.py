@@ -13,6 +13,8 @@ from twisted.internet.task import LoopingCall, deferLater
 from twisted.logger import ILogObserver, Logger
 
 from ocsgw.config import Config, ConfigurationError, load
+from ocsgw.contact.directory import Directory
+from ocsgw.contact.opening import expire, prepare
 from ocsgw.logs import LogFile, say
 from ocsgw.ocs.checks import CHECKS, not_served
 from ocsgw.ocs.dispatch import Dispatcher
@@ -27,8 +29,10 @@ from ocsgw.version import VERSION
 EXIT_UNAVAILABLE = 69
 
 _RETRY_STORE = 1.0
-_HOUSEKEEPING = 60.0
-_FORGET_AT_ONCE = 5000
+_EXPIRE_EVERY = 1.0
+_FORGET_EVERY = 60.0
+# How much a chore does in one transaction; longer ones would hold requests up.
+_AT_ONCE = 500
 
 
 class OCSService(MultiService):
@@ -64,10 +68,11 @@ class OCSService(MultiService):
         self._sessions = 0
         self._stopping = False
         self._dbid = config.application.dbid
-        self._directory = directory_of(config, self._dbid)
+        self._directory: Directory = directory_of(config, self._dbid)
         self._listeners: list[HttpListener] = []
-        self._housekeeping = LoopingCall(self._forget_answers)
-        self._housekeeping.clock = reactor
+        self._chores = ((LoopingCall(self._expire), _EXPIRE_EVERY), (LoopingCall(self._forget), _FORGET_EVERY))
+        for chore, _ in self._chores:
+            chore.clock = reactor
         self._store = SQLiteStore(
             config.store.file or "",
             self._report_store,
@@ -139,7 +144,9 @@ class OCSService(MultiService):
             yield deferLater(self.reactor, _RETRY_STORE)
         if self._stopping:
             return
-        self._housekeeping.start(_HOUSEKEEPING, now=False)
+        yield self._prepare()
+        for chore, interval in self._chores:
+            chore.start(interval, now=False)
         for listener in self.config.listeners:
             if listener.protocol == "http":
                 self._listen(HttpListener(self, listener))
@@ -158,8 +165,9 @@ class OCSService(MultiService):
     def stopService(self) -> Any:
         """Stop HTTP, answer what is in flight, then close the store; the reactor waits for it."""
         self._stopping = True
-        if self._housekeeping.running:
-            self._housekeeping.stop()
+        for chore, _ in self._chores:
+            if chore.running:
+                chore.stop()
         yield DeferredList([listener.supervisor.stop() for listener in self._listeners])
         if self._worker is not None and self._committer is not None:
             self.dispatcher.available = False
@@ -184,7 +192,7 @@ class OCSService(MultiService):
         for key in waiting_for_restart(self.config, config):
             self._log.warn("{key} has changed; it takes effect with the next start of OCS", key=key)
         committer = self._committer
-        directory = directory_of(config, self._dbid)
+        directory = directory_of(config, self._dbid, self._directory)
 
         def use(_: object) -> None:
             self.config = config
@@ -193,6 +201,7 @@ class OCSService(MultiService):
             self.log_file.configure(config.log.format, config.log.level)
             self._reload_listeners()
             say(self._log, 93013)
+            self._prepare()
 
         def keep(reason: Any) -> None:
             say(self._log, 93014, reasons=reason.getErrorMessage())
@@ -222,17 +231,44 @@ class OCSService(MultiService):
 
     # Housekeeping.
 
-    def _forget_answers(self) -> Any:
-        """Delete expired answers in slices, between batches (H329)."""
-        if self._worker is None:
+    def _prepare(self) -> Any:
+        """Put right what the last end, or another program, has left (K2, P53)."""
+        if self._committer is None:
             return None
-        slice_done: Deferred[int] = self._worker.run(
-            lambda: self._store.forget_answers(int(time.time()), _FORGET_AT_ONCE)
+        return self._committer.chore(prepare).addCallback(self._tell_freed)
+
+    def _tell_freed(self, freed: dict[str, int]) -> None:
+        for name, count in freed.items():
+            self._log.info(
+                "{count} records of calling list {name} were in process without a hand-out and are ready again",
+                count=count,
+                name=name,
+            )
+
+    def _expire(self) -> Any:
+        """End hand-outs whose time is over, in slices, between batches (H278)."""
+        if self._committer is None:
+            return None
+        return self._committer.chore(lambda turn: expire(turn, _AT_ONCE)).addCallbacks(
+            self._expired, self._chore_failed
         )
-        return slice_done.addCallbacks(
-            lambda count: self._forget_answers() if count == _FORGET_AT_ONCE else None,
-            lambda reason: self._log.warn("Expired keys were not deleted: {reason}", reason=reason.getErrorMessage()),
+
+    def _expired(self, count: int) -> Any:
+        if count:
+            say(self._log, 93017, count=count)
+        return self._expire() if count == _AT_ONCE else None
+
+    def _forget(self) -> Any:
+        """Delete what has expired in our own tables, in slices, between batches (H329)."""
+        if self._committer is None:
+            return None
+        now = int(time.time())
+        return self._committer.chore(lambda turn: turn.tx.forget(now, _AT_ONCE)).addCallbacks(
+            lambda count: self._forget() if count == _AT_ONCE else None, self._chore_failed
         )
+
+    def _chore_failed(self, reason: Any) -> None:
+        self._log.warn("Housekeeping has to wait: {reason}", reason=reason.getErrorMessage())
 
     def _report_store(self, text: str) -> None:
         self.reactor.callFromThread(self._log.error, "{text}", text=text)

@@ -24,6 +24,14 @@ class DispatchOptions:
     duplicate_window: int = 0
 
 
+@dataclass(slots=True)
+class Caller:
+    """Who sends requests over a link; `base_uri` is what `GSW_RECORD_URI` begins with (H65, H68)."""
+
+    client: ClientKind
+    base_uri: str | None = None
+
+
 class Dispatcher:
     """Brings requests to the committer. While `available` is false every request is refused with 503."""
 
@@ -35,31 +43,33 @@ class Dispatcher:
         # Keys of requests that are being executed; with those that wait for the first of its kind to end (H331).
         self._executing: dict[_Key, list[Callable[[], None]]] = {}
 
-    def handle(self, request: Request, client: ClientKind, reply: Reply) -> None:
+    def handle(self, request: Request, caller: Caller, reply: Reply) -> None:
         """Carry out a request; `reply` is called exactly once with its final event (P2, P72)."""
         kind = request.data.get("GSW_AGENT_REQ_TYPE")
         known = REQUESTS.get(kind) if isinstance(kind, str) else None
         if known is None:
             reply(error_event(request, Refusal("unknown_request", str(kind))))
             return
-        if client not in known.clients:
+        if caller.client not in known.clients:
             reply(error_event(request, Refusal("forbidden")))
             return
         deadline = None
         if request.deadline_ms is not None:
             deadline = self._clock.seconds() + request.deadline_ms / 1000
-        self._begin(request, self._work(request), deadline, reply)
+        self._begin(request, self._work(request, caller), deadline, reply)
 
-    def _work(self, request: Request) -> Work:
-        principal = request.principal or ANONYMOUS
+    def _work(self, request: Request, caller: Caller) -> Work:
+        work = Work(request.data, request.principal or ANONYMOUS, base_uri=caller.base_uri, client=caller.client)
+        window = self.options.duplicate_window
         if request.idempotency_key is not None:
             # The prefix keeps keys of clients apart from those that are made here.
-            return Work(request.data, principal, "k" + request.idempotency_key, self.options.idempotency_ttl)
-        window = self.options.duplicate_window
-        if window and request.data.get("GSW_AGENT_REQ_TYPE") == "AddRecord":
-            mark = fingerprint(request.data, self._committer.directory, but=("GSW_REFERENCE_ID",))
-            return Work(request.data, principal, f"d{mark.hex()} {request.peer or ''}", window, mark)
-        return Work(request.data, principal)
+            work.key = f"k{request.idempotency_key}"
+            work.keep_for = self.options.idempotency_ttl
+        elif window and request.data.get("GSW_AGENT_REQ_TYPE") == "AddRecord":
+            work.fingerprint = fingerprint(request.data, self._committer.directory, but=("GSW_REFERENCE_ID",))
+            work.key = f"d{work.fingerprint.hex()} {request.peer or ''}"
+            work.keep_for = window
+        return work
 
     def _begin(self, request: Request, work: Work, deadline: float | None, reply: Reply) -> None:
         if not self.available:

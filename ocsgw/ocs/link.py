@@ -11,7 +11,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from ocsgw.ocs.dispatch import Dispatcher, error_event
+from ocsgw.ocs.dispatch import Caller, Dispatcher, error_event
 from ocsgw.protocol.errors import Refusal
 from ocsgw.protocol.messages import (
     VERSION,
@@ -94,6 +94,8 @@ class OCSProtocol(TwistedProtocol):
         self._identity = identity
         self._clock = clock
         self._number = session
+        # Whose requests these are; the owner adds what it knows.
+        self.caller = Caller("http_proxy")
         self._session = ServerSession(accepts, identity.limits.frame)
         self._heartbeat = Heartbeat(identity.limits.heartbeat_ms / 1000, clock.seconds())
         self._ticker = LoopingCall(self._tick)
@@ -180,6 +182,7 @@ class OCSProtocol(TwistedProtocol):
             self._hello_due.cancel()
             self._hello_due = None
         identity = self._identity
+        self.caller.client = hello.client
         self.send(
             Welcome(
                 version=VERSION,
@@ -192,13 +195,10 @@ class OCSProtocol(TwistedProtocol):
         self._owner.greeted(hello)
 
     def _take_request(self, request: Request) -> None:
-        client = self._session.client
-        if client is None:
-            raise WireError("protocol_error", "request came before hello")
         if len(self._session.open_requests) > self._identity.limits.in_flight:
             self._reply(error_event(request, Refusal("busy")))
         else:
-            self._dispatcher.handle(request, client, self._reply)
+            self._dispatcher.handle(request, self.caller, self._reply)
 
     def _reply(self, event: Event) -> None:
         if event.ref is not None:

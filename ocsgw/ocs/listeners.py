@@ -66,6 +66,7 @@ class HttpListener:
             identity_of(office.config),
             office.next_session(),
             self.settings,
+            self.base_uri,
         )
         child.start()
         return child
@@ -75,6 +76,11 @@ class HttpListener:
         scheme = "https" if self.in_use.tls is not None else "http"
         interface = self.in_use.interface
         return f"{scheme}://{f'[{interface}]' if ':' in interface else interface}:{port}"
+
+    def base_uri(self, port: int) -> str:
+        """Return what `GSW_RECORD_URI` begins with; the port is always printed (H65, H68)."""
+        listener = self.wanted
+        return f"{listener.public_scheme}://{listener.public_host}:{listener.public_port or port}"
 
     def why_no_port(self) -> str:
         """Return who holds the port and what to do (R24)."""

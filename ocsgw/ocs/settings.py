@@ -17,6 +17,7 @@ from ocsgw.contact.directory import (
     Field,
     Tenant,
     TimeZone,
+    Treatment,
 )
 from ocsgw.ocs.dispatch import DispatchOptions
 from ocsgw.ocs.link import Identity
@@ -31,8 +32,12 @@ from ocsgw.protocol.messages import (
 )
 
 
-def directory_of(config: Config, application_dbid: int) -> Directory:
-    """Return what the rules look things up in; the DBID of the application changes with a restart only (C68)."""
+def directory_of(config: Config, application_dbid: int, before: Directory | None = None) -> Directory:
+    """Return what the rules look things up in.
+
+    The DBID of the application changes with a restart only (C68). `before` is the directory that this one replaces:
+    handles of lists that are gone stay valid (C67).
+    """
     zones = {each.name: TimeZone(each.dbid, each.name, ZoneInfo(each.zone)) for each in config.time_zones}
     tenants = {
         each.name: Tenant(each.dbid, each.name, zones[each.default_time_zone], each.ccid) for each in config.tenants
@@ -92,6 +97,20 @@ def directory_of(config: Config, application_dbid: int) -> Directory:
                 "customer_ids": chain_attr.customer_ids,
             }
         ),
+        treatments=tuple(
+            Treatment(
+                each.name,
+                each.call_result,
+                each.action,
+                frozenset(each.campaigns) if each.campaigns is not None else None,
+                int(each.interval or 0),
+                each.max_attempts,
+            )
+            for each in config.treatments
+        ),
+        treat_on_processed=config.treatment_options.on_processed,
+        do_not_call_grace=int(config.limits.do_not_call_grace),
+        retired=(*before.calling_lists, *before.retired) if before is not None else (),
         principals={key.name: frozenset(key.tenants) for key in config.api_keys if key.tenants is not None},
     )
 

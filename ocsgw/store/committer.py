@@ -3,12 +3,14 @@
 A batch is what arrived while the last one was being committed; there is no timer (docs/architecture.md).
 """
 
+import base64
+import secrets
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
@@ -28,6 +30,14 @@ _MAX_BATCH = 512
 # Without a deadline of its own a request waits so long for other programs that write (seconds).
 _LONGEST_WAIT = 30.0
 _MAX_UNKNOWN_KEYS = 1000
+_CHORE_WAIT = 5.0
+
+T = TypeVar("T")
+
+
+def random_guid() -> str:
+    """Return 32 upper-case letters and digits (`GSW_CALL_ATTEMPT_GUID`)."""
+    return base64.b32encode(secrets.token_bytes(20)).decode("ascii")
 
 
 class Store(Protocol):
@@ -51,7 +61,7 @@ class _Result:
     """What the worker brings back to the reactor."""
 
     outcomes: list[Outcome]
-    unknown_keys: set[tuple[str, str]] = field(default_factory=set)
+    turn: Turn | None = None
     defects: list[Failure] = field(default_factory=list)
     failure: str | None = None
 
@@ -59,7 +69,7 @@ class _Result:
 class Committer:
     """Collects jobs and commits them in batches.
 
-    `wall_clock` is the clock of the rules, in seconds since 1970 UTC (R56).
+    `wall_clock` is the clock of the rules, in seconds since 1970 UTC (R56); `new_guid` makes ids of hand-outs.
     """
 
     _log = Logger()
@@ -71,12 +81,14 @@ class Committer:
         directory: Directory,
         clock: IReactorTime,
         wall_clock: Callable[[], float] = time.time,
+        new_guid: Callable[[], str] = random_guid,
     ) -> None:
         self.directory = directory
         self._store = store
         self._worker = worker
         self._clock = clock
         self._wall_clock = wall_clock
+        self._new_guid = new_guid
         self._waiting: deque[Job] = deque()
         self._busy = False
         self._idle_waiters: list[Deferred[None]] = []
@@ -90,6 +102,26 @@ class Committer:
             self._busy = True
             # Everything else that this turn of the reactor brings joins the batch.
             self._clock.callLater(0, self._next)
+
+    def chore(self, function: Callable[[Turn], T]) -> "Deferred[T]":
+        """Return a Deferred with the result of `function`, called in a transaction of its own between batches.
+
+        It fails with `StoreFailureError` or `CommitUnknownError` if the store does.
+        """
+        directory = self.directory
+
+        def run() -> tuple[Turn, T]:
+            with self._store.transaction(_CHORE_WAIT) as tx:
+                turn = self._turn(tx, directory)
+                result = function(turn)
+            return turn, result
+
+        def told(done: tuple[Turn, T]) -> T:
+            self._tell(done[0])
+            return done[1]
+
+        running: Deferred[tuple[Turn, T]] = self._worker.run(run)
+        return running.addCallback(told)
 
     def drained(self) -> "Deferred[None]":
         """Return a Deferred that fires when nothing waits and nothing is being committed."""
@@ -132,9 +164,9 @@ class Committer:
         defects: list[Failure] = []
         try:
             with self._store.transaction(wait) as tx:
-                turn = Turn(tx, int(self._wall_clock()), directory)
+                turn = self._turn(tx, directory)
                 outcomes = execute(turn, works, lambda work, error: defects.append(Failure(error)))
-            return _Result(outcomes, turn.unknown_keys, defects)
+            return _Result(outcomes, turn, defects)
         except StoreFailureError as error:
             return _Result([Outcome(Refusal("unavailable")) for _ in works], failure=str(error))
         except CommitUnknownError as error:
@@ -144,8 +176,8 @@ class Committer:
         self._tell_health(result.failure)
         for failure in result.defects:
             self._log.failure("A rule failed on a request, which was answered with 500", failure)
-        for calling_list, key in result.unknown_keys:
-            self._tell_unknown_key(calling_list, key)
+        if result.turn is not None:
+            self._tell(result.turn)
         for job, outcome in zip(jobs, result.outcomes, strict=True):
             job.deliver(outcome)
         self._next()
@@ -163,6 +195,18 @@ class Committer:
         elif failure is None and self._failing:
             self._log.info("The store works again")
         self._failing = failure is not None
+
+    def _turn(self, tx: Transaction, directory: Directory) -> Turn:
+        return Turn(tx, int(self._wall_clock()), directory, self._new_guid)
+
+    def _tell(self, turn: Turn) -> None:
+        """Log what a committed transaction has noted."""
+        for calling_list, key in turn.unknown_keys:
+            self._tell_unknown_key(calling_list, key)
+        for text in turn.differences:
+            self._log.debug("{text}", text=text)
+        for number, group in turn.group_messages:
+            say(self._log, number, group=group)
 
     def _tell_unknown_key(self, calling_list: str, key: str) -> None:
         logged = self._unknown_keys_logged.setdefault(calling_list, set())

@@ -146,7 +146,7 @@ class SQLiteStore:
             return None
         if self._create_indexes:
             self._index(calling_list.table, list_indexes(calling_list))
-        return list_text(calling_list)
+        return list_text(calling_list, frozenset(columns))
 
     def _open_do_not_call(self, table: str) -> None:
         columns = self._columns(table)
@@ -214,11 +214,6 @@ class SQLiteStore:
             if primary_code(error) in _NOT_COMMITTED:
                 raise StoreFailureError(str(error)) from error
             raise CommitUnknownError(str(error)) from error
-
-    def forget_answers(self, now: int, at_most: int) -> int:
-        """Delete answers that have expired, at most so many, in a transaction of their own (H329)."""
-        with self.transaction(0) as tx:
-            return tx.forget_answers(now, at_most)
 
     @staticmethod
     def _begin(connection: sqlite3.Connection, wait: float) -> None:

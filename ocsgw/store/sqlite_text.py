@@ -4,11 +4,13 @@ Every statement takes a whole run of rows as one JSON parameter: row by row, eac
 again for the interpreter lock.
 """
 
+from collections.abc import Container, Sequence
 from dataclasses import dataclass
 
 from ocsgw.contact.directory import CallingList
 from ocsgw.contact.normal_form import SEPARATORS
 from ocsgw.store.columns import CALLING_LIST_COLUMNS
+from ocsgw.store.sqlite_ready import ready_index, ready_records_text, windows_text
 
 # The white space that Python's strip() removes.
 _WHITE_SPACE = f"char({','.join(str(code) for code in range(0x3001) if chr(code).isspace())})"
@@ -54,16 +56,42 @@ class ListText:
     find_by_chain: str
     find_by_customer_id: str | None
     mark_do_not_call: str
+    records: str
+    records_of_chains: str
+    windows: str
+    ready_records: str
+    reset_unexplained: str
+    table: str
+    columns: frozenset[str]
 
 
-def list_text(calling_list: CallingList) -> ListText:
-    """Return the statements of a list."""
+def record_columns(calling_list: CallingList, columns: Container[str]) -> str:
+    """Return what is read of a record, in the order of `Record`, with what NULL is read as (K11, K13)."""
+    treatments = "coalesce(t.treatments, '')" if "treatments" in columns else "''"
+    custom = "".join(f", t.{quoted(field.column)}" for field in calling_list.fields)
+    return (
+        "t.record_id, t.contact_info, coalesce(t.contact_info_type, 0), coalesce(nullif(t.record_type, 0), 2),"
+        " coalesce(nullif(t.record_status, 0), 1), coalesce(t.call_result, 28), coalesce(t.attempt, 0),"
+        " coalesce(t.dial_sched_time, 0), coalesce(t.call_time, 0), coalesce(t.daily_from, 0),"
+        " coalesce(t.daily_till, 86399), coalesce(t.tz_dbid, 0), coalesce(t.campaign_id, 0), coalesce(t.agent_id, ''),"
+        f" coalesce(t.chain_id, t.record_id), coalesce(t.chain_n, 0), {treatments}{custom}"
+    )
+
+
+def list_text(calling_list: CallingList, columns: frozenset[str]) -> ListText:
+    """Return the statements of a list; `columns` are those that its table has, in lower case."""
     table = quoted(calling_list.table)
     names = ", ".join(quoted(name) for name in (*INSERTED_COLUMNS, *(field.column for field in calling_list.fields)))
     values = [f"json_extract(value, '$[{at}]')" for at in range(len(INSERTED_COLUMNS))]
     last = len(INSERTED_COLUMNS)
     values += [f"json_extract(value, '$[{last}][{at}]')" for at in range(len(calling_list.fields))]
-    found = f"SELECT record_id, chain_id, contact_info FROM {table}"
+    found = f"SELECT record_id, coalesce(chain_id, record_id), contact_info FROM {table}"
+    record = record_columns(calling_list, columns)
+    of_chains = (
+        "(chain_id IN (SELECT value FROM json_each(:chains))"
+        " OR (chain_id IS NULL AND record_id IN (SELECT value FROM json_each(:chains))))"
+        " AND record_id IS NOT NULL AND contact_info IS NOT NULL"
+    )
     customer_id = calling_list.customer_id
     return ListText(
         highest_ids=f"SELECT (SELECT max(record_id) FROM {table}), (SELECT max(chain_id) FROM {table})",
@@ -76,10 +104,7 @@ def list_text(calling_list: CallingList) -> ListText:
             f"{found} WHERE {normal_contact_of('contact_info')} = ? AND record_id IS NOT NULL"
             f" UNION ALL {found} WHERE {beyond_ascii('contact_info')} AND record_id IS NOT NULL"
         ),
-        find_by_chain=(
-            f"{found} WHERE chain_id IN (SELECT value FROM json_each(?))"
-            " AND record_id IS NOT NULL AND contact_info IS NOT NULL"
-        ),
+        find_by_chain=f"{found} WHERE {of_chains}",
         find_by_customer_id=(
             f"{found} WHERE {trimmed(quoted(customer_id.column))} = ? AND {quoted(customer_id.column)} IS NOT NULL"
             " AND record_id IS NOT NULL AND contact_info IS NOT NULL"
@@ -91,6 +116,30 @@ def list_text(calling_list: CallingList) -> ListText:
             " record_status = CASE WHEN record_status = 2 THEN 2 ELSE 3 END"
             " WHERE record_id IN (SELECT value FROM json_each(?))"
         ),
+        records=(
+            f"SELECT {record} FROM {table} AS t"
+            " WHERE record_id IN (SELECT value FROM json_each(?)) AND contact_info IS NOT NULL"
+        ),
+        records_of_chains=f"SELECT {record} FROM {table} AS t WHERE {of_chains} ORDER BY chain_id, chain_n, record_id",
+        windows=windows_text(table),
+        ready_records=ready_records_text(table, record),
+        reset_unexplained=(
+            f"UPDATE {table} SET record_status = 1 WHERE record_status = 2 AND record_id NOT IN"
+            " (SELECT record_id FROM ocsgw_handle WHERE list_dbid = ?)"
+        ),
+        table=table,
+        columns=columns,
+    )
+
+
+def change_text(text: ListText, columns: Sequence[str]) -> str:
+    """Return the statement that sets columns of records; its parameter is a JSON list of (record id, values...)."""
+    settings = ", ".join(
+        f"{quoted(column)} = json_extract(j.value, '$[{at}]')" for at, column in enumerate(columns, start=1)
+    )
+    return (
+        f"UPDATE {text.table} AS t SET {settings} FROM json_each(?) AS j"
+        " WHERE t.record_id = json_extract(j.value, '$[0]')"
     )
 
 
@@ -99,6 +148,7 @@ def list_indexes(calling_list: CallingList) -> list[tuple[str, str]]:
     indexes = [
         (normal_contact_of("contact_info"), ""),
         ("contact_info", beyond_ascii("contact_info")),
+        ready_index(),
     ]
     if calling_list.customer_id is not None:
         column = quoted(calling_list.customer_id.column)

@@ -3,7 +3,7 @@
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import cast
+from typing import Any
 
 import msgspec
 
@@ -14,22 +14,30 @@ from ocsgw.contact.transaction import (
     Match,
     NewRecord,
     Probe,
-    StoredAnswer,
+    Record,
     StoreFailureError,
     UnavailableListError,
+    Window,
 )
-from ocsgw.protocol.messages import KV
-from ocsgw.store.sqlite_text import DoNotCallText, ListText
-
-_json = msgspec.json.Encoder()
-_pack = msgspec.msgpack.Encoder()
-_unpack = msgspec.msgpack.Decoder(dict[str, object])
+from ocsgw.store.sqlite_own import OwnTables, as_json
+from ocsgw.store.sqlite_text import DoNotCallText, ListText, change_text
 
 # These concern one statement or one table; every other error means that the store itself fails (C41).
 _OF_A_STATEMENT = frozenset({sqlite3.SQLITE_ERROR, sqlite3.SQLITE_CONSTRAINT, sqlite3.SQLITE_MISMATCH})
 
 
-class SQLiteTransaction:
+# Later than every time that a column can hold.
+_LAST_TIME = 1 << 60
+
+
+def _record(row: Sequence[Any]) -> Record:
+    return Record(*row[:_FIXED], list(row[_FIXED:]))  # type: ignore[call-arg]  # so many columns
+
+
+_FIXED = len(Record.__struct_fields__) - 1
+
+
+class SQLiteTransaction(OwnTables):
     """One write transaction; the methods are those of `contact.transaction.Transaction`."""
 
     def __init__(
@@ -58,39 +66,6 @@ class SQLiteTransaction:
             raise
         self._connection.execute("RELEASE run")
 
-    def stored_answers(self, keys: Sequence[tuple[str, str]], now: int) -> dict[tuple[str, str], StoredAnswer]:
-        """Return the answers stored under (principal, key) that have not expired."""
-        rows = self._connection.execute(
-            "SELECT s.principal, s.key, s.fingerprint, s.event, s.expires_at"
-            " FROM json_each(?) AS k CROSS JOIN ocsgw_idempotency AS s"
-            " ON s.principal = json_extract(k.value, '$[0]') AND s.key = json_extract(k.value, '$[1]')"
-            " WHERE s.expires_at > ?",
-            (_text(keys), now),
-        )
-        return {
-            (principal, key): StoredAnswer(mark, cast("KV", _unpack.decode(event)), expires_at)
-            for principal, key, mark, event, expires_at in rows
-        }
-
-    def store_answers(self, answers: Mapping[tuple[str, str], StoredAnswer]) -> None:
-        """Store answers under (principal, key)."""
-        self._connection.executemany(
-            "INSERT OR REPLACE INTO ocsgw_idempotency (principal, key, fingerprint, event, expires_at)"
-            " VALUES (?, ?, ?, ?, ?)",
-            [
-                (principal, key, answer.fingerprint, _pack.encode(answer.event), answer.expires_at)
-                for (principal, key), answer in answers.items()
-            ],
-        )
-
-    def forget_answers(self, now: int, at_most: int) -> int:
-        """Delete answers that have expired, at most so many; return how many there were (H329)."""
-        return self._connection.execute(
-            "DELETE FROM ocsgw_idempotency WHERE (principal, key) IN"
-            " (SELECT principal, key FROM ocsgw_idempotency WHERE expires_at <= ? LIMIT ?)",
-            (now, at_most),
-        ).rowcount
-
     def highest_ids(self, calling_list: CallingList) -> tuple[int, int]:
         """Return the highest record id and chain id of a list, 0 without rows."""
         record_id, chain_id = self._query(calling_list, self._text_of(calling_list).highest_ids).fetchone()
@@ -98,18 +73,18 @@ class SQLiteTransaction:
 
     def chain_ends(self, calling_list: CallingList, chain_ids: Iterable[int]) -> dict[int, int]:
         """Return the highest `chain_n` of those chains that exist."""
-        rows = self._query(calling_list, self._text_of(calling_list).chain_ends, _text(list(chain_ids)))
+        rows = self._query(calling_list, self._text_of(calling_list).chain_ends, as_json(list(chain_ids)))
         return {chain_id: chain_n or 0 for chain_id, chain_n in rows}
 
     def insert_records(self, calling_list: CallingList, records: Sequence[NewRecord]) -> None:
         """Insert rows."""
-        self._query(calling_list, self._text_of(calling_list).insert, _text(records))
+        self._query(calling_list, self._text_of(calling_list).insert, as_json(records))
 
     def blocked(self, calling_list: CallingList, probes: Sequence[Probe], now: int) -> set[int]:
         """Return the places of those probes that an entry of the do-not-call table covers."""
         text = self._do_not_call_text()
         scope = {"tenant": calling_list.tenant.dbid, "list": calling_list.dbid, "now": now}
-        places = {row[0] for row in self._connection.execute(text.blocked, {**scope, "probes": _text(probes)})}
+        places = {row[0] for row in self._connection.execute(text.blocked, {**scope, "probes": as_json(probes)})}
         odd = self._connection.execute(text.beyond_ascii, scope).fetchall()
         if odd:
             covered = {(normal_contact(phone), campaign) for phone, campaign in odd}
@@ -132,11 +107,11 @@ class SQLiteTransaction:
     def find_by_chain(self, calling_list: CallingList, chain_ids: Iterable[int]) -> list[Match]:
         """Return all records of chains."""
         text = self._text_of(calling_list).find_by_chain
-        return [Match(*row) for row in self._query(calling_list, text, _text(list(chain_ids)))]
+        return [Match(*row) for row in self._query(calling_list, text, {"chains": as_json(list(chain_ids))})]
 
     def mark_do_not_call(self, calling_list: CallingList, record_ids: Sequence[int]) -> None:
         """Mark records: type 7, call result 51, status 3 unless in process (H262)."""
-        self._query(calling_list, self._text_of(calling_list).mark_do_not_call, _text(record_ids))
+        self._query(calling_list, self._text_of(calling_list).mark_do_not_call, as_json(record_ids))
 
     def add_do_not_call(self, entries: Sequence[DoNotCallEntry], now: int) -> None:
         """Make entries, except those that exist with the same scope and without an end (H264)."""
@@ -144,7 +119,54 @@ class SQLiteTransaction:
             (*msgspec.structs.astuple(entry), normal_contact(entry.phone) if entry.phone is not None else None)
             for entry in entries
         ]
-        self._connection.execute(self._do_not_call_text().insert, {"entries": _text(rows), "now": now})
+        self._connection.execute(self._do_not_call_text().insert, {"entries": as_json(rows), "now": now})
+
+    # Records in process.
+
+    def records(self, calling_list: CallingList, record_ids: Iterable[int]) -> list[Record]:
+        """Return those records that exist."""
+        text = self._text_of(calling_list).records
+        return [_record(row) for row in self._query(calling_list, text, as_json(list(record_ids)))]
+
+    def records_of_chains(self, calling_list: CallingList, chain_ids: Iterable[int]) -> list[Record]:
+        """Return all records of chains, ordered by chain and `chain_n`."""
+        text = self._text_of(calling_list).records_of_chains
+        return [_record(row) for row in self._query(calling_list, text, {"chains": as_json(list(chain_ids))})]
+
+    def change_records(self, calling_list: CallingList, changes: Mapping[int, Mapping[str, object]]) -> None:
+        """Set columns of records; one statement for all that set the same columns (K13)."""
+        text = self._text_of(calling_list)
+        alike: dict[tuple[str, ...], list[list[object]]] = {}
+        for record_id, values in changes.items():
+            columns = tuple(sorted(column for column in values if column.lower() in text.columns))
+            alike.setdefault(columns, []).append([record_id, *(values[column] for column in columns)])
+        for columns, rows in alike.items():
+            if columns:
+                self._query(calling_list, change_text(text, columns), as_json(rows))
+
+    def windows(self, calling_list: CallingList, campaign_dbids: Sequence[int], agents: Sequence[str]) -> list[Window]:
+        """Return the different windows of records that are ready, for these campaigns and agents."""
+        pairs = as_json([(campaign, agent) for campaign in campaign_dbids for agent in agents])
+        rows = self._query(calling_list, self._text_of(calling_list).windows, pairs)
+        return [Window(campaign, agent, *map(int, window.split(" "))) for campaign, agent, window in rows]
+
+    def ready_records(
+        self, calling_list: CallingList, windows: Sequence[Window], now: int, at_most: int
+    ) -> list[Record]:
+        """Return records that are ready and due, of these windows, whose chain is not in process."""
+        keys = [
+            (each.campaign_dbid, each.agent, f"{each.tz_dbid} {each.daily_from} {each.daily_till}", kind, latest)
+            for each in windows
+            for kind, latest in ((0, now), (1, _LAST_TIME))
+        ]
+        text = self._text_of(calling_list).ready_records
+        return [_record(row) for row in self._query(calling_list, text, {"keys": as_json(keys), "limit": at_most})]
+
+    def reset_unexplained(self, calling_list: CallingList) -> int:
+        """Set records in process that no hand-out explains to ready; return how many there were (K2)."""
+        return self._query(calling_list, self._text_of(calling_list).reset_unexplained, calling_list.dbid).rowcount
+
+    # The rest.
 
     def do_not_call_widths(self) -> tuple[int, int]:
         """Return how many characters the columns for contacts and customer ids take (K44)."""
@@ -162,8 +184,9 @@ class SQLiteTransaction:
         return self._do_not_call
 
     def _query(self, calling_list: CallingList, text: str, *parameters: object) -> sqlite3.Cursor:
+        given = parameters[0] if parameters and isinstance(parameters[0], dict) else parameters
         try:
-            return self._connection.execute(text, parameters)
+            return self._connection.execute(text, given)
         except sqlite3.OperationalError as error:
             if primary_code(error) == sqlite3.SQLITE_ERROR:
                 # Somebody has changed or dropped the table while we run (K16).
@@ -174,7 +197,3 @@ class SQLiteTransaction:
 def primary_code(error: sqlite3.Error) -> int:
     """Return the primary result code of an error of SQLite."""
     return getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF
-
-
-def _text(value: object) -> str:
-    return _json.encode(value).decode("utf-8")

@@ -1,11 +1,13 @@
 """What the tests of the configuration share: a directory of their own and short ways to parse."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from twisted.trial.unittest import SynchronousTestCase
 
 from ocsgw.config import Check, Config, ConfigurationError, Problem, parse
+from ocsgw.config.grammar import GRAMMAR
+from ocsgw.config.schema import Table
 
 APPLICATION = '[application]\ndbid = 134\nstate_dir = "/run/ocsgw"\n'
 """Enough of a configuration; tables follow from line 4 on."""
@@ -66,3 +68,11 @@ class ConfigTestCase(SynchronousTestCase):
     def assert_refused(self, table: str, key: str, value: str, *words: str) -> Problem:
         """Assert that a value of a key of a table, ``[log]`` for example, is the one problem."""
         return self.assert_problem(f"{table}\n{key} = {value}\n", 2, f"{table} {key}", *words)
+
+
+def tables(table: Table = GRAMMAR, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Table]]:
+    """Give all tables of the grammar."""
+    yield path, table
+    for key, entry in table.keys.items():
+        if isinstance(entry, Table):
+            yield from tables(entry, (*path, key))

@@ -8,8 +8,7 @@ import tomllib
 from ocsgw.config import Config, load
 from ocsgw.config.grammar import GRAMMAR
 from ocsgw.config.schema import Key
-from tests.config.support import ConfigTestCase
-from tests.config.test_grammar import tables
+from tests.config.support import ConfigTestCase, tables
 
 FILE = pathlib.Path(__file__).parents[2] / "etc" / "ocsgw.toml"
 

@@ -47,6 +47,7 @@ class FieldTests(ConfigTestCase):
             self.assertEqual(self.parse_field("int", f"default = {written}").default, value)
         for wrong in ("2147483648", "-2147483649", "1.0", '"1"', "true", "[]", f"0x{'f' * 5000}"):
             self.assert_field(4, "default", field("f", "int", f"default = {wrong}"), "32 bits")
+        self.assert_field(4, "default", field("f", "int", "default = true"), "not true")
         for written, number in (("2", 2.0), ("-1.5e300", -1.5e300), ("1.7976931348623157e308", 1.7976931348623157e308)):
             default = self.parse_field("float", f"default = {written}").default
             self.assertEqual(default, number)

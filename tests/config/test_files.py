@@ -198,6 +198,7 @@ class StoreUrlTests(ConfigTestCase):
         for url in (
             "postgresql://u:hunter2@h/d",
             "postgresql://u@h/d?password=hunter2",
+            "postgresql://u@h/d?password=",
             "postgresql://u:@h/d",
             "postgresql://u@h/d?sslmode=require&sslpassword=hunter2",
             "postgresql://u:hunter2@h",

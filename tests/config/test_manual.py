@@ -6,7 +6,7 @@ import re
 from twisted.trial.unittest import SynchronousTestCase
 
 from ocsgw.config.schema import REQUIRED, Key
-from tests.config.test_grammar import tables
+from tests.config.support import tables
 
 PAGE = pathlib.Path(__file__).parents[2] / "man" / "ocsgw.toml.5"
 SECTION = re.compile(r"^\.Ss (\[.*\])\\&$")

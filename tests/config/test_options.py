@@ -19,6 +19,7 @@ class LimitTests(ConfigTestCase):
     def test_lease(self) -> None:
         """Section 6: renew_interval is at most a third of lease_time, whichever is given."""
         self.parse_tables('[ha]\nlease_time = "3s"\n')
+        self.parse_tables('[ha]\nlease_time = "300ms"\nrenew_interval = "100ms"\n')
         self.assert_refused("[ha]", "lease_time", '"2.9s"', "third")
         self.assert_refused("[ha]", "renew_interval", '"1.7s"', "third")
 

@@ -35,6 +35,7 @@ class ProblemTests(SynchronousTestCase):
     def test_quoted(self) -> None:
         """R55: texts of the file are shown without control characters and cut to 64 characters."""
         self.assertEqual(quoted("a\n\x1b\u2028é"), '"a???é"')
+        self.assertEqual(quoted("x" * 64), f'"{"x" * 64}"')
         self.assertEqual(quoted("x" * 65), f'"{"x" * 64}..."')
 
     def test_alternatives(self) -> None:
@@ -77,7 +78,10 @@ class KeyTests(ConfigTestCase):
     def test_spelling(self) -> None:
         """C4: keys are shown as they are spelled in the file, quoted if need be."""
         self.assert_shown(
-            '[do-not-call]\n"sco pe" = 1\nre-read = 1\n', (2, '[do-not-call] "sco pe"'), (3, "[do-not-call] re-read")
+            '[do-not-call]\n"sco pe" = 1\nre-read = 1\n"" = 1\n',
+            (2, '[do-not-call] "sco pe"'),
+            (3, "[do-not-call] re-read"),
+            (4, '[do-not-call] ""'),
         )
 
     def test_inherited_key(self) -> None:

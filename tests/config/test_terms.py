@@ -157,7 +157,7 @@ class DatabaseNameTests(ConfigTestCase):
 
     def test_tables(self) -> None:
         """Section 8: a table has a name, perhaps with a schema."""
-        for table in ("t", "s.t", "Liste été"):
+        for table in ("t", "s.t", "Liste été", f"{'s' * 63}.{'t' * 63}"):
             config = self.parse_tables(f'[[calling_list]]\ndbid = 1\nname = "l"\ntable = "{table}"\n')
             self.assertEqual(config.calling_lists[0].table, table)
         for wrong in ("", ".", "s.", ".t", "a.b.c", "é" * 32):

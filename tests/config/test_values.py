@@ -24,6 +24,7 @@ class DurationTests(ConfigTestCase):
             ('"10m"', 600.0),
             ('"1.5h"', 5400.0),
             ('"7d"', 604800.0),
+            ('"36500d"', 3153600000.0),
         ):
             value = self.wait(written)
             self.assertEqual(value, seconds)
@@ -88,6 +89,7 @@ class SizeTests(ConfigTestCase):
 
     def test_frame_fits_its_length(self) -> None:
         """P60: a frame's length has four bytes."""
+        self.assertEqual(self.parse_tables("[limits]\nframe = 4294967295\n").limits.frame, 2**32 - 1)
         self.assert_refused("[limits]", "frame", '"4GiB"', "4294967295")
 
 

@@ -1,0 +1,67 @@
+"""Events that show a record: PreviewRecord and ChainedRecord (http.md sections 10.8 and 10.9)."""
+
+from ocsgw.contact.custom import custom_members
+from ocsgw.contact.handouts import Member, Process, customer_id_of, record_keys
+from ocsgw.contact.work import Turn, Work
+from ocsgw.contact.zones import offset, to_date_time
+from ocsgw.protocol.messages import KV
+
+
+def preview_record(turn: Turn, work: Work, process: Process, member: Member, mode: str) -> KV:
+    """Return the event PreviewRecord of a hand-out; `mode` is the dial mode of the group."""
+    members = record_keys(process, member)
+    _add_uri(members, work)
+    group = process.group
+    if group is not None:
+        members["GSW_CAMPAIGN_GROUP_NAME"] = group.name
+        members["GSW_CAMPAIGN_GROUP_DBID"] = group.dbid
+        members["GSW_CAMPAIGN_MODE"] = mode
+    members.update(_properties(turn, process, member))
+    return turn.event("PreviewRecord", work, members)
+
+
+def chained_record(turn: Turn, work: Work, process: Process, member: Member) -> dict[str, object]:
+    """Return a ChainedRecord: what PreviewRecord has, without the campaign group (H291)."""
+    members = record_keys(process, member)
+    _add_uri(members, work)
+    members.update(_properties(turn, process, member))
+    common: dict[str, object] = {
+        "GSW_USER_EVENT": "ChainedRecord",
+        "GSW_APPLICATION_ID": turn.directory.application_dbid,
+    }
+    return {**common, **members}
+
+
+def _add_uri(members: KV, work: Work) -> None:
+    """Add `GSW_RECORD_URI`; clients take it apart by its slashes (H65, H66)."""
+    if work.base_uri is not None:
+        members["GSW_RECORD_URI"] = f"{work.base_uri}/records/{members['GSW_RECORD_HANDLE']}"
+
+
+def _properties(turn: Turn, process: Process, member: Member) -> KV:
+    record, calling_list = member.record, process.calling_list
+    zone = turn.directory.zone_of(record.tz_dbid, calling_list.tenant)
+    members: KV = {
+        "GSW_CALLING_LIST_DBID": calling_list.dbid,
+        "GSW_CHAIN_N": record.chain_n,
+        "GSW_PHONE": record.contact_info,
+        "GSW_PHONE_TYPE": record.contact_info_type,
+        "GSW_RECORD_TYPE": record.record_type,
+        "GSW_CALL_RESULT": record.call_result,
+        "GSW_ATTEMPTS": record.attempt,
+        "GSW_FROM": record.daily_from,
+        "GSW_UNTIL": record.daily_till,
+        "GSW_TZ_NAME": zone.name,
+        "GSW_TZ_OFFSET": offset(turn.now, zone.zone),
+    }
+    if record.dial_sched_time:
+        members["GSW_DATE_TIME"] = to_date_time(record.dial_sched_time, zone.zone)
+    if record.agent_id:
+        members["GSW_AGENT_ID"] = record.agent_id
+    customer_id = customer_id_of(calling_list, record)
+    if customer_id:
+        members["GSW_CUSTOMER_ID"] = customer_id
+    if member.handle is not None:
+        members["GSW_CALL_ATTEMPT_GUID"] = member.handle.guid
+    members.update(custom_members(calling_list, record.custom))
+    return members

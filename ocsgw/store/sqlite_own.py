@@ -1,0 +1,211 @@
+"""Our own tables on SQLite: idempotency keys, hand-outs and handles, states of groups (constants.md K15)."""
+
+import sqlite3
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, cast
+
+import msgspec
+
+from ocsgw.contact.directory import CallingList
+from ocsgw.contact.transaction import GroupStatus, Handle, Handout, StoredAnswer
+from ocsgw.protocol.messages import KV
+
+_json = msgspec.json.Encoder()
+_pack = msgspec.msgpack.Encoder()
+_unpack = msgspec.msgpack.Decoder(dict[str, object])
+_numbers = msgspec.json.Decoder(list[int])
+
+_HANDLE = "handle, handout_id, list_dbid, record_id, prior_status, guid, attempts_set, status_set, treatment"
+_HANDOUT = (
+    "handout_id, list_dbid, chain_id, record_id, group_dbid, agent_id, started_at, timeout, expires_at, rescheduled"
+)
+
+
+def as_json(value: object) -> str:
+    """Return a value as the JSON text that statements take."""
+    return _json.encode(value).decode("utf-8")
+
+
+def _values(count: int) -> str:
+    return ", ".join(f"json_extract(value, '$[{at}]')" for at in range(count))
+
+
+def _handout(row: Sequence[Any]) -> Handout:
+    return Handout(*row[:9], _numbers.decode(row[9]))  # type: ignore[call-arg]  # nine columns
+
+
+class OwnTables:
+    """The part of a transaction that concerns our own tables."""
+
+    _connection: sqlite3.Connection
+
+    # Idempotency.
+
+    def stored_answers(self, keys: Sequence[tuple[str, str]], now: int) -> dict[tuple[str, str], StoredAnswer]:
+        """Return the answers stored under (principal, key) that have not expired."""
+        rows = self._connection.execute(
+            "SELECT s.principal, s.key, s.fingerprint, s.event, s.expires_at"
+            " FROM json_each(?) AS k CROSS JOIN ocsgw_idempotency AS s"
+            " ON s.principal = json_extract(k.value, '$[0]') AND s.key = json_extract(k.value, '$[1]')"
+            " WHERE s.expires_at > ?",
+            (as_json(keys), now),
+        )
+        return {
+            (principal, key): StoredAnswer(mark, cast("KV", _unpack.decode(event)), expires_at)
+            for principal, key, mark, event, expires_at in rows
+        }
+
+    def store_answers(self, answers: Mapping[tuple[str, str], StoredAnswer]) -> None:
+        """Store answers under (principal, key)."""
+        self._connection.executemany(
+            "INSERT OR REPLACE INTO ocsgw_idempotency (principal, key, fingerprint, event, expires_at)"
+            " VALUES (?, ?, ?, ?, ?)",
+            [
+                (principal, key, answer.fingerprint, _pack.encode(answer.event), answer.expires_at)
+                for (principal, key), answer in answers.items()
+            ],
+        )
+
+    def forget(self, now: int, at_most: int) -> int:
+        """Delete answers and spent handles that have expired, at most so many of each; return how many answers."""
+        self._connection.execute(
+            "DELETE FROM ocsgw_spent_handle WHERE handle IN"
+            " (SELECT handle FROM ocsgw_spent_handle WHERE expires_at <= ? LIMIT ?)",
+            (now, at_most),
+        )
+        return self._connection.execute(
+            "DELETE FROM ocsgw_idempotency WHERE (principal, key) IN"
+            " (SELECT principal, key FROM ocsgw_idempotency WHERE expires_at <= ? LIMIT ?)",
+            (now, at_most),
+        ).rowcount
+
+    # Hand-outs and handles.
+
+    def new_handles(self, count: int) -> int:
+        """Reserve so many record handles and return the first; they ascend and never come again (H310)."""
+        self._connection.execute(
+            "INSERT INTO ocsgw_counter (name, value) VALUES ('handle', ?)"
+            " ON CONFLICT (name) DO UPDATE SET value = value + excluded.value",
+            (count,),
+        )
+        row = self._connection.execute("SELECT value FROM ocsgw_counter WHERE name = 'handle'").fetchone()
+        return int(row[0]) - count + 1
+
+    def open_handouts(self, handouts: Sequence[Handout], handles: Sequence[Handle]) -> None:
+        """Store hand-outs with their handles."""
+        self._connection.execute(
+            f"INSERT INTO ocsgw_handout ({_HANDOUT}) SELECT {_values(10)} FROM json_each(?)",
+            (as_json([msgspec.structs.astuple(each) for each in handouts]),),
+        )
+        self._connection.execute(
+            f"INSERT INTO ocsgw_handle ({_HANDLE}) SELECT {_values(9)} FROM json_each(?)",
+            (as_json([msgspec.structs.astuple(each) for each in handles]),),
+        )
+
+    def handles(self, numbers: Iterable[int]) -> list[Handle]:
+        """Return those handles that live."""
+        return self._handles("handle IN (SELECT value FROM json_each(?))", as_json(list(numbers)))
+
+    def handles_of_records(self, calling_list: CallingList, record_ids: Iterable[int]) -> list[Handle]:
+        """Return the live handles of records."""
+        return self._handles(
+            "list_dbid = ? AND record_id IN (SELECT value FROM json_each(?))",
+            calling_list.dbid,
+            as_json(list(record_ids)),
+        )
+
+    def handouts(self, handout_ids: Iterable[int]) -> list[tuple[Handout, list[Handle]]]:
+        """Return hand-outs with all their live handles."""
+        wanted = as_json(list(handout_ids))
+        of_handout: dict[int, list[Handle]] = {}
+        for handle in self._handles("handout_id IN (SELECT value FROM json_each(?))", wanted):
+            of_handout.setdefault(handle.handout_id, []).append(handle)
+        rows = self._connection.execute(
+            f"SELECT {_HANDOUT} FROM ocsgw_handout WHERE handout_id IN (SELECT value FROM json_each(?))", (wanted,)
+        )
+        return [(_handout(row), of_handout.get(row[0], [])) for row in rows]
+
+    def handouts_of_group(self, group_dbid: int, at_most: int) -> list[int]:
+        """Return the ids of running hand-outs of a campaign group, at most so many."""
+        rows = self._connection.execute(
+            "SELECT handout_id FROM ocsgw_handout WHERE group_dbid = ? LIMIT ?", (group_dbid, at_most)
+        )
+        return [row[0] for row in rows]
+
+    def expired_handouts(self, now: int, at_most: int) -> list[int]:
+        """Return the ids of hand-outs whose time is over, at most so many."""
+        rows = self._connection.execute(
+            "SELECT handout_id FROM ocsgw_handout WHERE expires_at <= ? ORDER BY expires_at LIMIT ?", (now, at_most)
+        )
+        return [row[0] for row in rows]
+
+    def change_handouts(self, handouts: Sequence[Handout], handles: Sequence[Handle]) -> None:
+        """Store what has changed in running hand-outs and their handles."""
+        self._connection.execute(
+            "UPDATE ocsgw_handout SET expires_at = json_extract(j.value, '$[1]'),"
+            " rescheduled = json_extract(j.value, '$[2]') FROM json_each(?) AS j"
+            " WHERE handout_id = json_extract(j.value, '$[0]')",
+            (as_json([(each.handout_id, each.expires_at, as_json(each.rescheduled)) for each in handouts]),),
+        )
+        self._connection.execute(
+            "UPDATE ocsgw_handle SET attempts_set = json_extract(j.value, '$[1]'),"
+            " status_set = json_extract(j.value, '$[2]'), treatment = json_extract(j.value, '$[3]')"
+            " FROM json_each(?) AS j WHERE handle = json_extract(j.value, '$[0]')",
+            (as_json([(each.handle, each.attempts_set, each.status_set, each.treatment) for each in handles]),),
+        )
+
+    def close_handouts(self, handout_ids: Iterable[int]) -> None:
+        """End hand-outs; all their handles die."""
+        wanted = (as_json(list(handout_ids)),)
+        self._connection.execute(
+            "DELETE FROM ocsgw_handle WHERE handout_id IN (SELECT value FROM json_each(?))", wanted
+        )
+        self._connection.execute(
+            "DELETE FROM ocsgw_handout WHERE handout_id IN (SELECT value FROM json_each(?))", wanted
+        )
+
+    def close_handles(self, numbers: Iterable[int]) -> None:
+        """Let single handles die; a hand-out without handles ends."""
+        wanted = as_json(list(numbers))
+        concerned = {each.handout_id for each in self._handles("handle IN (SELECT value FROM json_each(?))", wanted)}
+        self._connection.execute("DELETE FROM ocsgw_handle WHERE handle IN (SELECT value FROM json_each(?))", (wanted,))
+        self._connection.execute(
+            "DELETE FROM ocsgw_handout WHERE handout_id IN (SELECT value FROM json_each(?))"
+            " AND NOT EXISTS (SELECT 1 FROM ocsgw_handle AS h WHERE h.handout_id = ocsgw_handout.handout_id)",
+            (as_json(list(concerned)),),
+        )
+
+    def spend_handle(self, handle: int, event: KV, until: int) -> None:
+        """Remember a dead handle and the keys of its record for the one RecordProcessed that may follow (H267)."""
+        self._connection.execute(
+            "INSERT OR REPLACE INTO ocsgw_spent_handle (handle, event, expires_at) VALUES (?, ?, ?)",
+            (handle, _pack.encode(event), until),
+        )
+
+    def take_spent_handle(self, handle: int, now: int) -> KV | None:
+        """Return what was remembered of a dead handle, once; None if nothing is or its time is over."""
+        row = self._connection.execute(
+            "SELECT event, expires_at FROM ocsgw_spent_handle WHERE handle = ?", (handle,)
+        ).fetchone()
+        if row is None:
+            return None
+        self._connection.execute("DELETE FROM ocsgw_spent_handle WHERE handle = ?", (handle,))
+        return cast("KV", _unpack.decode(row[0])) if row[1] > now else None
+
+    def _handles(self, condition: str, *parameters: object) -> list[Handle]:
+        rows = self._connection.execute(f"SELECT {_HANDLE} FROM ocsgw_handle WHERE {condition}", parameters)
+        return [Handle(*row[:6], bool(row[6]), row[7], row[8]) for row in rows]  # type: ignore[call-arg]  # 6 columns
+
+    # Campaign groups.
+
+    def group_statuses(self) -> dict[int, GroupStatus]:
+        """Return the states of campaign groups by their DBIDs."""
+        rows = self._connection.execute("SELECT dbid, state, dial_mode, guid FROM ocsgw_group")
+        return {row[0]: GroupStatus(*row) for row in rows}
+
+    def save_group_status(self, status: GroupStatus) -> None:
+        """Store the state of a campaign group."""
+        self._connection.execute(
+            "INSERT OR REPLACE INTO ocsgw_group (dbid, state, dial_mode, guid) VALUES (?, ?, ?, ?)",
+            (status.dbid, status.state, status.dial_mode, status.guid),
+        )

@@ -1,0 +1,85 @@
+"""Which records are ready: the index that finds them and the statements that use it (http.md H271 to H274).
+
+A record outside its daily window must cost nothing, however many there are. So the index begins with what decides
+about the window; the different windows of a list are few and are found by skipping through the index, and of each open
+one the first records are read in their order.
+"""
+
+
+def ready(alias: str) -> str:
+    """Return the condition for a record that may be handed out, were it due; NULL is read as K11 says."""
+    return (
+        f"({alias}record_status IS NULL OR {alias}record_status IN (0, 1))"
+        f" AND ({alias}record_type IS NULL OR {alias}record_type <> 7)"
+        f" AND {alias}record_id IS NOT NULL AND {alias}contact_info IS NOT NULL"
+    )
+
+
+def campaign(alias: str) -> str:
+    """Return the campaign of a record, 0 for any."""
+    return f"coalesce({alias}campaign_id, 0)"
+
+
+def agent(alias: str) -> str:
+    """Return the agent of a personal callback, an empty text for a record for anyone (H201)."""
+    return f"CASE WHEN {alias}record_type IN (4, 5) THEN coalesce({alias}agent_id, '') ELSE '' END"
+
+
+def window(alias: str) -> str:
+    """Return zone and daily window as one text, so that an index can be skipped through."""
+    return (
+        f"printf('%d %d %d', coalesce({alias}tz_dbid, 0), coalesce({alias}daily_from, 0),"
+        f" coalesce({alias}daily_till, 86399))"
+    )
+
+
+def unscheduled(alias: str) -> str:
+    """Return 0 for a record with a time to contact, 1 for one without; the former come first (H273)."""
+    return f"CASE WHEN coalesce({alias}dial_sched_time, 0) = 0 THEN 1 ELSE 0 END"
+
+
+def order(alias: str) -> str:
+    """Return the time by which a record is ordered: when to contact, or the last attempt (H273)."""
+    return (
+        f"CASE WHEN coalesce({alias}dial_sched_time, 0) = 0 THEN coalesce({alias}call_time, 0)"
+        f" ELSE {alias}dial_sched_time END"
+    )
+
+
+def ready_index() -> tuple[str, str]:
+    """Return columns and condition of the index."""
+    parts = (campaign(""), agent(""), window(""), unscheduled(""), order(""), "record_id")
+    return ", ".join(parts), ready("")
+
+
+def windows_text(table: str) -> str:
+    """Return the statement for the windows of ready records; its parameter is a JSON list of (campaign, agent)."""
+    following = (
+        f"SELECT x.record_id FROM {table} AS x WHERE {ready('x.')} AND {campaign('x.')} = w.campaign"
+        f" AND {agent('x.')} = w.agent AND {window('x.')} > w.window ORDER BY {window('x.')} LIMIT 1"
+    )
+    return (
+        "WITH RECURSIVE w(campaign, agent, window) AS ("
+        "SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]'), '' FROM json_each(?)"
+        f" UNION ALL SELECT w.campaign, w.agent, {window('t.')} FROM w CROSS JOIN {table} AS t"
+        f" ON t.record_id = ({following})) SELECT campaign, agent, window FROM w WHERE window <> ''"
+    )
+
+
+def ready_records_text(table: str, columns: str) -> str:
+    """Return the statement for the first ready records of windows.
+
+    Parameters: `:keys`, a JSON list of (campaign, agent, window, unscheduled, latest order), and `:limit` for each.
+    `columns` are those of a record, with the alias `t`.
+    """
+    of_key = (
+        f"{ready('x.')} AND {campaign('x.')} = json_extract(k.value, '$[0]')"
+        f" AND {agent('x.')} = json_extract(k.value, '$[1]') AND {window('x.')} = json_extract(k.value, '$[2]')"
+        f" AND {unscheduled('x.')} = json_extract(k.value, '$[3]') AND {order('x.')} <= json_extract(k.value, '$[4]')"
+    )
+    in_process = f"EXISTS (SELECT 1 FROM {table} AS y WHERE y.chain_id = x.chain_id AND y.record_status = 2)"
+    return (
+        f"SELECT {columns} FROM json_each(:keys) AS k CROSS JOIN {table} AS t ON t.record_id IN"
+        f" (SELECT x.record_id FROM {table} AS x WHERE {of_key} AND NOT {in_process}"
+        f" ORDER BY {order('x.')}, x.record_id LIMIT :limit)"
+    )
