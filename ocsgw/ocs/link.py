@@ -104,6 +104,7 @@ class OCSProtocol(TwistedProtocol):
         self._frame_began: float | None = None
         self._up = False
         self._ended = False
+        self._in_work = 0
 
     # What Twisted calls.
 
@@ -195,12 +196,15 @@ class OCSProtocol(TwistedProtocol):
         self._owner.greeted(hello)
 
     def _take_request(self, request: Request) -> None:
-        if len(self._session.open_requests) > self._identity.limits.in_flight:
-            self._reply(error_event(request, Refusal("busy")))
+        if self._in_work >= self._identity.limits.in_flight:
+            self._session.close_request(request.ref)
+            self.send(error_event(request, Refusal("busy")))
         else:
+            self._in_work += 1
             self._dispatcher.handle(request, self.caller, self._reply)
 
     def _reply(self, event: Event) -> None:
+        self._in_work -= 1
         if event.ref is not None:
             self._session.close_request(event.ref)
         self.send(event)

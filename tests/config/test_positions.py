@@ -21,7 +21,7 @@ class LinesOfKeysTests(SynchronousTestCase):
 
     def test_plain_keys_and_tables(self) -> None:
         """Keys before and in tables have their lines; comments and empty lines count."""
-        text = "# note\na = 1\n\n[t] # [no]\n  b = 2 # c = 3\n[t.u]\nc = 'x'"
+        text = "# note\na = 1\n\n[t] # [no]\n  b = 2 # c = 3\n[ t . u ]\nc = 'x'"
         self.assert_lines(text, {("a",): 2, ("t",): 4, ("t", "b"): 5, ("t", "u"): 6, ("t", "u", "c"): 7})
 
     def test_dotted_keys(self) -> None:

@@ -1,0 +1,43 @@
+"""Stand-ins for the parts of OCS around the one under test."""
+
+from typing import Any
+
+from ocsgw.ocs.dispatch import Caller, Dispatcher, DispatchOptions, Reply
+from ocsgw.ocs.link import Identity
+from ocsgw.protocol.messages import Request, WireLimits
+from ocsgw.store.committer import Job
+
+
+def make_identity(**changes: Any) -> Identity:
+    """Return an identity with small limits."""
+    values: dict[str, Any] = {
+        "application": "OCS",
+        "application_id": 134,
+        "limits": WireLimits(frame=4096, in_flight=3, heartbeat_ms=3000),
+        "send_buffer": 1 << 20,
+        "frame_timeout": 30.0,
+    }
+    return Identity(**{**values, **changes})
+
+
+class FakeDispatcher(Dispatcher):
+    """Keeps requests; the test replies."""
+
+    def __init__(self) -> None:
+        self.handled: list[tuple[Request, Caller, Reply]] = []
+        self.available = True
+        self.options = DispatchOptions()
+
+    def handle(self, request: Request, caller: Caller, reply: Reply) -> None:
+        self.handled.append((request, caller, reply))
+
+
+class FakeCommitter:
+    """Keeps jobs; the test delivers."""
+
+    def __init__(self, directory: Any = None) -> None:
+        self.jobs: list[Job] = []
+        self.directory = directory
+
+    def submit(self, job: Job) -> None:
+        self.jobs.append(job)

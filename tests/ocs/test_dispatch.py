@@ -1,0 +1,141 @@
+"""Requests of a link become jobs, outcomes become events."""
+
+from zoneinfo import ZoneInfo
+
+from twisted.internet.task import Clock
+from twisted.trial.unittest import SynchronousTestCase
+
+from ocsgw.contact.batch import Outcome
+from ocsgw.contact.directory import CallingList, Directory, Tenant, TimeZone
+from ocsgw.ocs.dispatch import Caller, Dispatcher, DispatchOptions
+from ocsgw.protocol.errors import Refusal
+from ocsgw.protocol.messages import KV, Event, Request
+from tests.ocs.doubles import FakeCommitter
+
+ADD: KV = {"GSW_AGENT_REQ_TYPE": "AddRecord", "GSW_CALLING_LIST": "CL", "GSW_PHONE": "1"}
+
+
+def make_directory() -> Directory:
+    """Return a directory with one list."""
+    zone = TimeZone(101, "GMT", ZoneInfo("Etc/UTC"))
+    tenant = Tenant(1, "Environment", zone)
+    return Directory(
+        application_dbid=134,
+        tenants=(tenant,),
+        zones=(zone,),
+        calling_lists=(CallingList.of(201, "CL", "CL", tenant),),
+    )
+
+
+class DispatchTests(SynchronousTestCase):
+    """One dispatcher."""
+
+    def setUp(self) -> None:
+        self.clock = Clock()
+        self.committer = FakeCommitter(make_directory())
+        self.dispatcher = Dispatcher(self.committer, self.clock, DispatchOptions())  # type: ignore[arg-type]  # a stand-in
+        self.caller = Caller("http_proxy", "http://ocs.example:8080")
+        self.events: list[Event] = []
+
+    def handle(self, ref: int = 1, data: KV | None = None, **more: object) -> None:
+        request = Request(ref=ref, data=data or dict(ADD), **more)  # type: ignore[arg-type]  # optional keys
+        self.dispatcher.handle(request, self.caller, self.events.append)
+
+    def deliver(self, at: int, outcome: Outcome) -> None:
+        self.committer.jobs[at].deliver(outcome)
+
+    def test_job(self) -> None:
+        """A request becomes a job with its principal, deadline and the URI of its listener (P74, H68)."""
+        self.clock.advance(100)
+        self.handle(principal="crm", deadline_ms=1500)
+        (job,) = self.committer.jobs
+        self.assertEqual(
+            (job.work.principal, job.work.base_uri, job.deadline), ("crm", "http://ocs.example:8080", 101.5)
+        )
+        self.assertIsNone(job.work.key)
+
+    def test_event(self) -> None:
+        """An acknowledgement is the event of its request, marked if it is a replay (P76)."""
+        self.handle(5)
+        self.deliver(0, Outcome({"GSW_USER_EVENT": "X"}, replayed=True))
+        self.assertEqual(self.events, [Event(ref=5, data={"GSW_USER_EVENT": "X"}, replayed=True)])
+
+    def test_error(self) -> None:
+        """P75, H145: an Error event has code, text, code key and the reference id."""
+        self.handle(5, {**ADD, "GSW_REFERENCE_ID": 77})
+        self.deliver(0, Outcome(Refusal("list_not_found")))
+        (event,) = self.events
+        self.assertEqual(event.code, "list_not_found")
+        self.assertEqual(
+            event.data,
+            {
+                "GSW_USER_EVENT": "Error",
+                "GSW_ERROR": "Calling list not found",
+                "GSW_ERROR_CODE": "list_not_found",
+                "GSW_REFERENCE_ID": 77,
+            },
+        )
+
+    def test_unknown_request(self) -> None:
+        """P4: an unknown request gets Error; the connection stays."""
+        self.handle(data={"GSW_AGENT_REQ_TYPE": "Nonsense"})
+        self.assertEqual([event.code for event in self.events], ["unknown_request"])
+
+    def test_request_without_a_name(self) -> None:
+        """P1: a request without a name, or with a number for one, gets Error."""
+        self.handle(1, {"GSW_PHONE": "1"})
+        self.handle(2, {"GSW_AGENT_REQ_TYPE": 7})
+        self.assertEqual([event.code for event in self.events], ["unknown_request"] * 2)
+
+    def test_forbidden_request(self) -> None:
+        """3.1: a request that this kind of client may not send gets Error forbidden."""
+        self.handle(data={"GSW_AGENT_REQ_TYPE": "StartDialing", "GSW_CAMPAIGN_GROUP_DBID": 102})
+        self.assertEqual([event.code for event in self.events], ["forbidden"])
+
+    def test_not_available(self) -> None:
+        """While OCS stops every request gets 503."""
+        self.dispatcher.available = False
+        self.handle()
+        self.assertEqual([event.code for event in self.events], ["unavailable"])
+
+    def test_key_in_execution(self) -> None:
+        """H326: the same key of the same principal while the first is executed is 409; another principal's is not."""
+        self.handle(1, idempotency_key="a", principal="p")
+        self.handle(2, idempotency_key="a", principal="p")
+        self.handle(3, idempotency_key="a", principal="q")
+        self.assertEqual([(event.ref, event.code) for event in self.events], [(2, "key_in_use")])
+        self.deliver(0, Outcome({"GSW_USER_EVENT": "X"}))
+        self.handle(4, idempotency_key="a", principal="p")
+        self.assertEqual(len(self.committer.jobs), 3)
+        self.assertEqual(self.committer.jobs[0].work.keep_for, 86400)
+
+    def test_an_error_frees_the_key(self) -> None:
+        """H327: after an error the key may be used again."""
+        self.handle(1, idempotency_key="a")
+        self.deliver(0, Outcome(Refusal("list_not_found")))
+        self.handle(2, idempotency_key="a")
+        self.assertEqual(len(self.committer.jobs), 2)
+
+    def test_duplicate_window(self) -> None:
+        """H331: equal AddRecords of one address share a key; the second waits for the first. Reference ids differ."""
+        self.dispatcher.options = DispatchOptions(duplicate_window=30)
+        self.handle(1, {**ADD, "GSW_REFERENCE_ID": 1}, peer="10.0.0.1")
+        self.handle(2, {**ADD, "GSW_REFERENCE_ID": 2}, peer="10.0.0.1")
+        self.handle(3, dict(ADD), peer="10.0.0.2")
+        self.handle(4, {**ADD, "GSW_PHONE": "2"}, peer="10.0.0.1")
+        self.assertEqual(len(self.committer.jobs), 3)
+        self.deliver(0, Outcome({"GSW_USER_EVENT": "X"}))
+        self.assertEqual(len(self.committer.jobs), 4)
+        first, second = self.committer.jobs[0].work, self.committer.jobs[3].work
+        self.assertEqual((first.key, first.fingerprint, first.keep_for), (second.key, second.fingerprint, 30))
+        self.assertEqual([event.ref for event in self.events], [1])
+
+    def test_keys_of_clients_and_of_the_window_differ(self) -> None:
+        """A client cannot choose a key that the duplicate window would make."""
+        self.dispatcher.options = DispatchOptions(duplicate_window=30)
+        self.handle(1, peer="a")
+        made = self.committer.jobs[0].work.key
+        assert made is not None
+        self.handle(2, idempotency_key=made)
+        self.assertEqual(len(self.committer.jobs), 2)
+        self.assertNotEqual(self.committer.jobs[1].work.key, made)

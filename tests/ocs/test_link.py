@@ -1,0 +1,232 @@
+"""The end of OCS of a wire connection."""
+
+from twisted.internet.error import ConnectionDone
+from twisted.internet.task import Clock
+from twisted.python.failure import Failure
+from twisted.trial.unittest import SynchronousTestCase
+
+from ocsgw.ocs.link import OCSProtocol
+from ocsgw.protocol.messages import (
+    Bye,
+    Event,
+    Hello,
+    Log,
+    LogLine,
+    Message,
+    Ping,
+    Pong,
+    Ready,
+    Request,
+    Validate,
+    Welcome,
+    encode,
+)
+from ocsgw.protocol.session import ClientSession
+from tests.ocs.doubles import FakeDispatcher, make_identity
+from tests.support.processes import LinkTransport
+
+HELLO = Hello(versions=[1], client="http_proxy", pid=1)
+
+
+class Owner:
+    """Remembers what it is told."""
+
+    def __init__(self) -> None:
+        self.told: list[str] = []
+
+    def greeted(self, hello: Hello) -> None:
+        self.told.append("greeted")
+
+    def ready(self, port: int, interface: str) -> None:
+        self.told.append(f"ready {port}")
+
+    def log_lines(self, message: Log) -> None:
+        self.told.append("log")
+
+    def said_bye(self, bye: Bye) -> None:
+        self.told.append(f"bye {bye.code}")
+
+    def frozen(self) -> None:
+        self.told.append("frozen")
+
+    def link_lost(self, reason: str) -> None:
+        self.told.append("lost")
+
+
+class LinkTests(SynchronousTestCase):
+    """One connection of a proxy."""
+
+    def setUp(self) -> None:
+        self.clock = Clock()
+        self.owner = Owner()
+        self.dispatcher = FakeDispatcher()
+        self.protocol = OCSProtocol(
+            self.owner,
+            self.dispatcher,
+            make_identity(),
+            self.clock,
+            accepts=frozenset({"http_proxy"}),
+            session=42,
+        )
+        self.transport = LinkTransport()
+        self.protocol.makeConnection(self.transport)
+        self.peer = ClientSession("http_proxy", 1 << 20)
+
+    def tearDown(self) -> None:
+        self.protocol.connectionLost(Failure(ConnectionDone()))
+        self.assertEqual([call for call in self.clock.getDelayedCalls() if call.active()], [])
+
+    def send(self, *messages: Message) -> list[Message]:
+        """Send messages as the proxy; return what OCS answers."""
+        self.transport.clear()
+        self.protocol.dataReceived(b"".join(map(encode, messages)))
+        return self.received()
+
+    def received(self) -> list[Message]:
+        got = self.peer.receive(self.transport.value())
+        self.transport.clear()
+        return got
+
+    def greeted(self) -> None:
+        self.send(HELLO)
+
+    def test_welcome(self) -> None:
+        """P82: hello is answered with version, application, session and limits."""
+        (welcome,) = self.send(HELLO)
+        self.assertIsInstance(welcome, Welcome)
+        assert isinstance(welcome, Welcome)
+        self.assertEqual((welcome.version, welcome.application_id, welcome.session), (1, 134, 42))
+        self.assertEqual(welcome.limits.in_flight, 3)
+        self.assertEqual(self.owner.told, ["greeted"])
+
+    def test_no_hello(self) -> None:
+        """P80: a client that does not greet within 5 s is closed with bye timeout."""
+        self.clock.advance(4.9)
+        self.assertFalse(self.transport.disconnecting)
+        self.clock.advance(0.2)
+        self.assertEqual(self.received(), [Bye(code="timeout", text="no hello came")])
+        self.assertTrue(self.transport.disconnecting)
+
+    def test_another_kind_of_client(self) -> None:
+        """P85: only an HTTP Proxy is accepted on the inherited socket."""
+        (bye,) = self.send(Hello(versions=[1], client="third_party"))
+        assert isinstance(bye, Bye)
+        self.assertEqual(bye.code, "refused")
+        self.assertTrue(self.transport.disconnecting)
+
+    def test_another_version(self) -> None:
+        """P81: without a common version the connection ends with bye version."""
+        (bye,) = self.send(Hello(versions=[2, 3], client="http_proxy"))
+        assert isinstance(bye, Bye)
+        self.assertEqual(bye.code, "version")
+
+    def test_protocol_error(self) -> None:
+        """P66: a message out of order ends the connection with bye protocol_error; nothing more is read."""
+        (bye,) = self.send(Ready(port=1, interface=""))
+        assert isinstance(bye, Bye)
+        self.assertEqual(bye.code, "protocol_error")
+        self.assertEqual(self.send(HELLO), [])
+
+    def test_rubbish(self) -> None:
+        """P66: bytes that are no frame end the connection, with a log line and no traceback."""
+        self.protocol.dataReceived(b"GET / HTTP/1.1\r\n\r\n")
+        (bye,) = self.received()
+        assert isinstance(bye, Bye)
+        self.assertEqual(bye.code, "protocol_error")
+
+    def test_requests_and_replies(self) -> None:
+        """P70 to P73: requests go to the dispatcher with their sender; replies may come in any order."""
+        self.greeted()
+        self.protocol.caller.base_uri = "http://x:1"
+        self.send(Request(ref=1, data={"a": 1}), Request(ref=2, data={"b": 2}))
+        (first, caller, reply_first), (second, _, reply_second) = self.dispatcher.handled
+        self.assertEqual((first.data, second.data), ({"a": 1}, {"b": 2}))
+        self.assertEqual((caller.client, caller.base_uri), ("http_proxy", "http://x:1"))
+        reply_second(Event(ref=2, data={}))
+        reply_first(Event(ref=1, data={}))
+        self.assertEqual([event.ref for event in self.received() if isinstance(event, Event)], [2, 1])
+
+    def test_ref_in_use(self) -> None:
+        """P71: a ref that is in use again is a protocol error; after its reply it may be used again."""
+        self.greeted()
+        self.send(Request(ref=1, data={}))
+        self.dispatcher.handled[0][2](Event(ref=1, data={}))
+        self.send(Request(ref=1, data={}))
+        self.assertEqual(len(self.dispatcher.handled), 2)
+        messages = self.send(Request(ref=1, data={}))
+        self.assertEqual([message.code for message in messages if isinstance(message, Bye)], ["protocol_error"])
+
+    def test_window(self) -> None:
+        """P77: requests beyond in_flight get Error busy; the connection stays."""
+        self.greeted()
+        messages = self.send(*(Request(ref=ref, data={"GSW_REFERENCE_ID": ref}) for ref in range(1, 6)))
+        self.assertEqual(len(self.dispatcher.handled), 3)
+        events = [message for message in messages if isinstance(message, Event)]
+        self.assertEqual([(event.ref, event.code) for event in events], [(4, "busy"), (5, "busy")])
+        self.assertEqual(events[0].data["GSW_REFERENCE_ID"], 4)
+        self.assertFalse(self.transport.disconnecting)
+
+    def test_ping(self) -> None:
+        """P88: a ping is answered with a pong of the same ref."""
+        self.greeted()
+        self.assertEqual(self.send(Ping(ref=9)), [Pong(ref=9)])
+
+    def test_heartbeat(self) -> None:
+        """P88: after a heartbeat without traffic a ping goes out; an answer keeps the connection."""
+        self.greeted()
+        for _ in range(20):
+            self.clock.advance(0.75)
+            for message in self.received():
+                if isinstance(message, Ping):
+                    self.send(Pong(ref=message.ref))
+        self.assertNotIn("frozen", self.owner.told)
+
+    def test_frozen(self) -> None:
+        """P88: no byte within another heartbeat: the connection is lost."""
+        self.greeted()
+        for _ in range(8):
+            self.clock.advance(0.75)
+        self.assertEqual(self.owner.told, ["greeted", "frozen", "lost"])
+        self.assertTrue(self.transport.aborted)
+
+    def test_frame_not_completed(self) -> None:
+        """P66: a frame that is not complete within frame_timeout of its first byte ends the connection."""
+        self.greeted()
+        self.protocol.dataReceived(encode(Ping(ref=1))[:6])
+        for _ in range(39):
+            self.clock.advance(0.75)
+            self.protocol.dataReceived(b"")
+        self.assertFalse(self.transport.disconnecting)
+        self.clock.advance(0.75)
+        byes = [message for message in self.received() if isinstance(message, Bye)]
+        self.assertEqual([bye.code for bye in byes], ["protocol_error"])
+
+    def test_slow_reader(self) -> None:
+        """P93: a connection that does not take its events is closed."""
+        self.greeted()
+        self.protocol.pauseProducing()
+        self.assertTrue(self.transport.aborted)
+        self.assertIn("lost", self.owner.told)
+
+    def test_log_ready_and_bye(self) -> None:
+        """Log lines, ready and bye reach the owner."""
+        self.greeted()
+        self.send(
+            Ready(port=8080, interface=""),
+            Log(lines=[LogLine(time=1, level="info", id=0, text="")]),
+            Bye(code="done"),
+        )
+        self.assertEqual(self.owner.told, ["greeted", "ready 8080", "log", "bye done"])
+
+    def test_wrong_direction(self) -> None:
+        """Section 5: a kind that only OCS may send is a protocol error."""
+        self.greeted()
+        messages = self.send(Validate(ref=1, purpose="validation", uri="", data={}, timeout_ms=1))
+        self.assertIsInstance(messages[-1], Bye)
+
+    def test_end(self) -> None:
+        """A bye is the last message; nothing is sent after it."""
+        self.greeted()
+        self.protocol.end("done")
+        self.protocol.send(Ping(ref=1))
+        self.assertEqual(self.received(), [Bye(code="done")])

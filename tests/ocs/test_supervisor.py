@@ -1,0 +1,338 @@
+"""The supervisor: every state and every transition, with a fake child and a fake clock."""
+
+from twisted.internet.defer import Deferred
+from twisted.internet.task import Clock
+from twisted.trial.unittest import SynchronousTestCase
+
+from ocsgw.logs import Level
+from ocsgw.ocs.child import Child, ChildOwner, Exit
+from ocsgw.ocs.supervisor import Supervisor, Times
+from ocsgw.protocol.messages import Bye, Log, LogLine, Settings
+from tests.support.logs import LogCapture
+from tests.support.settings import make_settings
+
+TIMES = Times(reconnect=3.0, start=20.0, drain=10.0, stop=15.0)
+
+
+class FakeChild:
+    """A child that does what the test says."""
+
+    def __init__(self, pid: int) -> None:
+        self.pid = pid
+        self.last_words: Bye | None = None
+        self.orders: list[str] = []
+        self.settings: list[Settings] = []
+
+    def use(self, settings: Settings) -> None:
+        self.settings.append(settings)
+
+    def drain(self, timeout: float) -> None:
+        self.orders.append(f"drain {timeout:g}")
+
+    def close_link(self) -> None:
+        self.orders.append("close link")
+
+    def signal(self, name: str) -> None:
+        self.orders.append(name)
+
+
+class FakeSurroundings:
+    """What a supervisor needs, under the control of the test."""
+
+    def __init__(self) -> None:
+        self.children: list[FakeChild] = []
+        self.error: OSError | None = None
+        self.written: list[tuple[float | None, Level, int, str]] = []
+        self.ready: list[int] = []
+        self.reconnect = TIMES.reconnect
+
+    def times(self) -> Times:
+        return Times(self.reconnect, TIMES.start, TIMES.drain, TIMES.stop)
+
+    def start_child(self, owner: ChildOwner) -> Child:
+        if self.error is not None:
+            raise self.error
+        self.children.append(FakeChild(100 + len(self.children)))
+        return self.children[-1]
+
+    def url(self, port: int) -> str:
+        return f"http://127.0.0.1:{port}"
+
+    def why_no_port(self) -> str:
+        return "held by process 7 (nginx)"
+
+    def write_log(self, when: float | None, level: Level, number: int, text: str) -> None:
+        self.written.append((when, level, number, text))
+
+    def became_ready(self, port: int) -> None:
+        self.ready.append(port)
+
+
+class SupervisorTests(SynchronousTestCase):
+    """One proxy and its supervisor."""
+
+    def setUp(self) -> None:
+        self.clock = Clock()
+        self.surroundings = FakeSurroundings()
+        self.log = LogCapture(self)
+        self.supervisor = Supervisor("default", self.surroundings, self.clock)
+
+    def tearDown(self) -> None:
+        self.assertEqual([call for call in self.clock.getDelayedCalls() if call.active()], [])
+
+    @property
+    def child(self) -> FakeChild:
+        return self.surroundings.children[-1]
+
+    def running(self) -> None:
+        self.supervisor.start()
+        self.supervisor.child_ready(8080, "127.0.0.1")
+
+    def finish(self) -> None:
+        """Stop and let the child go, so that no timer is left."""
+        self.supervisor.stop()
+        if self.supervisor.state == "stopping":
+            self.supervisor.child_exited(Exit(0))
+        self.clock.advance(0)
+
+    def test_start(self) -> None:
+        """R11: a start leads to `starting` with one child, whose process id is logged (93001)."""
+        self.assertEqual(self.supervisor.state, "stopped")
+        self.supervisor.start()
+        self.assertEqual((self.supervisor.state, self.supervisor.pid, self.supervisor.starts), ("starting", 100, 1))
+        self.assertEqual(self.log.numbers(), [93001])
+        self.finish()
+
+    def test_ready(self) -> None:
+        """P82: the proxy counts as running from `ready` on, and where it serves is logged (93002)."""
+        self.running()
+        self.assertEqual((self.supervisor.state, self.supervisor.port), ("running", 8080))
+        self.assertEqual(self.surroundings.ready, [8080])
+        self.assertIn("http://127.0.0.1:8080", self.log.text(93002))
+        self.finish()
+
+    def test_start_again_changes_nothing(self) -> None:
+        """A start of what starts, runs or waits is no second child."""
+        self.supervisor.start()
+        self.supervisor.start()
+        self.supervisor.child_ready(1, "")
+        self.supervisor.start()
+        self.supervisor.child_exited(Exit(1))
+        self.supervisor.start()
+        self.assertEqual((self.supervisor.state, len(self.surroundings.children)), ("waiting", 1))
+        self.finish()
+
+    def test_restart_after_the_reconnect_timeout(self) -> None:
+        """R25, C72: after an unexpected end the next child starts exactly one Reconnect Timeout later, every time."""
+        self.supervisor.start()
+        for round_ in range(1, 12):
+            self.supervisor.child_ready(8080, "")
+            self.supervisor.child_exited(Exit(None, 9))
+            self.assertEqual((self.supervisor.state, self.supervisor.pid), ("waiting", None))
+            self.clock.advance(2.999)
+            self.assertEqual(len(self.surroundings.children), round_)
+            self.clock.advance(0.002)
+            self.assertEqual((self.supervisor.state, len(self.surroundings.children)), ("starting", round_ + 1))
+        self.assertIn("signal 9; next start in 3 s", self.log.text(93004))
+        self.finish()
+
+    def test_a_changed_reconnect_timeout_counts_from_the_next_wait_on(self) -> None:
+        """R26, C66: the delay is the one that is configured when the child ends."""
+        self.running()
+        self.surroundings.reconnect = 0.5
+        self.supervisor.child_exited(Exit(1))
+        self.clock.advance(0.5)
+        self.assertEqual(self.supervisor.state, "starting")
+        self.finish()
+
+    def test_exit_with_status_zero_is_unexpected_too(self) -> None:
+        """C72: any exit that OCS did not ask for is unexpected, whatever the status."""
+        self.running()
+        self.supervisor.child_exited(Exit(0))
+        self.assertEqual(self.supervisor.state, "waiting")
+        self.finish()
+
+    def test_port_taken(self) -> None:
+        """R24: the log says why the port could not be opened, who holds it, and when the next try is (93003)."""
+        self.supervisor.start()
+        self.child.last_words = Bye(code="port", text="127.0.0.1:8080: Address already in use")
+        self.supervisor.child_exited(Exit(69))
+        text = self.log.text(93003)
+        for part in ("Address already in use", "held by process 7 (nginx)", "trying again in 3 s"):
+            self.assertIn(part, text)
+        self.assertEqual(self.supervisor.state, "waiting")
+        self.finish()
+
+    def test_last_words_are_logged(self) -> None:
+        """P83: why a child could not use its settings is in the log."""
+        self.supervisor.start()
+        self.child.last_words = Bye(code="settings", text="certificate expired")
+        self.supervisor.child_exited(Exit(78))
+        self.assertIn("certificate expired", self.log.text(93004))
+        self.finish()
+
+    def test_not_ready_in_time(self) -> None:
+        """P84: a child that is not ready in time loses its link, then gets TERM, then KILL, and is replaced."""
+        self.supervisor.start()
+        self.clock.advance(19.9)
+        self.assertEqual(self.child.orders, [])
+        self.clock.advance(0.1)
+        self.assertEqual(self.child.orders, ["close link"])
+        self.clock.advance(5)
+        self.clock.advance(5)
+        self.assertEqual(self.child.orders, ["close link", "TERM", "KILL"])
+        self.supervisor.child_exited(Exit(None, 9))
+        self.clock.advance(3)
+        self.assertEqual(len(self.surroundings.children), 2)
+        self.finish()
+
+    def test_ready_in_time_ends_the_watch(self) -> None:
+        """A child that became ready is not ended by the time limit of its start."""
+        self.running()
+        self.clock.advance(60)
+        self.assertEqual(self.child.orders, [])
+        self.finish()
+
+    def test_stop(self) -> None:
+        """C74: a stop drains; the Deferred fires when the process is really gone (93005)."""
+        self.running()
+        stopped = self.supervisor.stop()
+        self.assertEqual((self.supervisor.state, self.child.orders), ("stopping", ["drain 10"]))
+        self.assertNoResult(stopped)
+        self.supervisor.child_exited(Exit(0))
+        self.successResultOf(stopped)
+        self.assertEqual((self.supervisor.state, self.log.numbers()[-1]), ("stopped", 93005))
+        self.clock.advance(60)
+        self.assertEqual(len(self.surroundings.children), 1)
+
+    def test_stop_by_force(self) -> None:
+        """C74: after drain_timeout the link is closed, after stop_timeout the child is killed."""
+        self.running()
+        stopped = self.supervisor.stop()
+        self.clock.advance(10)
+        self.assertEqual(self.child.orders, ["drain 10", "close link"])
+        self.clock.advance(5)
+        self.assertEqual(self.child.orders, ["drain 10", "close link", "KILL"])
+        self.supervisor.child_exited(Exit(None, 9))
+        self.successResultOf(stopped)
+
+    def test_stop_while_starting(self) -> None:
+        """A child that is not ready yet is stopped like one that runs; a late `ready` changes nothing."""
+        self.supervisor.start()
+        stopped = self.supervisor.stop()
+        self.supervisor.child_ready(1, "")
+        self.assertEqual(self.supervisor.state, "stopping")
+        self.supervisor.child_exited(Exit(0))
+        self.successResultOf(stopped)
+
+    def test_stop_while_waiting(self) -> None:
+        """C73: a stop ends the wait; no child is started any more."""
+        self.running()
+        self.supervisor.child_exited(Exit(1))
+        self.successResultOf(self.supervisor.stop())
+        self.clock.advance(10)
+        self.assertEqual((self.supervisor.state, len(self.surroundings.children)), ("stopped", 1))
+
+    def test_stop_of_what_is_stopped(self) -> None:
+        """A stop without a child is done at once."""
+        self.successResultOf(self.supervisor.stop())
+
+    def test_several_stops(self) -> None:
+        """Everybody who stops is told of the end."""
+        self.running()
+        stops: list[Deferred[None]] = [self.supervisor.stop(), self.supervisor.stop()]
+        self.supervisor.child_exited(Exit(0))
+        for stopped in stops:
+            self.successResultOf(stopped)
+
+    def test_start_while_stopping(self) -> None:
+        """A start during a stop is carried out when the old child is gone."""
+        self.running()
+        self.supervisor.stop()
+        self.supervisor.start()
+        self.assertEqual(self.supervisor.state, "stopping")
+        self.supervisor.child_exited(Exit(0))
+        self.clock.advance(0)
+        self.assertEqual((self.supervisor.state, len(self.surroundings.children)), ("starting", 2))
+        self.finish()
+
+    def test_the_last_order_counts_while_stopping(self) -> None:
+        """A start that is taken back during a stop starts nothing."""
+        self.running()
+        self.supervisor.stop()
+        self.supervisor.start()
+        self.supervisor.stop()
+        self.supervisor.child_exited(Exit(0))
+        self.clock.advance(1)
+        self.assertEqual((self.supervisor.state, len(self.surroundings.children)), ("stopped", 1))
+
+    def test_cannot_be_started(self) -> None:
+        """C76: a process that cannot be started is tried again after the Reconnect Timeout."""
+        self.surroundings.error = OSError(11, "Resource temporarily unavailable")
+        self.supervisor.start()
+        self.clock.advance(0)
+        self.assertEqual(self.supervisor.state, "waiting")
+        self.assertIn("Resource temporarily unavailable", self.log.text(93004))
+        self.surroundings.error = None
+        self.clock.advance(3)
+        self.assertEqual((self.supervisor.state, self.supervisor.pid), ("starting", 100))
+        self.finish()
+
+    def test_stop_of_what_could_not_be_started(self) -> None:
+        """A stop right after a failed start ends at once."""
+        self.surroundings.error = OSError(12, "Cannot allocate memory")
+        self.supervisor.start()
+        stopped = self.supervisor.stop()
+        self.clock.advance(0)
+        self.successResultOf(stopped)
+        self.assertEqual(self.supervisor.state, "stopped")
+
+    def test_frozen(self) -> None:
+        """P88: a child that does not answer is killed at once, and replaced after the Reconnect Timeout (93006)."""
+        self.running()
+        self.supervisor.child_frozen()
+        self.assertEqual(self.child.orders, ["KILL"])
+        self.assertIn(93006, self.log.numbers())
+        self.supervisor.child_exited(Exit(None, 9))
+        self.clock.advance(3)
+        self.assertEqual(len(self.surroundings.children), 2)
+        self.finish()
+
+    def test_lost_link(self) -> None:
+        """P90: a child that lives without a link has 5 s to exit, then gets TERM, then KILL."""
+        self.running()
+        self.supervisor.child_link_lost("Connection lost")
+        self.clock.advance(4.9)
+        self.assertEqual(self.child.orders, [])
+        self.clock.advance(0.1)
+        self.clock.advance(5)
+        self.assertEqual(self.child.orders, ["TERM", "KILL"])
+        self.supervisor.child_exited(Exit(None, 9))
+        self.finish()
+
+    def test_settings_go_to_a_running_child_only(self) -> None:
+        """P100: settings are sent again after a reload; a child that starts gets them with its hello."""
+        settings = make_settings()
+        self.supervisor.use(settings)
+        self.supervisor.start()
+        self.supervisor.use(settings)
+        self.assertEqual(self.child.settings, [])
+        self.supervisor.child_ready(1, "")
+        self.supervisor.use(settings)
+        self.assertEqual(self.child.settings, [settings])
+        self.finish()
+
+    def test_log_lines_of_the_child(self) -> None:
+        """P123, P121: a line of the child keeps its time and level and names listener and process; drops are told."""
+        self.running()
+        self.supervisor.child_log(Log(lines=[LogLine(time=1_500_000, level="debug", id=7, text="hello")], dropped=4))
+        self.assertEqual(self.surroundings.written, [(1.5, "debug", 7, "[default 100] hello")])
+        self.assertIn("4 log messages", self.log.text(93007))
+        self.finish()
+
+    def test_output_of_the_child(self) -> None:
+        """P124: what the child prints is a warning in the log of OCS."""
+        self.running()
+        self.supervisor.child_output("warning", "Traceback {braces}")
+        self.assertEqual(self.surroundings.written, [(None, "warning", 0, "[default 100] Traceback {braces}")])
+        self.finish()
