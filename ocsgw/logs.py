@@ -69,13 +69,13 @@ _OUR_LEVELS: Mapping[Any, Level] = MappingProxyType(
 MAX_LINE = 8192
 
 
-def say(log: Logger, number: int, **fields: object) -> None:
+def say(log: Logger, number: int, /, **fields: object) -> None:
     """Log the message `number` of the table with its fields."""
     level, text = MESSAGES[number]
     emit(log, level, text, number=number, **fields)
 
 
-def emit(log: Logger, level: Level, text: str, **fields: object) -> None:
+def emit(log: Logger, level: Level, text: str, /, **fields: object) -> None:
     """Log with a level of the classic product, `trace` included."""
     log.emit(_TWISTED_LEVELS[level], text, ocs_level=level, **fields)
 
@@ -83,7 +83,11 @@ def emit(log: Logger, level: Level, text: str, **fields: object) -> None:
 def level_of(event: LogEvent) -> Level:
     """Return our level of an event, whoever emitted it."""
     given: Level | None = event.get("ocs_level")
-    return given or _OUR_LEVELS.get(event.get("log_level"), "info")
+    if given is not None:
+        return given
+    level = _OUR_LEVELS.get(event.get("log_level"), "info")
+    # What Twisted tells about its own ports and loops is of interest to nobody else.
+    return "debug" if level == "info" and event.get("log_namespace") == "log_legacy" else level
 
 
 def text_of(event: LogEvent) -> str:

@@ -92,7 +92,7 @@ def install_signals(reactor: Any, service: OCSService) -> None:
         on(signal.SIGTERM, reactor.stop)
         on(signal.SIGINT, reactor.stop)
 
-    on(signal.SIGHUP, service.reload)
+    on(signal.SIGHUP, service.reload_on_signal)
     on(signal.SIGUSR1, service.reopen_log)
     reactor.callWhenRunning(when_running)
 

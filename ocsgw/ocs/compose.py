@@ -8,15 +8,19 @@ from urllib.parse import quote
 
 import msgspec
 from twisted.application.service import MultiService
-from twisted.internet.defer import Deferred, DeferredList, inlineCallbacks
+from twisted.internet.defer import Deferred, DeferredList, fail, inlineCallbacks
+from twisted.internet.error import CannotListenError
 from twisted.internet.task import LoopingCall, deferLater
 from twisted.logger import ILogObserver, Logger
+from twisted.python.failure import Failure
 
+from ocsgw.admin.control import ControlError, ControlFactory
 from ocsgw.config import Config, ConfigurationError, load
 from ocsgw.contact.directory import Directory
 from ocsgw.contact.opening import expire, prepare
 from ocsgw.logs import LogFile, say
 from ocsgw.ocs.checks import CHECKS, not_served
+from ocsgw.ocs.controller import commands_of
 from ocsgw.ocs.dispatch import Dispatcher
 from ocsgw.ocs.listeners import HttpListener, match_listeners
 from ocsgw.ocs.settings import directory_of, dispatch_options_of
@@ -81,6 +85,8 @@ class OCSService(MultiService):
         )
         self._worker: Worker | None = None
         self._committer: Committer | None = None
+        self._control: Any = None
+        self._started_at = reactor.seconds()
 
     # The office of the listeners.
 
@@ -145,11 +151,42 @@ class OCSService(MultiService):
         if self._stopping:
             return
         yield self._prepare()
+        self._open_control()
         for chore, interval in self._chores:
             chore.start(interval, now=False)
         for listener in self.config.listeners:
             if listener.protocol == "http":
                 self._listen(HttpListener(self, listener))
+
+    def _open_control(self) -> None:
+        """Open the socket of `ocsctl`; without it everything else works all the same."""
+        path = self.config.application.control_socket
+        try:
+            os.makedirs(os.path.dirname(path), exist_ok=True)
+            self._control = self.reactor.listenUNIX(path, ControlFactory(commands_of(self)), mode=0o600, wantPID=True)
+        except (OSError, CannotListenError) as error:
+            self._log.error(
+                "The control socket {path} cannot be opened: {reason}; ocsctl will not reach this server",
+                path=path,
+                reason=str(error),
+            )
+
+    # What `ocsctl` sees.
+
+    def committer(self) -> Committer:
+        """Return the committer. Raises `ControlError` while the store is not open."""
+        if self._committer is None or self._stopping:
+            raise ControlError("the server is not ready, or is stopping; try again")
+        return self._committer
+
+    def listeners(self) -> list[HttpListener]:
+        """Return the HTTP listeners."""
+        return list(self._listeners)
+
+    def uptime(self) -> float:
+        """Return the seconds since the start."""
+        uptime: float = self.reactor.seconds() - self._started_at
+        return uptime
 
     def _listen(self, listener: HttpListener) -> None:
         self._listeners.append(listener)
@@ -168,6 +205,8 @@ class OCSService(MultiService):
         for chore, _ in self._chores:
             if chore.running:
                 chore.stop()
+        if self._control is not None:
+            yield self._control.stopListening()
         yield DeferredList([listener.supervisor.stop() for listener in self._listeners])
         if self._worker is not None and self._committer is not None:
             self.dispatcher.available = False
@@ -180,21 +219,26 @@ class OCSService(MultiService):
 
     # Reload.
 
-    def reload(self) -> "Deferred[None] | None":
-        """Read the configuration again and use what may change while running (section 14)."""
+    def reload(self) -> "Deferred[list[str]]":
+        """Read the configuration again and use what may change while running (section 14).
+
+        Fires with the keys whose change waits for a restart. Fails with `ControlError`; then nothing has changed (C60).
+        """
         try:
+            committer, worker = self.committer(), self._worker
             config = load(self.config.path, CHECKS)
-        except ConfigurationError as error:
-            say(self._log, 93014, reasons="; ".join(map(str, error.problems)))
-            return None
-        if self._worker is None or self._committer is None:
-            return None
-        for key in waiting_for_restart(self.config, config):
-            self._log.warn("{key} has changed; it takes effect with the next start of OCS", key=key)
-        committer = self._committer
+        except (ConfigurationError, ControlError) as error:
+            reasons = "; ".join(map(str, getattr(error, "problems", [error])))
+            say(self._log, 93014, reasons=reasons)
+            return fail(ControlError(str(error)))
+        if worker is None:
+            return fail(ControlError("the server is stopping"))
+        waiting = waiting_for_restart(self.config, config)
         directory = directory_of(config, self._dbid, self._directory)
 
-        def use(_: object) -> None:
+        def use(_: object) -> list[str]:
+            for key in waiting:
+                self._log.warn("{key} has changed; it takes effect with the next start of OCS", key=key)
             self.config = config
             self._directory = committer.directory = directory
             self.dispatcher.options = dispatch_options_of(config)
@@ -202,12 +246,18 @@ class OCSService(MultiService):
             self._reload_listeners()
             say(self._log, 93013)
             self._prepare()
+            return waiting
 
-        def keep(reason: Any) -> None:
+        def keep(reason: Failure) -> Failure:
             say(self._log, 93014, reasons=reason.getErrorMessage())
+            return Failure(ControlError(f"the store does not take the new configuration: {reason.getErrorMessage()}"))
 
-        done: Deferred[None] = self._worker.run(lambda: self._store.use(directory))
-        return done.addCallbacks(use, keep)
+        opened: Deferred[object] = worker.run(lambda: self._store.use(directory))
+        return opened.addCallbacks(use, keep)
+
+    def reload_on_signal(self) -> None:
+        """Reload; everything there is to say about it is in the log."""
+        self.reload().addErrback(lambda reason: reason.trap(ControlError))
 
     def _reload_listeners(self) -> None:
         wanted = [each for each in self.config.listeners if each.protocol == "http"]
@@ -235,7 +285,7 @@ class OCSService(MultiService):
         """Put right what the last end, or another program, has left (K2, P53)."""
         if self._committer is None:
             return None
-        return self._committer.chore(prepare).addCallback(self._tell_freed)
+        return self._committer.chore(prepare).addCallbacks(self._tell_freed, self._chore_failed)
 
     def _tell_freed(self, freed: dict[str, int]) -> None:
         for name, count in freed.items():

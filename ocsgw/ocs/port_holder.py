@@ -37,11 +37,20 @@ def _processes() -> list[int]:
 
 def _holds(pid: int, inodes: set[str]) -> bool:
     folder = f"/proc/{pid}/fd"
+    sockets = {f"socket:[{inode}]" for inode in inodes}
     try:
-        links = {os.readlink(f"{folder}/{name}") for name in os.listdir(folder)}
+        names = os.listdir(folder)
     except OSError:
         return False
-    return any(f"socket:[{inode}]" in links for inode in inodes)
+    return any(_target(f"{folder}/{name}") in sockets for name in names)
+
+
+def _target(link: str) -> str:
+    try:
+        return os.readlink(link)
+    except OSError:
+        # Closed since the folder was read.
+        return ""
 
 
 def _name(pid: int) -> str:

@@ -24,6 +24,12 @@ class NumberText(str):
     __slots__ = ()
 
 
+class NotText:
+    """Stands for a string with a lone surrogate or U+0000, which nothing takes (H116)."""
+
+    __slots__ = ()
+
+
 # Python converts no more than 4300 digits.
 _DIGITS = re.compile(r"-?[0-9]{1,4000}").fullmatch
 _DATE_TIME = re.compile(
@@ -84,15 +90,15 @@ def _integer(
     return convert
 
 
-def _choice(*values: str) -> Converter:
-    spellings = {value.lower(): value for value in values}
+def _choice(*values: str, any_case: bool = True) -> Converter:
+    spellings = {value.lower() if any_case else value: value for value in values}
 
     def convert(key: str, value: object) -> Value | None:
-        if type(value) is not str:
-            raise Refusal("invalid_attribute", key)
-        if value == "":
+        if value == "" and type(value) is str:
             return None
-        chosen = spellings.get(value.lower()) if value.isascii() else None
+        if type(value) is not str or not value.isascii():
+            raise Refusal("invalid_attribute", key)
+        chosen = spellings.get(value.lower() if any_case else value)
         if chosen is None:
             raise Refusal("invalid_attribute", key)
         return chosen
@@ -139,12 +145,21 @@ def _reference(key: str, value: object) -> Value | None:
 
 
 def _information(key: str, value: object) -> Value | None:
-    """Keep what can be compared with the record; anything else is ignored (H102, H103)."""
+    """Keep what can be compared with the record; anything else is ignored (H103)."""
     if type(value) is str:
         return value[:255] or None
     if type(value) is int and INT64_MIN <= value <= INT64_MAX:
         return value
+    if type(value) is NotText:
+        raise Refusal("invalid_attribute", key)
     return None
+
+
+def _application_id(key: str, value: object) -> Value | None:
+    """Take an integer or a string, whatever it says (H102)."""
+    if not isinstance(value, str | int):
+        raise Refusal("invalid_attribute", key)
+    return _information(key, value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,7 +192,7 @@ _DBID = _integer(1, INT32_MAX)
 CONVERTERS: Mapping[str, Converter] = MappingProxyType(
     {
         "GSW_REFERENCE_ID": _reference,
-        "GSW_APPLICATION_ID": _information,
+        "GSW_APPLICATION_ID": _application_id,
         "GSW_AGENT_ID": _text(32),
         "GSW_ATTEMPTS": _integer(0, 32767),
         "GSW_CALLBACK_TYPE": _choice("Campaign", "Personal"),
@@ -198,7 +213,7 @@ CONVERTERS: Mapping[str, Converter] = MappingProxyType(
         "GSW_RECORD_TYPE": _integer(1, 7, RECORD_TYPES),
         "GSW_TENANT_DBID": _DBID,
         "GSW_TENANT_NAME": _text(255),
-        "GSW_TREATMENT": _choice("RecordTreatCampaign", "RecordTreatPersonal"),
+        "GSW_TREATMENT": _choice("RecordTreatCampaign", "RecordTreatPersonal", any_case=False),
         "GSW_TZ_NAME": _text(255),
         "GSW_UNTIL": _integer(0, 86400),
     }

@@ -1,5 +1,6 @@
 """Error codes with their HTTP status and text: one table for every carrier (http.md section 8)."""
 
+import re
 from dataclasses import dataclass
 from types import MappingProxyType
 
@@ -60,11 +61,12 @@ _ROWS = (
 ERRORS = MappingProxyType({row.code: row for row in _ROWS})
 
 MAX_CLIENT_TEXT = 64
+_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f]")
 
 
 def client_text(text: str) -> str:
     """Return text of a client as it may stand in an error: no control characters, at most 64 characters (R55)."""
-    return "".join(c for c in text if c.isprintable())[:MAX_CLIENT_TEXT]
+    return _CONTROL.sub("", text)[:MAX_CLIENT_TEXT]
 
 
 class Refusal(Exception):  # noqa: N818 - it is an answer, not a fault of the program

@@ -1,6 +1,7 @@
 """Frames: a byte stream cut into payloads by a length of four bytes (protocol.md section 4)."""
 
 import struct
+from collections.abc import Iterator
 
 _LENGTH = struct.Struct(">I")
 HEADER_SIZE = _LENGTH.size
@@ -30,27 +31,27 @@ class FrameDecoder:
         """Whether the beginning of a frame waits for its end (P66)."""
         return bool(self._rest)
 
-    def feed(self, data: bytes) -> list[bytes]:
-        """Return the payloads that `data` completes, in order. Raises `FrameError`."""
-        if self._rest:
-            self._rest += data
-            if len(self._rest) < HEADER_SIZE:
-                return []
-            if len(self._rest) < HEADER_SIZE + self._length(self._rest, 0):
-                return []
-            data = bytes(self._rest)
-            self._rest.clear()
-        payloads = []
+    def feed(self, data: bytes) -> Iterator[bytes]:
+        """Give the payloads that `data` completes, one by one, in order (P67). Raises `FrameError` when one is wrong.
+
+        What has been fed counts only once the iterator has been used up.
+        """
+        rest = self._rest
+        if rest:
+            rest += data
+            if len(rest) < HEADER_SIZE or len(rest) < HEADER_SIZE + self._length(rest, 0):
+                return
+            data = bytes(rest)
+            rest.clear()
         at, end = 0, len(data)
         while end - at >= HEADER_SIZE:
             stop = at + HEADER_SIZE + self._length(data, at)
             if stop > end:
                 break
-            payloads.append(data[at + HEADER_SIZE : stop])
+            yield data[at + HEADER_SIZE : stop]
             at = stop
         if at < end:
-            self._rest += data[at:]
-        return payloads
+            rest += data[at:]
 
     def _length(self, buffer: bytes | bytearray, at: int) -> int:
         length: int = _LENGTH.unpack_from(buffer, at)[0]

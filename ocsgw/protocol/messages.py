@@ -14,6 +14,11 @@ KVValue = int | str | bool | list[object] | dict[str, object] | None
 KV = dict[str, KVValue]
 
 VERSION = 1
+MAX_REF = 2**53 - 1
+
+# Judged when a message is decoded: P70, and P62 for an integer that stands for itself.
+Ref = Annotated[int, msgspec.Meta(ge=1, le=MAX_REF)]
+Int64 = Annotated[int, msgspec.Meta(le=2**63 - 1)]
 
 ByeCode = Literal[
     "done",
@@ -164,7 +169,7 @@ class Ready(Message, tag="ready"):
 class Request(Message, tag="request"):
     """A request to OCS. `deadline_ms` is the time left when it is sent (P74)."""
 
-    ref: int
+    ref: Ref
     data: KV
     deadline_ms: int | None = None
     idempotency_key: str | None = None
@@ -177,7 +182,7 @@ class Event(Message, tag="event"):
     """An event of OCS: a reply has the `ref` of its request, an unsolicited one has none."""
 
     data: KV
-    ref: int | None = None
+    ref: Ref | None = None
     more: bool = False
     code: str | None = None
     replayed: bool = False
@@ -203,19 +208,19 @@ class Log(Message, tag="log"):
 class Ping(Message, tag="ping"):
     """Asks for a `pong` with the same `ref`."""
 
-    ref: int
+    ref: Ref
 
 
 class Pong(Message, tag="pong"):
     """Answers a `ping`."""
 
-    ref: int
+    ref: Ref
 
 
 class Validate(Message, tag="validate"):
     """An outgoing call that HTTP Proxy is to make (protocol.md section 8)."""
 
-    ref: int
+    ref: Ref
     purpose: Purpose
     uri: str
     data: KV
@@ -225,7 +230,7 @@ class Validate(Message, tag="validate"):
 class Verdict(Message, tag="verdict"):
     """The outcome of an outgoing call."""
 
-    ref: int
+    ref: Ref
     outcome: Literal["positive", "negative", "failed"]
     status: int | None
     data: KV
@@ -251,9 +256,9 @@ class MessageError(Exception):
 
 
 class _RawRequest(Message, tag="request"):
-    ref: int
+    ref: Ref
     data: Raw
-    deadline_ms: int | None | UnsetType = UNSET
+    deadline_ms: Int64 | None | UnsetType = UNSET
     idempotency_key: str | None | UnsetType = UNSET
     principal: str | None | UnsetType = UNSET
     request_id: str | None | UnsetType = UNSET
@@ -262,7 +267,7 @@ class _RawRequest(Message, tag="request"):
 
 class _RawEvent(Message, tag="event"):
     data: Raw
-    ref: int | None | UnsetType = UNSET
+    ref: Ref | None | UnsetType = UNSET
     more: bool | UnsetType = UNSET
     code: str | None | UnsetType = UNSET
     replayed: bool | UnsetType = UNSET
@@ -273,10 +278,8 @@ T = TypeVar("T")
 
 _encoder = msgspec.msgpack.Encoder()
 _messages = msgspec.msgpack.Decoder(_RawRequest | _RawEvent | _OTHERS)
-_scalars = msgspec.msgpack.Decoder(dict[str, Annotated[int, msgspec.Meta(le=2**63 - 1)] | str | bool | None])
+_scalars = msgspec.msgpack.Decoder(dict[str, Int64 | str | bool | None])
 _key_values = msgspec.msgpack.Decoder(dict[str, int | str | bool | list[object] | dict[str, object] | None])
-
-MAX_REF = 2**53 - 1
 
 
 def encode(message: Message) -> bytes:
@@ -300,13 +303,12 @@ def decode(payload: bytes) -> Message:
         strict.check(payload)
     except (msgspec.MsgspecError, ValueError, RecursionError) as error:
         raise MessageError(str(error)) from None
-    _check_ref(message)
     return message
 
 
 def _request(raw: _RawRequest, payload: bytes) -> Request:
     optional = (raw.deadline_ms, raw.idempotency_key, raw.principal, raw.request_id, raw.peer)
-    message = Request(
+    return Request(
         ref=raw.ref,
         data=_data(raw.data, payload, 3 + len(optional) - optional.count(UNSET)),
         deadline_ms=_given(raw.deadline_ms),
@@ -315,21 +317,17 @@ def _request(raw: _RawRequest, payload: bytes) -> Request:
         request_id=_given(raw.request_id),
         peer=_given(raw.peer),
     )
-    _check_ref(message)
-    return message
 
 
 def _event(raw: _RawEvent, payload: bytes) -> Event:
     optional = (raw.ref, raw.more, raw.code, raw.replayed)
-    message = Event(
+    return Event(
         data=_data(raw.data, payload, 2 + len(optional) - optional.count(UNSET)),
         ref=_given(raw.ref),
         more=raw.more is True,
         code=_given(raw.code),
         replayed=raw.replayed is True,
     )
-    _check_ref(message)
-    return message
 
 
 def _given(value: T | UnsetType) -> T | None:
@@ -356,9 +354,3 @@ def _map_size(payload: bytes | memoryview) -> int:
         return first & 0x0F
     width = 2 if first == 0xDE else 4
     return int.from_bytes(payload[1 : 1 + width], "big")
-
-
-def _check_ref(message: Message) -> None:
-    ref = getattr(message, "ref", None)
-    if ref is not None and not 1 <= ref <= MAX_REF:
-        raise MessageError(f"ref {ref} is not between 1 and 2^53-1")

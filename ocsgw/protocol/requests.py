@@ -76,7 +76,7 @@ class RequestType:
         return tuple(self.attributes)
 
 
-COMMON_ATTRIBUTES = (attribute("GSW_REFERENCE_ID"), information("GSW_APPLICATION_ID"))
+COMMON_ATTRIBUTES = (attribute("GSW_REFERENCE_ID"), attribute("GSW_APPLICATION_ID"))
 
 _RECORD_INFORMATION = tuple(information(key) for key in ("GSW_CAMPAIGN_NAME", "GSW_CALLING_LIST", "GSW_CHAIN_ID"))
 _TENANT = (attribute("GSW_TENANT_DBID"), attribute("GSW_TENANT_NAME"))

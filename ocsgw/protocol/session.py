@@ -4,7 +4,7 @@ Bytes in, messages out; no I/O and no clock. A plain table says which kinds each
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 from typing import Literal
 
@@ -48,7 +48,7 @@ _FROM_OCS: frozenset[type[Message]] = frozenset({Event, Ping, Pong, Drain, Bye})
 # What OCS may receive from a client of this kind, once greeted.
 FROM_CLIENT: Mapping[ClientKind, frozenset[type[Message]]] = MappingProxyType(
     {
-        "http_proxy": _FROM_APPLICATIONS.union({Ready, Log, Verdict, Drain}),
+        "http_proxy": _FROM_APPLICATIONS.union({Ready, Log, Verdict}),
         "desktop": _FROM_APPLICATIONS,
         "third_party": _FROM_APPLICATIONS,
     }
@@ -74,23 +74,25 @@ class _Session(ABC):
         """Whether the beginning of a frame waits for its end (P66)."""
         return self._decoder.incomplete
 
-    def receive(self, data: bytes) -> list[Message]:
-        """Return the messages that `data` completes. Raises `WireError`; then nothing more may be fed."""
-        messages = []
+    def receive(self, data: bytes) -> Iterator[Message]:
+        """Give the messages that `data` completes, one by one; use the iterator up before feeding more.
+
+        How the stream is cut into pieces makes no difference (P67): what came before a breach has been given when
+        `WireError` is raised. After that nothing more may be fed.
+        """
         try:
             for payload in self._decoder.feed(data):
                 if self.ended:
                     raise WireError("protocol_error", "a message follows the bye")
                 message = decode(payload)
                 self._judge(message)
-                messages.append(message)
+                yield message
         except (FrameError, MessageError) as error:
             self.ended = True
             raise WireError("protocol_error", str(error)) from None
         except WireError:
             self.ended = True
             raise
-        return messages
 
     @abstractmethod
     def _judge(self, message: Message) -> None:
@@ -112,7 +114,7 @@ class ServerSession(_Session):
         super().__init__(frame_limit)
         self._accepts = accepts
         self.client: ClientKind | None = None
-        self._allowed: frozenset[type[Message]] = frozenset({Hello, Bye})
+        self._allowed: frozenset[type[Message]] = frozenset({Hello})
         self.open_requests: set[int] = set()
 
     def close_request(self, ref: int) -> None:

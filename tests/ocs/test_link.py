@@ -83,7 +83,7 @@ class LinkTests(SynchronousTestCase):
         return self.received()
 
     def received(self) -> list[Message]:
-        got = self.peer.receive(self.transport.value())
+        got = list(self.peer.receive(self.transport.value()))
         self.transport.clear()
         return got
 

@@ -1,0 +1,63 @@
+# Two commands for a fresh machine: `make run` serves etc/ocsgw.toml, `make test` runs all tests.
+# Both set up what they need and are quick the second time.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+SUDO := $(shell [ "$$(id -u)" = 0 ] || command -v sudo)
+# Rounds of the long tests: kills under load, generated inputs, generated sequences of requests.
+SOAK := OCSGW_KILLS=500 OCSGW_FUZZ_EXAMPLES=1000000 OCSGW_RULE_EXAMPLES=2000
+
+.PHONY: run test soak lint format bench clean
+
+run: $(VENV)/.run
+	@exec $(BIN)/python -m ocsgw run --config etc/ocsgw.toml --example
+
+test: $(VENV)/.dev
+	$(BIN)/python -m twisted.trial tests
+
+soak: $(VENV)/.dev
+	$(SOAK) $(BIN)/python -m twisted.trial tests
+
+lint: $(VENV)/.dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: $(VENV)/.dev
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: $(VENV)/.bench
+	$(BIN)/python -m benchmarks
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info _trial_temp*
+
+# A Python without venv (Debian keeps it in a package of its own) gets it first.
+$(VENV)/bin/python:
+	@$(PYTHON) -m venv $(VENV) >/dev/null 2>&1 || { \
+	  echo "Installing python3-venv ..."; \
+	  $(SUDO) apt-get update -qq && $(SUDO) apt-get install -y -qq python3-venv >/dev/null && \
+	  rm -rf $(VENV) && $(PYTHON) -m venv $(VENV); }
+
+# From the checkout the package itself is found in the working directory; only what it needs is installed.
+$(VENV)/.run: pyproject.toml $(VENV)/bin/python
+	@echo "Setting up $(VENV) ..."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check \
+	  --editable . --config-settings editable_mode=strict
+	@touch $@
+
+$(VENV)/.dev: pyproject.toml $(VENV)/.run
+	@echo "Setting up the tools ..."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check \
+	  --editable '.[dev]' --config-settings editable_mode=strict
+	@touch $@
+
+$(VENV)/.bench: pyproject.toml $(VENV)/.dev
+	@command -v nginx >/dev/null && command -v wrk >/dev/null || { \
+	  echo "Installing nginx and wrk ..."; \
+	  $(SUDO) apt-get update -qq && $(SUDO) apt-get install -y -qq nginx-light wrk >/dev/null; }
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check \
+	  --editable '.[dev,bench]' --config-settings editable_mode=strict
+	@touch $@

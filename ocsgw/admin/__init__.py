@@ -1,0 +1,1 @@
+"""Control of a running OCS: the socket that `ocsctl` talks to."""

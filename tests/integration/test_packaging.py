@@ -1,0 +1,76 @@
+"""The wheel: what is in it, and that it works in a clean environment."""
+
+import shutil
+import subprocess
+import sys
+import tempfile
+import venv
+import zipfile
+from pathlib import Path
+
+from twisted.trial.unittest import TestCase
+
+from ocsgw.version import VERSION
+from tests.integration.server import ROOT
+
+
+def run(*command: object, cwd: Path) -> subprocess.CompletedProcess[str]:
+    """Run a command to its end and return it with its output."""
+    return subprocess.run(
+        [str(part) for part in command], cwd=cwd, capture_output=True, text=True, timeout=300, check=False
+    )
+
+
+class PackagingTests(TestCase):
+    """Build, list, install, run."""
+
+    timeout = 600
+
+    def setUp(self) -> None:
+        self.folder = Path(tempfile.mkdtemp(prefix="ocsgw-wheel-"))
+        self.addCleanup(shutil.rmtree, self.folder, ignore_errors=True)
+
+    def test_wheel(self) -> None:
+        """The wheel has every module and the plugin, no package file of Twisted's, and runs as documented."""
+        source = self.folder / "source"
+        ignored = shutil.ignore_patterns(".git", ".venv", "build", "var", "_trial_temp*", "*.egg-info", "__pycache__")
+        shutil.copytree(ROOT, source, ignore=ignored)
+        # The environment of the tests has setuptools; nothing is fetched for the build.
+        built = run(sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", self.folder, cwd=source)
+        self.assertEqual(built.returncode, 0, built.stdout + built.stderr)
+        (wheel,) = self.folder.glob("*.whl")
+        names = set(zipfile.ZipFile(wheel).namelist())
+        modules = {path.relative_to(ROOT).as_posix() for path in (ROOT / "ocsgw").rglob("*.py")}
+        self.assertEqual(modules - names, set())
+        self.assertIn("ocsgw/py.typed", names)
+        plugins = {name for name in names if name.startswith("twisted/")}
+        self.assertEqual(plugins, {"twisted/plugins/ocsgw_plugin.py"})
+        self.assertEqual([name for name in names if name.startswith(("tests/", "benchmarks/", "etc/"))], [])
+        self.install(wheel)
+
+    def install(self, wheel: Path) -> None:
+        """Install the wheel beside the packages of this environment, and use its commands."""
+        place = self.folder / "environment"
+        venv.create(place, with_pip=True, symlinks=True)
+        python = place / "bin" / "python"
+        (site,) = place.glob("lib/python*/site-packages")
+        # What ocsgw depends on is taken from here; only the package itself is installed.
+        ours = next(path for path in sys.path if path.endswith("site-packages"))
+        (site / "dependencies.pth").write_text(f"{ours}\n", encoding="utf-8")
+        done = run(python, "-m", "pip", "install", "--no-deps", "--no-index", "--quiet", wheel, cwd=self.folder)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        version = run(place / "bin" / "ocsgw", "--version", cwd=self.folder)
+        self.assertEqual((version.stdout, version.returncode), (f"ocsgw {VERSION}\n", 0))
+        for command, wanted in (
+            (("-m", "twisted", "ocsgw", "--version"), f"ocsgw {VERSION}"),
+            (("-m", "twisted", "ocsgw", "--help"), "--config="),
+            (("-m", "twisted", "--help"), "Outbound Contact Server with its HTTP Proxy"),
+        ):
+            shown = run(python, *command, cwd=self.folder)
+            self.assertIn(wanted, shown.stdout + shown.stderr)
+        help_ = run(python, "-c", "from twisted.scripts.twistd import run; run()", "ocsgw", "--help", cwd=self.folder)
+        self.assertIn("--config=", help_.stdout)
+        self.assertEqual(help_.returncode, 0)
+        example = ROOT / "etc" / "ocsgw.toml"
+        checked = run(place / "bin" / "ocsgw", "check-config", "--config", example, cwd=self.folder)
+        self.assertEqual((checked.returncode, checked.stdout), (0, f"{example}: no problems found\n"))

@@ -1,0 +1,317 @@
+"""The parent process as a whole: start, stop, reload, with fake processes and a real store in a folder."""
+
+import io
+import os
+import shutil
+import signal
+import tempfile
+from pathlib import Path
+
+from twisted.internet.defer import Deferred
+from twisted.trial.unittest import SynchronousTestCase
+
+from ocsgw.admin.control import ControlError
+from ocsgw.config import load
+from ocsgw.logs import LogFile
+from ocsgw.ocs.compose import OCSService, waiting_for_restart
+from ocsgw.protocol.messages import KV, Bye, Drain, Event, Hello, Message, Ready, Request, Settings, encode
+from ocsgw.protocol.session import ClientSession
+from tests.integration.server import CONFIG
+from tests.support.logs import LogCapture
+from tests.support.processes import FakeProcess, ProcessMemoryReactor
+from tests.support.workers import InlineWorker
+
+SECOND_LISTENER = """
+[[listener]]
+id = "second"
+protocol = "http"
+interface = "127.0.0.1"
+port = 8081
+"""
+
+
+class FakeProxy:
+    """A proxy at the other end of a link in memory."""
+
+    def __init__(self, reactor: ProcessMemoryReactor, at: int) -> None:
+        self.process: FakeProcess = reactor.processes[at]
+        self._protocol, self._transport = reactor.links[at]
+        self._session = ClientSession("http_proxy", 1 << 22)
+        self.sent: list[Message] = []
+
+    def send(self, message: Message) -> None:
+        self._protocol.dataReceived(encode(message))
+
+    def received(self) -> list[Message]:
+        """Return everything that came from OCS so far."""
+        self.sent += self._session.receive(self._transport.value())
+        self._transport.clear()
+        return self.sent
+
+    def get_ready(self) -> "FakeProxy":
+        self.send(Hello(versions=[1], client="http_proxy", pid=self.process.pid))
+        self.send(Ready(port=8080, interface="127.0.0.1"))
+        return self
+
+    def settings(self) -> list[Settings]:
+        return [message for message in self.received() if isinstance(message, Settings)]
+
+    def leave(self) -> None:
+        """End as after a drain."""
+        self.send(Bye(code="done"))
+        self.process.end(status=0)
+
+
+class ServiceTests(SynchronousTestCase):
+    """One OCS."""
+
+    def setUp(self) -> None:
+        self.folder = Path(tempfile.mkdtemp(prefix="ocsgw-"))
+        self.addCleanup(shutil.rmtree, self.folder)
+        self.path = self.folder / "ocsgw.toml"
+        self.reactor = ProcessMemoryReactor()
+        self.log = LogCapture(self)
+        self.worker = InlineWorker()
+        self.ends: list[int] = []
+        self.examples: list[str] = []
+        self.previous = os.getcwd()
+        os.chdir(self.folder)
+        self.addCleanup(os.chdir, self.previous)
+        self.configure()
+
+    def configure(self, port: int = 8080, **changes: str) -> None:
+        """Write the configuration file."""
+        values = {"reconnect": "1s", "application": "", "listener": "", "more": "", **changes}
+        self.path.write_text(CONFIG.format(port=port, **values), encoding="utf-8")
+
+    def make(self) -> OCSService:
+        config = load(self.path)
+        log_file = LogFile("stdout", "text", "error", "OCS", io.StringIO())
+        self.service = OCSService(
+            config,
+            self.reactor,
+            log_file,
+            self.ends.append,
+            say_example=self.examples.append,
+            make_worker=lambda reactor: self.worker,
+        )
+        return self.service
+
+    def start(self) -> FakeProxy:
+        self.make().startService()
+        return FakeProxy(self.reactor, 0).get_ready()
+
+    def stop(self, *proxies: FakeProxy) -> None:
+        stopped: Deferred[None] = self.service.stopService()
+        for proxy in proxies:
+            if proxy.process.running:
+                proxy.leave()
+        for at in range(len(self.reactor.links)):
+            self.reactor.lose_link(at)
+        self.reactor.advance(0)
+        self.successResultOf(stopped)
+        self.assertEqual([call for call in self.reactor.getDelayedCalls() if call.active()], [])
+
+    def test_start(self) -> None:
+        """R11, C70: after the store is open one proxy is started, and an example command is told when it serves."""
+        proxy = self.start()
+        self.assertTrue((self.folder / "var" / "ocsgw.sqlite").exists())
+        self.assertEqual(self.log.numbers(), [93001, 93002])
+        self.assertEqual(
+            self.examples,
+            ["curl -s -X POST 'http://127.0.0.1:8080/lists/CL_Test?req=AddRecord' -d '{\"GSW_PHONE\":\"6505550100\"}'"],
+        )
+        self.stop(proxy)
+        self.assertEqual(self.log.numbers()[-1], 93005)
+        self.assertTrue(self.worker.stopped)
+
+    def test_request(self) -> None:
+        """A request over the link is carried out, and its answer goes out after the commit."""
+        proxy = self.start()
+        proxy.send(Request(ref=1, data=add_record()))
+        self.reactor.advance(0)
+        events = [message for message in proxy.received() if isinstance(message, Event)]
+        self.assertEqual([event.data["GSW_USER_EVENT"] for event in events], ["AddRecordAcknowledge"])
+        self.stop(proxy)
+
+    def test_no_http_listener(self) -> None:
+        """R4, C30: without an http listener there is no proxy."""
+        text = self.path.read_text(encoding="utf-8")
+        self.path.write_text(text.replace('protocol = "http"', 'protocol = "ocs"'), encoding="utf-8")
+        self.make().startService()
+        self.assertEqual(self.reactor.processes, [])
+        self.assertTrue(any("does not serve" in text for text in self.log.texts()))
+        self.stop()
+
+    def test_store_not_available(self) -> None:
+        """`[store] wait`: the server tries again for that time, then ends with status 69."""
+        (self.folder / "var").write_text("a file where a folder should be", encoding="utf-8")
+        self.configure(application='state_dir = "."', more="[store]\nwait = 3")
+        text = self.path.read_text(encoding="utf-8").replace('[store]\nurl = "sqlite:///var/ocsgw.sqlite"\n', "", 1)
+        text = text.replace("[store]\n", '[store]\nurl = "sqlite:///var/ocsgw.sqlite"\n')
+        self.path.write_text(text, encoding="utf-8")
+        self.make().startService()
+        for _ in range(2):
+            self.reactor.advance(1)
+        self.assertEqual(self.ends, [])
+        self.reactor.advance(1)
+        self.assertEqual(self.ends, [69])
+        self.assertTrue(any("check [store] url" in text for text in self.log.texts()))
+        self.stop()
+
+    def test_store_comes_back_while_waiting(self) -> None:
+        """A store that becomes available in time is used."""
+        (self.folder / "var").write_text("in the way", encoding="utf-8")
+        self.configure(application='state_dir = "."')
+        self.make().startService()
+        (self.folder / "var").unlink()
+        self.reactor.advance(1)
+        self.assertEqual(len(self.reactor.processes), 1)
+        self.stop(FakeProxy(self.reactor, 0).get_ready())
+
+    def test_stop_while_waiting_for_the_store(self) -> None:
+        """A stop ends the wait for the store."""
+        (self.folder / "var").write_text("in the way", encoding="utf-8")
+        self.configure(application='state_dir = "."')
+        self.make().startService()
+        stopped = self.service.stopService()
+        self.reactor.advance(1)
+        self.successResultOf(stopped)
+        self.assertEqual(self.reactor.processes, [])
+
+    def test_stop_answers_what_is_in_flight(self) -> None:
+        """C74: requests that came before the proxy is gone are answered; the store is closed after them."""
+        proxy = self.start()
+        stopped = self.service.stopService()
+        proxy.send(Request(ref=1, data=add_record()))
+        self.reactor.advance(0)
+        self.assertNoResult(stopped)
+        kinds = [type(message) for message in proxy.received()]
+        self.assertIn(Drain, kinds)
+        self.assertIn(Event, kinds)
+        proxy.leave()
+        self.reactor.lose_link()
+        self.reactor.advance(0)
+        self.successResultOf(stopped)
+
+    def test_changed_port(self) -> None:
+        """R32, R33, C61, C62: a running proxy keeps its port and is told nothing of it; the next one uses the new."""
+        proxy = self.start()
+        self.configure(port=9090)
+        self.successResultOf(self.service.reload())
+        self.assertEqual(self.log.numbers()[-2:], [93015, 93013])
+        self.assertEqual([each.listener.port for each in proxy.settings() if each.listener is not None], [8080, 8080])
+        proxy.process.end(signal=signal.SIGKILL)
+        self.reactor.lose_link()
+        self.reactor.advance(1)
+        second = FakeProxy(self.reactor, 1).get_ready()
+        self.assertEqual([each.listener.port for each in second.settings() if each.listener is not None], [9090])
+        self.stop(second)
+
+    def test_removed_listener(self) -> None:
+        """R34, C63: the proxy of a removed listener is drained and not started again; others go on."""
+        self.configure(more=SECOND_LISTENER)
+        first = self.start()
+        second = FakeProxy(self.reactor, 1).get_ready()
+        self.configure()
+        self.successResultOf(self.service.reload())
+        self.assertIn(93016, self.log.numbers())
+        self.assertTrue(any(isinstance(message, Drain) for message in second.received()))
+        self.assertFalse(any(isinstance(message, Drain) for message in first.received()))
+        second.leave()
+        self.reactor.advance(60)
+        self.assertEqual(len(self.reactor.processes), 2)
+        self.stop(first)
+
+    def test_added_listener(self) -> None:
+        """C64: the proxy of an added listener is started."""
+        first = self.start()
+        self.configure(more=SECOND_LISTENER)
+        self.successResultOf(self.service.reload())
+        self.assertEqual(len(self.reactor.processes), 2)
+        self.stop(first, FakeProxy(self.reactor, 1).get_ready())
+
+    def test_changed_id(self) -> None:
+        """C65: a change of the id alone is a change, not a removal with an addition."""
+        proxy = self.start()
+        text = self.path.read_text(encoding="utf-8")
+        self.path.write_text(text.replace('id = "default"', 'id = "renamed"'), encoding="utf-8")
+        self.successResultOf(self.service.reload())
+        self.assertIn(93015, self.log.numbers())
+        self.assertNotIn(93016, self.log.numbers())
+        self.assertEqual([each.listener.id for each in proxy.settings() if each.listener is not None], ["default"] * 2)
+        self.stop(proxy)
+
+    def test_settings_are_sent_again(self) -> None:
+        """C66, P100: encoding, headers and limits reach a running proxy at once."""
+        proxy = self.start()
+        self.configure(application='encoding = "windows-1252"\nhttp_custom_headers = true')
+        self.successResultOf(self.service.reload())
+        self.assertEqual([each.encoding for each in proxy.settings()], [None, "windows-1252"])
+        self.stop(proxy)
+
+    def test_new_list_at_once(self) -> None:
+        """C67: a list that a reload adds takes records at once."""
+        proxy = self.start()
+        self.configure(more='[[calling_list]]\ndbid = 204\nname = "New"\ntable = "new_list"\n')
+        self.successResultOf(self.service.reload())
+        proxy.send(Request(ref=1, data=add_record("New")))
+        self.reactor.advance(0)
+        events = [message for message in proxy.received() if isinstance(message, Event)]
+        self.assertEqual([event.code for event in events], [None])
+        self.stop(proxy)
+
+    def test_reload_with_errors(self) -> None:
+        """C60: a file with an error changes nothing; all problems are logged."""
+        proxy = self.start()
+        self.configure(application="nonsense = 1\nencoding = 5")
+        self.failureResultOf(self.service.reload(), ControlError)
+        self.assertIn("nonsense", self.log.text(93014))
+        self.assertIn("encoding", self.log.text(93014))
+        self.assertEqual(len(proxy.settings()), 1)
+        self.service.reload_on_signal()
+        self.stop(proxy)
+
+    def test_what_waits_for_a_restart(self) -> None:
+        """C68: a change that needs a restart is told as such, and not used."""
+        proxy = self.start()
+        self.configure(more='target = "other.log"')
+        text = self.path.read_text(encoding="utf-8").replace("dbid = 134", "dbid = 135")
+        self.path.write_text(text, encoding="utf-8")
+        old = self.service.config
+        self.assertEqual(waiting_for_restart(old, load(self.path)), ["[application] dbid", "[log] target"])
+        self.assertEqual(self.successResultOf(self.service.reload()), ["[application] dbid", "[log] target"])
+        proxy.send(Request(ref=1, data={"GSW_AGENT_REQ_TYPE": "CampaignStatusRequest", "GSW_CAMPAIGN_GROUP_DBID": 102}))
+        self.reactor.advance(0)
+        event = next(message for message in proxy.received() if isinstance(message, Event))
+        self.assertEqual(event.data["GSW_APPLICATION_ID"], 134)
+        self.stop(proxy)
+
+    def test_reload_without_a_change(self) -> None:
+        """A reload of the same file changes nothing and is told (93013)."""
+        proxy = self.start()
+        self.assertEqual(waiting_for_restart(self.service.config, load(self.path)), [])
+        self.successResultOf(self.service.reload())
+        self.assertEqual(self.log.numbers()[-1], 93013)
+        self.stop(proxy)
+
+    def test_expired_handouts_are_freed(self) -> None:
+        """H278: a record that gets no final request returns to ready after record_timeout, counted (93017)."""
+        proxy = self.start()
+        proxy.send(Request(ref=1, data=add_record()))
+        proxy.send(Request(ref=2, data={"GSW_AGENT_REQ_TYPE": "PreviewRecordRequest", "GSW_CAMPAIGN_GROUP_DBID": 102}))
+        self.reactor.advance(0)
+        self.service.committer().chore(_make_all_expire)
+        self.reactor.advance(1)
+        self.assertIn("1 records", self.log.text(93017))
+        self.stop(proxy)
+
+
+def add_record(calling_list: str = "CL_Test") -> KV:
+    """Return the key-values of an AddRecord."""
+    return {"GSW_AGENT_REQ_TYPE": "AddRecord", "GSW_CALLING_LIST": calling_list, "GSW_PHONE": "1"}
+
+
+def _make_all_expire(turn: object) -> None:
+    connection = turn.tx._connection  # type: ignore[attr-defined]  # time is the store's own here
+    connection.execute("UPDATE ocsgw_handout SET expires_at = 0")

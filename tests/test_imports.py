@@ -1,0 +1,135 @@
+"""Who may import whom: the plan of the house, enforced on the syntax trees of all modules."""
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from twisted.trial.unittest import SynchronousTestCase
+
+ROOT = Path(__file__).resolve().parents[1]
+PACKAGE = ROOT / "ocsgw"
+
+# Room -> what of our own it may import. A room may always import itself, `version` and `logs` where it says so.
+ROOMS: dict[str, set[str]] = {
+    "protocol": set(),
+    "config": set(),
+    "contact": {"protocol"},
+    "store": {"contact", "protocol", "logs"},
+    "ocs": {"config", "contact", "protocol", "store", "admin", "tls", "logs", "systemd", "version"},
+    "proxy": {"protocol", "tls", "logs", "resources", "version"},
+    "admin": {"protocol", "contact", "logs", "version"},
+    "tls": set(),
+    "logs": set(),
+    "systemd": set(),
+    "resources": set(),
+    "version": set(),
+    "ctl": {"config", "protocol", "contact", "store", "admin", "version"},
+    "tap": {"config", "logs", "ocs", "resources", "version", "systemd"},
+    "__main__": {"tap", "version"},
+    "__init__": set(),
+}
+# Rooms without Twisted, but for these modules.
+PURE = {"protocol", "config", "contact", "store"}
+WITH_TWISTED = {"ocsgw.store.committer", "ocsgw.store.worker"}
+# What pure rooms may import from outside the standard library.
+OUTSIDE = {
+    "protocol": {"msgspec"},
+    "config": {"msgspec"},
+    "contact": {"msgspec"},
+    "store": {"msgspec", "sqlalchemy", "alembic"},
+}
+# Only where a process begins may the global reactor be imported.
+ENTRY_POINTS = {"ocsgw.tap", "ocsgw.__main__", "ocsgw.ctl", "ocsgw.proxy.__main__"}
+
+
+def modules() -> Iterator[tuple[str, ast.Module]]:
+    """Yield name and syntax tree of every module of the package."""
+    for path in sorted(PACKAGE.rglob("*.py")):
+        parts = path.relative_to(ROOT).with_suffix("").parts
+        yield ".".join(parts), ast.parse(path.read_text(encoding="utf-8"))
+
+
+def imports(tree: ast.Module) -> Iterator[str]:
+    """Yield the dotted names that a module imports, wherever in it."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                yield alias.name
+        elif isinstance(node, ast.ImportFrom) and node.module is not None:
+            for alias in node.names:
+                yield f"{node.module}.{alias.name}"
+
+
+def room_of(module: str) -> str:
+    """Return the room of a module of ours."""
+    parts = module.split(".")
+    return parts[1] if len(parts) > 1 else "__init__"
+
+
+class ImportTests(SynchronousTestCase):
+    """The walls between the rooms."""
+
+    def test_rooms(self) -> None:
+        """No module imports a room that its own may not know."""
+        wrong = []
+        for name, tree in modules():
+            room = room_of(name)
+            for imported in imports(tree):
+                if imported.startswith("ocsgw."):
+                    other = room_of(imported)
+                    if other != room and other not in ROOMS[room]:
+                        wrong.append(f"{name} imports {imported}")
+        self.assertEqual(wrong, [])
+
+    def test_pure_rooms(self) -> None:
+        """Pure rooms import the standard library and what is named here, and no Twisted."""
+        wrong = []
+        for name, tree in modules():
+            room = room_of(name)
+            if room not in PURE or name in WITH_TWISTED:
+                continue
+            for imported in imports(tree):
+                top = imported.split(".")[0]
+                if top != "ocsgw" and top not in sys.stdlib_module_names and top not in OUTSIDE[room]:
+                    wrong.append(f"{name} imports {imported}")
+        self.assertEqual(wrong, [])
+
+    def test_global_reactor(self) -> None:
+        """Only entry points import the global reactor."""
+        wrong = [
+            name
+            for name, tree in modules()
+            if name not in ENTRY_POINTS and "twisted.internet.reactor" in set(imports(tree))
+        ]
+        self.assertEqual(wrong, [])
+
+    def test_rules_know_neither_clock_nor_chance(self) -> None:
+        """Rules get time and randomness; they import neither."""
+        wrong = [
+            f"{name} imports {imported}"
+            for name, tree in modules()
+            if room_of(name) in {"contact", "protocol"}
+            for imported in imports(tree)
+            if imported.split(".")[0] in {"time", "random", "secrets", "uuid"}
+        ]
+        self.assertEqual(wrong, [])
+
+    def test_every_room_is_known(self) -> None:
+        """A new room has to get its place in the table."""
+        rooms = {room_of(name) for name, _ in modules()}
+        self.assertEqual(rooms - set(ROOMS), set())
+
+    def test_proxy_loads_no_store(self) -> None:
+        """The child's process has neither store nor rules nor a database driver in memory, with its application."""
+        code = (
+            "import sys; import ocsgw.proxy.app, ocsgw.proxy.__main__, twisted.internet.reactor;"
+            "print([name for name in sys.modules if name.split('.')[0] in"
+            " ('sqlite3', 'psycopg', 'sqlalchemy', 'alembic')"
+            " or name.startswith(('ocsgw.store', 'ocsgw.contact', 'ocsgw.ocs', 'ocsgw.config', 'ocsgw.admin'))])"
+        )
+        done = subprocess.run(
+            [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60, check=False
+        )
+        self.assertEqual((done.stdout.strip(), done.stderr), ("[]", ""))
