@@ -144,8 +144,13 @@ class Server:
         before = len(_READY.findall(self.log()))
         self.spawn()
         self.wait_until(lambda: len(_READY.findall(self.log())) > before)
+        chosen = self.port == 0
         self.port = int(_READY.findall(self.log())[-1])
         self.configure()
+        if chosen:
+            # The system has chosen the port; from here on it is the configured one.
+            os.kill(self.pid, signal.SIGHUP)
+            self.wait_until(lambda: "93013" in self.log())
         return self
 
     def log(self) -> str:

@@ -307,10 +307,9 @@ class UnavailableTests(TestCase):
 
     def test_e28(self) -> None:
         """E28, C41: another program holds the store; the request is surely not executed and gets 503."""
-        server = make_server(
-            self,
-            more='[limits]\nrequest_timeout = "2s"\n[pre_dial_validation]\nhttp_response_timeout = "1s"\n[notifications]\nhttp_response_timeout = "1s"',
-        ).start()
+        limits = '[limits]\nrequest_timeout = "2s"\n'
+        calls = '[pre_dial_validation]\nhttp_response_timeout = "1s"\n[notifications]\nhttp_response_timeout = "1s"'
+        server = make_server(self, more=limits + calls).start()
         other = sqlite3.connect(server.folder / "var" / "ocsgw.sqlite", isolation_level=None)
         other.execute("BEGIN IMMEDIATE")
         request, expected = EXAMPLES["E28"][0]
