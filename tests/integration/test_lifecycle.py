@@ -137,7 +137,7 @@ class LifecycleTests(TestCase):
         text = server.config.read_text(encoding="utf-8").replace('protocol = "http"', 'protocol = "ocs"')
         server.config.write_text(text, encoding="utf-8")
         os.kill(server.pid, signal.SIGHUP)
-        server.wait_until(lambda: "93016" in server.log() and "93005" in server.log())
+        server.wait_until(lambda: "93016" in server.log() and server.log().count("93005") == 2)
         self.assertFalse(is_alive(server.child_pid))
         self.assertTrue(is_alive(server.pid))
 
