@@ -7,7 +7,7 @@ from typing import cast
 from ocsgw.contact.custom import custom_members, given_columns
 from ocsgw.contact.directory import CallingList, Campaign, Directory, TimeZone
 from ocsgw.contact.fields import FieldValue
-from ocsgw.contact.normal_form import normal_contact, normal_customer_id
+from ocsgw.contact.probes import make_probe
 from ocsgw.contact.transaction import NewRecord, Probe, UnavailableListError
 from ocsgw.contact.work import Reply, Turn, Work
 from ocsgw.contact.zones import to_date_time, to_epoch
@@ -96,10 +96,10 @@ def _campaign(directory: Directory, calling_list: CallingList, data: KV) -> Camp
     name = data.get("GSW_CAMPAIGN_NAME")
     if name is None:
         return campaigns[0] if len(campaigns) == 1 else None
-    for campaign in campaigns:
-        if campaign.name == name:
-            return campaign
-    raise Refusal("invalid_attribute", "GSW_CAMPAIGN_NAME")
+    campaign = directory.campaign_named(name)
+    if campaign not in campaigns:
+        raise Refusal("invalid_attribute", "GSW_CAMPAIGN_NAME")
+    return campaign
 
 
 def _add(turn: Turn, calling_list: CallingList, drafts: list[_Draft], replies: list[Reply | None]) -> None:
@@ -109,8 +109,7 @@ def _add(turn: Turn, calling_list: CallingList, drafts: list[_Draft], replies: l
     drafts = _with_known_chain(drafts, chains, replies)
     if not drafts:
         return
-    customer_at = _column_of_customer_id(calling_list)
-    probes = [_probe(draft.record, customer_at) for draft in drafts]
+    probes = [_probe(turn.directory, calling_list, draft.record) for draft in drafts]
     for place in turn.tx.blocked(calling_list, probes, turn.now):
         drafts[place].record.record_type = RecordType.NO_CALL.value
         drafts[place].record.call_result = CallResult.DO_NOT_CALL.value
@@ -141,18 +140,10 @@ def _with_known_chain(drafts: list[_Draft], chains: Mapping[int, int], replies: 
     return known
 
 
-def _column_of_customer_id(calling_list: CallingList) -> int | None:
-    field = calling_list.customer_id
-    return calling_list.fields.index(field) if field is not None else None
-
-
-def _probe(record: NewRecord, customer_at: int | None) -> Probe:
+def _probe(directory: Directory, calling_list: CallingList, record: NewRecord) -> Probe:
+    customer_at = calling_list.customer_at
     customer = record.custom[customer_at] if customer_at is not None else None
-    return Probe(
-        normal_contact(record.contact_info),
-        normal_customer_id(str(customer)) or None if customer is not None else None,
-        record.campaign_id,
-    )
+    return make_probe(directory, calling_list, record.contact_info, customer, record.campaign_id)
 
 
 def _acknowledge(turn: Turn, calling_list: CallingList, draft: _Draft) -> KV:

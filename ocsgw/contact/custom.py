@@ -30,8 +30,10 @@ def given_columns(turn: Turn, calling_list: CallingList, data: KV) -> dict[str, 
 
 def custom_members(calling_list: CallingList, custom: Sequence[FieldValue | None]) -> KV:
     """Return the custom fields that have a value and travel, for an event (H121, K31)."""
-    return {
-        field.key: to_event(field.kind, stored)
-        for field, stored in zip(calling_list.fields, custom, strict=True)
-        if stored is not None and field.key is not None
-    }
+    members: KV = {}
+    for field, stored in zip(calling_list.fields, custom, strict=True):
+        if stored is not None and field.key is not None:
+            value = to_event(field.kind, stored)
+            if value is not None:
+                members[field.key] = value
+    return members

@@ -3,13 +3,14 @@
 A batch of requests uses one snapshot; a reload replaces it.
 """
 
-import unicodedata
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 from zoneinfo import ZoneInfo
 
 from ocsgw.contact.fields import FieldType, FieldValue
+from ocsgw.contact.normal_form import normal_name
 from ocsgw.protocol.errors import Refusal
 
 DialMode = Literal["Preview", "PushPreview"]
@@ -51,7 +52,11 @@ class Field:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class CallingList:
-    """One calling list. `customer_id` is the field that holds the customer id, None without one (K34)."""
+    """One calling list.
+
+    `customer_id` is the field that holds the customer id and `customer_at` its place in `fields`, None without one
+    (K34).
+    """
 
     dbid: int
     name: str
@@ -59,6 +64,7 @@ class CallingList:
     tenant: Tenant
     fields: tuple[Field, ...] = ()
     customer_id: Field | None = None
+    customer_at: int | None = None
     enabled: bool = True
     fields_by_key: Mapping[str, Field] = field(default_factory=dict)
 
@@ -75,13 +81,15 @@ class CallingList:
         enabled: bool = True,
     ) -> "CallingList":
         """Return a list; `customer_id` is the column that holds the customer id, if the list has it."""
+        at = next((place for place, each in enumerate(fields) if each.column == customer_id), None)
         return cls(
             dbid,
             name,
             table,
             tenant,
             fields,
-            next((each for each in fields if each.column == customer_id), None),
+            fields[at] if at is not None else None,
+            at,
             enabled,
             {each.key: each for each in fields if each.key is not None},
         )
@@ -110,6 +118,11 @@ class CampaignGroup:
     dial_mode: DialMode = "Preview"
     state: GroupState = "unloaded"
     record_timeout: float = 600.0
+
+    @property
+    def timeout(self) -> int:
+        """`record_timeout` in whole seconds, at least 1."""
+        return max(1, math.ceil(self.record_timeout))
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,12 +188,13 @@ class Directory:
         self.treat_on_processed = treat_on_processed
         self.do_not_call_grace = do_not_call_grace
         self._principals = principals or {}
-        self._lists = {unicodedata.normalize("NFC", each.name): each for each in calling_lists if each.enabled}
+        self._lists = {normal_name(each.name): each for each in calling_lists}
         # Lists that a reload has removed: their live handles stay valid for final requests (C67).
-        self.retired = tuple(each for each in retired if each.dbid not in {kept.dbid for kept in calling_lists})
+        kept = {each.dbid for each in calling_lists}
+        self.retired = tuple({each.dbid: each for each in reversed(tuple(retired)) if each.dbid not in kept}.values())
+        self._retired = frozenset(each.dbid for each in self.retired)
         self._lists_by_dbid = {each.dbid: each for each in (*self.retired, *calling_lists)}
-        self._campaigns = {each.name: each for each in campaigns}
-        self._campaigns_by_dbid = {each.dbid: each for each in campaigns}
+        self._campaigns = {normal_name(each.name): each for each in campaigns}
         self._groups = {each.dbid: each for each in groups}
         self._zones_by_dbid = {each.dbid: each for each in zones}
         self._zones = self._zone_names(zones)
@@ -188,40 +202,50 @@ class Directory:
             calling_list.dbid: tuple(each for each in campaigns if calling_list in each.calling_lists)
             for calling_list in calling_lists
         }
+        self._campaign_dbids_of = {
+            dbid: tuple(each.dbid for each in of_list) for dbid, of_list in self._campaigns_of.items()
+        }
 
     @staticmethod
     def _zone_names(zones: tuple[TimeZone, ...]) -> dict[str, TimeZone]:
         """Names without regard to case; an IANA name counts if exactly one zone has it (H175)."""
         names: dict[str, TimeZone] = {}
         for each in zones:
-            key = each.zone.key.lower()
             if sum(other.zone.key == each.zone.key for other in zones) == 1:
-                names[key] = each
-        names.update({each.name.lower(): each for each in zones})
+                names[_without_case(each.zone.key)] = each
+        names.update({_without_case(each.name): each for each in zones})
         return names
 
     def calling_list(self, name: object) -> CallingList:
         """Return the enabled list of this name. Raises `Refusal` (`list_not_found`)."""
-        found = self._lists.get(name) if isinstance(name, str) else None
-        if found is None:
+        found = self.list_named(name)
+        if found is None or not found.enabled:
             raise Refusal("list_not_found")
         return found
+
+    def list_named(self, name: object) -> CallingList | None:
+        """Return the list of this name, enabled or not; None if there is none (H60)."""
+        return self._lists.get(normal_name(name)) if isinstance(name, str) else None
 
     def list_by_dbid(self, dbid: int) -> CallingList | None:
         """Return the list of this DBID, enabled or not, retired ones included; None if there is none."""
         return self._lists_by_dbid.get(dbid)
 
+    def is_retired(self, calling_list: CallingList) -> bool:
+        """Whether a list is no longer configured; only final requests are left for its handles (C67)."""
+        return calling_list.dbid in self._retired
+
     def campaign_named(self, name: object) -> Campaign | None:
         """Return the campaign of this name, None if there is none."""
-        return self._campaigns.get(name) if isinstance(name, str) else None
-
-    def campaign_by_dbid(self, dbid: int | None) -> Campaign | None:
-        """Return the campaign of this DBID, None if there is none."""
-        return self._campaigns_by_dbid.get(dbid) if dbid else None
+        return self._campaigns.get(normal_name(name)) if isinstance(name, str) else None
 
     def campaigns_of(self, calling_list: CallingList) -> tuple[Campaign, ...]:
         """Return the campaigns that contain a list, in the order of the configuration."""
         return self._campaigns_of.get(calling_list.dbid, ())
+
+    def campaign_dbids(self, calling_list: CallingList, campaign_dbid: int) -> tuple[int, ...]:
+        """Return the campaigns that a record belongs to: its own, or without one all that contain its list (K11)."""
+        return (campaign_dbid,) if campaign_dbid else self._campaign_dbids_of.get(calling_list.dbid, ())
 
     def group_by_dbid(self, dbid: object) -> CampaignGroup | None:
         """Return the campaign group of this DBID, None if there is none."""
@@ -236,7 +260,7 @@ class Directory:
 
     def zone_named(self, name: object) -> TimeZone:
         """Return the time zone of this name (H175). Raises `Refusal` (`invalid_attribute`)."""
-        found = self._zones.get(name.lower()) if isinstance(name, str) else None
+        found = self._zones.get(_without_case(name)) if isinstance(name, str) else None
         if found is None:
             raise Refusal("invalid_attribute", "GSW_TZ_NAME")
         return found
@@ -251,7 +275,8 @@ class Directory:
         Raises `Refusal` (`invalid_attribute`) for an unknown one, or if the two do not agree.
         """
         by_dbid = next((each for each in self.tenants if each.dbid == dbid), None)
-        by_name = next((each for each in self.tenants if each.name == name), None)
+        wanted = normal_name(name) if isinstance(name, str) else None
+        by_name = next((each for each in self.tenants if normal_name(each.name) == wanted), None)
         if dbid is not None and by_dbid is None:
             raise Refusal("invalid_attribute", "GSW_TENANT_DBID")
         if name is not None and (by_name is None or (by_dbid is not None and by_name is not by_dbid)):
@@ -266,3 +291,7 @@ class Directory:
     def tenants_of(self, principal: str | None) -> tuple[Tenant, ...]:
         """Return the tenants that a principal may touch."""
         return tuple(each for each in self.tenants if self.permits(principal, each))
+
+
+def _without_case(name: str) -> str:
+    return normal_name(name).casefold()

@@ -1,15 +1,16 @@
 """DoNotCall by phone and by customer id (http.md section 10.7)."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import cast
 
-from ocsgw.contact.directory import CallingList
 from ocsgw.contact.normal_form import normal_contact, normal_customer_id
-from ocsgw.contact.scope import chain_attr, lists_in_scope, scope_of
-from ocsgw.contact.transaction import DoNotCallEntry, Match, UnavailableListError
+from ocsgw.contact.scope import chain_attr, find_matches, lists_in_scope, named_by, scope_of
+from ocsgw.contact.transaction import DoNotCallEntry
 from ocsgw.contact.work import Reply, Turn, Work
 from ocsgw.protocol.errors import Refusal
 from ocsgw.protocol.messages import KV
+
+_MESSAGE_LENGTH = 255
 
 
 def do_not_call(turn: Turn, works: Sequence[Work]) -> list[Reply]:
@@ -17,68 +18,56 @@ def do_not_call(turn: Turn, works: Sequence[Work]) -> list[Reply]:
     replies: list[Reply] = []
     for work in works:
         try:
-            if "GSW_PHONE" in work.data:
-                replies.append(_by_phone(turn, work))
-            else:
-                replies.append(_by_customer_id(turn, work))
+            replies.append(_block(turn, work))
         except Refusal as refusal:
             replies.append(refusal)
-        except UnavailableListError:
-            replies.append(Refusal("unavailable"))
     return replies
 
 
-def _by_phone(turn: Turn, work: Work) -> KV:
-    phone = cast("str", work.data["GSW_PHONE"])
-    if len(phone) > turn.tx.do_not_call_widths()[0]:
-        raise Refusal("invalid_attribute", "GSW_PHONE")
+def _block(turn: Turn, work: Work) -> KV:
+    key = named_by(work)
+    by_phone = key == "GSW_PHONE"
+    resource = "phones" if by_phone else "customer_ids"
+    name = cast("str", work.data[key])
     tenants, scopes = scope_of(turn, work)
-    whole_chain = chain_attr(turn, work, "phones") == "AllChain"
-    contact = normal_contact(phone)
-    blocked = {contact: phone}
-    count = 0
-    for calling_list in lists_in_scope(turn, tenants):
-        matches = turn.tx.find_by_contact(calling_list, contact)
-        marked = _mark(turn, calling_list, matches, whole_chain=whole_chain)
-        count += len(marked)
-        for match in marked if whole_chain else ():
-            blocked.setdefault(normal_contact(match.contact_info), match.contact_info.strip())
-    message = f"{work.principal or 'anonymous'} phones"
-    turn.tx.add_do_not_call(
-        [DoNotCallEntry(text, None, message, scope) for text in blocked.values() for scope in scopes], turn.now
-    )
-    return _acknowledge(turn, work, {"GSW_PHONE": phone}, count, whole_chain=whole_chain)
-
-
-def _by_customer_id(turn: Turn, work: Work) -> KV:
-    customer_id = cast("str", work.data["GSW_CUSTOMER_ID"])
-    if len(customer_id) > turn.tx.do_not_call_widths()[1]:
-        raise Refusal("invalid_attribute", "GSW_CUSTOMER_ID")
-    tenants, scopes = scope_of(turn, work)
-    whole_chain = chain_attr(turn, work, "customer_ids") == "AllChain"
-    count = 0
-    for calling_list in lists_in_scope(turn, tenants):
-        matches = turn.tx.find_by_customer_id(calling_list, normal_customer_id(customer_id))
-        count += len(_mark(turn, calling_list, matches, whole_chain=whole_chain))
-    message = f"{work.principal or 'anonymous'} customer_ids"
-    turn.tx.add_do_not_call([DoNotCallEntry(None, customer_id, message, scope) for scope in scopes], turn.now)
-    return _acknowledge(turn, work, {"GSW_CUSTOMER_ID": customer_id}, count, whole_chain=whole_chain)
-
-
-def _mark(turn: Turn, calling_list: CallingList, matches: list[Match], *, whole_chain: bool) -> list[Match]:
-    """Mark the matching records, with their chains if asked, and return them all (H262)."""
-    if not matches:
-        return []
-    if whole_chain:
-        matches = turn.tx.find_by_chain(calling_list, {match.chain_id for match in matches})
-    turn.tx.mark_do_not_call(calling_list, [match.record_id for match in matches])
-    return matches
-
-
-def _acknowledge(turn: Turn, work: Work, named: KV, count: int, *, whole_chain: bool) -> KV:
-    members: KV = {
-        **named,
-        "GSW_CHAIN_ATTR": "AllChain" if whole_chain else "RecordOnly",
-        "GSW_RECORDS_COUNT": count,
-    }
+    attr = chain_attr(work, turn.directory, resource)
+    found = find_matches(turn, work, lists_in_scope(turn, tenants), attr)
+    contacts = [name] if by_phone else []
+    if by_phone and attr == "AllChain":
+        contacts += [match.contact_info for _, matches in found for match in matches]
+    customer_id = None if by_phone else normal_customer_id(name)
+    contacts = different_contacts(contacts)
+    check_widths(turn, contacts, customer_id)
+    message = message_of(work, resource)
+    entries = [DoNotCallEntry(contact, None, message, scope) for contact in contacts for scope in scopes]
+    if customer_id is not None:
+        entries += [DoNotCallEntry(None, customer_id, message, scope) for scope in scopes]
+    for calling_list, matches in found:
+        turn.tx.mark_do_not_call(calling_list, [match.record_id for match in matches])
+    turn.tx.add_do_not_call(entries, turn.now)
+    count = sum(len(matches) for _, matches in found)
+    members: KV = {key: name, "GSW_CHAIN_ATTR": attr, "GSW_RECORDS_COUNT": count}
     return turn.event("DoNotCallAcknowledge", work, members)
+
+
+def different_contacts(contacts: Iterable[str]) -> list[str]:
+    """Return contacts, trimmed, each once: the first of those that are the same (K40, K41)."""
+    different: dict[str, str] = {}
+    for contact in contacts:
+        different.setdefault(normal_contact(contact), contact.strip())
+    return list(different.values())
+
+
+def check_widths(turn: Turn, contacts: Iterable[str], customer_id: str | None) -> None:
+    """Refuse what the columns of the do-not-call table cannot hold (K44). Raises `Refusal` (`invalid_attribute`)."""
+    contact_width, customer_width = turn.tx.do_not_call_widths()
+    if any(len(contact) > contact_width for contact in contacts):
+        raise Refusal("invalid_attribute", "GSW_PHONE")
+    if customer_id is not None and len(customer_id) > customer_width:
+        raise Refusal("invalid_attribute", "GSW_CUSTOMER_ID")
+
+
+def message_of(work: Work, resource: str) -> str:
+    """Return what is written beside an entry: who made it, and how (constants.md section 6.1)."""
+    principal = work.principal or "anonymous"
+    return f"{principal[: _MESSAGE_LENGTH - len(resource) - 1]} {resource}"

@@ -41,13 +41,20 @@ def to_column(kind: FieldType, length: int | None, key: str, value: object) -> F
     return stored
 
 
-def to_event(kind: FieldType, stored: FieldValue) -> int | str:
-    """Return the value of a column as it travels in an event; `stored` is not NULL (H121)."""
-    if kind == "float":
-        return float_text(float(stored))
-    if isinstance(stored, float):
-        return int(stored) if kind == "int" else float_text(stored)
-    return stored
+def to_event(kind: FieldType, stored: FieldValue) -> int | str | None:
+    """Return the value of a column as it travels in an event; `stored` is not NULL (H121).
+
+    None if another program has stored something that is no value of the field.
+    """
+    try:
+        if kind == "int":
+            return int(stored)
+        if kind == "float":
+            number = float(stored)
+            return float_text(number) if math.isfinite(number) else None
+    except (ValueError, OverflowError):
+        return None
+    return float_text(stored) if isinstance(stored, float) else str(stored)
 
 
 def float_text(number: float) -> str:
@@ -75,7 +82,8 @@ def _float(value: object) -> float | None:
             return None
     except OverflowError:
         return None
-    return number if math.isfinite(number) else None
+    # There is one zero: a store need not keep the sign of the other.
+    return number + 0.0 if math.isfinite(number) else None
 
 
 def _datetime(value: object) -> str | None:

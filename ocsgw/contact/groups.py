@@ -1,16 +1,16 @@
 """Campaign groups: their state, and the requests that show and change it (http.md 10.10, protocol.md 3.4)."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
-from ocsgw.contact.directory import CampaignGroup
-from ocsgw.contact.handouts import Book
+from ocsgw.contact.book import Book
+from ocsgw.contact.directory import CampaignGroup, DialMode
 from ocsgw.contact.transaction import GroupStatus
 from ocsgw.contact.work import Reply, Turn, Work
 from ocsgw.protocol.errors import Refusal
 from ocsgw.protocol.messages import KV
 
 _EVENTS = {"unloaded": "CampaignUnloaded", "loaded": "CampaignLoaded", "started": "CampaignStarted"}
-_MODES = frozenset({"Preview", "PushPreview"})
+_MODES: Mapping[str, DialMode] = {"preview": "Preview", "pushpreview": "PushPreview"}
 # How many hand-outs are ended at once when a group is unloaded.
 _SLICE = 500
 
@@ -35,8 +35,15 @@ def find_group(turn: Turn, work: Work) -> CampaignGroup:
 
 def status_of(turn: Turn, group: CampaignGroup) -> GroupStatus:
     """Return the state of a group; one that was never seen has the state of the configuration (P53)."""
-    stored = turn.tx.group_statuses().get(group.dbid)
-    return stored or first_status(turn, group)
+    if turn.group_statuses is None:
+        turn.group_statuses = turn.tx.group_statuses()
+    return turn.group_statuses.get(group.dbid) or first_status(turn, group)
+
+
+def save_status(turn: Turn, status: GroupStatus) -> None:
+    """Store the state of a group."""
+    turn.tx.save_group_status(status)
+    turn.group_statuses = None
 
 
 def first_status(turn: Turn, group: CampaignGroup) -> GroupStatus:
@@ -89,16 +96,16 @@ def _changed(turn: Turn, group: CampaignGroup, work: Work) -> tuple[str, GroupSt
     order = work.data["GSW_AGENT_REQ_TYPE"]
     state = status.state
     if order == "SetDialingMode":
-        mode = work.data.get("GSW_CAMPAIGN_MODE")
-        if mode not in _MODES:
-            raise Refusal("invalid_attribute", "GSW_CAMPAIGN_MODE")
-        return "CampaignModeChanged", _save(turn, group, status, state, mode=str(mode))
+        mode = _mode(work)
+        if mode is None:
+            raise Refusal("missing_attribute", "GSW_CAMPAIGN_MODE")
+        return "CampaignModeChanged", _save(turn, group, status, state, mode=mode)
     if order == "LoadCampaign":
         if state == "started":
             raise Refusal("invalid_state")
         return "CampaignLoaded", _save(turn, group, status, "loaded", LOADED)
     if order == "StartDialing":
-        return "CampaignStarted", _save(turn, group, status, "started", STARTED)
+        return "CampaignStarted", _save(turn, group, status, "started", STARTED, mode=_mode(work))
     if order == "StopDialing":
         if state == "unloaded":
             raise Refusal("invalid_state")
@@ -110,6 +117,17 @@ def _changed(turn: Turn, group: CampaignGroup, work: Work) -> tuple[str, GroupSt
     return "CampaignUnloaded", unload(turn, group, status, FORCE_UNLOADED)
 
 
+def _mode(work: Work) -> DialMode | None:
+    """Return the dial mode that a request names, None without one. Raises `Refusal` (`invalid_attribute`)."""
+    given = work.data.get("GSW_CAMPAIGN_MODE")
+    if given is None or given == "":
+        return None
+    mode = _MODES.get(given.lower()) if isinstance(given, str) else None
+    if mode is None:
+        raise Refusal("invalid_attribute", "GSW_CAMPAIGN_MODE")
+    return mode
+
+
 def _save(
     turn: Turn,
     group: CampaignGroup,
@@ -117,12 +135,12 @@ def _save(
     state: str,
     number: int | None = None,
     *,
-    mode: str | None = None,
+    mode: DialMode | None = None,
 ) -> GroupStatus:
     """Store a state; a group that is loaded anew gets a new session id."""
     guid = turn.new_guid() if status.state == "unloaded" and state != "unloaded" else status.guid
     changed = GroupStatus(group.dbid, state, mode or status.dial_mode, guid)
-    turn.tx.save_group_status(changed)
+    save_status(turn, changed)
     if number is not None and state != status.state:
         turn.group_messages.append((number, group.name))
     return changed
@@ -137,13 +155,17 @@ def unload(turn: Turn, group: CampaignGroup, status: GroupStatus, number: int) -
 def release_handouts_of(turn: Turn, group_dbid: int) -> None:
     """End every hand-out of a group without a result."""
     while ids := turn.tx.handouts_of_group(group_dbid, _SLICE):
-        book = Book(turn.tx, turn.directory, turn.now)
-        book.open(ids)
-        for process in book.processes:
-            process.release()
-        book.save()
-        # A list that is not open keeps its rows as they are; its hand-outs end all the same.
-        turn.tx.close_handouts(ids)
+        release_handouts(turn, ids)
+
+
+def release_handouts(turn: Turn, handout_ids: Sequence[int]) -> None:
+    """End hand-outs without a result; a list that is not open keeps its rows as they are."""
+    book = Book(turn)
+    book.open(handout_ids)
+    for process in book.processes:
+        process.release()
+    book.save()
+    turn.tx.close_handouts(handout_ids)
 
 
 CONTROL_REQUESTS = frozenset(

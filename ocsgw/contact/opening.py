@@ -1,7 +1,6 @@
 """What is put right when the store is opened, and what time brings about (K2, P53, H278)."""
 
-from ocsgw.contact.groups import first_status, release_handouts_of
-from ocsgw.contact.handouts import Book
+from ocsgw.contact.groups import first_status, release_handouts, release_handouts_of, save_status
 from ocsgw.contact.transaction import GroupStatus, UnavailableListError
 from ocsgw.contact.work import Turn
 
@@ -14,12 +13,12 @@ def prepare(turn: Turn) -> dict[str, int]:
     known = turn.tx.group_statuses()
     for group in turn.directory.groups:
         if group.dbid not in known:
-            turn.tx.save_group_status(first_status(turn, group))
+            save_status(turn, first_status(turn, group))
     configured = {group.dbid for group in turn.directory.groups}
     for dbid, status in known.items():
         if dbid not in configured and status.state != "unloaded":
             release_handouts_of(turn, dbid)
-            turn.tx.save_group_status(GroupStatus(dbid, "unloaded", status.dial_mode, status.guid))
+            save_status(turn, GroupStatus(dbid, "unloaded", status.dial_mode, status.guid))
     freed = {}
     for calling_list in turn.directory.calling_lists:
         try:
@@ -35,10 +34,5 @@ def expire(turn: Turn, at_most: int) -> int:
     """End hand-outs whose time is over, at most so many; return how many there were (H278)."""
     ids = turn.tx.expired_handouts(turn.now, at_most)
     if ids:
-        book = Book(turn.tx, turn.directory, turn.now)
-        book.open(ids)
-        for process in book.processes:
-            process.release()
-        book.save()
-        turn.tx.close_handouts(ids)
+        release_handouts(turn, ids)
     return len(ids)

@@ -1,7 +1,8 @@
 """Events that show a record: PreviewRecord and ChainedRecord (http.md sections 10.8 and 10.9)."""
 
 from ocsgw.contact.custom import custom_members
-from ocsgw.contact.handouts import Member, Process, customer_id_of, record_keys
+from ocsgw.contact.handouts import Member, Process, record_keys
+from ocsgw.contact.probes import customer_id_text, customer_value
 from ocsgw.contact.work import Turn, Work
 from ocsgw.contact.zones import offset, to_date_time
 from ocsgw.protocol.messages import KV
@@ -58,7 +59,7 @@ def _properties(turn: Turn, process: Process, member: Member) -> KV:
         members["GSW_DATE_TIME"] = to_date_time(record.dial_sched_time, zone.zone)
     if record.agent_id:
         members["GSW_AGENT_ID"] = record.agent_id
-    customer_id = customer_id_of(calling_list, record)
+    customer_id = customer_id_text(customer_value(calling_list, record))
     if customer_id:
         members["GSW_CUSTOMER_ID"] = customer_id
     if member.handle is not None:

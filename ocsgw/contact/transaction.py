@@ -40,12 +40,13 @@ class NewRecord(msgspec.Struct, array_like=True):
 class Probe(msgspec.Struct, array_like=True):
     """A question to the do-not-call table, whether an entry covers this contact or customer id (K43).
 
-    `contact` and `customer_id` are in their normal forms; `customer_id` is None if there is none.
+    `contact` and `customer_id` are in their normal forms; `customer_id` is None if there is none. `campaign_dbids` are
+    the campaigns that the record belongs to.
     """
 
     contact: str
     customer_id: str | None
-    campaign_dbid: int
+    campaign_dbids: tuple[int, ...]
 
 
 class DoNotCallEntry(msgspec.Struct, array_like=True):
@@ -212,6 +213,9 @@ class Transaction(Protocol):
     def insert_records(self, calling_list: CallingList, records: Sequence[NewRecord]) -> None:
         """Insert rows."""
 
+    def copy_further_columns(self, calling_list: CallingList, source: int, target: int) -> None:
+        """Give a record what another one has in the columns that `NewRecord` lacks (K13)."""
+
     def blocked(self, calling_list: CallingList, probes: Sequence[Probe], now: int) -> set[int]:
         """Return the places of those probes that an entry of the do-not-call table covers."""
 
@@ -244,14 +248,18 @@ class Transaction(Protocol):
 
     def ready_records(
         self, calling_list: CallingList, windows: Sequence[Window], now: int, at_most: int
-    ) -> list[Record]:
+    ) -> list[list[Record]]:
         """Return records that are ready and due, of these windows, whose chain is not in process.
 
-        Of each window the first ones by H273, at most so many of the scheduled ones and of the others.
+        Two lists for each window, the scheduled records and the others: of each the first ones by H273, at most so
+        many, in any order.
         """
 
     def reset_unexplained(self, calling_list: CallingList) -> int:
-        """Set records in process that no hand-out explains to ready; return how many there were (K2)."""
+        """Set records in process that no hand-out explains to ready; return how many there were (K2).
+
+        Only for a list that has just been opened for the first time.
+        """
 
     def new_handles(self, count: int) -> int:
         """Reserve so many record handles and return the first; they ascend and never come again (H310)."""
@@ -259,14 +267,14 @@ class Transaction(Protocol):
     def open_handouts(self, handouts: Sequence[Handout], handles: Sequence[Handle]) -> None:
         """Store hand-outs with their handles."""
 
-    def handles(self, numbers: Iterable[int]) -> list[Handle]:
-        """Return those handles that live."""
-
     def handles_of_records(self, calling_list: CallingList, record_ids: Iterable[int]) -> list[Handle]:
         """Return the live handles of records."""
 
     def handouts(self, handout_ids: Iterable[int]) -> list[tuple[Handout, list[Handle]]]:
         """Return hand-outs with all their live handles."""
+
+    def handouts_of_handles(self, numbers: Iterable[int]) -> list[tuple[Handout, list[Handle]]]:
+        """Return the hand-outs of those handles that live, with all their live handles."""
 
     def handouts_of_group(self, group_dbid: int, at_most: int) -> list[int]:
         """Return the ids of running hand-outs of a campaign group, at most so many."""
@@ -286,8 +294,11 @@ class Transaction(Protocol):
     def spend_handle(self, handle: int, event: KV, until: int) -> None:
         """Remember a dead handle and the keys of its record for the one RecordProcessed that may follow (H267)."""
 
-    def take_spent_handle(self, handle: int, now: int) -> KV | None:
-        """Return what was remembered of a dead handle, once; None if nothing is or its time is over."""
+    def spent_handle(self, handle: int, now: int) -> KV | None:
+        """Return what is remembered of a dead handle; None if nothing is or its time is over."""
+
+    def forget_spent_handle(self, handle: int) -> None:
+        """Forget a dead handle."""
 
     def group_statuses(self) -> dict[int, GroupStatus]:
         """Return the states of campaign groups by their DBIDs."""

@@ -7,6 +7,7 @@ from ocsgw.protocol.enumerations import RecordStatus, RecordType
 PERSONAL = "RecordTreatPersonal"
 _TREATMENTS_LENGTH = 255
 _UPDATED = RecordStatus.UPDATED.value
+_CHAIN_READY = RecordStatus.CHAIN_READY.value
 _FINISH = Treatment("", 0, "finish")
 
 
@@ -46,19 +47,15 @@ def apply_treatment(
 
 
 def _next_in_chain(process: Process, member: Member) -> None:
-    process.finish(member, _UPDATED)
-    waiting = [
-        each
-        for each in process.others(member)
-        if each.record.chain_n > member.record.chain_n and not each.is_no_call and not process.is_rescheduled(each)
+    """End a hand-out so that the chain goes on with the next member, if there is one."""
+    following = [
+        each for each in process.others(member) if each.record.chain_n > member.record.chain_n and not each.is_no_call
     ]
-    if not waiting:
-        return
-    following = min(waiting, key=lambda each: each.record.chain_n)
-    for each in process.others(member):
-        if not each.is_no_call and not process.is_rescheduled(each):
-            status = RecordStatus.READY if each is following else RecordStatus.CHAIN_READY
-            each.set(record_status=status.value)
+    waiting = [each for each in process.others(member) if not each.is_no_call and not process.is_rescheduled(each)]
+    process.finish(member, _UPDATED)
+    if following:
+        for each in waiting:
+            each.set(record_status=RecordStatus.READY.value if each is following[0] else _CHAIN_READY)
 
 
 def noted(treatments: str, name: str) -> str:

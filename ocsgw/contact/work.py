@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from ocsgw.contact.directory import Directory
-from ocsgw.contact.transaction import Transaction
+from ocsgw.contact.transaction import GroupStatus, Transaction
 from ocsgw.protocol.errors import Refusal
 from ocsgw.protocol.messages import KV
 from ocsgw.protocol.requests import ClientKind
@@ -41,7 +41,7 @@ class Turn:
 
     `new_guid` makes a `GSW_CALL_ATTEMPT_GUID`. What should be logged once the transaction is committed is collected:
     `unknown_keys` as (calling list, custom key) that the lists do not have (H97), `differences` as texts (H103), and
-    `group_messages` as (log number, group name).
+    `group_messages` as (log number, group name). `group_statuses` are those of the store, None while not read.
     """
 
     tx: Transaction
@@ -51,6 +51,7 @@ class Turn:
     unknown_keys: set[tuple[str, str]] = field(default_factory=set)
     differences: list[str] = field(default_factory=list)
     group_messages: list[tuple[int, str]] = field(default_factory=list)
+    group_statuses: dict[int, GroupStatus] | None = None
 
     def event(self, name: str, work: Work, members: KV) -> KV:
         """Return an acknowledgement: the common keys, then `members` (http.md section 10)."""

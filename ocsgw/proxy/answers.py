@@ -8,7 +8,8 @@ import msgspec
 from ocsgw.protocol.errors import ERRORS, Refusal
 from ocsgw.protocol.messages import Event, KVValue, Settings
 from ocsgw.proxy.call import Answer, Call, Outcome
-from ocsgw.proxy.charset import encode_json
+from ocsgw.proxy.charset import Encoding, encode_json
+from ocsgw.proxy.grammar import is_field
 from ocsgw.proxy.target import allowed_requests
 from ocsgw.proxy.translate import to_members
 
@@ -17,22 +18,25 @@ _JSON_UTF8 = b"application/json; charset=utf-8"
 _HTML = b"text/html; charset=utf-8"
 _ABOUT_REQ = frozenset({"missing_req", "duplicate_req", "unknown_request", "unsupported_request"})
 
+# In every answer (H14, C21).
+_FIXED = ((b"Cache-Control", b"no-store"), (b"X-Content-Type-Options", b"nosniff"))
+
 # What a proxy tells about its idle limit is less than the limit, so that the client gives up first (H29).
 _KEEP_ALIVE_MARGIN = 5
 
 
 class Answers:
-    """Makes answers in the way the settings want; `set_date` is called once a second (H14, H15)."""
+    """Makes answers in the way the settings want; `set_date` is called once a second (H14, H15).
+
+    Raises `ValueError` for custom headers that cannot stand in an answer.
+    """
 
     def __init__(self, settings: Settings) -> None:
         self._error_codes = settings.error_codes
         self._retry_after = b"%d" % max(1, settings.retry_after)
-        self._charset = (settings.encoding or "utf-8").lower()
-        custom = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in settings.http_custom_headers]
-        fixed = [(b"Cache-Control", b"no-store"), (b"X-Content-Type-Options", b"nosniff")]
-        given = {name.lower() for name, _ in custom}
-        fixed = [pair for pair in fixed if pair[0].lower() not in given] + custom
-        self._fixed = b"".join(b"%b: %b\r\n" % pair for pair in fixed)
+        custom = [_custom_field(name, value) for name, value in settings.http_custom_headers]
+        fields = [*_FIXED, *(field for field in custom if field not in _FIXED)]
+        self._fixed = b"".join(b"%b: %b\r\n" % field for field in fields)
         idle = settings.limits.idle_timeout_ms // 1000 - _KEEP_ALIVE_MARGIN
         self._keep_alive = b"Keep-Alive: timeout=%d\r\n" % idle if idle > 0 else b""
         self.date = b""
@@ -50,7 +54,7 @@ class Answers:
 
     def render(self, call: Call, outcome: Outcome, *, close: bool) -> bytes:
         """Return the whole answer to a call, head and body; `close` if the connection ends with it."""
-        if isinstance(outcome, Event) and outcome.code is None and not outcome.replayed and call.codec is None:
+        if isinstance(outcome, Event) and outcome.code is None and not outcome.replayed and call.encoding is None:
             head = call.head
             if not close and head.minor and head.request_id is None:
                 body = _json.encode(to_members(outcome.data))
@@ -69,7 +73,7 @@ class Answers:
     def compose(self, call: Call, outcome: Event | Refusal) -> Answer:
         """Return the answer to a call without what belongs to the connection."""
         if isinstance(outcome, Event) and outcome.code is None:
-            content_type, body = self._encoded(to_members(outcome.data), call.codec)
+            content_type, body = _encoded(to_members(outcome.data), call.encoding)
             headers = [(b"Content-Type", content_type)]
             if outcome.replayed:
                 headers.append((b"Idempotency-Replayed", b"true"))
@@ -78,7 +82,7 @@ class Answers:
             refusal = as_refusal(outcome) if isinstance(outcome, Event) else outcome
             status = refusal.status
             if call.head.accepts_json:
-                content_type, body = self._encoded(self._error(refusal, call), call.codec)
+                content_type, body = _encoded(self._error(refusal, call), call.encoding)
             else:
                 content_type, body = _HTML, _html(refusal)
             headers = [(b"Content-Type", content_type), *self._headers_of(refusal)]
@@ -120,14 +124,6 @@ class Answers:
             members["GSW_ALLOWED_REQUESTS"] = list(allowed_requests(call.target))
         return members
 
-    def _encoded(self, members: dict[str, KVValue], codec: str | None) -> tuple[bytes, bytes]:
-        """Return the content type and the body of a JSON answer (H134, H135)."""
-        body = _json.encode(members)
-        if codec is None:
-            return _JSON_UTF8, body
-        content_type = b"application/json; charset=%b" % self._charset.encode("ascii")
-        return content_type, encode_json(body.decode("utf-8"), codec)
-
 
 def as_refusal(event: Event) -> Refusal:
     """Return an Error event of OCS as a refusal; its text comes with it, its status from the table (P75)."""
@@ -137,6 +133,22 @@ def as_refusal(event: Event) -> Refusal:
     if isinstance(text, str):
         refusal.text = text
     return refusal
+
+
+def _custom_field(name: str, value: str) -> tuple[bytes, bytes]:
+    field = (name.encode("latin-1"), value.encode("latin-1"))
+    if not is_field(*field):
+        raise ValueError(f"{name} with its value is no header field")
+    return field
+
+
+def _encoded(members: dict[str, KVValue], encoding: Encoding | None) -> tuple[bytes, bytes]:
+    """Return the content type and the body of a JSON answer (H134, H135)."""
+    body = _json.encode(members)
+    if encoding is None:
+        return _JSON_UTF8, body
+    content_type = b"application/json; charset=" + encoding.name.encode("ascii")
+    return content_type, encode_json(body.decode("utf-8"), encoding.codec)
 
 
 def _html(refusal: Refusal) -> bytes:

@@ -13,13 +13,13 @@ from twisted.logger import Logger
 
 from ocsgw.logs import say
 from ocsgw.protocol.errors import Refusal
-from ocsgw.protocol.messages import KV, ListenerSettings, Settings, TlsSettings
+from ocsgw.protocol.messages import KV, ByeCode, ListenerSettings, Settings
 from ocsgw.proxy.call import Call
-from ocsgw.proxy.front import Deliver, Front
+from ocsgw.proxy.front import Deliver, Front, SettingsError
 from ocsgw.proxy.link import ProxyLink
+from ocsgw.proxy.port import PortFactory
 from ocsgw.proxy.shipping import LogShipper
-from ocsgw.proxy.tree import ProxySite
-from ocsgw.tls import ServerContext, TlsError
+from ocsgw.tls import TlsError
 from ocsgw.version import VERSION
 
 EXIT_OK = 0
@@ -31,21 +31,8 @@ EXIT_SETTINGS = 78
 # Descriptors of the process that are no client's: standard ones, link, port, reactor, outgoing calls.
 _OWN_DESCRIPTORS = 64
 
-# How long answers may still be written after the link was lost (P89: all within 1 s).
+# How long answers may still be written when there is nothing more to come (P89: all within 1 s).
 _LAST_WORDS = 0.5
-
-
-def server_context(tls: TlsSettings) -> ServerContext:
-    """Return the context of a listener. Raises `TlsError`."""
-    return ServerContext(
-        certificate=tls.certificate,
-        certificate_key=tls.certificate_key,
-        trusted_ca=tls.trusted_ca,
-        tls_crl=tls.tls_crl,
-        mutual=tls.tls_mutual,
-        versions=tls.sec_protocol,
-        ciphers=tls.cipher_list,
-    )
 
 
 class ProxyApplication:
@@ -73,10 +60,13 @@ class ProxyApplication:
         self._link = ProxyLink(self, reactor, f"ocsgw {VERSION}")
         self.shipper = LogShipper(reactor, self._link.send_log)
         self._front: Front | None = None
+        self._factory: PortFactory | None = None
         self._port: Any = None
-        self._drain_limit: IDelayedCall | None = None
+        self._end_due: IDelayedCall | None = None
+        # Why we say goodbye, once that is decided; and whether everything is over.
         self._status: int | None = None
         self._draining = False
+        self._over = False
         self._aliases_used: set[str] = set()
 
     def adopt_link(self, descriptor: int) -> None:
@@ -91,18 +81,28 @@ class ProxyApplication:
     # What the link tells.
 
     def use(self, settings: Settings) -> None:
-        """Take settings over: open the port with the first, change everything but the port with later ones."""
+        """Take settings over: open the port with the first, change everything but the port with later ones (P100)."""
         self.shipper.level = settings.log_level
         self._fit_connections(settings)
-        if self._front is not None:
-            self._front.use(settings)
-            return
-        self._front = Front(settings, self, self._reactor, self._wall_clock)
-        self._front.start()
-        if settings.listener is None:
-            self._link.ready(0, "")
+        tls = settings.listener.tls if settings.listener is not None else None
+        try:
+            if self._front is not None and self._factory is not None:
+                self._factory.use(tls)
+                self._front.use(settings)
+                return
+            front = self._front = Front(settings, self, self._reactor, self._wall_clock)
+            self._factory = PortFactory(front, self._reactor)
+            self._factory.use(tls)
+        except SettingsError as error:
+            self._give_up(EXIT_SETTINGS, str(error))
+        except TlsError as error:
+            self._give_up(EXIT_SETTINGS, f"[listener.tls] {error.part} {error}")
         else:
-            self._open(settings.listener, self._front)
+            front.start()
+            if settings.listener is None:
+                self._link.ready(0, "")
+            else:
+                self._open(settings.listener, self._factory)
 
     def _fit_connections(self, settings: Settings) -> None:
         """Lower the limit of connections to what the process may have open (`[limits] connections`)."""
@@ -117,29 +117,27 @@ class ProxyApplication:
 
     def drain(self, timeout: float) -> None:
         """Take no new connections, end the open requests within `timeout` seconds, then leave (P91, H353)."""
-        if self._draining:
+        if self._draining or self._status is not None:
             return
         self._draining = True
         self._close_port()
         if self._front is None:
             self._leave()
             return
-        self._drain_limit = self._reactor.callLater(timeout, self._drained_late)
+        self._end_due = self._reactor.callLater(timeout, self._leave)
         self._front.drain(self._leave)
 
     def terminate(self) -> None:
         """End as after `drain`, because of SIGTERM (C78)."""
-        limits = self._front.limits if self._front is not None else None
-        self.drain((limits.drain_timeout_ms if limits is not None else 0) / 1000)
+        self.drain(self._front.limits.drain_timeout_ms / 1000 if self._front is not None else 0)
 
-    def link_lost(self, reason: str) -> None:
-        """OCS is gone: close the port, write the last answers, leave (P89)."""
-        self._close_port()
-        self._reactor.callLater(_LAST_WORDS, self._end, EXIT_LINK_LOST)
+    def link_lost(self, reason: str, *, broken: bool) -> None:
+        """OCS is gone: close the port, write the last answers, leave (P89). `broken` if the protocol was."""
+        self._end_soon(EXIT_PROTOCOL if broken else EXIT_LINK_LOST)
 
     def link_ended(self) -> None:
         """Our bye is out."""
-        self._end(self._status if self._status is not None else EXIT_PROTOCOL)
+        self._end_soon(self._status if self._status is not None else EXIT_PROTOCOL)
 
     # The way to OCS, for the front.
 
@@ -153,33 +151,23 @@ class ProxyApplication:
 
     # The port.
 
-    def _open(self, listener: ListenerSettings, front: Front) -> None:
+    def _open(self, listener: ListenerSettings, factory: PortFactory) -> None:
         interface = "127.0.0.1" if listener.interface == "localhost" else listener.interface
         try:
-            factory = self._factory(listener, front)
             self._port = self._reactor.listenTCP(listener.port, factory, backlog=listener.backlog, interface=interface)
-        except TlsError as error:
-            self._give_up(EXIT_SETTINGS, f"[listener.tls] {error.part} {error}")
-            return
         except CannotListenError as error:
             self._give_up(EXIT_PORT, f"{interface}:{listener.port}: {error.socketError}")
             return
         self._link.ready(self._port.getHost().port, interface)
 
-    def _factory(self, listener: ListenerSettings, front: Front) -> Any:
-        site = ProxySite(front, self._reactor)
-        if listener.tls is None:
-            return site
-        from twisted.protocols.tls import TLSMemoryBIOFactory  # noqa: PLC0415 - only where TLS is used
-
-        # Without the clock TLS would flush by the global reactor.
-        return TLSMemoryBIOFactory(server_context(listener.tls), False, site, clock=self._reactor)  # noqa: FBT003
-
     def _give_up(self, status: int, reason: str) -> None:
         """Tell OCS why this proxy cannot work, and leave (P83)."""
         self._status = status
+        self._close_port()
+        code: ByeCode = "port" if status == EXIT_PORT else "settings"
+        self._log.error("HTTP Proxy cannot work, {what}: {reason}", what=code, reason=reason)
         self.shipper.flush()
-        self._link.end("port" if status == EXIT_PORT else "settings", reason)
+        self._link.end(code, reason)
 
     def _close_port(self) -> None:
         if self._port is not None:
@@ -188,15 +176,9 @@ class ProxyApplication:
 
     # The end.
 
-    def _drained_late(self) -> None:
-        self._drain_limit = None
-        self._leave()
-
     def _leave(self) -> None:
-        """Everything is drained, or the time for it is over."""
-        if self._drain_limit is not None:
-            self._drain_limit.cancel()
-            self._drain_limit = None
+        """Everything is drained, or the time for it is over: say goodbye."""
+        self._cancel_end()
         if self._status is not None:
             return
         self._status = EXIT_OK
@@ -205,7 +187,26 @@ class ProxyApplication:
         self.shipper.flush()
         self._link.end("done")
 
+    def _end_soon(self, status: int) -> None:
+        """The link is gone: let answers that are on their way arrive, then end."""
+        self._close_port()
+        self._cancel_end()
+        if self._front is None:
+            self._end(status)
+            return
+        self._end_due = self._reactor.callLater(_LAST_WORDS, self._end, status)
+        self._front.drain(lambda: self._end(status))
+
+    def _cancel_end(self) -> None:
+        if self._end_due is not None and self._end_due.active():
+            self._end_due.cancel()
+        self._end_due = None
+
     def _end(self, status: int) -> None:
+        if self._over:
+            return
+        self._over = True
+        self._cancel_end()
         if self._front is not None:
             self._front.stop()
         self.shipper.stop()

@@ -14,12 +14,19 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from ocsgw.protocol.errors import Refusal
-from ocsgw.protocol.messages import Event
-from ocsgw.proxy.call import Call, Outcome
+from ocsgw.proxy.call import NO_HEAD, NO_LINE, Call, Outcome
 from ocsgw.proxy.chunked import ChunkedBody, SizedBody
 from ocsgw.proxy.deadlines import TimeLimit
 from ocsgw.proxy.front import Front
-from ocsgw.proxy.grammar import FramingError, check_beginning, parse_fields, parse_request_line
+from ocsgw.proxy.grammar import (
+    FramingError,
+    Head,
+    RequestLine,
+    accepts_json_of_block,
+    check_beginning,
+    parse_fields,
+    parse_request_line,
+)
 from ocsgw.tls import verified_name
 
 if TYPE_CHECKING:
@@ -41,13 +48,19 @@ class HTTPChannel(Protocol):
     # A transport has several faces (ITCPTransport, IConsumer, IPushProducer); no one type names them all.
     transport: Any
 
-    def __init__(self, front: Front, site: "ProxySite", peer: str, *, fast_lane: bool = True) -> None:
+    def __init__(
+        self, front: Front, site: "ProxySite", peer: str, *, tls: bool = False, fast_lane: bool = True
+    ) -> None:
         self._front = front
         self._site = site
         self._peer = peer
+        self._tls = tls
         self._certificate: str | None = None
         self._fast_lane = fast_lane
+        # What has been received; everything before `_at` is done with. Nothing is copied for each request.
         self._buffer = b""
+        self._at = 0
+        # How much of the buffer's incomplete head has been checked, from `_at` on.
         self._scanned = 0
         self._empty_lines = 0
         # The call whose body is being read, and the body; None between requests.
@@ -78,15 +91,18 @@ class HTTPChannel(Protocol):
         self.transport.setTcpNoDelay(True)
         self.transport.registerProducer(self, streaming=True)
         if not self._front.admit(self):
-            self._deaf = True
-            self._end_with(Call.unreadable(self._peer), Refusal("busy"))
+            self._end_with(self._unreadable(), Refusal("busy"))
         elif self._front.draining:
             self.close()
         else:
-            self._watch(self._front.handshake if self._front.tls else self._front.idle)
+            self._watch(self._front.handshake if self._tls else self._front.idle)
 
     def handshakeCompleted(self) -> None:
-        """The TLS handshake is over; the time for requests begins."""
+        """The TLS handshake is over; the time for requests begins, unless the certificate has a wrong name."""
+        certificate = self.transport.getPeerCertificate()
+        if certificate is not None and not self._front.accepts(certificate.to_cryptography(), self._peer):
+            self.abort()
+            return
         self._certificate = verified_name(self.transport)
         if self._limit is self._front.handshake:
             self._watch(self._front.idle)
@@ -96,7 +112,8 @@ class HTTPChannel(Protocol):
         if self._deaf:
             self._drop(len(data))
             return
-        self._buffer = self._buffer + data if self._buffer else data
+        self._buffer = self._buffer[self._at :] + data if self._at < len(self._buffer) else data
+        self._at = 0
         self._advance()
 
     def readConnectionLost(self) -> None:
@@ -105,7 +122,9 @@ class HTTPChannel(Protocol):
         self._after_half_close()
 
     def writeConnectionLost(self) -> None:
-        """Our side was closed by ourselves."""
+        """The client has taken all answers and the end; it may take a moment to close its side too (H11)."""
+        self._front.writing.stop(self)
+        self._watch(self._front.linger)
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """The connection is gone; what was handed over to OCS is carried out all the same (H351)."""
@@ -143,16 +162,18 @@ class HTTPChannel(Protocol):
         self._limit = None
         if self._body is None or self._call is not None:
             self._fail(self._refusal or Refusal("request_timeout"), self._call)
-        elif self._pending:
-            self._body = None
-            self._stop_listening()
+            return
+        # The rest of a body that nobody needs: its call has its answer.
+        self._body = None
+        self._stop_listening()
+        if self._pending:
             self._pending[-1].close = True
         else:
             self.close()
 
     def drain(self) -> None:
         """Take no new request; end what has been begun, then close (H353)."""
-        if not self._pending and self._call is None and not self._buffer and not self._finishing:
+        if not self._pending and self._call is None and self._body is None and not self._has_input() and not self._deaf:
             self.close()
 
     def close(self) -> None:
@@ -160,9 +181,9 @@ class HTTPChannel(Protocol):
         self._deaf = True
         if not self._gone:
             self._finishing = True
+            self._watch(None if self._write_blocked else self._front.linger)
             self.transport.unregisterProducer()
             self.transport.loseConnection()
-            self._watch(self._front.linger)
 
     def abort(self) -> None:
         """Cut the connection."""
@@ -177,18 +198,20 @@ class HTTPChannel(Protocol):
             return
         self._advancing = True
         self._starved = False
-        turns = self._front.limits.pipeline
+        most = self._front.limits.pipeline
+        turns = most
         try:
             while not self._deaf:
                 if self._body is not None:
                     if not self._read_body(self._body):
                         self._starved = True
                         break
-                elif len(self._pending) >= self._front.limits.pipeline or self._write_blocked:
+                elif self._write_blocked or (len(self._pending) >= most and not self._flush_below(most)):
                     self._pause()
                     break
                 elif turns == 0:
                     self._later = self._front.clock.callLater(0, self._take_turn)
+                    self._pause()
                     break
                 else:
                     turns -= 1
@@ -206,35 +229,40 @@ class HTTPChannel(Protocol):
 
     def _take_turn(self) -> None:
         self._later = None
-        self._advance()
+        self._resume()
+
+    def _flush_below(self, most: int) -> bool:
+        """Write what is due; tell whether fewer than `most` calls wait then."""
+        self._flush()
+        return len(self._pending) < most
+
+    def _has_input(self) -> bool:
+        return self._at < len(self._buffer)
 
     def _read_head(self) -> bool:
         """Take one head from the buffer and decide what becomes of its body. False: it is not complete yet."""
-        buffer = self._buffer
-        start = 0
+        buffer, start = self._buffer, self._at
         while buffer.startswith(b"\r\n", start):
             start += 2
             self._empty_lines += 1
             if self._empty_lines > _MAX_EMPTY_LINES:
                 raise FramingError("bad_request")
-        end = buffer.find(b"\r\n\r\n", max(start, self._scanned - 3))
-        if end < 0:
-            self._buffer = buffer[start:]
-            self._check_incomplete()
-            return False
+        if start != self._at:
+            self._at = start
+            self._scanned = 0
         limits = self._front.limits
-        line_end = buffer.find(b"\r\n", start)
-        if line_end - start > limits.request_line:
-            raise FramingError("uri_too_long")
-        if end - line_end > limits.header_block:
-            raise FramingError("header_too_large")
-        line = parse_request_line(buffer[start:line_end])
-        head = parse_fields(buffer[line_end + 2 : end + 2], line.minor, limits.headers)
-        self._buffer = buffer[end + 4 :]
+        end = buffer.find(b"\r\n\r\n", start + max(0, self._scanned - 3))
+        line_end = buffer.find(b"\r\n", start, end + 2) if end >= 0 else -1
+        if end < 0 or line_end - start > limits.request_line or end - line_end > limits.header_block:
+            part = buffer[start:]
+            check_beginning(part, self._scanned, limits.request_line, limits.header_block)
+            self._scanned = len(part)
+            return False
+        call = self._call = self._parse_head(buffer, start, line_end, end)
+        self._at = end + 4
         self._scanned = self._empty_lines = 0
         if self._limit is self._front.header:
             self._watch(None)
-        call = self._call = Call(line, head, self._peer, self._certificate)
         refusal = self._front.judge.judge_head(call)
         if refusal is not None:
             self._refuse(call, refusal)
@@ -242,20 +270,26 @@ class HTTPChannel(Protocol):
             self._admit(call, end - line_end)
         return True
 
-    def _check_incomplete(self) -> None:
-        """Refuse a head as soon as it cannot become one within the limits (H20 to H23)."""
-        limits = self._front.limits
-        part = self._buffer
-        check_beginning(part, self._scanned)
-        self._scanned = len(part)
-        line_end = part.find(b"\r\n")
-        if line_end < 0:
-            if len(part) > limits.request_line + 1:
-                raise FramingError("uri_too_long")
-        elif line_end > limits.request_line:
-            raise FramingError("uri_too_long")
-        elif len(part) - line_end > limits.header_block + 3:
-            raise FramingError("header_too_large")
+    def _parse_head(self, buffer: bytes, start: int, line_end: int, end: int) -> Call:
+        block = buffer[line_end + 2 : end + 2]
+        line = NO_LINE
+        try:
+            line = parse_request_line(buffer[start:line_end])
+            head = parse_fields(block, line.minor, self._front.limits.headers)
+        except FramingError:
+            # As it would be told if the bytes came one by one.
+            check_beginning(buffer[start : end + 4], 0, end, end)
+            head = Head(minor=1, keep_alive=False, accepts_json=accepts_json_of_block(block))
+            self._call = self._new_call(line, head)
+            raise
+        return self._new_call(line, head)
+
+    def _new_call(self, line: RequestLine, head: Head) -> Call:
+        return Call(line, head, self._peer, self._front.judge.encoding, self._certificate)
+
+    def _unreadable(self) -> Call:
+        """Return a call for bytes that are no request, so that they get an answer too."""
+        return self._new_call(NO_LINE, NO_HEAD)
 
     def _admit(self, call: Call, header_block: int) -> None:
         """Read the body of an admitted call."""
@@ -279,14 +313,14 @@ class HTTPChannel(Protocol):
         """Answer a call that its head alone refuses, and get rid of its body (H11)."""
         head, drain = call.head, self._front.limits.drain
         length = head.content_length or 0
-        if call.line.method == b"CONNECT" or ((length or head.chunked) and head.expects_continue) or length > drain:
+        if call.line.method == b"CONNECT" or head.expects_continue or length > drain:
             call.close = True
-        elif head.chunked:
+        if head.chunked and not call.close:
             # Whether the connection can stay is known at the end of the body only.
             self._body = ChunkedBody(drain, _MAX_CHUNK_LINE, drain, self._front.limits.headers, keep=False)
             self._refusal = refusal
             return
-        elif length:
+        if length and not call.close:
             self._body = SizedBody(length, keep=False)
         self._hand_to_tree(call, b"", refusal)
 
@@ -294,7 +328,7 @@ class HTTPChannel(Protocol):
         """Take what the buffer has of the body. False: there has to come more."""
         call, refusal = self._call, self._refusal
         try:
-            complete, self._buffer = body.feed(self._buffer)
+            complete, self._at = body.feed(self._buffer, self._at)
         except FramingError:
             if call is None or refusal is None:
                 raise
@@ -318,7 +352,7 @@ class HTTPChannel(Protocol):
         """Bring a complete, admitted call on its way."""
         if self._fast_lane:
             self._enqueue(call)
-            self._front.handle(call, body, self._deliver)
+            self._front.handle(call, body, self.answer)
         else:
             self._hand_to_tree(call, body, None)
 
@@ -336,9 +370,8 @@ class HTTPChannel(Protocol):
         """Answer what cannot be read any further, after everything before it, and close (H11)."""
         self._body = None
         self._refusal = None
-        if call is None:
-            call = Call.unreadable(self._peer)
-        self._end_with(call, refusal)
+        self._continue_due = False
+        self._end_with(call or self._unreadable(), refusal)
 
     def _end_with(self, call: Call, refusal: Refusal) -> None:
         call.close = True
@@ -350,22 +383,17 @@ class HTTPChannel(Protocol):
 
     def _stop_listening(self) -> None:
         self._deaf = True
-        self._drop(len(self._buffer))
+        self._drop(len(self._buffer) - self._at)
         self._buffer = b""
+        self._at = 0
 
     def _drop(self, count: int) -> None:
         """Bytes that nobody will read: a client that goes on for ever is not listened to for ever (H11)."""
         self._dropped += count
         if self._dropped > self._front.limits.drain:
-            if self._finishing:
-                self.abort()
-            else:
-                self._pause()
+            self._pause()
 
     # Answers.
-
-    def _deliver(self, call: Call, outcome: Event | Refusal) -> None:
-        self.answer(call, outcome)
 
     def answer(self, call: Call, outcome: Outcome) -> None:
         """Take the outcome of a call; it is written when those before it are."""
@@ -382,7 +410,7 @@ class HTTPChannel(Protocol):
             return True
         if not self._starved or self._pending[-1] is not call:
             return False
-        return self._half_closed or (self._front.draining and not self._buffer and self._body is None)
+        return self._half_closed or (self._front.draining and not self._has_input() and self._body is None)
 
     def _flush(self) -> None:
         """Write the answers that are due."""
@@ -406,17 +434,19 @@ class HTTPChannel(Protocol):
             self.transport.write(_CONTINUE)
 
     def _finish(self) -> None:
-        """Everything has been said: close our side and wait a little for the client to do so too (H11)."""
+        """Everything has been said: close our side once the client has taken it (H11, H31)."""
         self._deaf = True
         self._finishing = True
-        self._pending.clear()
+        self._watch(None)
+        if not self._write_blocked:
+            self._front.writing.start(self, self._front.clock.seconds())
+        self._write_blocked = False
         self.transport.unregisterProducer()
-        if self._half_closed or self._front.tls:
+        if self._half_closed or self._tls:
             self.transport.loseConnection()
         else:
             self.transport.loseWriteConnection()
-        self._watch(self._front.linger)
-        self._resume()
+            self._resume()
 
     # Time and flow.
 
@@ -435,7 +465,7 @@ class HTTPChannel(Protocol):
             limit = front.body
         elif self._deaf or self._paused or self._later is not None:
             limit = None
-        elif self._buffer:
+        elif self._has_input():
             limit = front.header
         else:
             limit = None if self._pending else front.idle
@@ -455,8 +485,12 @@ class HTTPChannel(Protocol):
             self.transport.pauseProducing()
 
     def _resume(self) -> None:
-        if self._paused and not self._write_blocked and not self._gone:
-            self._paused = False
-            self.transport.resumeProducing()
-            if not self._deaf:
-                self._advance()
+        """Read on, unless it is not our turn, the client does not take its answers, or it sends what nobody reads."""
+        if not self._paused or self._later is not None or self._write_blocked or self._gone:
+            return
+        if self._dropped > self._front.limits.drain:
+            return
+        self._paused = False
+        self.transport.resumeProducing()
+        if not self._deaf:
+            self._advance()

@@ -6,13 +6,14 @@ from ocsgw.proxy.grammar import FramingError
 
 _SIZE_LINE = re.compile(rb"([0-9A-Fa-f]+)(?:[\t ]*;[\t\x20-\x7e\x80-\xff]*)?").fullmatch
 _TRAILERS = re.compile(rb"(?:[!#$%&'*+\-.^_`|~0-9A-Za-z]+:[\t\x20-\x7e\x80-\xff]*\r\n)*").fullmatch
+_BARE_LINE_FEED = re.compile(rb"(?<!\r)\n").search
 
 
 class SizedBody:
     """Collects one body of `length` bytes, or counts it only if `keep` is false."""
 
     def __init__(self, length: int, *, keep: bool = True) -> None:
-        self.keep = keep
+        self._keep = keep
         self._left = length
         self._pieces: list[bytes] = []
 
@@ -21,13 +22,13 @@ class SizedBody:
         """The content collected so far."""
         return self._pieces[0] if len(self._pieces) == 1 else b"".join(self._pieces)
 
-    def feed(self, data: bytes) -> tuple[bool, bytes]:
-        """Take what `data` has of the body; return whether the body is complete, and what is left of `data`."""
-        piece = data[: self._left]
+    def feed(self, data: bytes, at: int) -> tuple[bool, int]:
+        """Take what stands in `data` from `at` on; return whether the body is complete, and where it ends."""
+        piece = data[at : at + self._left]
         self._left -= len(piece)
-        if self.keep:
+        if self._keep:
             self._pieces.append(piece)
-        return self._left == 0, data[len(piece) :]
+        return self._left == 0, at + len(piece)
 
 
 class ChunkedBody:
@@ -40,47 +41,49 @@ class ChunkedBody:
     def __init__(
         self, max_body: int, max_line: int, max_trailers: int, max_trailer_fields: int, *, keep: bool = True
     ) -> None:
-        self.keep = keep
+        self._keep = keep
         self._max_body = max_body
         self._max_line = max_line
         self._max_trailers = max_trailers
         self._max_trailer_fields = max_trailer_fields
         self._pieces: list[bytes] = []
         self._size = 0
+        # Bytes of the chunk that have still to come, its line end included.
         self._left = 0
         self._in_trailers = False
+        # How much of the trailers has been looked at, from where they begin.
+        self._scanned = 0
 
     @property
     def content(self) -> bytes:
         """The content collected so far."""
         return b"".join(self._pieces)
 
-    def feed(self, data: bytes) -> tuple[bool, bytes]:
-        """Take what `data` has of the body; return whether the body is complete, and what is left of `data`.
+    def feed(self, data: bytes, at: int) -> tuple[bool, int]:
+        """Take what stands in `data` from `at` on; return whether the body is complete, and how far it was taken.
 
-        What is left of an incomplete body has to be fed again, with more behind it. Raises `FramingError`.
+        What was not taken of an incomplete body has to be fed again, with more behind it. Raises `FramingError`.
         """
-        at = 0
         while not self._in_trailers:
             if self._left > 2:
                 piece = data[at : at + self._left - 2]
-                if self.keep:
+                if self._keep:
                     self._pieces.append(piece)
                 self._left -= len(piece)
                 at += len(piece)
                 if self._left > 2:
-                    return False, data[at:]
+                    return False, at
             if self._left:
                 end = data[at : at + 2]
                 if end != b"\r\n"[: len(end)]:
                     raise FramingError("bad_request")
                 if len(end) < 2:
-                    return False, data[at:]
+                    return False, at
                 at += 2
                 self._left = 0
             size = self._size_line(data, at)
             if size is None:
-                return False, data[at:]
+                return False, at
             at, length = size
             if length == 0:
                 self._in_trailers = True
@@ -102,19 +105,25 @@ class ChunkedBody:
             raise FramingError("bad_request")
         return end + 1, int(match.group(1), 16)
 
-    def _trailers(self, data: bytes, at: int) -> tuple[bool, bytes]:
+    def _trailers(self, data: bytes, at: int) -> tuple[bool, int]:
         if data.startswith(b"\r\n", at):
-            return True, data[at + 2 :]
-        end = data.find(b"\r\n\r\n", at)
-        if (end if end >= 0 else len(data)) - at > self._max_trailers:
+            return True, at + 2
+        end = data.find(b"\r\n\r\n", at + max(0, self._scanned - 3))
+        complete = 0 <= end - at <= self._max_trailers - 2
+        longest = at + self._max_trailers + 1
+        fault = _BARE_LINE_FEED(data, at + max(0, self._scanned - 1), longest + 1)
+        if fault is not None and not (complete and fault.start() > end):
+            raise FramingError("bad_request")
+        if complete:
+            return self._check_trailers(data[at : end + 2]), end + 4
+        if len(data) > longest:
             raise FramingError("header_too_large")
-        if end < 0:
-            if re.search(rb"(?<!\r)\n", data[at:]):
-                raise FramingError("bad_request")
-            return False, data[at:]
-        block = data[at : end + 2]
+        self._scanned = len(data) - at
+        return False, at
+
+    def _check_trailers(self, block: bytes) -> bool:
         if not _TRAILERS(block):
             raise FramingError("bad_request")
         if block.count(b"\n") > self._max_trailer_fields:
             raise FramingError("header_too_large")
-        return True, data[end + 4 :]
+        return True

@@ -6,20 +6,29 @@ from typing import TYPE_CHECKING, Protocol
 
 from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import LoopingCall
+from twisted.logger import Logger
 
 from ocsgw.protocol.errors import Refusal
 from ocsgw.protocol.messages import KV, Event, Settings
 from ocsgw.proxy.answers import Answers
-from ocsgw.proxy.call import Call, Judge
+from ocsgw.proxy.call import Call
+from ocsgw.proxy.certificates import is_accepted
 from ocsgw.proxy.deadlines import TimeLimit
+from ocsgw.proxy.judge import Judge
 
 if TYPE_CHECKING:
+    from cryptography.x509 import Certificate
+
     from ocsgw.proxy.channel import HTTPChannel
 
 # How long a connection may take to go once everything has been said.
 _LINGER = 2.0
 
 Deliver = Callable[[Call, Event | Refusal], None]
+
+
+class SettingsError(Exception):
+    """Settings of OCS cannot be used (P83)."""
 
 
 class Gateway(Protocol):
@@ -33,8 +42,10 @@ class Front:
     """The HTTP side of one HTTP Proxy.
 
     `clock` gives time to limits, `wall_clock` seconds since 1970 to the header `Date`. `start` begins to watch the
-    limits, once a second; `stop` ends that.
+    limits, once a second; `stop` ends that. Raises `SettingsError`.
     """
+
+    _log = Logger()
 
     def __init__(
         self, settings: Settings, gateway: Gateway, clock: IReactorTime, wall_clock: Callable[[], float]
@@ -57,12 +68,16 @@ class Front:
         self.use(settings)
 
     def use(self, settings: Settings) -> None:
-        """Work with these settings from now on (P100); open calls end with what they began with."""
+        """Work with these settings from now on (P100). Raises `SettingsError`; then nothing has changed."""
         limits = settings.limits
-        self.judge = Judge(settings)
-        self.answers = Answers(settings)
+        try:
+            judge, answers = Judge(settings), Answers(settings)
+        except (LookupError, ValueError) as error:
+            raise SettingsError(str(error)) from error
+        self.judge = judge
+        self.answers = answers
         self.limits = limits
-        self.tls = settings.listener is not None and settings.listener.tls is not None
+        self._tls = settings.listener.tls if settings.listener is not None else None
         for limit, milliseconds in (
             (self.handshake, limits.header_timeout_ms),
             (self.idle, limits.idle_timeout_ms),
@@ -105,9 +120,17 @@ class Front:
         except Refusal as refusal:
             deliver(call, refusal)
             return
+        except Exception:  # noqa: BLE001 - a defect ends one request, not the connection; nothing was handed over
+            self._log.failure("A request failed in HTTP Proxy, request id {id}", id=call.head.request_id)
+            deliver(call, Refusal("internal"))
+            return
         refused = self.gateway.submit(call, data, deliver)
         if refused is not None:
             deliver(call, refused)
+
+    def accepts(self, certificate: "Certificate", peer: str) -> bool:
+        """Whether a client at the address `peer` may use this verified certificate."""
+        return self._tls is None or is_accepted(self._tls, certificate, peer)
 
     def admit(self, channel: "HTTPChannel") -> bool:
         """Count a new connection in. False: there is no room even after the longest idle one was closed (H32)."""
@@ -128,8 +151,12 @@ class Front:
             drained()
 
     def drain(self, drained: Callable[[], None]) -> None:
-        """Let every connection end what it has begun, then close it; call `drained` when all are gone (H353)."""
+        """Let every connection end what it has begun, then close it; call `drained` when all are gone (H353).
+
+        Asked again, only the last `drained` is called.
+        """
         self.draining = True
+        self._drained = None
         if not self.connections:
             drained()
             return

@@ -6,29 +6,34 @@ Pure functions from bytes. They raise `FramingError`; the connection is then ans
 import re
 from dataclasses import dataclass
 from functools import lru_cache
+from ipaddress import IPv6Address
 
 from ocsgw.protocol.errors import Refusal
 
 _TOKEN = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
+_QUOTED = rb'"(?:[^"\\]|\\.)*+"'
 # A line of the request: one blank between the parts, a target without the characters of H56.
 _REQUEST_LINE = re.compile(rb"(" + _TOKEN + rb") ([^ ]+) (HTTP/[0-9]\.[0-9])").fullmatch
 _BAD_TARGET = re.compile(rb'[\x00-\x20\x7f"<>\\^`{}|#]').search
+_FIELD_VALUE = re.compile(rb"[\t\x20-\x7e\x80-\xff]*").fullmatch
+_FIELD_NAME = re.compile(_TOKEN).fullmatch
 _FIELD_LINES = re.compile(rb"(?:" + _TOKEN + rb":[\t\x20-\x7e\x80-\xff]*\r\n)*").fullmatch
 _METHOD_BEGINNING = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]{1,32}(?: |\Z)").match
 _BARE_LINE_FEED = re.compile(rb"(?<!\r)\n").search
 _HOST = re.compile(
-    rb"(?:\[[0-9A-Fa-f:.]+\]|\[[vV][0-9A-Fa-f]+\.[-A-Za-z0-9._~!$&'()*+,;=:]+\]"
-    rb"|(?:[-A-Za-z0-9._~!$&'()*+,;=]|%[0-9A-Fa-f]{2})+)(?::([0-9]{0,5}))?"
+    rb"(?:\[([0-9A-Fa-f:.]+)\]|\[[vV][0-9A-Fa-f]+\.[-A-Za-z0-9._~!$&'()*+,;=:]+\]"
+    rb"|(?:[-A-Za-z0-9._~!$&'()*+,;=]|%[0-9A-Fa-f]{2})+)(?::0*([0-9]{0,5}))?"
 ).fullmatch
 _QUOTED_KEY = re.compile(rb'"([^"]*)"').fullmatch
 _KEY = re.compile(rb"[\x20\x21\x23-\x7e]{1,255}").fullmatch
 _PRINTABLE = re.compile(rb"[\x21-\x7e](?:[\x20-\x7e]{0,126}[\x21-\x7e])?").fullmatch
-_CHARSET = re.compile(rb";[\t ]*charset=[\t ]*(?:\"([^\"]*)\"|([^;\t ]*))", re.IGNORECASE).search
+_PARAMETERS = re.compile(rb";[\t ]*(?:(" + _TOKEN + rb")=(?:(" + _QUOTED + rb')|([^\t ;"]*)))?').findall
+_ESCAPED = re.compile(rb"\\(.)")
 _QUALITY = re.compile(rb"(0(?:\.0{0,3})?)|0\.[0-9]{1,3}|1(?:\.0{0,3})?").fullmatch
-_LIST_PARTS = re.compile(rb'(?:"[^"]*"|[^,"])+').findall
-_MEDIA_RANGE = re.compile(
-    rb"(" + _TOKEN + rb"/" + _TOKEN + rb"|\*)((?:[\t ]*;[\t ]*" + _TOKEN + rb"(?:=(?:" + _TOKEN + rb'|"[^"]*"))?)*)'
-).fullmatch
+_LIST = re.compile(rb"(?:" + _QUOTED + rb'|[^"])*+').fullmatch
+_LIST_PARTS = re.compile(rb"(?:" + _QUOTED + rb'|[^,"])+').findall
+_RANGE_PARAMETER = rb"[\t ]*;[\t ]*" + _TOKEN + rb"(?:=(?:" + _TOKEN + rb"|" + _QUOTED + rb"))?"
+_MEDIA_RANGE = re.compile(rb"(" + _TOKEN + rb"/" + _TOKEN + rb"|\*)((?:" + _RANGE_PARAMETER + rb")*)").fullmatch
 _WEIGHT = re.compile(rb";[\t ]*[qQ]=([^;\t ]*)").search
 
 MAX_METHOD = 32
@@ -93,16 +98,29 @@ _CACHED_BLOCK = 1024
 _line_cached = lru_cache(maxsize=1024)(_parse_request_line)
 
 
-def check_beginning(part: bytes, scanned: int) -> None:
-    """Refuse an incomplete head as soon as it cannot become a request any more. Raises `FramingError`.
+def check_beginning(part: bytes, scanned: int, max_line: int, max_block: int) -> None:
+    """Refuse a head that is incomplete or too long as soon as it cannot become a request any more.
 
-    `part` begins with the request line; what stands before `scanned` has been checked. Spares binary rubbish and bare
-    line feeds the wait for the time limit.
+    `part` begins with the request line; what stands before `scanned` has been checked. Limits are in bytes. Spares
+    binary rubbish and bare line feeds the wait for the time limit. What stands behind the place where a limit is
+    exceeded changes nothing, so the result does not depend on how the stream was cut. Raises `FramingError`.
     """
+    line_end = part.find(b"\r\n", 0, max_line + 2)
+    longest = max_line + 1 if line_end < 0 else line_end + max_block + 3
+    is_too_long = len(part) > longest
+    if is_too_long:
+        part = part[: longest + 1]
     if part not in (b"", b"\r") and not _METHOD_BEGINNING(part[: MAX_METHOD + 1]):
         raise FramingError("bad_request")
     if _BARE_LINE_FEED(part, max(scanned - 1, 0)):
         raise FramingError("bad_request")
+    if is_too_long:
+        raise FramingError("uri_too_long" if line_end < 0 else "header_too_large")
+
+
+def is_field(name: bytes, value: bytes) -> bool:
+    """Whether name and value can stand in a header field."""
+    return _FIELD_NAME(name) is not None and _FIELD_VALUE(value) is not None
 
 
 def parse_fields(block: bytes, minor: int, max_fields: int) -> Head:
@@ -139,7 +157,7 @@ def _parse_fields(block: bytes, minor: int, max_fields: int) -> Head:
         keep_alive=keep_alive,
         content_length=content_length,
         chunked=chunked,
-        expects_continue=bool(expectations),
+        expects_continue=b"100-continue" in expectations,
         bad_expectation=any(expectation != b"100-continue" for expectation in expectations),
         bad_coding=any(coding != b"identity" for coding in _elements(values.get(b"content-encoding", []))),
         charset=charset,
@@ -161,8 +179,13 @@ def _check_host(hosts: list[bytes], minor: int) -> None:
     if len(hosts) != 1:
         raise FramingError("bad_request")
     match = _HOST(hosts[0])
-    if match is None or int(match.group(1) or 0) > 65535:
+    if match is None or int(match.group(2) or 0) > 65535:
         raise FramingError("bad_request")
+    if match.group(1) is not None:
+        try:
+            IPv6Address(match.group(1).decode("ascii"))
+        except ValueError:
+            raise FramingError("bad_request") from None
 
 
 def _body_framing(values: dict[bytes, list[bytes]], minor: int) -> tuple[int | None, bool]:
@@ -199,20 +222,23 @@ def _elements(values: list[bytes]) -> list[bytes]:
 
 
 def _charset(content_types: list[bytes]) -> str | None:
-    """Return the `charset` of the media type; an empty or malformed one counts as none (H80, H133)."""
+    """Return the first `charset` of the media type; an empty or malformed one counts as none (H80, H133)."""
     if len(content_types) != 1:
         return None
-    match = _CHARSET(content_types[0])
-    if match is None:
-        return None
-    name = match.group(1) if match.group(1) is not None else match.group(2)
-    return name.decode("latin-1").strip() or None
+    for name, quoted, plain in _PARAMETERS(content_types[0]):
+        if name.lower() == b"charset":
+            value = _ESCAPED.sub(rb"\1", quoted[1:-1]) if quoted else plain
+            return value.decode("latin-1").strip() or None
+    return None
 
 
 def accepts_json(accepts: list[bytes]) -> bool:
     """Whether errors go out as JSON: H122, the most specific range that matches `application/json` decides."""
+    whole = b",".join(accepts)
+    if not _LIST(whole):
+        return True
     best, admitted = -1, True
-    for text in _LIST_PARTS(b",".join(accepts)):
+    for text in _LIST_PARTS(whole):
         if not text.strip(b"\t "):
             continue
         media_range = _MEDIA_RANGE(text.strip(b"\t "))
@@ -229,6 +255,13 @@ def accepts_json(accepts: list[bytes]) -> bool:
             admitted = admitted or (rank > 0 and not quality.group(1))
     return admitted
 
+
+def accepts_json_of_block(block: bytes) -> bool:
+    """Return what `accepts_json` says for the field lines of a head that is refused for something else."""
+    return accepts_json(_ACCEPT_LINES(block))
+
+
+_ACCEPT_LINES = re.compile(rb"^accept:([^\r\n]*)\r$", re.IGNORECASE | re.MULTILINE).findall
 
 # How specific a range that admits JSON is; every other range is 0.
 _RANKS = {b"application/json": 3, b"application/*": 2, b"*/*": 1, b"*": 1}

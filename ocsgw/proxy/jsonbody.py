@@ -6,42 +6,56 @@ strict reader, which knows why a text is refused. Both keep the text of numbers 
 
 import json
 import re
-from collections.abc import Iterator
 
 import msgspec
 
-from ocsgw.protocol.attributes import NumberText
+from ocsgw.protocol.attributes import NotText, NumberText
 from ocsgw.protocol.errors import Refusal
 
+# Name -> value as msgspec makes it, with `NumberText` for fractions and `NotText` for what H116 forbids.
 Members = dict[str, object]
 
 _fast = msgspec.json.Decoder(dict[str, object], float_hook=NumberText)
 _UTF8_BOM = b"\xef\xbb\xbf"
-_STRING_OR_BRACKET = re.compile(r'"(?:[^"\\]|\\.)*"|[\[\]{}]', re.DOTALL)
+# Possessive, and a string may lack its end: no text makes this go over a place twice.
+_STRING_OR_BRACKET = re.compile(r'"(?:[^"\\]++|\\.)*+"?|[\[\]{}]', re.DOTALL)
 _SURROGATE_OR_NUL = re.compile("[\ud800-\udfff\x00]").search
 
 
 def read_utf8(body: bytes, max_depth: int, max_members: int) -> Members:
-    """Return the members of the JSON object in a UTF-8 body. Raises `Refusal` (H91, H92, H116, H131)."""
+    """Return the members of the JSON object in a UTF-8 body (H90 to H93, H131).
+
+    Raises `Refusal`: `invalid_text`, `invalid_json` or `not_object`.
+    """
     if not body:
         return {}
-    # A colon a member at least; U+0000 can only come from this escape.
-    if body.count(b":") <= max_members and b"\\u0000" not in body:
-        try:
-            members = _fast.decode(body)
-        except (msgspec.MsgspecError, ValueError, RecursionError):
-            pass
-        else:
-            if not _has_container(members) or body.count(b"[") + body.count(b"{") <= max_depth:
-                return members
+    members = read_fast(body, max_depth, max_members)
+    if members is not None:
+        return members
     try:
         text = body.removeprefix(_UTF8_BOM).decode("utf-8")
     except UnicodeDecodeError:
         raise Refusal("invalid_text", "UTF-8") from None
-    return _read_strictly(text, max_depth, max_members)
+    return read_strictly(text, max_depth, max_members)
 
 
-def _read_strictly(text: str, max_depth: int, max_members: int) -> Members:
+def read_fast(body: bytes, max_depth: int, max_members: int) -> Members | None:
+    """Return the members, or None if the strict reader has to look."""
+    # A colon a member at least; U+0000 can only come from this escape.
+    if body.count(b":") > max_members or b"\\u0000" in body:
+        return None
+    try:
+        members = _fast.decode(body)
+    except (msgspec.MsgspecError, ValueError, RecursionError):
+        return None
+    # No deeper than there are brackets, the outermost included.
+    if body.count(b"{") + body.count(b"[") <= max_depth or not _has_container(members):
+        return members
+    return None
+
+
+def read_strictly(text: str, max_depth: int, max_members: int) -> Members:
+    """Return the members. Raises `Refusal`: `invalid_json` (H25, H26, H92, H116) or `not_object`."""
     if _deepest(text) > max_depth:
         raise Refusal("invalid_json")
     try:
@@ -52,10 +66,13 @@ def _read_strictly(text: str, max_depth: int, max_members: int) -> Members:
         raise Refusal("not_object")
     if len(value.pairs) > max_members:
         raise Refusal("invalid_json")
-    members = {}
+    _check_names(value)
+    members: Members = {}
     for name, member in value.pairs:
-        _check_name(name)
-        members[name] = _checked(name, member)
+        if not _is_text(member):
+            members[name] = NotText()
+        elif type(members.get(name)) is not NotText:
+            members[name] = _plain(member)
     return members
 
 
@@ -69,8 +86,11 @@ class _Object:
 
 
 def _integer(digits: str) -> int | NumberText:
-    # Python converts no more than 4300 digits; beyond 64 bits only the text is of use.
-    return int(digits) if len(digits) <= 20 else NumberText(digits)
+    try:
+        return int(digits)
+    except ValueError:
+        # Python converts no more than 4300 digits; so far beyond 64 bits only the text is of use.
+        return NumberText(digits)
 
 
 def _no_constant(name: str) -> object:
@@ -99,32 +119,31 @@ def _deepest(text: str) -> int:
     return deepest
 
 
-def _checked(name: str, value: object) -> object:
-    """Return a member's value as the fast reader would have made it; refuse lone surrogates and U+0000 (H116)."""
-    for text in _texts(value):
-        if _SURROGATE_OR_NUL(text):
-            raise Refusal("invalid_attribute", name)
-    return _plain(value)
-
-
-def _texts(value: object) -> Iterator[str]:
-    if isinstance(value, str):
-        yield value
+def _check_names(value: object) -> None:
+    """Raise `Refusal` for a member name, at any depth, that is no text (H116)."""
+    if isinstance(value, _Object):
+        for name, item in value.pairs:
+            if _SURROGATE_OR_NUL(name):
+                raise Refusal("invalid_json")
+            _check_names(item)
     elif isinstance(value, list):
         for item in value:
-            yield from _texts(item)
-    elif isinstance(value, _Object):
-        for name, item in value.pairs:
-            _check_name(name)
-            yield from _texts(item)
+            _check_names(item)
 
 
-def _check_name(name: str) -> None:
-    if _SURROGATE_OR_NUL(name):
-        raise Refusal("invalid_json")
+def _is_text(value: object) -> bool:
+    """Whether all strings in a value are text: no lone surrogate, no U+0000 (H116)."""
+    if isinstance(value, str):
+        return not _SURROGATE_OR_NUL(value)
+    if isinstance(value, list):
+        return all(_is_text(item) for item in value)
+    if isinstance(value, _Object):
+        return all(_is_text(item) for _, item in value.pairs)
+    return True
 
 
 def _plain(value: object) -> object:
+    """Return a value as the fast reader would have made it."""
     if isinstance(value, _Object):
         return {name: _plain(item) for name, item in value.pairs}
     if isinstance(value, list):

@@ -12,6 +12,7 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from ocsgw.protocol.errors import Refusal
+from ocsgw.protocol.frames import HEADER_SIZE
 from ocsgw.protocol.messages import (
     KV,
     VERSION,
@@ -37,6 +38,14 @@ from ocsgw.proxy.front import Deliver
 # Until OCS has told its own.
 _FRAME_LIMIT = 64 << 20
 _HEARTBEAT = 3.0
+# How long a frame may take from its first byte on (P66), in seconds.
+_FRAME_TIMEOUT = 30.0
+# How often time limits are looked at; more often where the heartbeat is faster.
+_TICK = 0.5
+# What an event that tells a success cannot be called.
+_NO_SUCCESS = (None, "Error")
+# Goodbyes of OCS that tell a breach.
+_BROKEN = frozenset({"protocol_error", "version", "refused", "internal"})
 # What may wait in the socket before requests are refused: OCS does not read.
 _SEND_BUFFER = 16 << 20
 
@@ -50,8 +59,8 @@ class LinkOwner(Protocol):
     def drain(self, timeout: float) -> None:
         """OCS wants the proxy to end within `timeout` seconds."""
 
-    def link_lost(self, reason: str) -> None:
-        """The link is gone; requests in the hands of OCS have been answered."""
+    def link_lost(self, reason: str, *, broken: bool) -> None:
+        """The link is gone; requests in the hands of OCS have been answered. `broken` if OCS says we broke it."""
 
     def link_ended(self) -> None:
         """The link was closed after our bye."""
@@ -93,6 +102,9 @@ class ProxyLink(TwistedProtocol):
         self._open: dict[int, _Open] = {}
         self._next_ref = 1
         self._window = 0
+        self._welcomed_window = 0
+        self._frame_limit = 0
+        self._frame_began: float | None = None
         self._request_timeout = 30.0
         self.late_events = 0
 
@@ -106,16 +118,24 @@ class ProxyLink(TwistedProtocol):
             Hello(versions=[VERSION], client="http_proxy", software=self._software, pid=os.getpid()),
         )
         self._up = True
-        self._ticker.start(0.5, now=False)
+        self._ticker.start(_TICK, now=False)
 
     def dataReceived(self, data: bytes) -> None:
         """Take bytes of OCS."""
-        self._heartbeat.heard(self._clock.seconds())
+        if self._session.ended:
+            return
+        now = self._clock.seconds()
+        self._heartbeat.heard(now)
         try:
             for message in self._session.receive(data):
                 self._take(message)
         except WireError as error:
-            self.end("protocol_error", error.text)
+            self._log.error("OCS has broken the protocol of the link: {reason}", reason=error.text)
+            self.end(error.code, error.text)
+        if not self._session.incomplete:
+            self._frame_began = None
+        elif self._frame_began is None:
+            self._frame_began = now
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """OCS is gone, or we have said bye."""
@@ -136,27 +156,29 @@ class ProxyLink(TwistedProtocol):
 
     def submit(self, call: Call, data: KV, deliver: Deliver) -> Refusal | None:
         """Hand a request over; return a refusal if it cannot go out (check 13)."""
-        if not self._up or self._ending:
+        if not self._up or self._ending or not self._session.greeted:
             return Refusal("unavailable")
         if len(self._open) >= self._window or self._blocked:
             return Refusal("busy")
         ref = self._next_ref
-        self._next_ref = ref + 1
-        self._open[ref] = _Open(call, deliver, self._clock.seconds())
         request_id = call.head.request_id
-        self.transport.write(
-            encode(
-                Request(
-                    ref=ref,
-                    data=data,
-                    deadline_ms=int(self._request_timeout * 1000),
-                    idempotency_key=call.idempotency_key,
-                    principal=call.principal,
-                    request_id=request_id.decode("ascii") if request_id is not None else None,
-                    peer=call.peer or None,
-                )
+        frame = encode(
+            Request(
+                ref=ref,
+                data=data,
+                deadline_ms=int(self._request_timeout * 1000),
+                idempotency_key=call.idempotency_key,
+                principal=call.principal,
+                request_id=request_id.decode("ascii") if request_id is not None else None,
+                peer=call.peer or None,
             )
         )
+        if len(frame) > self._frame_limit:
+            # Text of an old encoding may be three times as long in UTF-8; OCS would cut the link (P66).
+            return Refusal("body_too_large")
+        self._next_ref = ref + 1
+        self._open[ref] = _Open(call, deliver, self._clock.seconds())
+        self.transport.write(frame)
         return None
 
     def ready(self, port: int, interface: str) -> None:
@@ -165,7 +187,7 @@ class ProxyLink(TwistedProtocol):
 
     def send_log(self, message: Log) -> bool:
         """Send log lines, unless the link is down or full: they never delay an answer (P121)."""
-        if not self._up or self._blocked:
+        if not self._up or self._ending or self._blocked:
             return False
         self._send(message)
         return True
@@ -173,8 +195,8 @@ class ProxyLink(TwistedProtocol):
     def end(self, code: ByeCode, text: str | None = None) -> None:
         """Say goodbye and close."""
         if self._up and not self._ending:
-            self._ending = True
             self._send(Bye(code=code, text=text))
+            self._ending = True
             self.transport.unregisterProducer()
             self.transport.loseConnection()
 
@@ -186,26 +208,36 @@ class ProxyLink(TwistedProtocol):
         elif isinstance(message, Ping):
             self._send(Pong(ref=message.ref))
         elif isinstance(message, Welcome):
-            self._window = message.limits.in_flight
-            self._heartbeat.interval = message.limits.heartbeat_ms / 1000
+            limits = message.limits
+            self._window = self._welcomed_window = limits.in_flight
+            self._frame_limit = limits.frame + HEADER_SIZE
+            self._heartbeat.interval = limits.heartbeat_ms / 1000
+            self._ticker.stop()
+            self._ticker.start(min(_TICK, self._heartbeat.interval / 4), now=False)
         elif isinstance(message, Settings):
-            self._window = min(self._window, message.limits.in_flight)
+            self._window = min(self._welcomed_window, message.limits.in_flight)
             self._request_timeout = message.limits.request_timeout_ms / 1000
             self._owner.use(message)
         elif isinstance(message, Drain):
             self._owner.drain(message.timeout_ms / 1000)
         elif isinstance(message, Bye):
             self._log.info("OCS ends the link: {code} {text}", code=message.code, text=message.text or "")
+            self.transport.loseConnection()
+            self._lose(f"OCS said goodbye, {message.code}", broken=message.code in _BROKEN)
 
     def _take_event(self, event: Event) -> None:
         waiting = self._open.pop(event.ref, None) if event.ref is not None else None
         if waiting is None:
             self.late_events += 1
             return
+        if event.code is None and event.data.get("GSW_USER_EVENT") in _NO_SUCCESS:
+            # Never a 2xx (H143).
+            event.code = "internal"
         waiting.deliver(waiting.call, event)
 
     def _send(self, message: Message) -> None:
-        self.transport.write(encode(message))
+        if not self._ending:
+            self.transport.write(encode(message))
 
     # Time.
 
@@ -219,6 +251,9 @@ class ProxyLink(TwistedProtocol):
         for ref in over:
             waiting = self._open.pop(ref)
             waiting.deliver(waiting.call, Refusal("no_response"))
+        if self._frame_began is not None and now - self._frame_began >= _FRAME_TIMEOUT:
+            self._frame_began = None
+            self.end("protocol_error", "a frame was not completed in time")
         ping = self._heartbeat.tick(now)
         if ping is not None:
             self._send(ping)
@@ -226,7 +261,7 @@ class ProxyLink(TwistedProtocol):
             self.transport.abortConnection()
             self._lose("OCS does not answer")
 
-    def _lose(self, reason: str) -> None:
+    def _lose(self, reason: str, *, broken: bool = False) -> None:
         if not self._up:
             return
         self._up = False
@@ -237,4 +272,4 @@ class ProxyLink(TwistedProtocol):
         if self._ending:
             self._owner.link_ended()
         else:
-            self._owner.link_lost(reason)
+            self._owner.link_lost(reason, broken=broken)

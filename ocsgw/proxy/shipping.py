@@ -12,6 +12,8 @@ from ocsgw.protocol.messages import Log, LogLine
 
 _DELAY = 0.2
 _PER_MESSAGE = 64
+# So that a message stays far below the largest frame, however long its lines are; characters.
+_TEXT_PER_MESSAGE = 128 << 10
 _MAX_UNSENT = 1000
 
 
@@ -53,7 +55,7 @@ class LogShipper:
     def flush(self) -> None:
         """Send what has been collected, as far as the link takes it."""
         while self._lines:
-            lines = [self._lines[at] for at in range(min(_PER_MESSAGE, len(self._lines)))]
+            lines = self._next_lines()
             if not self._send(Log(lines=lines, dropped=self._dropped)):
                 break
             self._dropped = 0
@@ -61,6 +63,17 @@ class LogShipper:
                 self._lines.popleft()
         if self._lines and self._due is None:
             self._due = self._clock.callLater(_DELAY, self._ship)
+
+    def _next_lines(self) -> list[LogLine]:
+        """Return the lines of the next message; they stay until it is sent."""
+        lines: list[LogLine] = []
+        size = 0
+        for line in self._lines:
+            size += len(line.text)
+            if len(lines) == _PER_MESSAGE or (lines and size > _TEXT_PER_MESSAGE):
+                break
+            lines.append(line)
+        return lines
 
     def stop(self) -> None:
         """Send the rest and collect no timer."""

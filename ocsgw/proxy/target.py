@@ -14,7 +14,7 @@ from ocsgw.protocol.requests import (
 )
 from ocsgw.proxy.grammar import FramingError
 
-_ABSOLUTE = re.compile(rb"[hH][tT][tT][pP][sS]?://[^/?]*").match
+_ABSOLUTE = re.compile(rb"[hH][tT][tT][pP][sS]?://[^/?:][^/?]*").match
 _BAD_ESCAPE = re.compile(rb"%(?![0-9A-Fa-f]{2})").search
 _ESCAPE = re.compile(rb"%([0-9A-Fa-f]{2})")
 _CONTROL = re.compile("[\x00-\x1f\x7f]").search
@@ -58,13 +58,13 @@ def parse_target(target: bytes, encoding: str | None) -> Target:
 
 
 def _parse_target(target: bytes, encoding: str | None) -> Target:
+    if _BAD_ESCAPE(target):
+        raise FramingError("bad_request")
     if not target.startswith(b"/"):
         match = _ABSOLUTE(target)
         if match is None:
             raise FramingError("bad_request")
         target = target[match.end() :]
-    if _BAD_ESCAPE(target):
-        raise FramingError("bad_request")
     path, _, query = target.partition(b"?")
     segments = [_decode(segment, encoding) for segment in path.split(b"/")]
     _decode(query, None)

@@ -12,6 +12,7 @@ from ocsgw.protocol.attributes import (
     INT64_MIN,
     Attribute,
     Converter,
+    NotText,
     NumberText,
     Value,
     integer_of,
@@ -58,8 +59,10 @@ def to_key_values(target: Target, members: Members) -> KV:
                     data[name] = converted
             elif name[:4] != "GSW_":
                 if plan.custom:
-                    data[name] = value if type(value) is str else _custom_value(value)
-            elif name in _IDENTIFYING:
+                    data[name] = value if type(value) is str else _custom_value(name, value)
+                elif type(value) is NotText:
+                    in_order = True
+            elif name in _IDENTIFYING or type(value) is NotText:
                 in_order = True
         for attribute in plan.mandatory:
             if attribute.is_missing(data):
@@ -70,6 +73,7 @@ def to_key_values(target: Target, members: Members) -> KV:
         # Which of several faults is told first depends on their order, which the quick pass does not know.
         _check_identifiers(plan, identifier, members)
         _check_attributes(plan, members)
+        _check_texts(members)
     return data
 
 
@@ -84,12 +88,20 @@ def reference_of(members: Members) -> Value | None:
         return None
 
 
-def to_members(event: KV) -> dict[str, KVValue]:
-    """Return the members of an answer in their order: `GSW_USER_EVENT` first, no null (H121, H146)."""
+def to_members(event: KV) -> KV:
+    """Return the members of an answer in their order: `GSW_USER_EVENT` first, no null (H121, H146, H291)."""
+    members = _in_order(event)
+    chained = members.get("GSW_CHAINED_RECORDS")
+    if type(chained) is list:
+        members = {**members, "GSW_CHAINED_RECORDS": [_in_order(cast("KV", record)) for record in chained]}
+    return members
+
+
+def _in_order(event: KV) -> KV:
     if None in event.values():
         event = {key: value for key, value in event.items() if value is not None}
-    if next(iter(event), None) != "GSW_USER_EVENT":
-        event = {"GSW_USER_EVENT": event.get("GSW_USER_EVENT")} | event
+    if next(iter(event), None) != "GSW_USER_EVENT" and "GSW_USER_EVENT" in event:
+        event = {"GSW_USER_EVENT": event["GSW_USER_EVENT"]} | event
     return event
 
 
@@ -152,19 +164,25 @@ def _check_identifiers(plan: _Plan, identifier: Value, members: Members) -> None
         if known is not plan.request:
             raise Refusal("invalid_attribute", "GSW_AGENT_REQ_TYPE")
     repeated = members.get(plan.identifier_key)
-    if repeated not in (None, "") and not _same(identifier, repeated):
+    if repeated not in (None, "") and not _same(plan.identifier_key, identifier, repeated):
         raise Refusal("invalid_attribute", plan.identifier_key)
     for key in plan.foreign_keys:
         if members.get(key) not in (None, ""):
             raise Refusal("invalid_attribute", key)
 
 
-def _same(identifier: Value, repeated: object) -> bool:
+def _same(key: str, identifier: Value, repeated: object) -> bool:
+    """Whether a member says the same as the target: texts as H60, K41 and K42 compare them."""
     if isinstance(identifier, int):
         return integer_of(repeated) == identifier
     text = text_of(repeated)
-    normalized = unicodedata.normalize("NFC", text.strip()) if text is not None else None
-    return normalized == unicodedata.normalize("NFC", identifier.strip())
+    if text is None:
+        return False
+    if key != "GSW_CALLING_LIST":
+        text = text.strip()
+    if key == "GSW_CUSTOMER_ID":
+        return text == identifier
+    return unicodedata.normalize("NFC", text) == unicodedata.normalize("NFC", identifier)
 
 
 def _check_attributes(plan: _Plan, members: Members) -> None:
@@ -189,11 +207,20 @@ def _check_attributes(plan: _Plan, members: Members) -> None:
         raise wrong
 
 
-def _custom_value(value: object) -> KVValue:
+def _check_texts(members: Members) -> None:
+    """Refuse a string that is no text, also where nobody would read it (H116)."""
+    for name, value in members.items():
+        if type(value) is NotText:
+            raise Refusal("invalid_attribute", name)
+
+
+def _custom_value(name: str, value: object) -> KVValue:
     """Return a custom member for the link; HTTP Proxy knows no list and keeps only what a column may take (H97)."""
     if isinstance(value, NumberText):
         return str(value)
     if isinstance(value, int):
         number = int(value)
         return number if INT64_MIN <= number <= INT64_MAX else str(number)
+    if type(value) is NotText:
+        raise Refusal("invalid_attribute", name)
     return cast("KVValue", type(value)())

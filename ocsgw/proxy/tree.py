@@ -1,5 +1,6 @@
 """The resource tree: every route but the fast lane (twisted.web)."""
 
+from io import BytesIO
 from typing import Any, cast
 
 from twisted.internet.interfaces import IAddress, IReactorTime
@@ -21,6 +22,22 @@ class ProxyRequest(Request):
 
     call: Call
     refusal: Refusal | None = None
+    abandoned = False
+
+    def connectionLost(self, reason: Failure) -> None:
+        """The client is gone before its answer."""
+        self.abandoned = True
+        super().connectionLost(reason)
+
+    def process(self) -> None:
+        """Render the resource of the target; headers of the connection and the target `*` are no affair of the tree."""
+        self.site = cast("_OneRequest", self.channel).site
+        self.prepath = []
+        self.postpath = self.path[1:].split(b"/")
+        try:
+            self.render(self.site.getResourceFor(self))
+        except Exception:  # noqa: BLE001 - a defect of a resource is an answer to one request
+            self.processingFailed(Failure())
 
     def processingFailed(self, reason: Failure) -> Failure:
         """Answer 500 and log; nothing was changed."""
@@ -60,7 +77,9 @@ class Root(Resource):
 
 
 def respond(request: ProxyRequest, front: Front, outcome: Event | Refusal) -> None:
-    """Write the answer to a call through its twisted.web request."""
+    """Write the answer to a call through its twisted.web request, unless its client is gone."""
+    if request.abandoned:
+        return
     answer = front.answers.compose(request.call, outcome)
     request.setResponseCode(answer.status)
     for name, value in answer.headers:
@@ -77,10 +96,11 @@ class ProxySite(Site):
     noisy = False
     _log = Logger()
 
-    def __init__(self, front: Front, reactor: IReactorTime, *, fast_lane: bool = True) -> None:
+    def __init__(self, front: Front, reactor: IReactorTime, *, tls: bool = False, fast_lane: bool = True) -> None:
         super().__init__(Root(front), requestFactory=ProxyRequest, parsePOSTFormSubmission=False, reactor=reactor)
         self.displayTracebacks = False
         self.front = front
+        self.tls = tls
         self._fast_lane = fast_lane
         self._requests: dict[Call, ProxyRequest] = {}
 
@@ -92,7 +112,8 @@ class ProxySite(Site):
 
     def buildProtocol(self, addr: IAddress | None) -> Any:
         """Return a channel for one connection."""
-        return HTTPChannel(self.front, self, getattr(addr, "host", ""), fast_lane=self._fast_lane)
+        peer = getattr(addr, "host", "")
+        return HTTPChannel(self.front, self, peer, tls=self.tls, fast_lane=self._fast_lane)
 
     def process(self, channel: HTTPChannel, call: Call, body: bytes, refusal: Refusal | None) -> None:
         """Let the tree answer a call; a refusal by the head alone has been found already."""
@@ -103,8 +124,8 @@ class ProxySite(Site):
         for name, value in call.head.fields:
             request.requestHeaders.addRawHeader(name, value)
         self._requests[call] = request
-        request.gotLength(len(body))
-        request.handleContentChunk(body)
+        # twisted.web would put a large body into a file (P102), and leaves the place at its end.
+        request.content = BytesIO(body)
         request.requestReceived(call.line.method, call.line.target, b"HTTP/1.%d" % call.head.minor)
 
     def forget(self, call: Call, reason: Failure) -> None:
@@ -119,13 +140,9 @@ class ProxySite(Site):
 
     def request_failed(self, request: ProxyRequest, reason: Failure) -> None:
         """Log a defect of a resource and answer it."""
-        self._log.failure("A request failed in HTTP Proxy: {method} on the tree", reason, method=request.method)
+        self._log.failure("A request failed in HTTP Proxy, request id {id}", reason, id=request.call.head.request_id)
         if not request.startedWriting:
             respond(request, self.front, Refusal("internal"))
-
-
-# twisted.web sets these; the connection has its own date and does not tell a version (H14).
-_OF_THE_CONNECTION = frozenset({b"Date", b"Server"})
 
 
 class _OneRequest:
@@ -150,17 +167,12 @@ class _OneRequest:
 
     def isSecure(self) -> bool:
         """Whether the connection is TLS."""
-        return self.site.front.tls
+        return self.site.tls
 
     def writeHeaders(self, version: bytes, code: bytes, reason: bytes, headers: Headers) -> None:
         """Take the head of the answer."""
         self._status = int(code)
-        self._headers = [
-            (name, value)
-            for name, values in headers.getAllRawHeaders()
-            for value in values
-            if name not in _OF_THE_CONNECTION
-        ]
+        self._headers = [(name, value) for name, values in headers.getAllRawHeaders() for value in values]
 
     def write(self, data: bytes) -> None:
         """Take a piece of the body."""

@@ -31,7 +31,7 @@ def do_not_call_table(table: str) -> sa.Table:
     schema, name = split_name(table)
     decimals = {"tenant_dbid", "campaign_dbid", "list_dbid"}
     columns = (
-        sa.Column(column.name, sa.Numeric(18, 0)) if column.name in decimals else _classic(column)
+        sa.Column(column.name, sa.DECIMAL(18, 0)) if column.name in decimals else _classic(column)
         for column in DO_NOT_CALL_COLUMNS
     )
     return sa.Table(name, sa.MetaData(), *columns, schema=schema)

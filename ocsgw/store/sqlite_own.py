@@ -19,6 +19,12 @@ _HANDLE = "handle, handout_id, list_dbid, record_id, prior_status, guid, attempt
 _HANDOUT = (
     "handout_id, list_dbid, chain_id, record_id, group_dbid, agent_id, started_at, timeout, expires_at, rescheduled"
 )
+_HANDOUT_FIELDS = 10
+_HANDOUTS = (
+    f"SELECT {', '.join(f'o.{name}' for name in _HANDOUT.split(', '))},"
+    f" {', '.join(f'h.{name}' for name in _HANDLE.split(', '))}"
+    " FROM ocsgw_handout AS o JOIN ocsgw_handle AS h ON h.handout_id = o.handout_id WHERE o.handout_id IN"
+)
 
 
 def as_json(value: object) -> str:
@@ -32,6 +38,10 @@ def _values(count: int) -> str:
 
 def _handout(row: Sequence[Any]) -> Handout:
     return Handout(*row[:9], _numbers.decode(row[9]))  # type: ignore[call-arg]  # nine columns
+
+
+def _handle(row: Sequence[Any]) -> Handle:
+    return Handle(*row[:6], bool(row[6]), row[7], row[8])  # type: ignore[call-arg]  # six columns
 
 
 class OwnTables:
@@ -83,13 +93,12 @@ class OwnTables:
 
     def new_handles(self, count: int) -> int:
         """Reserve so many record handles and return the first; they ascend and never come again (H310)."""
-        self._connection.execute(
+        (last,) = self._connection.execute(
             "INSERT INTO ocsgw_counter (name, value) VALUES ('handle', ?)"
-            " ON CONFLICT (name) DO UPDATE SET value = value + excluded.value",
+            " ON CONFLICT (name) DO UPDATE SET value = value + excluded.value RETURNING value",
             (count,),
-        )
-        row = self._connection.execute("SELECT value FROM ocsgw_counter WHERE name = 'handle'").fetchone()
-        return int(row[0]) - count + 1
+        ).fetchone()
+        return int(last) - count + 1
 
     def open_handouts(self, handouts: Sequence[Handout], handles: Sequence[Handle]) -> None:
         """Store hand-outs with their handles."""
@@ -102,10 +111,6 @@ class OwnTables:
             (as_json([msgspec.structs.astuple(each) for each in handles]),),
         )
 
-    def handles(self, numbers: Iterable[int]) -> list[Handle]:
-        """Return those handles that live."""
-        return self._handles("handle IN (SELECT value FROM json_each(?))", as_json(list(numbers)))
-
     def handles_of_records(self, calling_list: CallingList, record_ids: Iterable[int]) -> list[Handle]:
         """Return the live handles of records."""
         return self._handles(
@@ -116,14 +121,21 @@ class OwnTables:
 
     def handouts(self, handout_ids: Iterable[int]) -> list[tuple[Handout, list[Handle]]]:
         """Return hand-outs with all their live handles."""
-        wanted = as_json(list(handout_ids))
-        of_handout: dict[int, list[Handle]] = {}
-        for handle in self._handles("handout_id IN (SELECT value FROM json_each(?))", wanted):
-            of_handout.setdefault(handle.handout_id, []).append(handle)
-        rows = self._connection.execute(
-            f"SELECT {_HANDOUT} FROM ocsgw_handout WHERE handout_id IN (SELECT value FROM json_each(?))", (wanted,)
-        )
-        return [(_handout(row), of_handout.get(row[0], [])) for row in rows]
+        return self._handouts(f"{_HANDOUTS} (SELECT value FROM json_each(?))", handout_ids)
+
+    def handouts_of_handles(self, numbers: Iterable[int]) -> list[tuple[Handout, list[Handle]]]:
+        """Return the hand-outs of those handles that live, with all their live handles."""
+        wanted = "SELECT handout_id FROM ocsgw_handle WHERE handle IN (SELECT value FROM json_each(?))"
+        return self._handouts(f"{_HANDOUTS} ({wanted})", numbers)
+
+    def _handouts(self, text: str, numbers: Iterable[int]) -> list[tuple[Handout, list[Handle]]]:
+        found: dict[int, tuple[Handout, list[Handle]]] = {}
+        for row in self._connection.execute(text, (as_json(list(numbers)),)):
+            known = found.get(row[0])
+            if known is None:
+                known = found[row[0]] = (_handout(row[:_HANDOUT_FIELDS]), [])
+            known[1].append(_handle(row[_HANDOUT_FIELDS:]))
+        return list(found.values())
 
     def handouts_of_group(self, group_dbid: int, at_most: int) -> list[int]:
         """Return the ids of running hand-outs of a campaign group, at most so many."""
@@ -182,19 +194,20 @@ class OwnTables:
             (handle, _pack.encode(event), until),
         )
 
-    def take_spent_handle(self, handle: int, now: int) -> KV | None:
-        """Return what was remembered of a dead handle, once; None if nothing is or its time is over."""
+    def spent_handle(self, handle: int, now: int) -> KV | None:
+        """Return what is remembered of a dead handle; None if nothing is or its time is over."""
         row = self._connection.execute(
-            "SELECT event, expires_at FROM ocsgw_spent_handle WHERE handle = ?", (handle,)
+            "SELECT event FROM ocsgw_spent_handle WHERE handle = ? AND expires_at > ?", (handle, now)
         ).fetchone()
-        if row is None:
-            return None
+        return cast("KV", _unpack.decode(row[0])) if row is not None else None
+
+    def forget_spent_handle(self, handle: int) -> None:
+        """Forget a dead handle."""
         self._connection.execute("DELETE FROM ocsgw_spent_handle WHERE handle = ?", (handle,))
-        return cast("KV", _unpack.decode(row[0])) if row[1] > now else None
 
     def _handles(self, condition: str, *parameters: object) -> list[Handle]:
         rows = self._connection.execute(f"SELECT {_HANDLE} FROM ocsgw_handle WHERE {condition}", parameters)
-        return [Handle(*row[:6], bool(row[6]), row[7], row[8]) for row in rows]  # type: ignore[call-arg]  # 6 columns
+        return [_handle(row) for row in rows]
 
     # Campaign groups.
 

@@ -66,20 +66,26 @@ def windows_text(table: str) -> str:
     )
 
 
-def ready_records_text(table: str, columns: str) -> str:
-    """Return the statement for the first ready records of windows.
+def ready_records_text(table: str, columns: str, *, may_lack_chain: bool) -> str:
+    """Return the statement for the first ready records of windows, each with the place of its key.
 
     Parameters: `:keys`, a JSON list of (campaign, agent, window, unscheduled, latest order), and `:limit` for each.
-    `columns` are those of a record, with the alias `t`.
+    `columns` are those of a record, with the alias `t`. If a row `may_lack_chain`, its record id stands for it (K11).
     """
     of_key = (
         f"{ready('x.')} AND {campaign('x.')} = json_extract(k.value, '$[0]')"
         f" AND {agent('x.')} = json_extract(k.value, '$[1]') AND {window('x.')} = json_extract(k.value, '$[2]')"
         f" AND {unscheduled('x.')} = json_extract(k.value, '$[3]') AND {order('x.')} <= json_extract(k.value, '$[4]')"
     )
-    in_process = f"EXISTS (SELECT 1 FROM {table} AS y WHERE y.chain_id = x.chain_id AND y.record_status = 2)"
+    chain = "coalesce(x.chain_id, x.record_id)" if may_lack_chain else "x.chain_id"
+    free = f"NOT EXISTS (SELECT 1 FROM {table} AS y WHERE y.chain_id = {chain} AND y.record_status = 2)"
+    if may_lack_chain:
+        free += (
+            f" AND NOT EXISTS (SELECT 1 FROM {table} AS y"
+            f" WHERE y.record_id = {chain} AND y.chain_id IS NULL AND y.record_status = 2)"
+        )
     return (
-        f"SELECT {columns} FROM json_each(:keys) AS k CROSS JOIN {table} AS t ON t.record_id IN"
-        f" (SELECT x.record_id FROM {table} AS x WHERE {of_key} AND NOT {in_process}"
+        f"SELECT k.key, {columns} FROM json_each(:keys) AS k CROSS JOIN {table} AS t ON t.record_id IN"
+        f" (SELECT x.record_id FROM {table} AS x WHERE {of_key} AND {free}"
         f" ORDER BY {order('x.')}, x.record_id LIMIT :limit)"
     )

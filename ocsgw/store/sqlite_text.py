@@ -1,4 +1,4 @@
-"""SQL text for SQLite, made once per calling list.
+"""SQL text for calling lists on SQLite, made once per list.
 
 Every statement takes a whole run of rows as one JSON parameter: row by row, each statement would give up and queue
 again for the interpreter lock.
@@ -8,50 +8,26 @@ from collections.abc import Container, Sequence
 from dataclasses import dataclass
 
 from ocsgw.contact.directory import CallingList
-from ocsgw.contact.normal_form import SEPARATORS
 from ocsgw.store.columns import CALLING_LIST_COLUMNS
+from ocsgw.store.sqlite_forms import beyond_ascii, normal_contact_of, quoted, trimmed
 from ocsgw.store.sqlite_ready import ready_index, ready_records_text, windows_text
 
-# The white space that Python's strip() removes.
-_WHITE_SPACE = f"char({','.join(str(code) for code in range(0x3001) if chr(code).isspace())})"
-
 INSERTED_COLUMNS = tuple(column.name for column in CALLING_LIST_COLUMNS if column.block == 1)
-
-
-def quoted(name: str) -> str:
-    """Return a name as an identifier; `schema.table` keeps its point (K22)."""
-    return ".".join('"' + part.replace('"', '""') + '"' for part in name.split("."))
-
-
-def normal_contact_of(column: str) -> str:
-    """Return the expression for the normal form of an ASCII contact (K40).
-
-    Built-in functions only: with one of ours in an index, another program could not insert into the table (K16).
-    """
-    trimmed = f"trim({column}, {_WHITE_SPACE})"
-    number = trimmed
-    for character in SEPARATORS:
-        number = f"replace({number}, char({ord(character)}), '')"
-    return f"CASE WHEN instr({column}, '@') > 0 THEN lower({trimmed}) ELSE {number} END"
-
-
-def beyond_ascii(column: str) -> str:
-    """Return the condition for a text whose normal form has to be found in Python."""
-    return f"{column} GLOB '*[^' || char(1) || '-' || char(127) || ']*'"
-
-
-def trimmed(column: str) -> str:
-    """Return the expression for the form in which customer ids are compared (K42)."""
-    return f"trim({column}, {_WHITE_SPACE})"
+_FURTHER_COLUMNS = tuple(column.name for column in CALLING_LIST_COLUMNS if column.block != 1)
 
 
 @dataclass(frozen=True, slots=True)
 class ListText:
-    """The statements of one calling list; `find_by_customer_id` is None if the list has no customer id."""
+    """The statements of one calling list.
+
+    `find_by_customer_id` is None if the list has no customer id, `copy_further_columns` if its table has no column of
+    the second block. `columns` are those of the table that may be used, in lower case.
+    """
 
     highest_ids: str
     chain_ends: str
     insert: str
+    copy_further_columns: str | None
     find_by_contact: str
     find_by_chain: str
     find_by_customer_id: str | None
@@ -63,6 +39,18 @@ class ListText:
     reset_unexplained: str
     table: str
     columns: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Index:
+    """An index of ours: its columns or expressions, and its condition, empty without one.
+
+    One that is `unless_leading` a column is needed only if no other index begins with that column.
+    """
+
+    body: str
+    condition: str = ""
+    unless_leading: str = ""
 
 
 def record_columns(calling_list: CallingList, columns: Container[str]) -> str:
@@ -78,8 +66,11 @@ def record_columns(calling_list: CallingList, columns: Container[str]) -> str:
     )
 
 
-def list_text(calling_list: CallingList, columns: frozenset[str]) -> ListText:
-    """Return the statements of a list; `columns` are those that its table has, in lower case."""
+def list_text(calling_list: CallingList, columns: frozenset[str], *, may_lack_chain: bool) -> ListText:
+    """Return the statements of a list; `columns` are those of its table that may be used, in lower case.
+
+    If a row `may_lack_chain`, NULL in `chain_id` is read as its record id (K11).
+    """
     table = quoted(calling_list.table)
     names = ", ".join(quoted(name) for name in (*INSERTED_COLUMNS, *(field.column for field in calling_list.fields)))
     values = [f"json_extract(value, '$[{at}]')" for at in range(len(INSERTED_COLUMNS))]
@@ -87,24 +78,31 @@ def list_text(calling_list: CallingList, columns: frozenset[str]) -> ListText:
     values += [f"json_extract(value, '$[{last}][{at}]')" for at in range(len(calling_list.fields))]
     found = f"SELECT record_id, coalesce(chain_id, record_id), contact_info FROM {table}"
     record = record_columns(calling_list, columns)
-    of_chains = (
-        "(chain_id IN (SELECT value FROM json_each(:chains))"
-        " OR (chain_id IS NULL AND record_id IN (SELECT value FROM json_each(:chains))))"
-        " AND record_id IS NOT NULL AND contact_info IS NOT NULL"
-    )
+    of_chains = "chain_id IN (SELECT value FROM json_each(:chains))"
+    if may_lack_chain:
+        of_chains = f"({of_chains} OR (chain_id IS NULL AND record_id IN (SELECT value FROM json_each(:chains))))"
+    whole_chains = f"{of_chains} AND record_id IS NOT NULL AND contact_info IS NOT NULL"
+    # A row without a chain counts as one: its number must not be given to another.
+    lone_chains = f", (SELECT max(record_id) FROM {table} WHERE chain_id IS NULL)" if may_lack_chain else ""
     customer_id = calling_list.customer_id
+    further = ", ".join(quoted(name) for name in _FURTHER_COLUMNS if name in columns)
     return ListText(
-        highest_ids=f"SELECT (SELECT max(record_id) FROM {table}), (SELECT max(chain_id) FROM {table})",
+        highest_ids=f"SELECT (SELECT max(record_id) FROM {table}), (SELECT max(chain_id) FROM {table}){lone_chains}",
         chain_ends=(
-            f"SELECT chain_id, max(chain_n) FROM {table}"
-            " WHERE chain_id IN (SELECT value FROM json_each(?)) GROUP BY chain_id"
+            f"SELECT coalesce(chain_id, record_id), max(coalesce(chain_n, 0)) FROM {table} WHERE {of_chains} GROUP BY 1"
         ),
         insert=f"INSERT INTO {table} ({names}) SELECT {', '.join(values)} FROM json_each(?)",
+        copy_further_columns=(
+            f"UPDATE {table} SET ({further}) = (SELECT {further} FROM {table} WHERE record_id = :source)"
+            " WHERE record_id = :target"
+            if further
+            else None
+        ),
         find_by_contact=(
             f"{found} WHERE {normal_contact_of('contact_info')} = ? AND record_id IS NOT NULL"
             f" UNION ALL {found} WHERE {beyond_ascii('contact_info')} AND record_id IS NOT NULL"
         ),
-        find_by_chain=f"{found} WHERE {of_chains}",
+        find_by_chain=f"{found} WHERE {whole_chains}",
         find_by_customer_id=(
             f"{found} WHERE {trimmed(quoted(customer_id.column))} = ? AND {quoted(customer_id.column)} IS NOT NULL"
             " AND record_id IS NOT NULL AND contact_info IS NOT NULL"
@@ -120,9 +118,12 @@ def list_text(calling_list: CallingList, columns: frozenset[str]) -> ListText:
             f"SELECT {record} FROM {table} AS t"
             " WHERE record_id IN (SELECT value FROM json_each(?)) AND contact_info IS NOT NULL"
         ),
-        records_of_chains=f"SELECT {record} FROM {table} AS t WHERE {of_chains} ORDER BY chain_id, chain_n, record_id",
+        records_of_chains=(
+            f"SELECT {record} FROM {table} AS t WHERE {whole_chains}"
+            " ORDER BY coalesce(chain_id, record_id), chain_n, record_id"
+        ),
         windows=windows_text(table),
-        ready_records=ready_records_text(table, record),
+        ready_records=ready_records_text(table, record, may_lack_chain=may_lack_chain),
         reset_unexplained=(
             f"UPDATE {table} SET record_status = 1 WHERE record_status = 2 AND record_id NOT IN"
             " (SELECT record_id FROM ocsgw_handle WHERE list_dbid = ?)"
@@ -143,72 +144,16 @@ def change_text(text: ListText, columns: Sequence[str]) -> str:
     )
 
 
-def list_indexes(calling_list: CallingList) -> list[tuple[str, str]]:
-    """Return what the indexes of a list are on: their columns or expressions, and their condition (K23)."""
-    indexes = [
-        (normal_contact_of("contact_info"), ""),
-        ("contact_info", beyond_ascii("contact_info")),
-        ready_index(),
-    ]
+def list_indexes(calling_list: CallingList) -> dict[int, Index]:
+    """Return the indexes of a list by the numbers in their names (K23)."""
+    indexes = {
+        1: Index(normal_contact_of("contact_info")),
+        2: Index("contact_info", beyond_ascii("contact_info")),
+        3: Index(*ready_index()),
+        5: Index("record_id", unless_leading="record_id"),
+        6: Index("chain_id, chain_n", unless_leading="chain_id"),
+    }
     if calling_list.customer_id is not None:
         column = quoted(calling_list.customer_id.column)
-        indexes.append((trimmed(column), f"{column} IS NOT NULL"))
+        indexes[4] = Index(trimmed(column), f"{column} IS NOT NULL")
     return indexes
-
-
-@dataclass(frozen=True, slots=True)
-class DoNotCallText:
-    """The statements of the do-not-call table; `has_expiry` is false for older tables without `expires_at`."""
-
-    blocked: str
-    beyond_ascii: str
-    insert: str
-
-
-def do_not_call_text(table_name: str, *, has_expiry: bool) -> DoNotCallText:
-    """Return the statements of the do-not-call table."""
-    table = quoted(table_name)
-    alive = "(d.expires_at IS NULL OR d.expires_at = 0 OR d.expires_at > :now)" if has_expiry else "1"
-    lasting = "(d.expires_at IS NULL OR d.expires_at = 0)" if has_expiry else "1"
-    scope = (
-        "(d.tenant_dbid IS NULL OR d.tenant_dbid IN (0, :tenant))"
-        " AND (d.campaign_dbid IS NULL OR d.campaign_dbid = 0 OR d.campaign_dbid = json_extract(p.value, '$[2]'))"
-        f" AND (d.list_dbid IS NULL OR d.list_dbid IN (0, :list)) AND {alive}"
-    )
-    return DoNotCallText(
-        blocked=(
-            "SELECT p.key FROM json_each(:probes) AS p WHERE EXISTS (SELECT 1 FROM"
-            f" {table} AS d WHERE d.phone IS NOT NULL"
-            f" AND {normal_contact_of('d.phone')} = json_extract(p.value, '$[0]') AND {scope})"
-            " OR (json_extract(p.value, '$[1]') IS NOT NULL AND EXISTS (SELECT 1 FROM"
-            f" {table} AS d WHERE d.customer_id IS NOT NULL"
-            f" AND {trimmed('d.customer_id')} = json_extract(p.value, '$[1]') AND {scope}))"
-        ),
-        beyond_ascii=(
-            "SELECT d.phone, coalesce(d.campaign_dbid, 0) FROM"
-            f" {table} AS d WHERE {beyond_ascii('d.phone')}"
-            " AND (d.tenant_dbid IS NULL OR d.tenant_dbid IN (0, :tenant))"
-            f" AND (d.list_dbid IS NULL OR d.list_dbid IN (0, :list)) AND {alive}"
-        ),
-        insert=(
-            f"INSERT INTO {table} (phone, customer_id, dnc_message, tenant_dbid, campaign_dbid, list_dbid,"
-            " is_internal, time_stamp) SELECT e.a, e.b, e.m, e.t, e.c, e.l, 1, :now FROM (SELECT"
-            " json_extract(value, '$[0]') AS a, json_extract(value, '$[1]') AS b, json_extract(value, '$[2]') AS m,"
-            " json_extract(value, '$[3]') AS t, json_extract(value, '$[4]') AS c, json_extract(value, '$[5]') AS l,"
-            " json_extract(value, '$[6]') AS n FROM json_each(:entries)) AS e WHERE NOT EXISTS (SELECT 1 FROM"
-            f" {table} AS d WHERE d.phone IS NOT NULL AND {normal_contact_of('d.phone')} = e.n"
-            " AND coalesce(d.tenant_dbid, 0) = e.t AND coalesce(d.campaign_dbid, 0) = e.c"
-            f" AND coalesce(d.list_dbid, 0) = e.l AND {lasting})"
-            f" AND NOT EXISTS (SELECT 1 FROM {table} AS d WHERE d.customer_id IS NOT NULL"
-            f" AND {trimmed('d.customer_id')} = e.b"
-            " AND coalesce(d.tenant_dbid, 0) = e.t AND coalesce(d.campaign_dbid, 0) = e.c"
-            f" AND coalesce(d.list_dbid, 0) = e.l AND {lasting})"
-        ),
-    )
-
-
-DO_NOT_CALL_INDEXES = (
-    (normal_contact_of("phone"), "phone IS NOT NULL"),
-    ("phone", beyond_ascii("phone")),
-    (trimmed("customer_id"), "customer_id IS NOT NULL"),
-)

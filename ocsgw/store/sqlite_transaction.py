@@ -1,7 +1,7 @@
 """One transaction of the embedded store, in the language of the rules."""
 
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -19,8 +19,9 @@ from ocsgw.contact.transaction import (
     UnavailableListError,
     Window,
 )
+from ocsgw.store.sqlite_do_not_call import DoNotCallText
 from ocsgw.store.sqlite_own import OwnTables, as_json
-from ocsgw.store.sqlite_text import DoNotCallText, ListText, change_text
+from ocsgw.store.sqlite_text import ListText, change_text
 
 # These concern one statement or one table; every other error means that the store itself fails (C41).
 _OF_A_STATEMENT = frozenset({sqlite3.SQLITE_ERROR, sqlite3.SQLITE_CONSTRAINT, sqlite3.SQLITE_MISMATCH})
@@ -38,7 +39,11 @@ _FIXED = len(Record.__struct_fields__) - 1
 
 
 class SQLiteTransaction(OwnTables):
-    """One write transaction; the methods are those of `contact.transaction.Transaction`."""
+    """One write transaction; the methods are those of `contact.transaction.Transaction`.
+
+    `unsettled` are the tables whose records in process have not been looked after since they were opened (K2), and
+    `settled` those for which this transaction has done it.
+    """
 
     def __init__(
         self,
@@ -46,11 +51,14 @@ class SQLiteTransaction(OwnTables):
         lists: Mapping[CallingList, ListText | None],
         do_not_call: DoNotCallText | None,
         do_not_call_widths: tuple[int, int],
+        unsettled: Container[str] = (),
     ) -> None:
         self._connection = connection
         self._lists = lists
         self._do_not_call = do_not_call
         self._widths = do_not_call_widths
+        self._unsettled = unsettled
+        self.settled: set[str] = set()
 
     @contextmanager
     def savepoint(self) -> Iterator[None]:
@@ -68,17 +76,23 @@ class SQLiteTransaction(OwnTables):
 
     def highest_ids(self, calling_list: CallingList) -> tuple[int, int]:
         """Return the highest record id and chain id of a list, 0 without rows."""
-        record_id, chain_id = self._query(calling_list, self._text_of(calling_list).highest_ids).fetchone()
-        return record_id or 0, chain_id or 0
+        record_id, *chain_ids = self._query(calling_list, self._text_of(calling_list).highest_ids).fetchone()
+        return record_id or 0, max(chain_id or 0 for chain_id in chain_ids)
 
     def chain_ends(self, calling_list: CallingList, chain_ids: Iterable[int]) -> dict[int, int]:
         """Return the highest `chain_n` of those chains that exist."""
-        rows = self._query(calling_list, self._text_of(calling_list).chain_ends, as_json(list(chain_ids)))
-        return {chain_id: chain_n or 0 for chain_id, chain_n in rows}
+        text = self._text_of(calling_list).chain_ends
+        return dict(self._query(calling_list, text, {"chains": as_json(list(chain_ids))}).fetchall())
 
     def insert_records(self, calling_list: CallingList, records: Sequence[NewRecord]) -> None:
         """Insert rows."""
         self._query(calling_list, self._text_of(calling_list).insert, as_json(records))
+
+    def copy_further_columns(self, calling_list: CallingList, source: int, target: int) -> None:
+        """Give a record what another one has in the columns that `NewRecord` lacks (K13)."""
+        text = self._text_of(calling_list).copy_further_columns
+        if text is not None:
+            self._query(calling_list, text, {"source": source, "target": target})
 
     def blocked(self, calling_list: CallingList, probes: Sequence[Probe], now: int) -> set[int]:
         """Return the places of those probes that an entry of the do-not-call table covers."""
@@ -89,7 +103,7 @@ class SQLiteTransaction(OwnTables):
         if odd:
             covered = {(normal_contact(phone), campaign) for phone, campaign in odd}
             for place, probe in enumerate(probes):
-                if (probe.contact, 0) in covered or (probe.contact, probe.campaign_dbid) in covered:
+                if any((probe.contact, campaign) in covered for campaign in (0, *probe.campaign_dbids)):
                     places.add(place)
         return places
 
@@ -115,11 +129,16 @@ class SQLiteTransaction(OwnTables):
 
     def add_do_not_call(self, entries: Sequence[DoNotCallEntry], now: int) -> None:
         """Make entries, except those that exist with the same scope and without an end (H264)."""
-        rows = [
-            (*msgspec.structs.astuple(entry), normal_contact(entry.phone) if entry.phone is not None else None)
-            for entry in entries
-        ]
-        self._connection.execute(self._do_not_call_text().insert, {"entries": as_json(rows), "now": now})
+        text = self._do_not_call_text()
+        there = {
+            (normal_contact(phone), *scope) for phone, *scope in self._connection.execute(text.lasting_beyond_ascii)
+        }
+        rows = []
+        for entry in entries:
+            contact = normal_contact(entry.phone) if entry.phone is not None else None
+            if (contact, entry.tenant_dbid, entry.campaign_dbid, entry.list_dbid) not in there:
+                rows.append((*msgspec.structs.astuple(entry), contact))
+        self._connection.execute(text.insert, {"entries": as_json(rows), "now": now})
 
     # Records in process.
 
@@ -152,7 +171,7 @@ class SQLiteTransaction(OwnTables):
 
     def ready_records(
         self, calling_list: CallingList, windows: Sequence[Window], now: int, at_most: int
-    ) -> list[Record]:
+    ) -> list[list[Record]]:
         """Return records that are ready and due, of these windows, whose chain is not in process."""
         keys = [
             (each.campaign_dbid, each.agent, f"{each.tz_dbid} {each.daily_from} {each.daily_till}", kind, latest)
@@ -160,11 +179,19 @@ class SQLiteTransaction(OwnTables):
             for kind, latest in ((0, now), (1, _LAST_TIME))
         ]
         text = self._text_of(calling_list).ready_records
-        return [_record(row) for row in self._query(calling_list, text, {"keys": as_json(keys), "limit": at_most})]
+        found: list[list[Record]] = [[] for _ in keys]
+        for key, *row in self._query(calling_list, text, {"keys": as_json(keys), "limit": at_most}):
+            found[key].append(_record(row))
+        return found
 
     def reset_unexplained(self, calling_list: CallingList) -> int:
         """Set records in process that no hand-out explains to ready; return how many there were (K2)."""
-        return self._query(calling_list, self._text_of(calling_list).reset_unexplained, calling_list.dbid).rowcount
+        text = self._text_of(calling_list)
+        if calling_list.table not in self._unsettled:
+            return 0
+        count = self._query(calling_list, text.reset_unexplained, calling_list.dbid).rowcount
+        self.settled.add(calling_list.table)
+        return count
 
     # The rest.
 

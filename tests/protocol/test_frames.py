@@ -1,5 +1,7 @@
 """Frames (protocol.md section 4): a stream cut anywhere gives the same payloads."""
 
+from itertools import pairwise
+
 from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
@@ -63,11 +65,10 @@ class FrameTests(SynchronousTestCase):
 
     def test_what_came_before_the_error_is_given(self) -> None:
         """P67: a bad length takes nothing away from the frames before it in the same segment."""
-        got = []
+        got: list[bytes] = []
 
         def take() -> None:
-            got.extend(FrameDecoder(5).feed(frame(b"one")))
-            for payload in FrameDecoder(5).feed(frame(b"two") + b"\x00\x00\x00\x00" + frame(b"lost")):
+            for payload in FrameDecoder(5).feed(framed([b"one", b"two"]) + b"\x00\x00\x00\x00" + frame(b"lost")):
                 got.append(payload)  # noqa: PERF402 - the error comes between two payloads
 
         self.assertRaises(FrameError, take)
@@ -86,5 +87,5 @@ class FrameTests(SynchronousTestCase):
         """P67: any payloads come through any split."""
         stream = framed(payloads)
         edges = sorted({0, len(stream), *(cut for cut in cuts if cut < len(stream))})
-        pieces = [stream[begin:end] for begin, end in zip(edges, edges[1:], strict=False)]
+        pieces = [stream[begin:end] for begin, end in pairwise(edges)]
         self.assertEqual(fed(FrameDecoder(40), pieces), payloads)

@@ -157,7 +157,9 @@ class RoundTripTests(SynchronousTestCase):
         ):
             self.assertEqual(decode(message_map("ping", ("ref", integer))), Ping(ref=7))
         for width in (2, 4):
-            data = packed_map((packed_text("k", width), packed_array(packed_text("v", width), width=width)), width=width)
+            data = packed_map(
+                (packed_text("k", width), packed_array(packed_text("v", width), width=width)), width=width
+            )
             payload = packed_map(
                 (packed_text("kind", 1), packed_text("request", width)),
                 (packed_text("ref", 1), ONE),

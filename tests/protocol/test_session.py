@@ -1,17 +1,30 @@
 """The course of a connection (protocol.md sections 4 to 6): who may send what, when, and the heartbeat."""
 
 from collections.abc import Iterable, Iterator
+from itertools import pairwise
 
 from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from ocsgw.protocol.frames import frame
-from ocsgw.protocol.messages import Bye, Event, Hello, Message, Ping, Pong, Ready, Request, Settings, Welcome, encode
+from ocsgw.protocol.messages import (
+    Bye,
+    Event,
+    Hello,
+    Message,
+    Ping,
+    Pong,
+    Ready,
+    Request,
+    Welcome,
+    WireLimits,
+    encode,
+)
 from ocsgw.protocol.requests import ClientKind
 from ocsgw.protocol.session import ClientSession, Heartbeat, ServerSession, WireError
 from tests.support.settings import make_settings
-from tests.support.wire import SAMPLES, WELCOME, message_map, packed
+from tests.support.wire import SAMPLES, WELCOME, message_map
 
 LIMIT = 2 << 20
 EVERYONE: frozenset[ClientKind] = frozenset({"http_proxy", "desktop", "third_party"})
@@ -57,7 +70,9 @@ def greeted_client(client: ClientKind = "http_proxy") -> ClientSession:
 class SessionTestCase(SynchronousTestCase):
     """How a breach looks."""
 
-    def breach(self, session: ServerSession | ClientSession, data: bytes, code: str = "protocol_error") -> list[Message]:
+    def breach(
+        self, session: ServerSession | ClientSession, data: bytes, code: str = "protocol_error"
+    ) -> list[Message]:
         """Assert that data break the protocol; return the messages that came before."""
         got: list[Message] = []
 
@@ -202,8 +217,8 @@ class ClientSessionTests(SessionTestCase):
 
     def test_limit_is_that_of_the_welcome(self) -> None:
         """P64: the largest frame is told in welcome and counts for what follows it, also in the same segment."""
-        small = Welcome(version=1, application_id=1, application="a", session=1, limits=WELCOME.limits.__copy__())
-        small.limits.frame = 50
+        limits = WireLimits(frame=50, in_flight=1, heartbeat_ms=3000)
+        small = Welcome(version=1, application_id=1, application="a", session=1, limits=limits)
         event = Event(data={"GSW_USER_EVENT": "x" * 100})
         self.assertEqual(self.breach(ClientSession("desktop", LIMIT), stream([small, event])), [small])
 
@@ -231,7 +246,7 @@ class SplitTests(SessionTestCase):
     def test_breach_at_every_offset(self) -> None:
         """P66, P67: what came before a breach is given, wherever the stream is cut."""
         good = self.CONVERSATION[:-1]
-        data = stream(good) + encode(Settings(**fields_of(make_settings())))
+        data = stream(good) + encode(make_settings())
         for at in range(len(data)):
             session = ServerSession(EVERYONE, LIMIT)
             got = list(session.receive(data[:at]))
@@ -244,11 +259,7 @@ class SplitTests(SessionTestCase):
         data = stream(self.CONVERSATION)
         edges = sorted({0, len(data), *(cut for cut in cuts if cut < len(data))})
         session = ServerSession(EVERYONE, LIMIT)
-        got = [
-            message
-            for begin, end in zip(edges, edges[1:], strict=False)
-            for message in session.receive(data[begin:end])
-        ]
+        got = [message for begin, end in pairwise(edges) for message in session.receive(data[begin:end])]
         self.assertEqual(tuple(got), self.CONVERSATION)
 
     @given(st.lists(st.binary(max_size=50), max_size=5))
@@ -267,10 +278,6 @@ class SplitTests(SessionTestCase):
         except WireError:
             return False
         return True
-
-
-def fields_of(settings: Settings) -> dict[str, object]:
-    return {name: getattr(settings, name) for name in settings.__struct_fields__}
 
 
 class HeartbeatTests(SynchronousTestCase):

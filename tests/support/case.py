@@ -3,10 +3,15 @@
 from collections.abc import Callable, Iterable
 from typing import TypeVar
 
+from hypothesis import settings
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 T = TypeVar("T")
+
+# A busy machine is no fault of an example.
+settings.register_profile("ocsgw", deadline=None)
+settings.load_profile("ocsgw")
 
 
 class ClockTestCase(SynchronousTestCase):

@@ -107,7 +107,12 @@ SAMPLES: tuple[Message, ...] = (
     Request(ref=1, data={}),
     Request(
         ref=2**53 - 1,
-        data={"GSW_AGENT_REQ_TYPE": "AddRecord", "GSW_CALLING_LIST": "Liste été", "n": -(2**63), "list": [1, {"a": []}]},
+        data={
+            "GSW_AGENT_REQ_TYPE": "AddRecord",
+            "GSW_CALLING_LIST": "Liste été",
+            "n": -(2**63),
+            "list": [1, {"a": []}],
+        },
         deadline_ms=30000,
         idempotency_key="k",
         principal="p",

@@ -1,0 +1,112 @@
+"""A batch is cut into runs of requests of one kind, which a rule carries out together (protocol.md P41)."""
+
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass, field
+from typing import cast
+
+from ocsgw.contact.by_handle import HANDLE_REQUESTS
+from ocsgw.contact.directory import Directory
+from ocsgw.contact.groups import CONTROL_REQUESTS, STATUS_REQUESTS
+from ocsgw.contact.normal_form import normal_contact, normal_customer_id
+from ocsgw.contact.scope import chain_attr, named_by
+from ocsgw.contact.work import Work
+
+# What a request may concern without naming it. Two requests that share a name keep their order.
+_RECORDS, _HANDOUTS, _CONTACTS, _GROUPS = "any record", "any hand-out", "any contact", "any group"
+_OF_KIND = {
+    "AddRecord": {_CONTACTS},
+    "by handle": {_RECORDS},
+    "PreviewRecordRequest": {_HANDOUTS},
+    "DoNotCall": {_RECORDS, _HANDOUTS},
+    "RequestRecordCancel": {_RECORDS, _HANDOUTS},
+    "status": {_GROUPS},
+    "control": {_RECORDS, _HANDOUTS, _GROUPS},
+}
+
+
+@dataclass(slots=True)
+class Run:
+    """Requests of one kind by their places in the batch; `names` are those of all, empty while nobody has asked."""
+
+    kind: str
+    places: list[int] = field(default_factory=list)
+    names: set[Hashable] = field(default_factory=set)
+
+
+def kind_of(work: Work) -> str:
+    """Return the kind of run that a request belongs to; an unknown request has a kind without a rule.
+
+    With a handle the other identifiers are attributes (P10).
+    """
+    request = work.data.get("GSW_AGENT_REQ_TYPE")
+    if request in STATUS_REQUESTS:
+        return "status"
+    if request in CONTROL_REQUESTS:
+        return "control"
+    if request in HANDLE_REQUESTS and "GSW_RECORD_HANDLE" in work.data:
+        return "by handle"
+    return str(request)
+
+
+def cut_into_runs(works: Sequence[Work], places: Sequence[int], directory: Directory) -> list[Run]:
+    """Cut requests into runs of one kind, in the order of arrival.
+
+    A request joins the last run of its kind unless a run behind that one may concern the same record, chain, contact or
+    customer id: then it has to wait for that one.
+    """
+    runs: list[Run] = []
+    for at in places:
+        work = works[at]
+        kind = kind_of(work)
+        if runs and runs[-1].kind == kind:
+            runs[-1].places.append(at)
+            if len(runs) > 1:
+                runs[-1].names |= names_of(work, directory)
+            continue
+        names = names_of(work, directory)
+        for run in runs:
+            if not run.names:
+                run.names.update(*(names_of(works[each], directory) for each in run.places))
+        home = _home(runs, kind, names)
+        if home is None:
+            home = Run(kind)
+            runs.append(home)
+        home.places.append(at)
+        home.names |= names
+    return runs
+
+
+def _home(runs: Sequence[Run], kind: str, names: set[Hashable]) -> Run | None:
+    for run in reversed(runs):
+        if run.kind == kind:
+            return run
+        if run.names & names:
+            return None
+    return None
+
+
+def names_of(work: Work, directory: Directory) -> set[Hashable]:
+    """Return what a request may concern, in forms that can be compared."""
+    data, kind = work.data, kind_of(work)
+    names: set[Hashable] = set(_OF_KIND.get(kind, ()))
+    if data.get("GSW_AGENT_REQ_TYPE") == "DoNotCall":
+        names |= _blocked_by(work, kind, directory)
+    if kind == "AddRecord" and "GSW_CHAIN_ID" in data:
+        names.add(_RECORDS)
+    phone = data.get("GSW_PHONE")
+    if isinstance(phone, str):
+        names.add(("contact", normal_contact(phone)))
+    # A custom member may hold a customer id; its text is enough to be careful.
+    for key, value in data.items():
+        if isinstance(value, str | int) and (key[:4] != "GSW_" or key == "GSW_CUSTOMER_ID"):
+            names.add(("customer", normal_customer_id(str(value))))
+    return names
+
+
+def _blocked_by(work: Work, kind: str, directory: Directory) -> set[Hashable]:
+    """Return what DoNotCall concerns besides what it names: contacts of the record, or of the chain, that it finds."""
+    if kind == "by handle":
+        return {_HANDOUTS, _CONTACTS}
+    by_phone = named_by(work) == "GSW_PHONE"
+    whole_chain = chain_attr(work, directory, "phones" if by_phone else "customer_ids") == "AllChain"
+    return cast("set[Hashable]", {_CONTACTS}) if by_phone and whole_chain else set()

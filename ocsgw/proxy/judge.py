@@ -1,0 +1,121 @@
+"""The one judgement that every route shares: the checks of http.md section 4 that need no OCS.
+
+The fast lane and the resource tree both ask `Judge`; so they cannot differ.
+"""
+
+import hashlib
+import hmac
+
+from ocsgw.protocol.errors import Refusal
+from ocsgw.protocol.messages import KV, HttpLimits, KeySettings, Settings
+from ocsgw.proxy.call import Call
+from ocsgw.proxy.charset import UTF8, codec_of_charset, decode_body, encoding_of_option, is_utf8_beyond_ascii
+from ocsgw.proxy.grammar import parse_idempotency_key
+from ocsgw.proxy.jsonbody import read_utf8
+from ocsgw.proxy.target import parse_target
+from ocsgw.proxy.translate import reference_of, to_key_values
+
+
+class Judge:
+    """The checks, with the settings they depend on.
+
+    Raises `LookupError` or `ValueError` for settings that cannot be used: an unknown encoding, a broken API key.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self.limits: HttpLimits = settings.limits
+        self.encoding = encoding_of_option(settings.encoding)
+        self._codec = self.encoding.codec if self.encoding is not None else None
+        self._detect = settings.encoding_detect
+        self._keys = [_Key(key) for key in settings.keys]
+        self._actions = {key.name: key.actions for key in settings.keys}
+        tls = settings.listener.tls if settings.listener is not None else None
+        self._certificate_suffices = tls is not None and tls.tls_mutual is not False
+
+    def judge_head(self, call: Call) -> Refusal | None:
+        """Return the refusal that the head earns, None if it is admitted (checks 2 to 8, and H56 of check 1).
+
+        Raises `FramingError` for a target that is no target.
+        """
+        line, head = call.line, call.head
+        if line.method == b"CONNECT" or (line.target == b"*" and line.method == b"OPTIONS"):
+            return Refusal("method_not_allowed")
+        target = call.target = parse_target(line.target, self._codec)
+        if target.resource is None:
+            return Refusal("unknown_resource")
+        if line.method != b"POST":
+            return Refusal("method_not_allowed")
+        call.principal = call.certificate
+        if self._keys:
+            call.principal = self._authenticate(head.authorization, call.certificate)
+            if call.principal is None:
+                return Refusal("unauthorized")
+        request = target.request
+        if request is None:
+            return target.refusal
+        if call.principal is not None:
+            actions = self._actions.get(call.principal)
+            if actions is not None and request.name not in actions:
+                return Refusal("forbidden")
+        if head.idempotency_keys:
+            try:
+                call.idempotency_key = parse_idempotency_key(head.idempotency_keys)
+            except Refusal as refusal:
+                return refusal
+        if head.bad_coding:
+            return Refusal("unsupported_coding")
+        if head.charset is not None and codec_of_charset(head.charset) is None:
+            return Refusal("unsupported_charset")
+        if head.bad_expectation:
+            return Refusal("expectation_failed")
+        return None
+
+    def read_body(self, call: Call, body: bytes) -> KV:
+        """Return the key-values of an admitted call. Raises `Refusal` (checks 10 to 12)."""
+        if call.encoding is not None or call.head.charset is not None:
+            body = self._in_utf8(call, body)
+        members = read_utf8(body, self.limits.json_depth, self.limits.json_members)
+        if "GSW_REFERENCE_ID" in members:
+            call.reference = reference_of(members)
+        return to_key_values(call.target, members)
+
+    def _in_utf8(self, call: Call, body: bytes) -> bytes:
+        """Return the body in UTF-8 and settle the encoding of the answer (H131 to H134)."""
+        charset, encoding = call.head.charset, call.encoding
+        if charset is not None:
+            codec, shown = codec_of_charset(charset) or UTF8, charset
+        elif encoding is None or (self._detect and is_utf8_beyond_ascii(body)):
+            codec, shown = UTF8, UTF8
+        else:
+            codec, shown = encoding.codec, encoding.name
+        if codec == UTF8:
+            call.encoding = None
+            return body
+        return decode_body(body, codec, shown).encode(UTF8)
+
+    def _authenticate(self, authorization: bytes | None, certificate: str | None) -> str | None:
+        """Return the principal, None if nobody vouches for the caller (H342 to H344)."""
+        scheme, _, credentials = (authorization or b"").partition(b" ")
+        principal = None
+        if scheme.lower() == b"bearer":
+            digest = hashlib.sha256(credentials.strip(b" ")).digest()
+            # All keys are compared, so that the time tells nothing.
+            for key in self._keys:
+                if key.fits(digest):
+                    principal = key.name
+        if principal is None and self._certificate_suffices:
+            return certificate
+        return principal
+
+
+class _Key:
+    """An API key, as far as OCS tells it: enough to recognize it (H347)."""
+
+    def __init__(self, settings: KeySettings) -> None:
+        self.name = settings.name
+        self._salt = bytes.fromhex(settings.salt)
+        self._hash = bytes.fromhex(settings.hash)
+
+    def fits(self, digest: bytes) -> bool:
+        """Whether `digest`, the SHA-256 of what a client has sent, is that of this key."""
+        return hmac.compare_digest(hashlib.sha256(self._salt + digest).digest(), self._hash)

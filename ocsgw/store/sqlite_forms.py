@@ -1,0 +1,32 @@
+"""Forms in which texts are compared, as expressions of SQLite (constants.md section 6.2).
+
+Built-in functions only: with one of ours in an index, another program could not insert into the table (K16).
+"""
+
+from ocsgw.contact.normal_form import SEPARATORS
+
+# The white space that Python's strip() removes.
+_WHITE_SPACE = f"char({','.join(str(code) for code in range(0x3001) if chr(code).isspace())})"
+
+
+def quoted(name: str) -> str:
+    """Return a name as an identifier; `schema.table` keeps its point (K22)."""
+    return ".".join('"' + part.replace('"', '""') + '"' for part in name.split("."))
+
+
+def trimmed(column: str) -> str:
+    """Return the expression for the form in which customer ids are compared (K42)."""
+    return f"trim({column}, {_WHITE_SPACE})"
+
+
+def normal_contact_of(column: str) -> str:
+    """Return the expression for the normal form of an ASCII contact (K40)."""
+    number = trimmed(column)
+    for character in SEPARATORS:
+        number = f"replace({number}, char({ord(character)}), '')"
+    return f"CASE WHEN instr({column}, '@') > 0 THEN lower({trimmed(column)}) ELSE {number} END"
+
+
+def beyond_ascii(column: str) -> str:
+    """Return the condition for a text whose normal form has to be found in Python."""
+    return f"{column} GLOB '*[^' || char(1) || '-' || char(127) || ']*'"
