@@ -41,7 +41,7 @@ OUTSIDE = {
     "store": {"msgspec", "sqlalchemy", "alembic"},
 }
 # Only where a process begins may the global reactor be imported.
-ENTRY_POINTS = {"ocsgw.tap", "ocsgw.__main__", "ocsgw.ctl", "ocsgw.proxy.__main__"}
+ENTRY_POINTS = {"ocsgw.tap", "ocsgw.__main__", "ocsgw.ctl.__main__", "ocsgw.proxy.__main__"}
 
 
 def modules() -> Iterator[tuple[str, ast.Module]]:

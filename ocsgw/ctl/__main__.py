@@ -1,0 +1,50 @@
+"""The command line of `ocsctl`."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from typing import NoReturn
+
+from ocsgw.ctl import campaign, server
+from ocsgw.ctl.errors import EXIT_FAILURE, EXIT_USAGE, CommandError
+from ocsgw.ctl.site import Site
+from ocsgw.version import VERSION
+
+FAMILIES = (server, campaign)
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        self.print_usage(sys.stderr)
+        self.exit(EXIT_USAGE, f"{self.prog}: {message}\n")
+
+
+def make_parser() -> argparse.ArgumentParser:
+    """Return the command line of `ocsctl`."""
+    parser = _Parser(prog="ocsctl", description="Status and control of an Outbound Contact Server, and its lists.")
+    parser.add_argument("--version", action="version", version=f"ocsctl {VERSION}")
+    parser.add_argument(
+        "-c", "--config", default="etc/ocsgw.toml", metavar="FILE", help="the server's configuration file (%(default)s)"
+    )
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    for family in FAMILIES:
+        family.add_commands(commands)
+    return parser
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; return the exit status."""
+    parsed = make_parser().parse_args(arguments)
+    try:
+        status: int = parsed.run(Site(parsed.config), parsed)
+    except CommandError as error:
+        sys.stderr.write(f"ocsctl: {error}\n")
+        return error.status
+    except BrokenPipeError:
+        # Whoever read the output has seen enough.
+        return EXIT_FAILURE
+    return status
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,26 @@
+"""What a family of commands tells the command line."""
+
+import argparse
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from ocsgw.ctl.site import Site
+
+# A command does its work and returns the exit status; it raises `CommandError`.
+Command = Callable[[Site, argparse.Namespace], int]
+
+if TYPE_CHECKING:
+    Commands = argparse._SubParsersAction[argparse.ArgumentParser]  # noqa: SLF001 - it has no other name
+
+
+def add_command(commands: "Commands", name: str, run: Command, purpose: str) -> argparse.ArgumentParser:
+    """Return the command line of a new command, for its own arguments."""
+    parser = commands.add_parser(name, help=purpose, description=f"{purpose[0].upper()}{purpose[1:]}.")
+    parser.set_defaults(run=run)
+    return parser
+
+
+def add_family(commands: "Commands", name: str, purpose: str) -> "Commands":
+    """Return the place for commands of two words: `name` and what is to be done."""
+    parser = commands.add_parser(name, help=purpose, description=f"{purpose[0].upper()}{purpose[1:]}.")
+    return parser.add_subparsers(dest="order", required=True, metavar="ORDER")
