@@ -8,6 +8,7 @@ from ocsgw.contact.custom import given_columns
 from ocsgw.contact.do_not_call import check_widths, different_contacts, message_of
 from ocsgw.contact.endings import store_last_agent
 from ocsgw.contact.handouts import Member, Process, record_keys
+from ocsgw.contact.normal_form import normal_customer_id
 from ocsgw.contact.scope import chain_attr
 from ocsgw.contact.transaction import DoNotCallEntry
 from ocsgw.contact.work import Turn, Work
@@ -23,7 +24,7 @@ def block_record(turn: Turn, book: Book, work: Work) -> KV:
     process, member = book.find(work, is_final=is_final)
     data, calling_list = work.data, process.calling_list
     custom = given_columns(turn, calling_list, data)
-    customer_id = cast("str | None", data.get("GSW_CUSTOMER_ID"))
+    customer_id = normal_customer_id(cast("str", data["GSW_CUSTOMER_ID"])) if "GSW_CUSTOMER_ID" in data else None
     phone = cast("str", data.get("GSW_PHONE", member.record.contact_info))
     attr = chain_attr(work, turn.directory, "records")
     marked = process.members if attr == "AllChain" else [member]
