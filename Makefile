@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 SUDO := $(shell [ "$$(id -u)" = 0 ] || command -v sudo)
 # Rounds of the long tests: kills under load, generated inputs, generated sequences of requests.
-SOAK := OCSGW_KILLS=500 OCSGW_FUZZ_EXAMPLES=1000000 OCSGW_RULE_EXAMPLES=2000
+SOAK := OCSGW_KILLS=500 OCSGW_HEARTBEAT=3 OCSGW_FUZZ_EXAMPLES=1000000 OCSGW_RULE_EXAMPLES=2000
 
 .PHONY: run test soak lint format bench clean
 

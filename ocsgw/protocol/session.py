@@ -175,11 +175,14 @@ class Heartbeat:
     """When to ask whether the other side lives, and when to give it up (P88).
 
     `interval` is in seconds. Times are those of the caller's clock. Any byte from the other side counts as life.
+    `tick` and then `is_lost` are asked several times in an interval; who did not ask for a whole interval was frozen
+    itself and cannot tell what the other side did meanwhile.
     """
 
     def __init__(self, interval: float, now: float) -> None:
         self.interval = interval
         self._heard = now
+        self._ticked = now
         self._asked: float | None = None
         self._ref = 0
 
@@ -190,6 +193,10 @@ class Heartbeat:
 
     def tick(self, now: float) -> Ping | None:
         """Return a ping to send, if one is due."""
+        since, self._ticked = now - self._ticked, now
+        if self._asked is not None and since >= self.interval:
+            # What was answered meanwhile has not been read yet: ask again before giving the other side up.
+            self._asked = None
         if self._asked is None and now - self._heard >= self.interval:
             self._asked = now
             self._ref += 1

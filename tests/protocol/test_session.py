@@ -306,5 +306,18 @@ class HeartbeatTests(SynchronousTestCase):
         heartbeat = Heartbeat(3.0, 0.0)
         self.assertFalse(heartbeat.is_lost(50.0))
         heartbeat.tick(50.0)
+        heartbeat.tick(52.0)
         self.assertFalse(heartbeat.is_lost(52.9))
         self.assertTrue(heartbeat.is_lost(53.0))
+
+    def test_who_was_frozen_itself_asks_again(self) -> None:
+        """P88: after an interval without a tick nothing is known of the other side; its answer may wait unread."""
+        heartbeat = Heartbeat(3.0, 0.0)
+        self.assertEqual(heartbeat.tick(3.0), Ping(ref=1))
+        self.assertEqual(heartbeat.tick(20.0), Ping(ref=2))
+        self.assertFalse(heartbeat.is_lost(20.0))
+        for now in (21.0, 22.0):
+            self.assertIsNone(heartbeat.tick(now))
+            self.assertFalse(heartbeat.is_lost(now))
+        self.assertIsNone(heartbeat.tick(23.0))
+        self.assertTrue(heartbeat.is_lost(23.0))
