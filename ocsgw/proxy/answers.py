@@ -35,7 +35,8 @@ class Answers:
         self._error_codes = settings.error_codes
         self._retry_after = b"%d" % max(1, settings.retry_after)
         custom = [_custom_field(name, value) for name, value in settings.http_custom_headers]
-        fields = [*_FIXED, *(field for field in custom if field not in _FIXED)]
+        fixed = {(name.lower(), value) for name, value in _FIXED}
+        fields = [*_FIXED, *(field for field in custom if (field[0].lower(), field[1]) not in fixed)]
         self._fixed = b"".join(b"%b: %b\r\n" % field for field in fields)
         idle = settings.limits.idle_timeout_ms // 1000 - _KEEP_ALIVE_MARGIN
         self._keep_alive = b"Keep-Alive: timeout=%d\r\n" % idle if idle > 0 else b""

@@ -24,6 +24,7 @@ from ocsgw.proxy.grammar import (
     RequestLine,
     accepts_json_of_block,
     check_beginning,
+    line_of_beginning,
     parse_fields,
     parse_request_line,
 )
@@ -288,8 +289,9 @@ class HTTPChannel(Protocol):
         return Call(line, head, self._peer, self._front.judge.encoding, self._certificate)
 
     def _unreadable(self) -> Call:
-        """Return a call for bytes that are no request, so that they get an answer too."""
-        return self._new_call(NO_LINE, NO_HEAD)
+        """Return a call for bytes that are no request, so that they get an answer too; one to HEAD has no body."""
+        line = line_of_beginning(self._buffer, self._at, self._front.limits.request_line)
+        return self._new_call(line or NO_LINE, NO_HEAD)
 
     def _admit(self, call: Call, header_block: int) -> None:
         """Read the body of an admitted call."""

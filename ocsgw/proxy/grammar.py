@@ -118,6 +118,15 @@ def check_beginning(part: bytes, scanned: int, max_line: int, max_block: int) ->
         raise FramingError("uri_too_long" if line_end < 0 else "header_too_large")
 
 
+def line_of_beginning(data: bytes, at: int, max_line: int) -> RequestLine | None:
+    """Return the request line that begins at `at`, None unless it is there and well formed."""
+    end = data.find(b"\r\n", at, at + max_line + 2)
+    try:
+        return parse_request_line(data[at:end]) if end >= 0 else None
+    except FramingError:
+        return None
+
+
 def is_field(name: bytes, value: bytes) -> bool:
     """Whether name and value can stand in a header field."""
     return _FIELD_NAME(name) is not None and _FIELD_VALUE(value) is not None
