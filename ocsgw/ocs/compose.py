@@ -18,12 +18,13 @@ from ocsgw.admin.control import ControlError, ControlFactory
 from ocsgw.config import Config, ConfigurationError, load
 from ocsgw.contact.directory import Directory
 from ocsgw.contact.opening import expire, prepare
+from ocsgw.directory import directory_of
 from ocsgw.logs import LogFile, say
 from ocsgw.ocs.checks import CHECKS, not_served
 from ocsgw.ocs.controller import commands_of
 from ocsgw.ocs.dispatch import Dispatcher
 from ocsgw.ocs.listeners import HttpListener, match_listeners
-from ocsgw.ocs.settings import directory_of, dispatch_options_of
+from ocsgw.ocs.settings import dispatch_options_of
 from ocsgw.store.committer import Committer
 from ocsgw.store.errors import StoreError
 from ocsgw.store.sqlite import SQLiteStore

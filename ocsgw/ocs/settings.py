@@ -4,21 +4,8 @@ import hashlib
 import math
 import secrets
 from collections.abc import Callable
-from types import MappingProxyType
-from zoneinfo import ZoneInfo
 
 from ocsgw.config import ApiKey, Config, Listener, Tls
-from ocsgw.contact.directory import (
-    CallingList,
-    Campaign,
-    CampaignGroup,
-    Directory,
-    DoNotCallOptions,
-    Field,
-    Tenant,
-    TimeZone,
-    Treatment,
-)
 from ocsgw.ocs.dispatch import DispatchOptions
 from ocsgw.ocs.link import Identity
 from ocsgw.ocs.supervisor import Times
@@ -30,89 +17,6 @@ from ocsgw.protocol.messages import (
     TlsSettings,
     WireLimits,
 )
-
-
-def directory_of(config: Config, application_dbid: int, before: Directory | None = None) -> Directory:
-    """Return what the rules look things up in.
-
-    The DBID of the application changes with a restart only (C68). `before` is the directory that this one replaces:
-    handles of lists that are gone stay valid (C67).
-    """
-    zones = {each.name: TimeZone(each.dbid, each.name, ZoneInfo(each.zone)) for each in config.time_zones}
-    tenants = {
-        each.name: Tenant(each.dbid, each.name, zones[each.default_time_zone], each.ccid) for each in config.tenants
-    }
-    customer_id = config.application.customer_id
-    lists = {
-        each.name: CallingList.of(
-            each.dbid,
-            each.name,
-            each.table,
-            tenants[each.tenant],
-            tuple(
-                Field(field.name, field.type, field.length, field.default, field.send_attribute)
-                for field in each.fields
-            ),
-            customer_id=customer_id,
-            enabled=each.enabled,
-        )
-        for each in config.calling_lists
-    }
-    campaigns = {
-        each.name: Campaign(
-            each.dbid,
-            each.name,
-            tenants[each.tenant],
-            tuple(lists[name] for name in each.calling_lists),
-            each.description,
-            each.template,
-        )
-        for each in config.campaigns
-    }
-    groups = tuple(
-        CampaignGroup(
-            each.dbid,
-            each.name,
-            campaigns[each.campaign],
-            each.group,
-            each.dial_mode,
-            each.state,
-            each.record_timeout,
-        )
-        for each in config.campaign_groups
-    )
-    chain_attr = config.application.chain_attr
-    return Directory(
-        application_dbid=application_dbid,
-        tenants=tuple(tenants.values()),
-        zones=tuple(zones.values()),
-        calling_lists=tuple(lists.values()),
-        campaigns=tuple(campaigns.values()),
-        groups=groups,
-        do_not_call=DoNotCallOptions(config.do_not_call.table, config.do_not_call.scope),
-        chain_attr=MappingProxyType(
-            {
-                "records": chain_attr.records,
-                "phones": chain_attr.phones,
-                "customer_ids": chain_attr.customer_ids,
-            }
-        ),
-        treatments=tuple(
-            Treatment(
-                each.name,
-                each.call_result,
-                each.action,
-                frozenset(each.campaigns) if each.campaigns is not None else None,
-                int(each.interval or 0),
-                each.max_attempts,
-            )
-            for each in config.treatments
-        ),
-        treat_on_processed=config.treatment_options.on_processed,
-        do_not_call_grace=int(config.limits.do_not_call_grace),
-        retired=(*before.calling_lists, *before.retired) if before is not None else (),
-        principals={key.name: frozenset(key.tenants) for key in config.api_keys if key.tenants is not None},
-    )
 
 
 def identity_of(config: Config) -> Identity:
