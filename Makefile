@@ -5,8 +5,12 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 SUDO := $(shell [ "$$(id -u)" = 0 ] || command -v sudo)
-# Rounds of the long tests: kills under load, generated inputs, generated sequences of requests.
-SOAK := OCSGW_KILLS=500 OCSGW_HEARTBEAT=3 OCSGW_FUZZ_EXAMPLES=1000000 OCSGW_RULE_EXAMPLES=2000
+# Rounds of the long tests: kills under load, generated inputs, sequences of requests and texts for the log.
+SOAK := OCSGW_KILLS=500 \
+        OCSGW_HEARTBEAT=3 \
+        OCSGW_FUZZ_EXAMPLES=1000000 \
+        OCSGW_RULE_EXAMPLES=2000 \
+        OCSGW_LOG_EXAMPLES=20000
 
 .PHONY: run test soak lint format bench clean
 

@@ -7,13 +7,15 @@ Loggers emit with a format and fields, never with text of others as the format. 
 import json
 import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from types import MappingProxyType
-from typing import IO, Any, Literal
+from typing import Any, Literal
 
 from twisted.logger import ILogObserver, LogEvent, Logger, LogLevel, formatEvent
 from zope.interface import implementer
+
+from ocsgw.log_output import LogOutput
 
 Level = Literal["debug", "trace", "info", "warning", "error"]
 LEVELS: tuple[Level, ...] = ("debug", "trace", "info", "warning", "error")
@@ -45,6 +47,24 @@ MESSAGES: Mapping[int, tuple[Level, str]] = MappingProxyType(
         93015: ("info", "HTTP listener {listener} changed; takes effect with the next HTTP Proxy"),
         93016: ("info", "HTTP listener {listener} removed; HTTP ends"),
         93017: ("info", "{count} records returned to Ready after record_timeout"),
+        93030: ("info", "OCS {version} starts with {path}, process id {pid}"),
+        93031: ("info", "OCS stopped"),
+        93032: ("error", "OCS ends: {reason}"),
+        93033: ("error", "The store fails: {reason}; requests get 503 until it works again"),
+        93034: ("info", "The store works again"),
+        93035: ("warning", "{key} has changed; it takes effect with the next start of OCS"),
+        93036: (
+            "error",
+            "The control socket {path} cannot be opened: {reason}; ocsctl will not reach this server",
+        ),
+        93037: ("warning", "{count} log messages were dropped: {reason}"),
+        93038: ("info", "The log was opened again"),
+        93039: ("error", "The log cannot be opened again: {reason}; the old file is still in use"),
+        93040: ("warning", "Housekeeping has to wait: {reason}"),
+        93041: (
+            "warning",
+            "The descriptor limit of HTTP Proxy allows {room} connections, not {wanted}; raise LimitNOFILE",
+        ),
     }
 )
 
@@ -134,23 +154,31 @@ def _classic_line(when: float, level: Level, number: int, text: str) -> str:
 _FORMS: Mapping[str, Callable[[float, Level, int, str], str]] = MappingProxyType(
     {"text": _text_line, "json": _json_line, "classic": _classic_line}
 )
+# Levels as the journal knows them, see sd-daemon(3).
+_PRIORITIES: Mapping[Level, str] = MappingProxyType(
+    {"error": "<3>", "warning": "<4>", "info": "<6>", "trace": "<7>", "debug": "<7>"}
+)
+STDOUT = 1
 
 
 @implementer(ILogObserver)
 class LogFile:
     """Writes the one log of OCS, line by line, to standard output or a file.
 
-    `target` is "stdout" or a path, `form` one of text, json and classic, `level` the least level that is written.
-    A log that cannot be written never stops the server.
+    `target` is "stdout" or a path, `form` one of text, json and classic, `level` the least level that is written;
+    `stdout` is the descriptor of standard output, `journal` whether that is the journal. A log that cannot be written
+    never stops the server: lines are then kept, later dropped, and counted. Raises `OSError`.
     """
 
-    def __init__(self, target: str, form: str, level: Level, application: str, stdout: IO[str]) -> None:
+    def __init__(
+        self, target: str, form: str, level: Level, application: str, *, stdout: int = STDOUT, journal: bool = False
+    ) -> None:
         self._target = target
-        self._stdout = stdout
         self._application = application
-        self._file: IO[str] = stdout
+        self._prefixed = journal and target == "stdout"
         self.configure(form, level)
-        self.reopen()
+        self._output = LogOutput(stdout) if target == "stdout" else self._open()
+        self._begin()
 
     def configure(self, form: str, level: Level) -> None:
         """Use another form or level from now on (C66)."""
@@ -160,37 +188,76 @@ class LogFile:
 
     def reopen(self) -> None:
         """Open a file target again, as after a rotation. Raises `OSError`; then the old file is still in use."""
-        if self._target == "stdout":
-            fresh = self._stdout
-        else:
-            descriptor = os.open(self._target, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o640)
-            fresh = os.fdopen(descriptor, "w", encoding="utf-8", errors="backslashreplace", buffering=1)
-        if self._file is not self._stdout:
-            self._file.close()
-        self._file = fresh
+        if self._target != "stdout":
+            fresh = self._open()
+            self._tell_dropped()
+            self._output.close()
+            self._output = fresh
+            self._begin()
+
+    def _open(self) -> LogOutput:
+        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOCTTY
+        return LogOutput(os.open(self._target, flags, 0o640))
+
+    def _begin(self) -> None:
         if self._form == "classic":
-            self._write(f"Application name: {self._application}\nApplication type: OCServer\n\n")
+            self._output.write(f"Application name: {self._application}\nApplication type: OCServer\n\n")
 
     def __call__(self, event: LogEvent) -> None:
         """Write an event of twisted.logger."""
         level = level_of(event)
-        if LEVELS.index(level) >= self._least:
+        if self.takes(level):
             self.write(event.get("log_time", time.time()), level, event.get("number", 0), text_of(event))
+
+    def takes(self, level: Level) -> bool:
+        """Whether lines of this level are written."""
+        return LEVELS.index(level) >= self._least
 
     def write(self, when: float, level: Level, number: int, text: str) -> None:
         """Write one line; `when` in seconds since 1970 UTC."""
-        if LEVELS.index(level) >= self._least:
-            self._write(self._line(when, level, number, one_line(text)))
+        if self.takes(level):
+            self._put(level, self._line(when, level, number, one_line(text)))
 
-    def _write(self, text: str) -> None:
-        try:
-            self._file.write(text)
-            self._file.flush()
-        except (OSError, ValueError):
-            # A full disk or a closed pipe; there is nobody left to tell.
+    def write_pairs(self, when: float, level: Level, text: str, pairs: Iterable[tuple[str, str]]) -> None:
+        """Write a message with its pairs, each in a line of its own that begins with a tab (K62).
+
+        In the JSON form all of it is one object in one line.
+        """
+        if not self.takes(level):
             return
+        lines = [f"\t{one_line(name)}\t{one_line(value)}" for name, value in pairs]
+        if self._form == "json":
+            self._put(level, self._line(when, level, 0, "\n".join((one_line(text), *lines))))
+        else:
+            first = self._line(when, level, 0, one_line(text))
+            self._put(level, first, *(f"{line}\n" for line in lines))
+
+    def _put(self, level: Level, *lines: str) -> None:
+        self._tell_dropped()
+        prefix = _PRIORITIES[level] if self._prefixed else ""
+        self._output.write("".join(prefix + line for line in lines))
+
+    def _tell_dropped(self) -> None:
+        """Say that messages are missing, before the first one that can be written again."""
+        output = self._output
+        if output.dropped and output.flush():
+            count, output.dropped = output.dropped, 0
+            level, text = MESSAGES[93037]
+            told = text.format(count=count, reason=output.reason)
+            output.write((_PRIORITIES[level] if self._prefixed else "") + self._line(time.time(), level, 93037, told))
+
+    @property
+    def dropped(self) -> int:
+        """How many messages are missing that nobody has been told of yet."""
+        return self._output.dropped
+
+    def flush(self) -> None:
+        """Try again to write what could not be written."""
+        self._tell_dropped()
+        self._output.flush()
 
     def close(self) -> None:
-        """Close a file target."""
-        if self._file is not self._stdout:
-            self._file.close()
+        """Write what can be written, and close a file target."""
+        self.flush()
+        if self._target != "stdout":
+            self._output.close()

@@ -108,7 +108,6 @@ def make(options: Options) -> tuple[OCSService, Ending]:
             config.log.format,
             config.log.level,
             config.application.name,
-            sys.__stdout__ or sys.stdout,
         )
     except OSError as error:
         sys.stderr.write(f"{config.path}: [log] target: {config.log.target} cannot be written: {error.strerror}\n")

@@ -1,28 +1,37 @@
 """The log: forms, levels, and lines that nobody can forge."""
 
-import io
 import json
 import os
+import re
+import select
 from pathlib import Path
 
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from twisted.logger import Logger, LogPublisher
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
 from ocsgw.logs import LEVELS, MESSAGES, Level, LogFile, emit, mask_contact, one_line, say
 
+EXAMPLES = int(os.environ.get("OCSGW_LOG_EXAMPLES", "100"))
+
 
 class LogTests(SynchronousTestCase):
     """One log."""
 
-    def make(self, form: str = "text", level: Level = "debug", target: str = "stdout") -> LogFile:
-        self.out = io.StringIO()
-        self.file = LogFile(target, form, level, "OCS", self.out)
+    def make(
+        self, form: str = "text", level: Level = "debug", target: str = "stdout", *, journal: bool = False
+    ) -> LogFile:
+        self.out = Path(self.mktemp())
+        descriptor = os.open(self.out, os.O_WRONLY | os.O_CREAT)
+        self.addCleanup(os.close, descriptor)
+        self.file = LogFile(target, form, level, "OCS", stdout=descriptor, journal=journal)
         self.log = Logger("test", observer=LogPublisher(self.file))
         return self.file
 
     def lines(self) -> list[str]:
-        return self.out.getvalue().splitlines()
+        return self.out.read_text(encoding="utf-8").split("\n")[:-1]
 
     def test_text(self) -> None:
         """A line has time, level, number and text."""
@@ -62,6 +71,13 @@ class LogTests(SynchronousTestCase):
         say(self.log, 93001, listener="default", pid=7)
         self.assertTrue(self.lines()[0].endswith("info    93001 HTTP Proxy of listener default started, process id 7"))
         self.assertEqual(MESSAGES[93004][0], "warning")
+
+    def test_documented(self) -> None:
+        """K60: docs/operations.md has every number with its level and text."""
+        documented = (Path(__file__).parents[1] / "docs" / "operations.md").read_text(encoding="utf-8")
+        for number, (level, text) in MESSAGES.items():
+            plain = re.sub(r"{(\w+)(:[^}]*)?}", lambda field: f"*{field[1].replace('_', ' ')}*", text)
+            self.assertIn(f"| {number} | {level} | {plain} |\n", documented)
 
     def test_no_forged_line(self) -> None:
         """P123: whatever text gets in, one message is one line, and no control character reaches a terminal."""
@@ -115,13 +131,80 @@ class LogTests(SynchronousTestCase):
         self.assertIn("still here", Path(f"{folder}.moved/log").read_text(encoding="utf-8"))
 
     def test_full_disk(self) -> None:
-        """A log that cannot be written stops nothing."""
+        """A log that cannot be written stops nothing; what was dropped is counted and told when there is room again."""
+        full = os.open("/dev/full", os.O_WRONLY)
+        self.addCleanup(os.close, full)
+        file = LogFile("stdout", "text", "info", "OCS", stdout=full)
+        for _ in range(200):
+            file.write(0, "error", 1, "x" * 8000)
+        self.assertEqual(file.dropped, 200 - (1 << 20) // 8041)
+        os.dup2(os.open(os.devnull, os.O_WRONLY), full)
+        file.flush()
+        self.assertEqual(file.dropped, 0)
 
-        class Full(io.StringIO):
-            def write(self, text: str) -> int:
-                raise OSError(28, "No space left on device")
+    def test_reader_that_takes_nothing(self) -> None:
+        """A stuck pipe holds nothing up; later it gets what was kept, whole lines, and how many are missing."""
+        reader, writer = os.pipe()
+        self.addCleanup(os.close, reader)
+        self.addCleanup(os.close, writer)
+        file = LogFile("stdout", "text", "info", "OCS", stdout=writer)
+        for count in range(30_000):
+            file.write(0, "info", 1, f"line {count} of many that are long enough to fill what there is")
+        os.set_blocking(reader, False)
+        taken = bytearray()
+        while True:
+            try:
+                taken += os.read(reader, 1 << 16)
+            except BlockingIOError:
+                file.flush()
+                if not select.select([reader], [], [], 0)[0]:
+                    break
+        *lines, told = taken.decode().splitlines()
+        for count, line in enumerate(lines):
+            self.assertIn(f" line {count} of many", line)
+        self.assertIn(f"93037 {30_000 - len(lines)} log messages were dropped: its reader takes nothing", told)
 
-        LogFile("stdout", "text", "info", "OCS", Full()).write(0, "error", 1, "x")
+    def test_journal(self) -> None:
+        """Each line for the journal begins with its priority, that of several lines too; a file has none."""
+        self.make(journal=True).write(0, "error", 1, "x")
+        self.file.write_pairs(0, "debug", "HTTPProxyClient::mesage received", [("'A'", "1")])
+        self.assertEqual([line[:4] for line in self.lines()], ["<3>1", "<7>1", "<7>\t"])
+        target = Path(self.mktemp())
+        self.make(target=str(target), journal=True).write(0, "error", 1, "x")
+        self.assertTrue(target.read_text(encoding="utf-8").startswith("1970"))
+
+    def test_pairs(self) -> None:
+        """K62: a pair has a line of its own, without a time, beginning with a tab; JSON has one object for all."""
+        pairs = [("'A'", "[int] = 1"), ("'B\n'", '[str] = "x\ty"')]
+        for form in ("text", "classic"):
+            self.make(form).write_pairs(0, "debug", "HTTPProxyClient::mesage received", pairs)
+            first, *rest = self.lines()[-3:]
+            self.assertTrue(first.endswith("00000 HTTPProxyClient::mesage received"))
+            self.assertEqual(rest, ["\t'A'\t[int] = 1", "\t'B\\n'\t[str] = \"x\\ty\""])
+        self.make("json").write_pairs(0, "debug", "HTTPProxyClient::mesage received", pairs)
+        (line,) = self.lines()
+        self.assertEqual(json.loads(line)["text"].count("\n\t"), 2)
+        self.make(level="info").write_pairs(0, "debug", "HTTPProxyClient::mesage received", pairs)
+        self.assertEqual(self.lines(), [])
+
+    @given(st.lists(st.text(), max_size=4), st.sampled_from(["text", "json", "classic"]))
+    @settings(max_examples=EXAMPLES, deadline=None)
+    def test_text_of_clients(self, texts: list[str], form: str) -> None:
+        """P123: whatever a client sends, a message is one line with its usual beginning, all printable."""
+        self.make(form)
+        before = len(self.lines())
+        for text in texts:
+            self.log.info("{text}", text=text)
+            self.file.write(0, "warning", 1, text)
+            self.file.write_pairs(0, "debug", text, [(text, text)])
+        lines = self.lines()[before:]
+        self.assertEqual(len(lines), len(texts) * (3 if form == "json" else 4))
+        beginning = re.compile(
+            r"\{\"time\": |\t|\d\d\d\d-\d\d-\d\dT\S+Z [a-z]+ +\d{5} |\d\d:\d\d:\d\d\.\d{3} [A-Z][a-z]+ \d{5} "
+        )
+        for line in lines:
+            self.assertRegex(line, beginning)
+            self.assertTrue(line.replace("\t", "").isprintable(), line)
 
     def test_twisted_noise(self) -> None:
         """What Twisted tells about its own ports is of level debug."""

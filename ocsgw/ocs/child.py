@@ -16,7 +16,7 @@ import ocsgw
 from ocsgw.logs import Level
 from ocsgw.ocs.dispatch import Dispatcher
 from ocsgw.ocs.link import Identity, OCSProtocol
-from ocsgw.protocol.messages import Bye, Drain, Hello, Log, Settings
+from ocsgw.protocol.messages import Bye, Drain, Hello, Log, Message, Settings
 from ocsgw.protocol.requests import ClientKind
 
 _ONLY_PROXIES: frozenset[ClientKind] = frozenset({"http_proxy"})
@@ -105,6 +105,7 @@ class ProxyChild(ProcessProtocol):
         session: int,
         settings: Callable[[], Settings],
         base_uri: Callable[[int], str],
+        trace: Callable[[Message, bool], None] = lambda message, received: None,
     ) -> None:
         # IReactorTime, IReactorProcess and IReactorSocket.
         self._reactor = reactor
@@ -112,7 +113,9 @@ class ProxyChild(ProcessProtocol):
         self._settings = settings
         self._base_uri = base_uri
         self._port = 0
-        self._link = OCSProtocol(self, dispatcher, identity, reactor, accepts=_ONLY_PROXIES, session=session)
+        self._link = OCSProtocol(
+            self, dispatcher, identity, reactor, accepts=_ONLY_PROXIES, session=session, trace=trace
+        )
         self._process: Any = None
         self._outputs = {1: _Lines(), 2: _Lines()}
         self._exited = False

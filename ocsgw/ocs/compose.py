@@ -114,12 +114,7 @@ class OCSService(MultiService):
     def startService(self) -> None:
         """Open the store, then start the proxies; both go on in the reactor."""
         super().startService()
-        self._log.info(
-            "OCS {version} starts with {path}, process id {pid}",
-            version=VERSION,
-            path=self.config.path,
-            pid=os.getpid(),
-        )
+        say(self._log, 93030, version=VERSION, path=self.config.path, pid=os.getpid())
         for warning in self.config.warnings:
             self._log.warn("{warning}", warning=str(warning))
         for line in not_served(self.config):
@@ -140,7 +135,7 @@ class OCSService(MultiService):
                 break
             except StoreError as error:
                 if self.reactor.seconds() >= give_up:
-                    self._log.error("OCS ends: {reason}", reason=str(error))
+                    say(self._log, 93032, reason=str(error))
                     self._end(EXIT_UNAVAILABLE)
                     return
                 if not told:
@@ -166,11 +161,7 @@ class OCSService(MultiService):
             os.makedirs(os.path.dirname(path), exist_ok=True)
             self._control = self.reactor.listenUNIX(path, ControlFactory(commands_of(self)), mode=0o600, wantPID=True)
         except (OSError, CannotListenError) as error:
-            self._log.error(
-                "The control socket {path} cannot be opened: {reason}; ocsctl will not reach this server",
-                path=path,
-                reason=str(error),
-            )
+            say(self._log, 93036, path=path, reason=str(error))
 
     # What `ocsctl` sees.
 
@@ -215,7 +206,7 @@ class OCSService(MultiService):
             yield self._worker.run(self._store.close)
             self._worker.stop()
             self._worker = None
-        self._log.info("OCS stopped")
+        say(self._log, 93031)
         yield super().stopService()
 
     # Reload.
@@ -239,7 +230,7 @@ class OCSService(MultiService):
 
         def use(_: object) -> list[str]:
             for key in waiting:
-                self._log.warn("{key} has changed; it takes effect with the next start of OCS", key=key)
+                say(self._log, 93035, key=key)
             self.config = config
             self._directory = committer.directory = directory
             self.dispatcher.options = dispatch_options_of(config)
@@ -278,7 +269,9 @@ class OCSService(MultiService):
         try:
             self.log_file.reopen()
         except OSError as error:
-            self._log.error("The log cannot be opened again: {reason}; the old file is still in use", reason=str(error))
+            say(self._log, 93039, reason=str(error))
+        else:
+            say(self._log, 93038)
 
     # Housekeeping.
 
@@ -319,7 +312,7 @@ class OCSService(MultiService):
         )
 
     def _chore_failed(self, reason: Any) -> None:
-        self._log.warn("Housekeeping has to wait: {reason}", reason=reason.getErrorMessage())
+        say(self._log, 93040, reason=reason.getErrorMessage())
 
     def _report_store(self, text: str) -> None:
         self.reactor.callFromThread(self._log.error, "{text}", text=text)

@@ -1,5 +1,6 @@
 """The end of OCS of a wire connection (protocol.md sections 4 to 6)."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -73,7 +74,8 @@ class Identity:
 class OCSProtocol(TwistedProtocol):
     """One connection to OCS, of a client of the kinds `accepts`.
 
-    `session` is a number that names the connection. What breaks the protocol ends this connection and no other (P66).
+    `session` is a number that names the connection; `trace` is told every message and whether it was received. What
+    breaks the protocol ends this connection and no other (P66).
     """
 
     transport: Any
@@ -88,8 +90,10 @@ class OCSProtocol(TwistedProtocol):
         *,
         accepts: frozenset[ClientKind],
         session: int,
+        trace: Callable[[Message, bool], None] = lambda message, received: None,
     ) -> None:
         self._owner = owner
+        self._trace = trace
         self._dispatcher = dispatcher
         self._identity = identity
         self._clock = clock
@@ -152,6 +156,7 @@ class OCSProtocol(TwistedProtocol):
     def send(self, message: Message) -> None:
         """Send a message, unless the connection has ended."""
         if self._up and not self._ended:
+            self._trace(message, False)  # noqa: FBT003 - not received
             self.transport.write(encode(message))
 
     def end(self, code: ByeCode, text: str | None = None) -> None:
@@ -165,6 +170,7 @@ class OCSProtocol(TwistedProtocol):
     # Messages.
 
     def _take(self, message: Message) -> None:
+        self._trace(message, True)  # noqa: FBT003 - received
         if isinstance(message, Request):
             self._take_request(message)
         elif isinstance(message, Hello):

@@ -11,7 +11,8 @@ from ocsgw.ocs.dispatch import Dispatcher
 from ocsgw.ocs.port_holder import holder_of
 from ocsgw.ocs.settings import identity_of, settings_of, times_of
 from ocsgw.ocs.supervisor import Supervisor, Times
-from ocsgw.protocol.messages import Settings
+from ocsgw.ocs.trace import head_of, is_traced, pairs_of
+from ocsgw.protocol.messages import Message, Settings
 
 
 class Office(Protocol):
@@ -67,6 +68,7 @@ class HttpListener:
             office.next_session(),
             self.settings,
             self.base_uri,
+            self.trace,
         )
         child.start()
         return child
@@ -92,6 +94,17 @@ class HttpListener:
     def write_log(self, when: float | None, level: Level, number: int, text: str) -> None:
         """Write a line of the proxy into the one log."""
         self._office.log_file.write(when if when is not None else time.time(), level, number, text)
+
+    def trace(self, message: Message, received: bool) -> None:
+        """Write a message on the link into the log, if that is wanted (K62)."""
+        log = self._office.config.log
+        if log.http_trace and is_traced(message):
+            self._office.log_file.write_pairs(
+                time.time(),
+                "debug",
+                head_of(message, f"{self.in_use.id} {self.supervisor.pid or 0}", received=received),
+                pairs_of(message, clear=log.contacts == "clear"),
+            )
 
     def became_ready(self, port: int) -> None:
         """The proxy serves."""

@@ -47,8 +47,8 @@ def main() -> int:
     application = ProxyApplication(reactor, finish, descriptors=raise_descriptor_limit())
     globalLogBeginner.beginLoggingTo([application.shipper], redirectStandardIO=False)
     # A terminal or a service manager signals the whole group; only OCS decides (C78).
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    for ignored in (signal.SIGINT, signal.SIGHUP, signal.SIGUSR1):
+        signal.signal(ignored, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, lambda *_: reactor.callFromThread(application.terminate))
     application.adopt_link(LINK_DESCRIPTOR)
     reactor.run(installSignalHandlers=False)

@@ -108,11 +108,7 @@ class ProxyApplication:
         """Lower the limit of connections to what the process may have open (`[limits] connections`)."""
         room = max(1, self._descriptors - _OWN_DESCRIPTORS)
         if settings.limits.connections > room:
-            self._log.warn(
-                "The descriptor limit of the process allows {room} connections, not {wanted}; raise LimitNOFILE",
-                room=room,
-                wanted=settings.limits.connections,
-            )
+            say(self._log, 93041, room=room, wanted=settings.limits.connections)
             settings.limits.connections = room
 
     def drain(self, timeout: float) -> None:

@@ -191,9 +191,9 @@ class Committer:
 
     def _tell_health(self, failure: str | None) -> None:
         if failure is not None and not self._failing:
-            self._log.error("The store fails: {reason}; requests get 503 until it works again", reason=failure)
+            say(self._log, 93033, reason=failure)
         elif failure is None and self._failing:
-            self._log.info("The store works again")
+            say(self._log, 93034)
         self._failing = failure is not None
 
     def _turn(self, tx: Transaction, directory: Directory) -> Turn:

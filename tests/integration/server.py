@@ -126,10 +126,10 @@ class Server:
         self._form.update(changes)
         self.config.write_text(CONFIG.format(port=self.port, **self._form), encoding="utf-8")
 
-    def spawn(self) -> None:
-        """Start the parent without waiting for anything."""
-        self._log = self.log_path.open("ab")
-        environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    def spawn(self, output: IO[bytes] | None = None, **options: Any) -> None:
+        """Start the parent without waiting for anything; `output` instead of the log file, `options` as of Popen."""
+        self._log = output or self.log_path.open("ab")
+        environment = {**os.environ, "PYTHONPATH": str(ROOT), **options.pop("environment", {})}
         self._process = subprocess.Popen(
             [sys.executable, *self._command, str(self.config)],
             cwd=self.folder,
@@ -137,21 +137,27 @@ class Server:
             stderr=self._log,
             stdin=subprocess.DEVNULL,
             env=environment,
+            **options,
         )
 
-    def start(self) -> "Server":
-        """Start and wait until it serves."""
+    def start(self, **options: Any) -> "Server":
+        """Start, with `options` as of `spawn`, and wait until it serves."""
         before = len(_READY.findall(self.log()))
-        self.spawn()
+        self.spawn(**options)
         self.wait_until(lambda: len(_READY.findall(self.log())) > before)
         chosen = self.port == 0
         self.port = int(_READY.findall(self.log())[-1])
         self.configure()
         if chosen:
             # The system has chosen the port; from here on it is the configured one.
-            os.kill(self.pid, signal.SIGHUP)
-            self.wait_until(lambda: "93013" in self.log())
+            self.reload()
         return self
+
+    def reload(self) -> None:
+        """Let it read its configuration again, and wait until it has."""
+        before = self.log().count(" 93013 ")
+        os.kill(self.pid, signal.SIGHUP)
+        self.wait_until(lambda: self.log().count(" 93013 ") > before)
 
     def log(self) -> str:
         """Return what was written to the log so far."""

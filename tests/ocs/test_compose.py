@@ -1,6 +1,5 @@
 """The parent process as a whole: start, stop, reload, with fake processes and a real store in a folder."""
 
-import io
 import os
 import shutil
 import signal
@@ -86,7 +85,7 @@ class ServiceTests(SynchronousTestCase):
 
     def make(self) -> OCSService:
         config = load(self.path)
-        log_file = LogFile("stdout", "text", "error", "OCS", io.StringIO())
+        log_file = LogFile(os.devnull, "text", "error", "OCS")
         self.service = OCSService(
             config,
             self.reactor,
@@ -116,13 +115,13 @@ class ServiceTests(SynchronousTestCase):
         """R11, C70: after the store is open one proxy is started, and an example command is told when it serves."""
         proxy = self.start()
         self.assertTrue((self.folder / "var" / "ocsgw.sqlite").exists())
-        self.assertEqual(self.log.numbers(), [93001, 93002])
+        self.assertEqual(self.log.numbers(), [93030, 93001, 93002])
         self.assertEqual(
             self.examples,
             ["curl -s -X POST 'http://127.0.0.1:8080/lists/CL_Test?req=AddRecord' -d '{\"GSW_PHONE\":\"6505550100\"}'"],
         )
         self.stop(proxy)
-        self.assertEqual(self.log.numbers()[-1], 93005)
+        self.assertEqual(self.log.numbers()[-2:], [93005, 93031])
         self.assertTrue(self.worker.stopped)
 
     def test_request(self) -> None:
