@@ -93,8 +93,12 @@ class ByPhoneTests(_TestCase):
         """H262: records of a disabled list are marked too, for it may be enabled again."""
         self.add("1")
         before = make_directory()
-        disabled = [type(each).of(each.dbid, each.name, each.table, each.tenant, each.fields, customer_id="cust_id",
-                    enabled=False) for each in before.calling_lists]  # fmt: skip
+        disabled = [
+            type(each).of(
+                each.dbid, each.name, each.table, each.tenant, each.fields, customer_id="cust_id", enabled=False
+            )
+            for each in before.calling_lists
+        ]
         self.store.reload(make_directory(calling_lists=tuple(disabled), campaigns=(), groups=()))
         self.assertEqual(self.reply(by_phone("DoNotCall", "1"))["GSW_RECORDS_COUNT"], 1)
         self.assertEqual(self.state(), [[7, 3, 51]])
@@ -345,8 +349,13 @@ class ByHandleTests(_TestCase):
         """H267: the hand-out ends; every other request on the handle gets 404, as do those of other members."""
         handle = self.hand_out("1", "2")
         self.reply(by_handle("DoNotCall", handle))
-        for request in ("ChainedRecordRequest", "RecordReject", "RequestRecordCancel", "UpdateCallCompletionStats",
-                        "DoNotCall"):  # fmt: skip
+        for request in (
+            "ChainedRecordRequest",
+            "RecordReject",
+            "RequestRecordCancel",
+            "UpdateCallCompletionStats",
+            "DoNotCall",
+        ):
             self.assertEqual(self.refusal(by_handle(request, handle)), "404 Invalid record handle", request)
         self.assertEqual(self.refusal(by_handle("RecordProcessed", handle + 1)), "404 Invalid record handle")
 
@@ -397,8 +406,9 @@ class ByHandleTests(_TestCase):
         self.add("1")
         self.add("2", GSW_CHAIN_ID=1)
         desktop: dict[str, Any] = {"client": "desktop", "agent_id": "Agent1"}
-        (outcome,) = self.outcomes(work({"GSW_AGENT_REQ_TYPE": "PreviewRecordRequest",
-                                         "GSW_CAMPAIGN_GROUP_DBID": GROUP}, **desktop))  # fmt: skip
+        (outcome,) = self.outcomes(
+            work({"GSW_AGENT_REQ_TYPE": "PreviewRecordRequest", "GSW_CAMPAIGN_GROUP_DBID": GROUP}, **desktop)
+        )
         assert isinstance(outcome.reply, dict)
         handle: Any = outcome.reply["GSW_RECORD_HANDLE"]
         self.reply(work(by_handle("DoNotCall", handle), **desktop))
