@@ -11,10 +11,11 @@ from twisted.internet.error import ReactorNotRunning
 from twisted.python import usage
 
 from ocsgw.config import Config, ConfigurationError, load
-from ocsgw.logs import LogFile
+from ocsgw.logs import STDOUT, LogFile
 from ocsgw.ocs.checks import CHECKS
 from ocsgw.ocs.compose import OCSService
 from ocsgw.resources import raise_descriptor_limit
+from ocsgw.systemd import ServiceManager, is_journal
 from ocsgw.version import VERSION
 
 DEFAULT_CONFIG = "etc/ocsgw.toml"
@@ -108,6 +109,7 @@ def make(options: Options) -> tuple[OCSService, Ending]:
             config.log.format,
             config.log.level,
             config.application.name,
+            journal=is_journal(STDOUT, os.environ),
         )
     except OSError as error:
         sys.stderr.write(f"{config.path}: [log] target: {config.log.target} cannot be written: {error.strerror}\n")
@@ -116,7 +118,8 @@ def make(options: Options) -> tuple[OCSService, Ending]:
     raise_descriptor_limit()
     ending = Ending(reactor)
     say_example = (lambda line: print(f"Try: {line}", flush=True)) if options["example"] else None  # noqa: T201
-    service = OCSService(config, reactor, log_file, ending.end, say_example=say_example)
+    manager = ServiceManager(os.environ, os.getpid())
+    service = OCSService(config, reactor, log_file, ending.end, manager=manager, say_example=say_example)
     install_signals(reactor, service)
     return service, ending
 

@@ -166,6 +166,10 @@ class ProxyChild(ProcessProtocol):
             except ProcessExitedAlready:
                 return
 
+    def silence(self) -> float:
+        """Return the seconds since it sent something."""
+        return self._link.silence()
+
     # What the link tells.
 
     def greeted(self, hello: Hello) -> None:

@@ -25,10 +25,12 @@ from ocsgw.ocs.controller import commands_of
 from ocsgw.ocs.dispatch import Dispatcher
 from ocsgw.ocs.listeners import HttpListener, match_listeners
 from ocsgw.ocs.settings import dispatch_options_of
+from ocsgw.ocs.watch import Watch
 from ocsgw.store.committer import Committer
 from ocsgw.store.errors import StoreError
 from ocsgw.store.sqlite import SQLiteStore
 from ocsgw.store.worker import ThreadWorker, Worker
+from ocsgw.systemd import ServiceManager
 from ocsgw.version import VERSION
 
 EXIT_UNAVAILABLE = 69
@@ -43,9 +45,9 @@ _AT_ONCE = 500
 class OCSService(MultiService):
     """OCS: the store, the dispatcher, and an HTTP Proxy for each `http` listener (C31, C70).
 
-    `end` is called with an exit status when the server cannot go on. `say_example` is told a command that tries the
-    server out, each time a proxy is ready. `make_worker` makes the thread of the store once the process is the final
-    one.
+    `end` is called with an exit status when the server cannot go on. `manager` is told how it goes, `say_example` a
+    command that tries the server out, each time a proxy is ready. `make_worker` makes the thread of the store once the
+    process is the final one.
     """
 
     # Of all links; there is one as soon as the service has been started.
@@ -59,6 +61,7 @@ class OCSService(MultiService):
         log_file: LogFile,
         end: Callable[[int], None],
         *,
+        manager: ServiceManager | None = None,
         say_example: Callable[[str], None] | None = None,
         make_worker: Callable[[Any], Worker] = lambda reactor: ThreadWorker(reactor, "store"),
     ) -> None:
@@ -88,6 +91,7 @@ class OCSService(MultiService):
         self._committer: Committer | None = None
         self._control: Any = None
         self._started_at = reactor.seconds()
+        self._watch = Watch(self, manager or ServiceManager({}, 0), reactor)
 
     # The office of the listeners.
 
@@ -97,7 +101,8 @@ class OCSService(MultiService):
         return self._sessions
 
     def proxy_ready(self, url: str) -> None:
-        """Tell how to try the server out, if somebody wants to know."""
+        """Tell the service manager, and how to try the server out if somebody wants to know."""
+        self._watch.look()
         example = next((each for each in self._directory.calling_lists if each.enabled), None)
         if self._say_example is not None and example is not None:
             target = f"{url}/lists/{quote(example.name)}?req=AddRecord"
@@ -119,6 +124,7 @@ class OCSService(MultiService):
             self._log.warn("{warning}", warning=str(warning))
         for line in not_served(self.config):
             self._log.warn("{line}", line=line)
+        self._watch.start()
         worker = self._worker = self._make_worker(self.reactor)
         committer = self._committer = Committer(self._store, worker, self._directory, self.reactor)
         self.dispatcher = Dispatcher(committer, self.reactor, dispatch_options_of(self.config))
@@ -153,6 +159,7 @@ class OCSService(MultiService):
         for listener in self.config.listeners:
             if listener.protocol == "http":
                 self._listen(HttpListener(self, listener))
+        self._watch.opened()
 
     def _open_control(self) -> None:
         """Open the socket of `ocsctl`; without it everything else works all the same."""
@@ -180,6 +187,16 @@ class OCSService(MultiService):
         uptime: float = self.reactor.seconds() - self._started_at
         return uptime
 
+    # What the service manager sees.
+
+    def requests(self) -> int:
+        """Return how many requests there have been."""
+        return self.dispatcher.requests
+
+    def housekeeping(self) -> None:
+        """Try again to write what the log could not take."""
+        self.log_file.flush()
+
     def _listen(self, listener: HttpListener) -> None:
         self._listeners.append(listener)
         listener.supervisor.start()
@@ -194,6 +211,7 @@ class OCSService(MultiService):
     def stopService(self) -> Any:
         """Stop HTTP, answer what is in flight, then close the store; the reactor waits for it."""
         self._stopping = True
+        self._watch.stopping(self.config.limits.stop_timeout)
         for chore, _ in self._chores:
             if chore.running:
                 chore.stop()
@@ -207,6 +225,7 @@ class OCSService(MultiService):
             self._worker.stop()
             self._worker = None
         say(self._log, 93031)
+        self._watch.stop()
         yield super().stopService()
 
     # Reload.
@@ -216,6 +235,14 @@ class OCSService(MultiService):
 
         Fires with the keys whose change waits for a restart. Fails with `ControlError`; then nothing has changed (C60).
         """
+        self._watch.reloading()
+        return self._reload().addBoth(self._reloaded)
+
+    def _reloaded(self, result: Any) -> Any:
+        self._watch.reloaded(refused=isinstance(result, Failure))
+        return result
+
+    def _reload(self) -> "Deferred[list[str]]":
         try:
             committer, worker = self.committer(), self._worker
             config = load(self.config.path, CHECKS)

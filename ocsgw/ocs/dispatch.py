@@ -33,7 +33,12 @@ class Caller:
 
 
 class Dispatcher:
-    """Brings requests to the committer. While `available` is false every request is refused with 503."""
+    """Brings requests to the committer. While `available` is false every request is refused with 503.
+
+    `requests` is how many there have been.
+    """
+
+    requests = 0
 
     def __init__(self, committer: Committer, clock: IReactorTime, options: DispatchOptions) -> None:
         self.available = True
@@ -45,6 +50,7 @@ class Dispatcher:
 
     def handle(self, request: Request, caller: Caller, reply: Reply) -> None:
         """Carry out a request; `reply` is called exactly once with its final event (P2, P72)."""
+        self.requests += 1
         kind = request.data.get("GSW_AGENT_REQ_TYPE")
         known = REQUESTS.get(kind) if isinstance(kind, str) else None
         if known is None:

@@ -159,6 +159,10 @@ class OCSProtocol(TwistedProtocol):
             self._trace(message, False)  # noqa: FBT003 - not received
             self.transport.write(encode(message))
 
+    def silence(self) -> float:
+        """Return the seconds since something came from the client."""
+        return self._heartbeat.silence(self._clock.seconds())
+
     def end(self, code: ByeCode, text: str | None = None) -> None:
         """Say goodbye and close."""
         if self._up and not self._ended:

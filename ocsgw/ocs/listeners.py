@@ -14,6 +14,10 @@ from ocsgw.ocs.supervisor import Supervisor, Times
 from ocsgw.ocs.trace import head_of, is_traced, pairs_of
 from ocsgw.protocol.messages import Message, Settings
 
+# A link that is silent for so many heartbeats is dead, whatever else is believed of it: two of them are enough to lose
+# it (P88).
+_SILENT_INTERVALS = 3
+
 
 class Office(Protocol):
     """What all listeners share; the configuration is the one in force."""
@@ -38,6 +42,7 @@ class HttpListener:
         self.wanted = listener
         self.in_use = listener
         self.supervisor = Supervisor(listener.id, self, office.reactor)
+        self._child: ProxyChild | None = None
 
     def reconfigure(self, listener: Listener) -> bool:
         """Take a changed listener; return whether something of it waits for the next proxy (C61, C66)."""
@@ -50,6 +55,24 @@ class HttpListener:
         """Return the settings for the proxy that runs, or is about to."""
         return settings_of(self._office.config, self.wanted, self.in_use)
 
+    # What the service manager is told.
+
+    def is_settled(self) -> bool:
+        """Whether its first proxy serves, or has failed to."""
+        return self.supervisor.state not in {"stopped", "starting"}
+
+    def answers(self) -> bool:
+        """Whether a proxy that runs has given a sign of life of late."""
+        if self.supervisor.state != "running" or self._child is None:
+            return True
+        return self._child.silence() < _SILENT_INTERVALS * self._office.config.limits.heartbeat
+
+    def summary(self) -> str:
+        """Return scheme, port and state, for people."""
+        running = self.supervisor.state == "running"
+        scheme = "HTTPS" if self.in_use.tls is not None else "HTTP"
+        return f"{scheme} :{self.supervisor.port if running else self.in_use.port} {self.supervisor.state}"
+
     # What the supervisor needs.
 
     def times(self) -> Times:
@@ -60,7 +83,7 @@ class HttpListener:
         """Start a process with the listener as it is configured now (C62)."""
         self.in_use = self.wanted
         office = self._office
-        child = ProxyChild(
+        child = self._child = ProxyChild(
             office.reactor,
             owner,
             office.dispatcher,

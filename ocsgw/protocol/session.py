@@ -191,6 +191,10 @@ class Heartbeat:
         self._heard = now
         self._asked = None
 
+    def silence(self, now: float) -> float:
+        """Return the seconds since something came from the other side."""
+        return now - self._heard
+
     def tick(self, now: float) -> Ping | None:
         """Return a ping to send, if one is due."""
         since, self._ticked = now - self._ticked, now
