@@ -1,8 +1,8 @@
 """AddRecord (http.md section 10.1)."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import cast
+from typing import Any, cast
 
 from ocsgw.contact.custom import custom_members, given_columns
 from ocsgw.contact.directory import CallingList, Campaign, Directory, TimeZone
@@ -16,6 +16,7 @@ from ocsgw.protocol.errors import Refusal
 from ocsgw.protocol.messages import KV
 
 _LAST_SECOND = 86399
+_GENERAL, _READY, _UNKNOWN = RecordType.GENERAL.value, RecordStatus.READY.value, CallResult.UNKNOWN.value
 
 
 @dataclass(slots=True, eq=False)
@@ -54,34 +55,33 @@ def add_records(turn: Turn, works: Sequence[Work]) -> list[Reply]:
 def _draft(turn: Turn, calling_list: CallingList, at: int, work: Work) -> _Draft:
     """Check what needs the configuration and fill in the defaults (check 16)."""
     data, directory = work.data, turn.directory
-    zone_name = data.get("GSW_TZ_NAME")
+    # Types and ranges were checked when the request came in.
+    given: Callable[..., Any] = data.get
+    zone_name = given("GSW_TZ_NAME")
     zone = directory.zone_named(zone_name) if zone_name is not None else calling_list.tenant.default_zone
     campaign = _campaign(directory, calling_list, data)
-    date_time = data.get("GSW_DATE_TIME")
-    contact = cast("str", data["GSW_PHONE"])
-    chain = cast("int | None", data.get("GSW_CHAIN_ID"))
-    number = data.get
+    date_time = given("GSW_DATE_TIME")
     record = NewRecord(
         0,
-        contact,
-        cast("int", number("GSW_PHONE_TYPE", 0)),
-        cast("int", number("GSW_RECORD_TYPE", RecordType.GENERAL.value)),
-        cast("int", number("GSW_RECORD_STATUS", RecordStatus.READY.value)),
-        cast("int", number("GSW_CALL_RESULT", CallResult.UNKNOWN.value)),
-        cast("int", number("GSW_ATTEMPTS", 0)),
+        given("GSW_PHONE"),
+        given("GSW_PHONE_TYPE", 0),
+        given("GSW_RECORD_TYPE", _GENERAL),
+        given("GSW_RECORD_STATUS", _READY),
+        given("GSW_CALL_RESULT", _UNKNOWN),
+        given("GSW_ATTEMPTS", 0),
         # 0 means "not scheduled"; the one date that is 0 is long past, as is the second after it.
-        to_epoch(cast("str", date_time), zone.zone) or 1 if date_time is not None else 0,
-        cast("int", number("GSW_CALL_TIME", 0)),
-        cast("int", number("GSW_FROM", 0)),
-        cast("int", number("GSW_UNTIL", _LAST_SECOND)),
+        to_epoch(date_time, zone.zone) or 1 if date_time is not None else 0,
+        given("GSW_CALL_TIME", 0),
+        given("GSW_FROM", 0),
+        given("GSW_UNTIL", _LAST_SECOND),
         zone.dbid,
         campaign.dbid if campaign is not None else 0,
-        cast("str | None", number("GSW_AGENT_ID")),
+        given("GSW_AGENT_ID"),
         0,
         0,
         _custom(turn, calling_list, data),
     )
-    return _Draft(at, work, record, zone, campaign, chain)
+    return _Draft(at, work, record, zone, campaign, given("GSW_CHAIN_ID"))
 
 
 def _custom(turn: Turn, calling_list: CallingList, data: KV) -> list[FieldValue | None]:
@@ -110,10 +110,11 @@ def _add(turn: Turn, calling_list: CallingList, drafts: list[_Draft], replies: l
     if not drafts:
         return
     probes = [_probe(turn.directory, calling_list, draft.record) for draft in drafts]
-    for place in turn.tx.blocked(calling_list, probes, turn.now):
+    admission = turn.tx.before_adding(calling_list, probes, turn.now)
+    for place in admission.blocked:
         drafts[place].record.record_type = RecordType.NO_CALL.value
         drafts[place].record.call_result = CallResult.DO_NOT_CALL.value
-    record_id, chain_id = turn.tx.highest_ids(calling_list)
+    record_id, chain_id = admission.record_id, admission.chain_id
     ends = dict(chains)
     for draft in drafts:
         record_id += 1

@@ -95,7 +95,7 @@ def _added_to_chain(turn: Turn, process: Process, member: Member, phone: str) ->
     """Add a record with a new contact to the chain, copied from the record of the handle (H232)."""
     calling_list, chain_id = process.calling_list, process.handout.chain_id
     fresh = copy(member.record)
-    fresh.record_id = turn.tx.highest_ids(calling_list)[0] + 1
+    fresh.record_id = turn.tx.before_adding(calling_list, [], turn.now).record_id + 1
     fresh.chain_n = turn.tx.chain_ends(calling_list, [chain_id])[chain_id] + 1
     fresh.contact_info = phone
     fresh.record_status = RecordStatus.READY.value

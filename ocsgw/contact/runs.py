@@ -63,6 +63,9 @@ def cut_into_runs(works: Sequence[Work], places: Sequence[int], directory: Direc
             if len(runs) > 1:
                 runs[-1].names |= names_of(work, directory)
             continue
+        if not runs:
+            runs.append(Run(kind, [at]))
+            continue
         names = names_of(work, directory)
         for run in runs:
             if not run.names:

@@ -49,6 +49,14 @@ class Probe(msgspec.Struct, array_like=True):
     campaign_dbids: tuple[int, ...]
 
 
+class Admission(msgspec.Struct):
+    """What has to be known before rows are added: the highest ids, and the places of probes that an entry covers."""
+
+    record_id: int
+    chain_id: int
+    blocked: set[int]
+
+
 class DoNotCallEntry(msgspec.Struct, array_like=True):
     """An entry to be made. Exactly one of `phone` and `customer_id` is given; a DBID of 0 means every one."""
 
@@ -204,8 +212,8 @@ class Transaction(Protocol):
     def forget(self, now: int, at_most: int) -> int:
         """Delete answers and spent handles that have expired, at most so many of each; return how many answers."""
 
-    def highest_ids(self, calling_list: CallingList) -> tuple[int, int]:
-        """Return the highest record id and chain id of a list, 0 without rows."""
+    def before_adding(self, calling_list: CallingList, probes: Sequence[Probe], now: int) -> Admission:
+        """Return the highest record id and chain id of a list, 0 without rows, and what `blocked` returns."""
 
     def chain_ends(self, calling_list: CallingList, chain_ids: Iterable[int]) -> Mapping[int, int]:
         """Return the highest `chain_n` of those chains that exist."""

@@ -32,9 +32,12 @@ from ocsgw.protocol.messages import (
 )
 from ocsgw.protocol.requests import ClientKind
 from ocsgw.protocol.session import Heartbeat, ServerSession, WireError
+from ocsgw.writing import flush
 
 # A client says hello within this time (P80), in seconds.
 _HELLO_TIMEOUT = 5.0
+# Events that go out together, so that the client begins while there is still more to come.
+_AT_ONCE = 16
 
 
 class LinkOwner(Protocol):
@@ -109,6 +112,7 @@ class OCSProtocol(TwistedProtocol):
         self._up = False
         self._ended = False
         self._in_work = 0
+        self._answered = 0
 
     # What Twisted calls.
 
@@ -218,6 +222,9 @@ class OCSProtocol(TwistedProtocol):
         if event.ref is not None:
             self._session.close_request(event.ref)
         self.send(event)
+        self._answered += 1
+        if self._answered % _AT_ONCE == 0:
+            flush(self.transport)
 
     # Time.
 

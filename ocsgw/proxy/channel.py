@@ -29,6 +29,7 @@ from ocsgw.proxy.grammar import (
     parse_request_line,
 )
 from ocsgw.tls import verified_name
+from ocsgw.writing import write_now
 
 if TYPE_CHECKING:
     from ocsgw.proxy.tree import ProxySite
@@ -428,7 +429,7 @@ class HTTPChannel(Protocol):
             pending.popleft()
             answers.append(self._front.answers.render(call, outcome, close=last))
         if answers:
-            self.transport.write(b"".join(answers) if len(answers) > 1 else answers[0])
+            write_now(self.transport, b"".join(answers) if len(answers) > 1 else answers[0])
         if last:
             self._finish()
         elif self._continue_due and not pending:

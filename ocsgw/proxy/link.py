@@ -34,6 +34,7 @@ from ocsgw.protocol.messages import (
 from ocsgw.protocol.session import ClientSession, Heartbeat, WireError
 from ocsgw.proxy.call import Call
 from ocsgw.proxy.front import Deliver
+from ocsgw.writing import flush
 
 # Until OCS has told its own.
 _FRAME_LIMIT = 64 << 20
@@ -46,6 +47,8 @@ _TICK = 0.5
 _NO_SUCCESS = (None, "Error")
 # Goodbyes of OCS that tell a breach.
 _BROKEN = frozenset({"protocol_error", "version", "refused", "internal"})
+# Requests that go out together; the last ones go with the turn of the reactor.
+_AT_ONCE = 16
 # What may wait in the socket before requests are refused: OCS does not read.
 _SEND_BUFFER = 16 << 20
 
@@ -179,6 +182,9 @@ class ProxyLink(TwistedProtocol):
         self._next_ref = ref + 1
         self._open[ref] = _Open(call, deliver, self._clock.seconds())
         self.transport.write(frame)
+        if ref % _AT_ONCE == 0:
+            # OCS begins while we still read what other clients want.
+            flush(self.transport)
         return None
 
     def ready(self, port: int, interface: str) -> None:

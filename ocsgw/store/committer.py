@@ -140,6 +140,10 @@ class Committer:
             for waiter in waiters:
                 waiter.callback(None)
             return
+        self._start(jobs)
+
+    def _start(self, jobs: Sequence[Job]) -> None:
+        """Give a batch to the worker."""
         wait = min(
             (job.deadline - self._clock.seconds() for job in jobs if job.deadline is not None), default=_LONGEST_WAIT
         )
@@ -173,6 +177,10 @@ class Committer:
             return _Result([Outcome(Refusal("no_response")) for _ in works], failure=str(error))
 
     def _finish(self, jobs: Sequence[Job], result: _Result) -> None:
+        # What waits is committed while these answers go out.
+        waiting = self._take_batch()
+        if waiting:
+            self._start(waiting)
         self._tell_health(result.failure)
         for failure in result.defects:
             self._log.failure("A rule failed on a request, which was answered with 500", failure)
@@ -180,7 +188,8 @@ class Committer:
             self._tell(result.turn)
         for job, outcome in zip(jobs, result.outcomes, strict=True):
             job.deliver(outcome)
-        self._next()
+        if not waiting:
+            self._next()
 
     def _fail(self, jobs: Sequence[Job], reason: Failure) -> None:
         """A defect outside of any single request: nothing was committed."""

@@ -12,7 +12,7 @@ DO_NOT_CALL_INDEXES = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class DoNotCallText:
     """The statements of the do-not-call table.
 
@@ -76,7 +76,7 @@ def _blocked_by_index(table: str, contact: str, customer_id: str, of_list: str) 
     """Return the statement that looks up each probe in the indexes."""
     scope = f"{_of_campaign('''p.value, '$[2]' ''')} AND {of_list}"
     return (
-        "SELECT p.key FROM json_each(:probes) AS p WHERE EXISTS (SELECT 1 FROM"
+        "SELECT p.key AS place FROM json_each(:probes) AS p WHERE EXISTS (SELECT 1 FROM"
         f" {table} AS d WHERE d.phone IS NOT NULL AND {contact} = json_extract(p.value, '$[0]') AND {scope})"
         " OR (json_extract(p.value, '$[1]') IS NOT NULL AND EXISTS (SELECT 1 FROM"
         f" {table} AS d WHERE d.customer_id IS NOT NULL"

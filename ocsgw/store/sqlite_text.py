@@ -1,11 +1,12 @@
 """SQL text for calling lists on SQLite, made once per list.
 
-Every statement takes a whole run of rows as one JSON parameter: row by row, each statement would give up and queue
-again for the interpreter lock.
+Every statement takes a whole run of rows, as one JSON parameter or, where it inserts, as one list of values: row by
+row, each statement would give up and queue again for the interpreter lock.
 """
 
 from collections.abc import Container, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from ocsgw.contact.directory import CallingList
 from ocsgw.store.columns import CALLING_LIST_COLUMNS
@@ -13,20 +14,26 @@ from ocsgw.store.sqlite_forms import beyond_ascii, normal_contact_of, quoted, tr
 from ocsgw.store.sqlite_ready import ready_index, ready_records_text, windows_text
 
 INSERTED_COLUMNS = tuple(column.name for column in CALLING_LIST_COLUMNS if column.block == 1)
+# A statement takes no more values than this. Those for so many rows are kept prepared, one for each number.
+_VALUES_AT_ONCE = 32766
+_ROWS_AT_ONCE = 64
 _FURTHER_COLUMNS = tuple(column.name for column in CALLING_LIST_COLUMNS if column.block != 1)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class ListText:
     """The statements of one calling list.
 
     `find_by_customer_id` is None if the list has no customer id, `copy_further_columns` if its table has no column of
-    the second block. `columns` are those of the table that may be used, in lower case.
+    the second block. `insert` is followed by as many `insert_row` as there are rows, but
+    not more than `insert_at_once`. `columns` are those of the table that may be used, in lower case.
     """
 
     highest_ids: str
     chain_ends: str
     insert: str
+    insert_row: str
+    insert_at_once: int
     copy_further_columns: str | None
     find_by_contact: str
     find_by_chain: str
@@ -73,9 +80,7 @@ def list_text(calling_list: CallingList, columns: frozenset[str], *, may_lack_ch
     """
     table = quoted(calling_list.table)
     names = ", ".join(quoted(name) for name in (*INSERTED_COLUMNS, *(field.column for field in calling_list.fields)))
-    values = [f"json_extract(value, '$[{at}]')" for at in range(len(INSERTED_COLUMNS))]
-    last = len(INSERTED_COLUMNS)
-    values += [f"json_extract(value, '$[{last}][{at}]')" for at in range(len(calling_list.fields))]
+    width = len(INSERTED_COLUMNS) + len(calling_list.fields)
     found = f"SELECT record_id, coalesce(chain_id, record_id), contact_info FROM {table}"
     record = record_columns(calling_list, columns)
     of_chains = "chain_id IN (SELECT value FROM json_each(:chains))"
@@ -87,11 +92,13 @@ def list_text(calling_list: CallingList, columns: frozenset[str], *, may_lack_ch
     customer_id = calling_list.customer_id
     further = ", ".join(quoted(name) for name in _FURTHER_COLUMNS if name in columns)
     return ListText(
-        highest_ids=f"SELECT (SELECT max(record_id) FROM {table}), (SELECT max(chain_id) FROM {table}){lone_chains}",
+        highest_ids=f"(SELECT max(record_id) FROM {table}), (SELECT max(chain_id) FROM {table}){lone_chains}",
         chain_ends=(
             f"SELECT coalesce(chain_id, record_id), max(coalesce(chain_n, 0)) FROM {table} WHERE {of_chains} GROUP BY 1"
         ),
-        insert=f"INSERT INTO {table} ({names}) SELECT {', '.join(values)} FROM json_each(?)",
+        insert=f"INSERT INTO {table} ({names}) VALUES ",
+        insert_row=f"({', '.join('?' * width)})",
+        insert_at_once=max(1, min(_ROWS_AT_ONCE, _VALUES_AT_ONCE // width)),
         copy_further_columns=(
             f"UPDATE {table} SET ({further}) = (SELECT {further} FROM {table} WHERE record_id = :source)"
             " WHERE record_id = :target"
@@ -131,6 +138,12 @@ def list_text(calling_list: CallingList, columns: frozenset[str], *, may_lack_ch
         table=table,
         columns=columns,
     )
+
+
+@lru_cache(maxsize=1024)
+def insert_text(text: ListText, rows: int) -> str:
+    """Return the statement that inserts so many rows; its parameters are their values, one row after the other."""
+    return text.insert + ", ".join([text.insert_row] * rows)
 
 
 def change_text(text: ListText, columns: Sequence[str]) -> str:

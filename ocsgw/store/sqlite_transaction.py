@@ -3,6 +3,7 @@
 import sqlite3
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -10,6 +11,7 @@ import msgspec
 from ocsgw.contact.directory import CallingList
 from ocsgw.contact.normal_form import normal_contact
 from ocsgw.contact.transaction import (
+    Admission,
     DoNotCallEntry,
     Match,
     NewRecord,
@@ -21,7 +23,7 @@ from ocsgw.contact.transaction import (
 )
 from ocsgw.store.sqlite_do_not_call import DoNotCallText
 from ocsgw.store.sqlite_own import OwnTables, as_json
-from ocsgw.store.sqlite_text import ListText, change_text
+from ocsgw.store.sqlite_text import ListText, change_text, insert_text
 
 # These concern one statement or one table; every other error means that the store itself fails (C41).
 _OF_A_STATEMENT = frozenset({sqlite3.SQLITE_ERROR, sqlite3.SQLITE_CONSTRAINT, sqlite3.SQLITE_MISMATCH})
@@ -33,6 +35,18 @@ _LAST_TIME = 1 << 60
 
 def _record(row: Sequence[Any]) -> Record:
     return Record(*row[:_FIXED], list(row[_FIXED:]))  # type: ignore[call-arg]  # so many columns
+
+
+def _scope(calling_list: CallingList, now: int) -> dict[str, int]:
+    return {"tenant": calling_list.tenant.dbid, "list": calling_list.dbid, "now": now}
+
+
+@lru_cache(maxsize=1024)
+def _before_adding_text(text: ListText, do_not_call: DoNotCallText) -> str:
+    return (
+        f"SELECT (SELECT json_group_array(place) FROM ({do_not_call.blocked})),"
+        f" EXISTS ({do_not_call.beyond_ascii}), {text.highest_ids}"
+    )
 
 
 _FIXED = len(Record.__struct_fields__) - 1
@@ -59,25 +73,51 @@ class SQLiteTransaction(OwnTables):
         self._widths = do_not_call_widths
         self._unsettled = unsettled
         self.settled: set[str] = set()
+        self._changes_before = connection.total_changes
 
     @contextmanager
     def savepoint(self) -> Iterator[None]:
         """Undo what is done inside if an exception leaves the block."""
-        self._connection.execute("SAVEPOINT run")
+        connection = self._connection
+        # Before the first change the transaction itself can be undone: most batches are one run.
+        is_first = connection.total_changes == self._changes_before
+        if not is_first:
+            connection.execute("SAVEPOINT run")
         try:
             yield
         except BaseException as error:
             if isinstance(error, sqlite3.Error) and primary_code(error) not in _OF_A_STATEMENT:
                 raise StoreFailureError(str(error)) from error
-            self._connection.execute("ROLLBACK TO run")
-            self._connection.execute("RELEASE run")
+            if is_first:
+                self._begin_again()
+            else:
+                connection.execute("ROLLBACK TO run")
+                connection.execute("RELEASE run")
             raise
-        self._connection.execute("RELEASE run")
+        if not is_first:
+            connection.execute("RELEASE run")
 
-    def highest_ids(self, calling_list: CallingList) -> tuple[int, int]:
-        """Return the highest record id and chain id of a list, 0 without rows."""
-        record_id, *chain_ids = self._query(calling_list, self._text_of(calling_list).highest_ids).fetchone()
-        return record_id or 0, max(chain_id or 0 for chain_id in chain_ids)
+    def _begin_again(self) -> None:
+        try:
+            self._connection.execute("ROLLBACK")
+            self._connection.execute("BEGIN IMMEDIATE")
+        except sqlite3.Error as error:
+            raise StoreFailureError(str(error)) from error
+        self._changes_before = self._connection.total_changes
+
+    def before_adding(self, calling_list: CallingList, probes: Sequence[Probe], now: int) -> Admission:
+        """Return the highest record id and chain id of a list, 0 without rows, and what `blocked` returns.
+
+        All of it in one statement: it is asked for every run of added records.
+        """
+        text = _before_adding_text(self._text_of(calling_list), self._do_not_call_text())
+        scope = _scope(calling_list, now)
+        row = self._query(calling_list, text, {**scope, "probes": as_json(probes)}).fetchone()
+        places, any_beyond_ascii, record_id, *chain_ids = row
+        blocked = set(msgspec.json.decode(places, type=list[int]))
+        if any_beyond_ascii:
+            blocked |= self._blocked_beyond_ascii(probes, scope)
+        return Admission(record_id or 0, max(chain_id or 0 for chain_id in chain_ids), blocked)
 
     def chain_ends(self, calling_list: CallingList, chain_ids: Iterable[int]) -> dict[int, int]:
         """Return the highest `chain_n` of those chains that exist."""
@@ -86,7 +126,11 @@ class SQLiteTransaction(OwnTables):
 
     def insert_records(self, calling_list: CallingList, records: Sequence[NewRecord]) -> None:
         """Insert rows."""
-        self._query(calling_list, self._text_of(calling_list).insert, as_json(records))
+        text = self._text_of(calling_list)
+        for begin in range(0, len(records), text.insert_at_once):
+            rows = [msgspec.structs.astuple(record) for record in records[begin : begin + text.insert_at_once]]
+            values = [value for *columns, custom in rows for value in (*columns, *custom)]
+            self._query(calling_list, insert_text(text, len(rows)), *values)
 
     def copy_further_columns(self, calling_list: CallingList, source: int, target: int) -> None:
         """Give a record what another one has in the columns that `NewRecord` lacks (K13)."""
@@ -97,15 +141,19 @@ class SQLiteTransaction(OwnTables):
     def blocked(self, calling_list: CallingList, probes: Sequence[Probe], now: int) -> set[int]:
         """Return the places of those probes that an entry of the do-not-call table covers."""
         text = self._do_not_call_text()
-        scope = {"tenant": calling_list.tenant.dbid, "list": calling_list.dbid, "now": now}
+        scope = _scope(calling_list, now)
         places = {row[0] for row in self._connection.execute(text.blocked, {**scope, "probes": as_json(probes)})}
-        odd = self._connection.execute(text.beyond_ascii, scope).fetchall()
-        if odd:
-            covered = {(normal_contact(phone), campaign) for phone, campaign in odd}
-            for place, probe in enumerate(probes):
-                if any((probe.contact, campaign) in covered for campaign in (0, *probe.campaign_dbids)):
-                    places.add(place)
-        return places
+        return places | self._blocked_beyond_ascii(probes, scope)
+
+    def _blocked_beyond_ascii(self, probes: Sequence[Probe], scope: Mapping[str, int]) -> set[int]:
+        """Return the places of those probes that an entry covers whose normal form SQL cannot tell."""
+        found = self._connection.execute(self._do_not_call_text().beyond_ascii, scope).fetchall()
+        covered = {(normal_contact(phone), campaign) for phone, campaign in found}
+        return {
+            place
+            for place, probe in enumerate(probes)
+            if covered and any((probe.contact, campaign) in covered for campaign in (0, *probe.campaign_dbids))
+        }
 
     def find_by_contact(self, calling_list: CallingList, contact: str) -> list[Match]:
         """Return the records whose contact has this normal form (K40)."""

@@ -1,0 +1,36 @@
+"""Bytes to the socket before the turn of the reactor ends.
+
+Twisted writes at the beginning of its next turn, and tells the system twice for it. Where a turn answers many clients
+that costs more than the answer, and whoever waits for the bytes begins later than it could.
+"""
+
+from typing import Any
+
+from twisted.internet.tcp import Server
+
+
+def write_now(transport: Any, data: bytes) -> None:
+    """Send `data`: what the socket takes at once, and by Twisted what it does not, or all of it if something waits."""
+    # No public name tells whether something waits.
+    if (
+        type(transport) is Server
+        and not transport.dataBuffer
+        and not transport._tempDataBuffer  # noqa: SLF001
+        and transport.connected
+        and not transport._writeDisconnected  # noqa: SLF001
+    ):
+        sent = transport.writeSomeData(data)
+        if sent.__class__ is int:
+            if sent == len(data):
+                return
+            data = data[sent:]
+        # Otherwise the connection is lost, and Twisted finds out for itself.
+    transport.write(data)
+
+
+def flush(transport: Any) -> None:
+    """Send what waits in a transport, as far as it has a socket and is not about to be closed."""
+    do_write = getattr(transport, "doWrite", None)
+    if do_write is not None and transport.connected and not transport.disconnecting:
+        # A failure is found again, and dealt with, by the reactor: the transport stays registered.
+        do_write()
