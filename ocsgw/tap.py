@@ -12,7 +12,7 @@ from twisted.python import usage
 
 from ocsgw.config import Config, ConfigurationError, load
 from ocsgw.logs import STDOUT, LogFile
-from ocsgw.ocs.checks import CHECKS
+from ocsgw.ocs.checks import CHECKS, RULES
 from ocsgw.ocs.compose import OCSService
 from ocsgw.resources import raise_descriptor_limit
 from ocsgw.systemd import ServiceManager, is_journal
@@ -77,7 +77,7 @@ class Ending:
 def load_or_exit(path: str) -> Config:
     """Return the configuration; print every problem and exit with status 78 if there is one."""
     try:
-        return load(path, CHECKS)
+        return load(path, CHECKS, RULES)
     except ConfigurationError as error:
         sys.stderr.write(f"{error}\n")
         sys.exit(EXIT_CONFIGURATION)

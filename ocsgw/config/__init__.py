@@ -1,6 +1,6 @@
 """The configuration of ocsgw: a TOML file becomes frozen structs, or a report of everything wrong in it."""
 
-from ocsgw.config.loading import Check, load, parse
+from ocsgw.config.loading import Check, Rule, load, parse
 from ocsgw.config.model import (
     ApiKey,
     Application,
@@ -19,6 +19,7 @@ from ocsgw.config.model import (
     PemFile,
     PreDialValidation,
     Secret,
+    ServerCertificate,
     Store,
     Tenant,
     TimeZone,
@@ -27,6 +28,7 @@ from ocsgw.config.model import (
     TreatmentOptions,
 )
 from ocsgw.config.problems import ConfigurationError, Problem
+from ocsgw.config.sections import Section
 
 __all__ = [
     "ApiKey",
@@ -48,7 +50,10 @@ __all__ = [
     "PemFile",
     "PreDialValidation",
     "Problem",
+    "Rule",
     "Secret",
+    "Section",
+    "ServerCertificate",
     "Store",
     "Tenant",
     "TimeZone",

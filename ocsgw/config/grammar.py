@@ -33,6 +33,7 @@ _TLS: Final[Keys] = {
     "tls_crl": Key(pem, None),
     "tls_target_name_check": Key(one_of("no", "host"), "no"),
     "client_names": Key(array(text(at_least=1)), []),
+    "verify_depth": Key(integer(0, 100), 3),
 }
 
 _PRE_DIAL_OF_OBJECT: Final[Keys] = {
@@ -82,6 +83,9 @@ _LISTENER: Final[Keys] = {
     "backlog": Key(integer(1), 1024),
     "allow_anonymous": Key(boolean, default=False),
     "tls": Table(_TLS, makes=model.Tls, inherits=True),
+    "sni_certificate": Table(
+        {"certificate": Key(pem), "certificate_key": Key(private_pem)}, makes=model.ServerCertificate, array=True
+    ),
 }
 
 _API_KEY: Final[Keys] = {

@@ -39,6 +39,7 @@ def check_listeners(document: Section) -> None:
     _check_key_texts(keys)
     for listener in listeners:
         _check_client_certificates(listener)
+        _check_further_certificates(listener)
         # A misspelled [[api_key]] is reported as such; what it was for cannot be judged.
         if document.sound("api_key"):
             _check_authentication(listener, any(_counts_on(key, listener) for key in keys))
@@ -83,6 +84,15 @@ def _check_client_certificates(listener: Section) -> None:
             "tls_mutual",
             "needs trusted_ca, to know whose client certificates are good",
             "add trusted_ca with the file of the authorities",
+        )
+
+
+def _check_further_certificates(listener: Section) -> None:
+    if listener.sound("tls") and listener["tls"] is None and listener.tables("sni_certificate"):
+        listener.problem(
+            "sni_certificate",
+            "stands beside no [listener.tls], which alone switches TLS on",
+            "add [listener.tls] with the certificate for all other names, or leave this out",
         )
 
 

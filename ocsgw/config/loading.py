@@ -22,10 +22,13 @@ Check = Callable[[Config, Callable[[KeyPath, str, str], None]], None]
 """Looks at a configuration that the grammar allows, and calls the second argument with the path of a
 key (``("listener", 0, "tls", "certificate")``), what is wrong with it, and a hint."""
 
+Rule = Callable[[Section], None]
+"""Looks at the tables of a file, some of which may be unsound, and reports problems at their sections."""
+
 _POSITION: Final = re.compile(r" \(at (?:line (\d+), column (\d+)|end of document)\)$")
 
 
-def load(path: str | os.PathLike[str], checks: Sequence[Check] = ()) -> Config:
+def load(path: str | os.PathLike[str], checks: Sequence[Check] = (), rules: Sequence[Rule] = ()) -> Config:
     """Read a configuration file.
 
     Raises ConfigurationError with every problem (C3), also if the file cannot be read or is no TOML.
@@ -46,13 +49,14 @@ def load(path: str | os.PathLike[str], checks: Sequence[Check] = ()) -> Config:
         raise ConfigurationError(
             [Problem(file, line, "", "the file is not UTF-8", "save it in the encoding UTF-8")]
         ) from None
-    return parse(text, path, checks)
+    return parse(text, path, checks, rules)
 
 
-def parse(text: str, path: str | os.PathLike[str], checks: Sequence[Check] = ()) -> Config:
+def parse(text: str, path: str | os.PathLike[str], checks: Sequence[Check] = (), rules: Sequence[Rule] = ()) -> Config:
     """Read a configuration from a text, as if it stood in the file ``path``, which need not exist.
 
-    ``checks`` run when the grammar allows everything; what they report counts like any other problem.
+    ``rules`` judge what is sound, as the rules of this room do, so that one run tells everything. ``checks`` run
+    when nothing has been found; what they report counts like any other problem.
     Raises ConfigurationError with every problem (C3).
     """
     file = os.fspath(path)
@@ -61,6 +65,8 @@ def parse(text: str, path: str | os.PathLike[str], checks: Sequence[Check] = ())
     absolute = os.path.abspath(file)
     document = read_table(data, GRAMMAR, Place(report, (), os.path.dirname(absolute)))
     _apply_rules(document)
+    for rule in rules:
+        rule(document)
     report.raise_problems()
     config = _make_config(document, absolute)
     for check in checks:

@@ -98,6 +98,14 @@ class Tls(Part, frozen=True):
     tls_crl: PemFile | None
     tls_target_name_check: Literal["no", "host"]
     client_names: tuple[str, ...]
+    verify_depth: int
+
+
+class ServerCertificate(Part, frozen=True):
+    """``[[listener.sni_certificate]]``: one more certificate, for clients that ask for its names."""
+
+    certificate: PemFile
+    certificate_key: PemFile
 
 
 class Listener(Part, frozen=True):
@@ -116,6 +124,7 @@ class Listener(Part, frozen=True):
     backlog: int
     allow_anonymous: bool
     tls: Tls | None
+    sni_certificates: tuple[ServerCertificate, ...]
 
     @property
     def is_loopback(self) -> bool:

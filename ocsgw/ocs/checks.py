@@ -2,44 +2,11 @@
 
 from collections.abc import Callable
 
-from ocsgw.config import Config, Listener
-from ocsgw.tls import ServerContext, TlsError, check_pair, utc_now
+from ocsgw.config import Config, Rule
+from ocsgw.ocs.certificates import check_certificates
 
 KeyPath = tuple[str | int, ...]
 Report = Callable[[KeyPath, str, str], None]
-
-
-def check_certificates(config: Config, report: Report) -> None:
-    """Report certificates that have expired, do not fit their key, or cannot be used (C38)."""
-    for at, listener in enumerate(config.listeners):
-        try:
-            _try_tls(listener)
-        except TlsError as error:
-            path = getattr(getattr(listener.tls, error.part, None), "path", "")
-            report(
-                ("listener", at, "tls", error.part),
-                f"{path} {error}",
-                _HINTS.get(error.part, "give a PEM file that is valid now"),
-            )
-
-
-_HINTS = {"cipher_list": "give cipher names as OpenSSL spells them"}
-
-
-def _try_tls(listener: Listener) -> None:
-    tls = listener.tls
-    if tls is None:
-        return
-    check_pair(tls.certificate.text, tls.certificate_key.text, utc_now())
-    ServerContext(
-        certificate=tls.certificate.text,
-        certificate_key=tls.certificate_key.text,
-        trusted_ca=tls.trusted_ca.text if tls.trusted_ca is not None else None,
-        tls_crl=tls.tls_crl.text if tls.tls_crl is not None else None,
-        mutual=tls.tls_mutual,
-        versions=list(tls.sec_protocol),
-        ciphers=tls.cipher_list,
-    )
 
 
 def check_supported(config: Config, report: Report) -> None:
@@ -67,4 +34,5 @@ def not_served(config: Config) -> list[str]:
     return lines
 
 
-CHECKS = (check_supported, check_certificates)
+CHECKS = (check_supported,)
+RULES: tuple[Rule, ...] = (check_certificates,)

@@ -20,7 +20,7 @@ from ocsgw.contact.directory import Directory
 from ocsgw.contact.opening import expire, prepare
 from ocsgw.directory import directory_of
 from ocsgw.logs import LogFile, say
-from ocsgw.ocs.checks import CHECKS, not_served
+from ocsgw.ocs.checks import CHECKS, RULES, not_served
 from ocsgw.ocs.controller import commands_of
 from ocsgw.ocs.dispatch import Dispatcher
 from ocsgw.ocs.listeners import HttpListener, match_listeners
@@ -245,7 +245,7 @@ class OCSService(MultiService):
     def _reload(self) -> "Deferred[list[str]]":
         try:
             committer, worker = self.committer(), self._worker
-            config = load(self.config.path, CHECKS)
+            config = load(self.config.path, CHECKS, RULES)
         except (ConfigurationError, ControlError) as error:
             reasons = "; ".join(map(str, getattr(error, "problems", [error])))
             say(self._log, 93014, reasons=reasons)

@@ -5,11 +5,12 @@ import math
 import secrets
 from collections.abc import Callable
 
-from ocsgw.config import ApiKey, Config, Listener, Tls
+from ocsgw.config import ApiKey, Config, Listener, ServerCertificate, Tls
 from ocsgw.ocs.dispatch import DispatchOptions
 from ocsgw.ocs.link import Identity
 from ocsgw.ocs.supervisor import Times
 from ocsgw.protocol.messages import (
+    CertificateSettings,
     HttpLimits,
     KeySettings,
     ListenerSettings,
@@ -61,7 +62,7 @@ def settings_of(config: Config, listener: Listener, in_use: Listener) -> Setting
             port=in_use.port,
             public_host=listener.public_host,
             backlog=listener.backlog,
-            tls=_tls(listener.tls) if listener.tls is not None else None,
+            tls=_tls(listener.tls, listener.sni_certificates) if listener.tls is not None else None,
         ),
         encoding=config.application.encoding,
         encoding_detect=config.application.encoding_detect,
@@ -109,10 +110,14 @@ def key_settings(key: ApiKey, random_bytes: Callable[[int], bytes]) -> KeySettin
     )
 
 
-def _tls(tls: Tls) -> TlsSettings:
+def _tls(tls: Tls, further: tuple[ServerCertificate, ...]) -> TlsSettings:
     return TlsSettings(
         certificate=tls.certificate.text,
         certificate_key=tls.certificate_key.text,
+        certificates=[
+            CertificateSettings(certificate=each.certificate.text, certificate_key=each.certificate_key.text)
+            for each in further
+        ],
         trusted_ca=tls.trusted_ca.text if tls.trusted_ca is not None else None,
         tls_crl=tls.tls_crl.text if tls.tls_crl is not None else None,
         tls_mutual=tls.tls_mutual,
@@ -120,6 +125,7 @@ def _tls(tls: Tls) -> TlsSettings:
         cipher_list=tls.cipher_list,
         tls_target_name_check=tls.tls_target_name_check,
         client_names=list(tls.client_names),
+        verify_depth=tls.verify_depth,
     )
 
 

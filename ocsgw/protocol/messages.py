@@ -72,11 +72,23 @@ class Welcome(Message, tag="welcome"):
     limits: WireLimits
 
 
-class TlsSettings(msgspec.Struct, kw_only=True, omit_defaults=True):
-    """TLS of a listener; certificates, key, authorities and revocation list as PEM text."""
+class CertificateSettings(msgspec.Struct, kw_only=True):
+    """A certificate with its chain and its private key, as PEM text."""
 
     certificate: str
     certificate_key: str
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}(...)"  # a key must not get into a log
+
+
+class TlsSettings(CertificateSettings, kw_only=True, omit_defaults=True):
+    """TLS of a listener; certificates, key, authorities and revocation list as PEM text.
+
+    `certificates` are further ones, chosen by the name that a client asks for.
+    """
+
+    certificates: list[CertificateSettings] = msgspec.field(default_factory=list)
     trusted_ca: str | None = None
     tls_crl: str | None = None
     tls_mutual: bool | Literal["optional"] = False
@@ -84,6 +96,7 @@ class TlsSettings(msgspec.Struct, kw_only=True, omit_defaults=True):
     cipher_list: str | None = None
     tls_target_name_check: Literal["no", "host"] = "no"
     client_names: list[str] = msgspec.field(default_factory=list)
+    verify_depth: int = 3
 
 
 class ListenerSettings(msgspec.Struct, kw_only=True, omit_defaults=True):
@@ -134,6 +147,9 @@ class ClientTlsSettings(msgspec.Struct, kw_only=True, omit_defaults=True):
     trusted_ca: str | None = None
     certificate: str | None = None
     certificate_key: str | None = None
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}(...)"  # as above
 
 
 class ClientSettings(msgspec.Struct, kw_only=True, omit_defaults=True):

@@ -60,6 +60,8 @@ class ProxyApplication:
         self._link = ProxyLink(self, reactor, f"ocsgw {VERSION}")
         self.shipper = LogShipper(reactor, self._link.send_log)
         self._front: Front | None = None
+        # Those in force; there are some as soon as there is a front.
+        self._settings: Settings
         self._factory: PortFactory | None = None
         self._port: Any = None
         self._end_due: IDelayedCall | None = None
@@ -84,25 +86,47 @@ class ProxyApplication:
         """Take settings over: open the port with the first, change everything but the port with later ones (P100)."""
         self.shipper.level = settings.log_level
         self._fit_connections(settings)
+        if self._front is not None and self._factory is not None:
+            self._use_later(settings, self._front, self._factory)
+            return
         tls = settings.listener.tls if settings.listener is not None else None
         try:
-            if self._front is not None and self._factory is not None:
-                self._factory.use(tls)
-                self._front.use(settings)
-                return
             front = self._front = Front(settings, self, self._reactor, self._wall_clock)
             self._factory = PortFactory(front, self._reactor)
             self._factory.use(tls)
         except SettingsError as error:
             self._give_up(EXIT_SETTINGS, str(error))
         except TlsError as error:
-            self._give_up(EXIT_SETTINGS, f"[listener.tls] {error.part} {error}")
+            self._give_up(EXIT_SETTINGS, f"[listener.tls] {error.part} {error}; {error.hint}")
         else:
+            self._settings = settings
             front.start()
             if settings.listener is None:
                 self._link.ready(0, "")
             else:
                 self._open(settings.listener, self._factory)
+
+    def _use_later(self, settings: Settings, front: Front, factory: PortFactory) -> None:
+        """Change what a running proxy works with; settings that cannot be used leave everything as it is (C38)."""
+        old = self._settings
+        try:
+            front.use(settings)
+            try:
+                factory.use(settings.listener.tls if settings.listener is not None else None)
+            except TlsError:
+                front.use(old)
+                raise
+        except SettingsError as error:
+            self._log.error("The new settings cannot be used, the old ones stay: {reason}", reason=str(error))
+        except TlsError as error:
+            self._log.error(
+                "The new certificates cannot be used, the old settings stay: [listener.tls] {part} {reason}; {hint}",
+                part=error.part,
+                reason=str(error),
+                hint=error.hint,
+            )
+        else:
+            self._settings = settings
 
     def _fit_connections(self, settings: Settings) -> None:
         """Lower the limit of connections to what the process may have open (`[limits] connections`)."""

@@ -1,29 +1,14 @@
 """Which client certificates a listener takes, by their names (configuration.md section 4)."""
 
-from typing import TYPE_CHECKING
+from ipaddress import IPv6Address, ip_address
+
+from cryptography.x509 import Certificate
 
 from ocsgw.protocol.messages import TlsSettings
-
-if TYPE_CHECKING:
-    from cryptography.x509 import Certificate
+from ocsgw.tls.pem import names_of
 
 
-def names_of(certificate: "Certificate") -> frozenset[str]:
-    """Return the names of a certificate in lower case: host names, addresses, and its common name."""
-    from cryptography import x509  # noqa: PLC0415 - only where TLS is used
-
-    names = {str(each.value) for each in certificate.subject.get_attributes_for_oid(x509.NameOID.COMMON_NAME)}
-    try:
-        others = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
-    except x509.ExtensionNotFound:
-        others = None
-    if others is not None:
-        names.update(others.get_values_for_type(x509.DNSName))
-        names.update(str(address) for address in others.get_values_for_type(x509.IPAddress))
-    return frozenset(name.lower() for name in names)
-
-
-def is_accepted(tls: TlsSettings, certificate: "Certificate", peer: str) -> bool:
+def is_accepted(tls: TlsSettings, certificate: Certificate, peer: str) -> bool:
     """Whether a verified certificate may be used by a client at the address `peer`.
 
     With the check `host` its name has to be that address or one of `client_names`; else one of `client_names`, if
@@ -31,5 +16,13 @@ def is_accepted(tls: TlsSettings, certificate: "Certificate", peer: str) -> bool
     """
     accepted = {name.lower() for name in tls.client_names}
     if tls.tls_target_name_check == "host":
-        accepted.add(peer.lower())
+        accepted.add(_plain_address(peer))
     return not accepted or not accepted.isdisjoint(names_of(certificate))
+
+
+def _plain_address(peer: str) -> str:
+    """Return an address as certificates name it: an IPv4 client of an IPv6 port is an IPv4 client."""
+    address = ip_address(peer.partition("%")[0])
+    if isinstance(address, IPv6Address) and address.ipv4_mapped is not None:
+        address = address.ipv4_mapped
+    return str(address)

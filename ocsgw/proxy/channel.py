@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 from twisted.internet.interfaces import (
     IDelayedCall,
     IHalfCloseableProtocol,
-    IHandshakeListener,
     IPushProducer,
 )
 from twisted.internet.protocol import Protocol, connectionDone
@@ -28,7 +27,6 @@ from ocsgw.proxy.grammar import (
     parse_fields,
     parse_request_line,
 )
-from ocsgw.tls import verified_name
 from ocsgw.writing import write_now
 
 if TYPE_CHECKING:
@@ -39,7 +37,7 @@ _MAX_CHUNK_LINE = 256
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 
-@implementer(IHalfCloseableProtocol, IHandshakeListener, IPushProducer)
+@implementer(IHalfCloseableProtocol, IPushProducer)
 class HTTPChannel(Protocol):
     """Cuts the byte stream of one client into calls and writes their answers in order.
 
@@ -57,6 +55,7 @@ class HTTPChannel(Protocol):
         self._site = site
         self._peer = peer
         self._tls = tls
+        # The verified subject of the client, where TLS tells it.
         self._certificate: str | None = None
         self._fast_lane = fast_lane
         # What has been received; everything before `_at` is done with. Nothing is copied for each request.
@@ -98,16 +97,6 @@ class HTTPChannel(Protocol):
             self.close()
         else:
             self._watch(self._front.handshake if self._tls else self._front.idle)
-
-    def handshakeCompleted(self) -> None:
-        """The TLS handshake is over; the time for requests begins, unless the certificate has a wrong name."""
-        certificate = self.transport.getPeerCertificate()
-        if certificate is not None and not self._front.accepts(certificate.to_cryptography(), self._peer):
-            self.abort()
-            return
-        self._certificate = verified_name(self.transport)
-        if self._limit is self._front.handshake:
-            self._watch(self._front.idle)
 
     def dataReceived(self, data: bytes) -> None:
         """Take bytes of the client."""
@@ -172,6 +161,11 @@ class HTTPChannel(Protocol):
             self._pending[-1].close = True
         else:
             self.close()
+
+    def handshake_timed_out(self) -> None:
+        """The TLS handshake was not completed in time (H27)."""
+        self._limit = None
+        self.abort()
 
     def drain(self) -> None:
         """Take no new request; end what has been begun, then close (H353)."""

@@ -12,14 +12,12 @@ from ocsgw.protocol.errors import Refusal
 from ocsgw.protocol.messages import KV, Event, Settings
 from ocsgw.proxy.answers import Answers
 from ocsgw.proxy.call import Call
-from ocsgw.proxy.certificates import is_accepted
 from ocsgw.proxy.deadlines import TimeLimit
 from ocsgw.proxy.judge import Judge
 
 if TYPE_CHECKING:
-    from cryptography.x509 import Certificate
-
     from ocsgw.proxy.channel import HTTPChannel
+    from ocsgw.proxy.handshakes import Handshakes
 
 # How long a connection may take to go once everything has been said.
 _LINGER = 2.0
@@ -63,6 +61,8 @@ class Front:
         self.linger: TimeLimit[HTTPChannel] = TimeLimit(_LINGER)
         self._ticker = LoopingCall(self.tick)
         self._ticker.clock = clock
+        # Only where TLS is used.
+        self.handshakes: Handshakes | None = None
         self.draining = False
         self._drained: Callable[[], None] | None = None
         self.use(settings)
@@ -77,7 +77,6 @@ class Front:
         self.judge = judge
         self.answers = answers
         self.limits = limits
-        self._tls = settings.listener.tls if settings.listener is not None else None
         for limit, milliseconds in (
             (self.handshake, limits.header_timeout_ms),
             (self.idle, limits.idle_timeout_ms),
@@ -100,13 +99,17 @@ class Front:
     def tick(self) -> None:
         """Do what is due once a second: the date, and the connections whose time is over."""
         self._set_date()
+        if self.handshakes is not None:
+            self.handshakes.tick()
         now = self.clock.seconds()
         for channel in self.idle.expired(now):
             channel.close()
         for limit in (self.header, self.body):
             for channel in limit.expired(now):
                 channel.request_timed_out()
-        for limit in (self.handshake, self.writing, self.linger):
+        for channel in self.handshake.expired(now):
+            channel.handshake_timed_out()
+        for limit in (self.writing, self.linger):
             for channel in limit.expired(now):
                 channel.abort()
 
@@ -127,10 +130,6 @@ class Front:
         refused = self.gateway.submit(call, data, deliver)
         if refused is not None:
             deliver(call, refused)
-
-    def accepts(self, certificate: "Certificate", peer: str) -> bool:
-        """Whether a client at the address `peer` may use this verified certificate."""
-        return self._tls is None or is_accepted(self._tls, certificate, peer)
 
     def admit(self, channel: "HTTPChannel") -> bool:
         """Count a new connection in. False: there is no room even after the longest idle one was closed (H32)."""

@@ -87,6 +87,10 @@ cipher_list = "HIGH"
 tls_crl = "ca.pem"
 tls_target_name_check = "host"
 client_names = ["n"]
+verify_depth = 1
+[[listener.sni_certificate]]
+certificate = "server.pem"
+certificate_key = "server.key"
 [[api_key]]
 name = "k"
 key_file = "secret"

@@ -17,6 +17,7 @@ DERIVED = {"Store": {"kind", "file"}, "Config": {"path", "directory", "warnings"
 
 ATTRIBUTES = {
     "listener": "listeners",
+    "sni_certificate": "sni_certificates",
     "api_key": "api_keys",
     "tenant": "tenants",
     "time_zone": "time_zones",

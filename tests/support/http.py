@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from twisted.internet.address import IPv4Address
-from twisted.internet.error import ConnectionDone, ConnectionLost
+from twisted.internet.error import ConnectionAborted, ConnectionDone, ConnectionLost
 from twisted.internet.task import Clock
 from twisted.python.failure import Failure
 
@@ -170,7 +170,7 @@ class TcpTransport:
         if self.connected and not self.aborted:
             self.aborted = True
             self.reading = False
-            self._clock.callLater(0, self.lose, ConnectionLost())
+            self._clock.callLater(0, self.lose, ConnectionAborted())
 
     def setTcpNoDelay(self, enabled: bool) -> None:
         """As on a socket."""
@@ -371,13 +371,14 @@ class HttpServer:
         self.gateway = gateway or FakeGateway()
         self.front = Front(settings or make_settings(), self.gateway, clock, lambda: 1_774_103_400.0 + clock.seconds())
         self.front.start()
-        self._site = ProxySite(self.front, clock, fast_lane=fast_lane)
+        # What makes connections; another factory may take its place.
+        self.site: Any = ProxySite(self.front, clock, fast_lane=fast_lane)
         self._clients: list[HttpClient] = []
 
     def connect(self) -> HttpClient:
         """Return a new connection."""
         transport = TcpTransport(self.clock)
-        channel: HTTPChannel = self._site.buildProtocol(PEER)
+        channel: HTTPChannel = self.site.buildProtocol(PEER)
         transport.protocol = channel
         client = HttpClient(self, transport, channel)
         self._clients.append(client)

@@ -1,0 +1,72 @@
+"""The end of each TLS handshake: the principal of the client, or one line in the log (http.md H343, H321)."""
+
+from typing import Any
+
+from twisted.internet.interfaces import IReactorTime
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from ocsgw.protocol.messages import TlsSettings
+from ocsgw.proxy.certificates import is_accepted
+from ocsgw.tls.failures import handshake_problem
+from ocsgw.tls.pem import subject_of
+
+# How many failures get a line of their own within how many seconds; the others are counted.
+_LINES = 10
+_WINDOW = 60.0
+
+
+class Handshakes:
+    """Judges the ends of handshakes of one port by the settings of the moment.
+
+    `clock` gives time to the limit of log lines.
+    """
+
+    _log = Logger()
+
+    def __init__(self, tls: TlsSettings, clock: IReactorTime) -> None:
+        self.tls = tls
+        self._clock = clock
+        self._window_began = clock.seconds()
+        self._failures = 0
+
+    def verified_name(self, transport: Any, peer: str) -> str | None:
+        """Return the subject of the client's verified certificate, None without one. Raises `PermissionError`.
+
+        `transport` is the TLS side of the connection, `peer` the address of the client. A certificate whose name the
+        listener does not take is logged here.
+        """
+        presented = transport.getPeerCertificate()
+        if presented is None:
+            return None
+        certificate = presented.to_cryptography()
+        name = subject_of(certificate)
+        if not is_accepted(self.tls, certificate, peer):
+            self._tell(peer, f"its certificate, {name}, has no name that client_names or its address allows")
+            raise PermissionError
+        return name
+
+    def failed(self, transport: Any, peer: str, reason: Failure) -> None:
+        """Log why a handshake failed, unless the client just went away."""
+        problem = handshake_problem(transport.getHandle(), reason)
+        if problem is not None:
+            self._tell(peer, problem)
+
+    def timed_out(self, peer: str) -> None:
+        """Log that a handshake was not completed in time (H27)."""
+        self._tell(peer, "it was not completed in time")
+
+    def tick(self) -> None:
+        """Begin a new window when the old one is over, and tell how many failures had no line."""
+        if self._clock.seconds() - self._window_began < _WINDOW:
+            return
+        silent = self._failures - _LINES
+        self._window_began = self._clock.seconds()
+        self._failures = 0
+        if silent > 0:
+            self._log.warn("{count} more TLS handshakes failed within {window:g} s", count=silent, window=_WINDOW)
+
+    def _tell(self, peer: str, problem: str) -> None:
+        self._failures += 1
+        if self._failures <= _LINES:
+            self._log.warn("TLS handshake with {peer} failed: {problem}", peer=peer, problem=problem)

@@ -1,0 +1,125 @@
+"""Connections with TLS: the context that each gets, and what becomes of its handshake."""
+
+from typing import Any
+
+from OpenSSL import SSL
+from twisted.internet.interfaces import (
+    IAddress,
+    IHandshakeListener,
+    IOpenSSLServerConnectionCreator,
+    IReactorTime,
+)
+from twisted.internet.protocol import connectionDone
+from twisted.protocols.tls import TLSMemoryBIOFactory
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from ocsgw.protocol.messages import TlsSettings
+from ocsgw.proxy.channel import HTTPChannel
+from ocsgw.proxy.front import Front
+from ocsgw.proxy.handshakes import Handshakes
+from ocsgw.proxy.tree import ProxySite
+from ocsgw.tls.pem import KeyPair
+from ocsgw.tls.server import ServerContexts, ServerOptions
+
+
+@implementer(IOpenSSLServerConnectionCreator)
+class ContextSelector:
+    """Gives each new connection the newest contexts; a connection keeps those that it began with (P101)."""
+
+    def __init__(self, tls: TlsSettings) -> None:
+        self._contexts = contexts_of(tls)
+
+    def use(self, tls: TlsSettings) -> None:
+        """Give contexts of these settings from now on. Raises `TlsError`; then nothing has changed."""
+        self._contexts = contexts_of(tls)
+
+    def serverConnectionForTLS(self, tlsProtocol: Any) -> SSL.Connection:
+        """Return the state machine of a new connection."""
+        return self._contexts.connection()
+
+
+@implementer(IHandshakeListener)
+class SecureChannel(HTTPChannel):
+    """A connection whose client has to complete a TLS handshake first, and may be known by it."""
+
+    def __init__(self, front: Front, site: ProxySite, peer: str, handshakes: Handshakes) -> None:
+        super().__init__(front, site, peer, tls=True)
+        self._handshakes = handshakes
+
+    def handshakeCompleted(self) -> None:
+        """The time for requests begins, unless the client's certificate has a wrong name."""
+        try:
+            self._certificate = self._handshakes.verified_name(self.transport, self._peer)
+        except PermissionError:
+            self._watch(None)
+            self.abort()
+            return
+        if self._limit is self._front.handshake:
+            self._watch(self._front.idle)
+
+    def handshake_timed_out(self) -> None:
+        """Cut the connection, with a line in the log."""
+        self._handshakes.timed_out(self._peer)
+        super().handshake_timed_out()
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        """Tell why a handshake has failed."""
+        if self._limit is self._front.handshake:
+            self._handshakes.failed(self.transport, self._peer, reason)
+        super().connectionLost(reason)
+
+
+class SecureSite(ProxySite):
+    """Makes the channels of a port with TLS."""
+
+    def __init__(self, front: Front, clock: IReactorTime, handshakes: Handshakes) -> None:
+        super().__init__(front, clock, tls=True)
+        self._handshakes = handshakes
+
+    def buildProtocol(self, addr: IAddress | None) -> Any:
+        """Return a channel for one connection."""
+        return SecureChannel(self.front, self, getattr(addr, "host", ""), self._handshakes)
+
+
+class SecureFactory(TLSMemoryBIOFactory):
+    """Makes the protocols of a port with TLS. Raises `TlsError`."""
+
+    def __init__(self, front: Front, clock: IReactorTime, tls: TlsSettings) -> None:
+        self._tls = tls
+        self._selector = ContextSelector(tls)
+        self._handshakes = Handshakes(tls, clock)
+        front.handshakes = self._handshakes
+        # Without the clock TLS would flush by the global reactor.
+        super().__init__(
+            self._selector,
+            False,  # noqa: FBT003 - not a client, in Twisted's own order
+            SecureSite(front, clock, self._handshakes),
+            clock=clock,
+        )
+
+    def use(self, tls: TlsSettings) -> None:
+        """Serve connections by these settings from now on. Raises `TlsError`; then nothing has changed.
+
+        Files that are the same keep their contexts, and with them the sessions that clients resume.
+        """
+        if tls != self._tls:
+            self._selector.use(tls)
+            self._handshakes.tls = self._tls = tls
+
+
+def contexts_of(tls: TlsSettings) -> ServerContexts:
+    """Return new contexts for a listener. Raises `TlsError`."""
+    first = KeyPair(tls.certificate, tls.certificate_key)
+    others = (KeyPair(each.certificate, each.certificate_key) for each in tls.certificates)
+    return ServerContexts(
+        ServerOptions(
+            pairs=(first, *others),
+            trusted_ca=tls.trusted_ca,
+            tls_crl=tls.tls_crl,
+            mutual=tls.tls_mutual,
+            versions=tuple(tls.sec_protocol),
+            ciphers=tls.cipher_list,
+            depth=tls.verify_depth,
+        )
+    )

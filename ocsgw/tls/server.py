@@ -1,0 +1,153 @@
+"""The contexts of a listener with TLS: one for each certificate, chosen by the name that the client asks for.
+
+They come from Twisted's certificate options; what those have no word for is added before the first connection.
+"""
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from cryptography import x509
+from OpenSSL import SSL, crypto
+from twisted.internet.ssl import AcceptableCiphers, CertificateOptions, TLSVersion
+
+from ocsgw.tls import TlsError
+from ocsgw.tls.failures import ServerConnection, remember_refusal
+from ocsgw.tls.pem import KeyPair, names_of, read_certificates, read_key, read_revocation_lists
+
+# Forward-secret suites with authenticated encryption, for TLS 1.2; those of 1.3 are all of this kind.
+DEFAULT_CIPHERS = "ECDHE+AESGCM:ECDHE+CHACHA20"
+DEFAULT_DEPTH = 3
+# How long a session can be resumed, in seconds. A client certificate is verified anew after this time at the latest.
+_SESSION_TIME = 300
+_SESSION_CONTEXT = b"ocsgw"
+
+
+@dataclass(frozen=True, slots=True)
+class ServerOptions:
+    """TLS of one listener as in section 4 of configuration.md, files as PEM text.
+
+    The first of `pairs` serves clients that ask for no name or an unknown one. `depth` is how many authorities may
+    stand between a client certificate and one in `trusted_ca`.
+    """
+
+    pairs: tuple[KeyPair, ...]
+    trusted_ca: str | None = None
+    tls_crl: str | None = None
+    mutual: bool | Literal["optional"] = False
+    versions: tuple[str, ...] = ("TLSv12", "TLSv13")
+    ciphers: str | None = None
+    depth: int = DEFAULT_DEPTH
+
+
+class _Identity:
+    """Certificates of one set of names: at most one for each kind of key, the client's abilities decide."""
+
+    def __init__(self, names: frozenset[str]) -> None:
+        self.names = names
+        self.chains: dict[type, list[x509.Certificate]] = {}
+        self.keys: dict[type, Any] = {}
+
+
+class ServerContexts:
+    """Makes the TLS side of connections of a listener (R7, C35). Raises `TlsError`."""
+
+    def __init__(self, options: ServerOptions) -> None:
+        identities = _identities(options.pairs)
+        contexts = [_make_context(identity, options) for identity in identities]
+        self._default = contexts[0]
+        self._by_name: dict[str, SSL.Context] = {}
+        for identity, context in zip(identities, contexts, strict=True):
+            for name in identity.names:
+                self._by_name.setdefault(name, context)
+        if len(contexts) > 1:
+            self._default.set_tlsext_servername_callback(self._choose)
+
+    def connection(self) -> ServerConnection:
+        """Return the state machine of a new connection."""
+        return ServerConnection(self._default, None)
+
+    def _choose(self, connection: SSL.Connection) -> None:
+        """Take the certificate of the name that the client asks for, or of the wildcard above it."""
+        name = (connection.get_servername() or b"").decode("latin-1").lower()
+        context = self._by_name.get(name) or self._by_name.get("*." + name.partition(".")[2])
+        if context is not None:
+            connection.set_context(context)
+
+
+def _identities(pairs: tuple[KeyPair, ...]) -> list[_Identity]:
+    found: list[_Identity] = []
+    for pair in pairs:
+        chain, key = read_certificates(pair.certificate, "certificate"), read_key(pair.certificate_key)
+        names, kind = names_of(chain[0]), type(key)
+        same = next((each for each in found if each.names == names and kind not in each.keys), None)
+        if same is None:
+            same = _Identity(names)
+            found.append(same)
+        same.chains[kind] = chain
+        same.keys[kind] = key
+    return found
+
+
+def _make_context(identity: _Identity, options: ServerOptions) -> SSL.Context:
+    context = _certificate_options(options).getContext()
+    context.set_options(SSL.OP_NO_RENEGOTIATION)
+    context.set_session_id(_SESSION_CONTEXT)
+    context.set_timeout(_SESSION_TIME)
+    sent: set[x509.Certificate] = set()
+    for kind, (leaf, *chain) in identity.chains.items():
+        _use_pair(context, leaf, identity.keys[kind])
+        for each in chain:
+            if each not in sent:
+                context.add_extra_chain_cert(each)
+                sent.add(each)
+    if options.trusted_ca is not None:
+        _trust(context, read_certificates(options.trusted_ca, "trusted_ca"), options.tls_crl)
+    if options.mutual is not False:
+        demand = SSL.VERIFY_FAIL_IF_NO_PEER_CERT if options.mutual is True else 0
+        context.set_verify(SSL.VERIFY_PEER | demand, remember_refusal)
+        context.set_verify_depth(options.depth)
+    return context
+
+
+def _certificate_options(options: ServerOptions) -> CertificateOptions:
+    versions: dict[str, Any] = {"raiseMinimumTo": TLSVersion.TLSv1_2}
+    if "TLSv12" not in options.versions:
+        versions["raiseMinimumTo"] = TLSVersion.TLSv1_3
+    if "TLSv13" not in options.versions:
+        versions["lowerMaximumSecurityTo"] = TLSVersion.TLSv1_2
+    try:
+        return CertificateOptions(
+            acceptableCiphers=AcceptableCiphers.fromOpenSSLCipherString(options.ciphers or DEFAULT_CIPHERS),
+            enableSessions=True,
+            enableSessionTickets=True,
+            **versions,
+        )
+    except (ValueError, SSL.Error) as error:
+        raise TlsError(
+            "cipher_list", "names no cipher suite that OpenSSL knows", "write names as: openssl ciphers -v prints them"
+        ) from error
+
+
+def _use_pair(context: SSL.Context, certificate: x509.Certificate, key: Any) -> None:
+    part = "certificate"
+    try:
+        context.use_certificate(certificate)
+        part = "certificate_key"
+        context.use_privatekey(key)
+        context.check_privatekey()
+    except (SSL.Error, TypeError) as error:
+        reason = str(error) if isinstance(error, TypeError) else ", ".join(each[2] for each in error.args[0])
+        raise TlsError(
+            part, f"is refused by OpenSSL ({reason})", "use an ECDSA P-256 or an RSA key of at least 2048 bits"
+        ) from error
+
+
+def _trust(context: SSL.Context, authorities: list[x509.Certificate], tls_crl: str | None) -> None:
+    store: Any = context.get_cert_store()
+    for authority in authorities:
+        store.add_cert(crypto.X509.from_cryptography(authority))
+        context.add_client_ca(authority)
+    if tls_crl is not None:
+        for revocations in read_revocation_lists(tls_crl):
+            store.add_crl(revocations)
+        store.set_flags(crypto.X509StoreFlags.CRL_CHECK)
