@@ -131,6 +131,8 @@ class OCSProtocol(TwistedProtocol):
         self._heartbeat.heard(self._clock.seconds())
         try:
             for message in self._session.receive(data):
+                # What is incomplete now, if anything, began with this segment.
+                self._frame_began = None
                 self._take(message)
         except WireError as error:
             self._log.error("A connection broke the protocol and is closed: {reason}", reason=error.text)

@@ -63,7 +63,7 @@ class LinkOwner(Protocol):
         """OCS wants the proxy to end within `timeout` seconds."""
 
     def link_lost(self, reason: str, *, broken: bool) -> None:
-        """The link is gone; requests in the hands of OCS have been answered. `broken` if OCS says we broke it."""
+        """The link is gone; requests in the hands of OCS are answered next. `broken` if OCS says we broke it."""
 
     def link_ended(self) -> None:
         """The link was closed after our bye."""
@@ -131,6 +131,8 @@ class ProxyLink(TwistedProtocol):
         self._heartbeat.heard(now)
         try:
             for message in self._session.receive(data):
+                # What is incomplete now, if anything, began with this segment.
+                self._frame_began = None
                 self._take(message)
         except WireError as error:
             self._log.error("OCS has broken the protocol of the link: {reason}", reason=error.text)
@@ -273,9 +275,10 @@ class ProxyLink(TwistedProtocol):
         self._up = False
         self._ticker.stop()
         waiting, self._open = self._open, {}
-        for request in waiting.values():
-            request.deliver(request.call, Refusal("no_response"))
+        # First, so that the answers say that they are the last of their connections (H2).
         if self._ending:
             self._owner.link_ended()
         else:
             self._owner.link_lost(reason, broken=broken)
+        for request in waiting.values():
+            request.deliver(request.call, Refusal("no_response"))

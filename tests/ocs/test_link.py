@@ -201,6 +201,16 @@ class LinkTests(SynchronousTestCase):
         byes = [message for message in self.received() if isinstance(message, Bye)]
         self.assertEqual([bye.code for bye in byes], ["protocol_error"])
 
+    def test_frames_that_overlap_segments(self) -> None:
+        """P66, P67: each frame has its own time; a stream whose segments never end with a frame goes on for ever."""
+        self.greeted()
+        ping = encode(Ping(ref=1))
+        self.protocol.dataReceived(ping[:5])
+        for _ in range(60):
+            self.clock.advance(0.75)
+            self.protocol.dataReceived(ping[5:] + ping[:5])
+        self.assertFalse(self.transport.disconnecting)
+
     def test_slow_reader(self) -> None:
         """P93: a connection that does not take its events is closed."""
         self.greeted()

@@ -4,7 +4,7 @@ import json
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 from twisted.internet.address import IPv4Address
 from twisted.internet.error import ConnectionAborted, ConnectionDone, ConnectionLost
@@ -247,10 +247,17 @@ class TcpTransport:
         return len(self._unsent)
 
 
+class Working(Protocol):
+    """Whatever works until nothing more happens."""
+
+    def work(self) -> None:
+        """Let everything happen that needs no time to pass."""
+
+
 class HttpClient:
     """A client of the server in memory."""
 
-    def __init__(self, server: "HttpServer", transport: TcpTransport, channel: HTTPChannel) -> None:
+    def __init__(self, server: Working, transport: TcpTransport, channel: HTTPChannel) -> None:
         self._server = server
         self.transport = transport
         self.channel = channel
