@@ -1,12 +1,16 @@
-"""The `ocsgw` command: run the server in the foreground, check a configuration."""
+"""The `ocsgw` command: run the server in the foreground, check a configuration, make API keys."""
 
 import argparse
+import os
 import sys
 from typing import NoReturn
 
 from ocsgw.version import VERSION
 
+EXIT_FAILURE = 1
 EXIT_USAGE = 64
+
+_NAME_CHARACTERS = 255
 
 
 class _Parser(argparse.ArgumentParser):
@@ -22,7 +26,14 @@ def _parser() -> argparse.ArgumentParser:
     run = commands.add_parser("run", help="run the server in the foreground")
     run.add_argument("--example", action="store_true", help="print a command that tries the server out")
     check = commands.add_parser("check-config", help="print every problem of a configuration file")
-    for command in (run, check):
+    key = commands.add_parser("key", help="make API keys")
+    create = key.add_subparsers(dest="order", required=True, metavar="ORDER").add_parser(
+        "create", help="make a key for a principal, print it once, and write its SHA-256 into a file"
+    )
+    create.add_argument("name", metavar="NAME", type=_name, help="the principal, as in [[api_key]] name")
+    create.add_argument("--file", metavar="FILE", help="the file, by default keys/NAME.key beside the configuration")
+    create.add_argument("--force", action="store_true", help="replace the file if it exists")
+    for command in (run, check, create):
         command.add_argument(
             "-c", "--config", default="etc/ocsgw.toml", metavar="FILE", help="the configuration file (%(default)s)"
         )
@@ -61,9 +72,35 @@ def check_config(path: str) -> int:
     return 0
 
 
+def create_key(config: str, name: str, path: str | None, *, force: bool) -> int:
+    """Make an API key: the key alone goes to standard output, what to do with it to standard error; 1 if it fails."""
+    from ocsgw.access.key_file import KeyFileError, create_key
+
+    try:
+        made = create_key(name, os.path.dirname(config), path, force=force)
+    except KeyFileError as error:
+        sys.stderr.write(f"ocsgw: {error}\n")
+        return EXIT_FAILURE
+    sys.stderr.write(
+        f"The key is shown this once; {made.path} has only its SHA-256. The server has to be able to read that file.\n"
+        f"Add to {config}, then reload:\n\n{made.lines}\n"
+    )
+    sys.stdout.write(f"{made.key}\n")
+    return 0
+
+
+def _name(written: str) -> str:
+    """Return a name as the configuration takes it (C8)."""
+    if not 0 < len(written) <= _NAME_CHARACTERS or not written.isprintable():
+        raise argparse.ArgumentTypeError(f"must have 1 to {_NAME_CHARACTERS} printable characters")
+    return written
+
+
 def main() -> int:
     """Run the command line."""
     arguments = _parser().parse_args()
+    if arguments.command == "key":
+        return create_key(arguments.config, arguments.name, arguments.file, force=arguments.force)
     if arguments.command == "run":
         return run(arguments.config, example=arguments.example)
     return check_config(arguments.config)

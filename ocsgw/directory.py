@@ -1,9 +1,11 @@
 """From the configuration to the directory that the rules look things up in."""
 
+from collections.abc import Mapping
 from types import MappingProxyType
 from zoneinfo import ZoneInfo
 
-from ocsgw.config import Config
+from ocsgw.access.permissions import Permissions
+from ocsgw.config import ApiKey, ClientCertificate, Config
 from ocsgw.contact.directory import (
     CallingList,
     Campaign,
@@ -96,5 +98,23 @@ def directory_of(config: Config, application_dbid: int, before: Directory | None
         treat_on_processed=config.treatment_options.on_processed,
         do_not_call_grace=int(config.limits.do_not_call_grace),
         retired=(*before.calling_lists, *before.retired) if before is not None else (),
-        principals={key.name: frozenset(key.tenants) for key in config.api_keys if key.tenants is not None},
+        principals=permissions_of(config, before.principals if before is not None else {}),
     )
+
+
+def permissions_of(config: Config, before: Mapping[str, Permissions]) -> dict[str, Permissions]:
+    """Return what each principal may do (H346).
+
+    Who is configured no longer keeps the limits of `before`: requests of that principal may be on their way.
+    """
+    permissions = dict(before)
+    entries: tuple[ApiKey | ClientCertificate, ...] = (*config.api_keys, *config.client_certificates)
+    for each in entries:
+        permissions[each.name] = Permissions(
+            _set(each.actions), _set(each.tenants), _set(each.calling_lists), _set(each.campaign_groups)
+        )
+    return permissions
+
+
+def _set(names: tuple[str, ...] | None) -> frozenset[str] | None:
+    return frozenset(names) if names is not None else None

@@ -14,10 +14,12 @@ PACKAGE = ROOT / "ocsgw"
 # Room -> what of our own it may import. A room may always import itself, `version` and `logs` where it says so.
 ROOMS: dict[str, set[str]] = {
     "protocol": set(),
-    "config": set(),
-    "contact": {"protocol"},
-    "store": {"contact", "protocol", "logs"},
+    "access": {"protocol"},
+    "config": {"access"},
+    "contact": {"access", "protocol"},
+    "store": {"access", "contact", "protocol", "logs"},
     "ocs": {
+        "access",
         "config",
         "contact",
         "directory",
@@ -30,7 +32,7 @@ ROOMS: dict[str, set[str]] = {
         "version",
         "writing",
     },
-    "proxy": {"protocol", "tls", "logs", "resources", "version", "writing"},
+    "proxy": {"access", "protocol", "tls", "logs", "resources", "version", "writing"},
     "admin": {"protocol", "contact", "logs", "version"},
     "tls": set(),
     "logs": {"log_output"},
@@ -39,18 +41,19 @@ ROOMS: dict[str, set[str]] = {
     "resources": set(),
     "version": set(),
     "writing": set(),
-    "directory": {"config", "contact"},
-    "ctl": {"config", "protocol", "contact", "directory", "store", "admin", "version"},
+    "directory": {"access", "config", "contact"},
+    "ctl": {"access", "config", "protocol", "contact", "directory", "store", "admin", "version"},
     "tap": {"config", "logs", "ocs", "resources", "version", "systemd"},
-    "__main__": {"tap", "version"},
+    "__main__": {"access", "config", "tap", "version"},
     "__init__": set(),
 }
 # Rooms without Twisted, but for these modules.
-PURE = {"protocol", "config", "contact", "store"}
+PURE = {"protocol", "access", "config", "contact", "store"}
 WITH_TWISTED = {"ocsgw.store.committer", "ocsgw.store.worker"}
 # What pure rooms may import from outside the standard library.
 OUTSIDE = {
     "protocol": {"msgspec"},
+    "access": {"msgspec"},
     "config": {"msgspec"},
     "contact": {"msgspec"},
     "store": {"msgspec", "sqlalchemy", "alembic"},

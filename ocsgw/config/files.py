@@ -6,6 +6,7 @@ import stat
 import urllib.parse
 from typing import Any, Final, Literal, NamedTuple
 
+from ocsgw.access.keys import digest_of, is_digest
 from ocsgw.config.model import PemFile, Secret
 from ocsgw.config.network import request_header
 from ocsgw.config.problems import quoted
@@ -63,14 +64,19 @@ def secret(value: Any, place: Place) -> Secret:
 
 
 def api_key(value: Any, place: Place) -> Secret:
-    """Read a file with an API key: 16 to 512 printable ASCII characters (section 5)."""
+    """Read a file with an API key, 16 to 512 printable ASCII characters (section 5), or with its SHA-256.
+
+    Only the SHA-256 is kept.
+    """
     key = _secret_text(value, place)
+    if is_digest(key):
+        return Secret(key.lower())
     if _API_KEY.fullmatch(key) is None:
         raise InvalidValueError(
             "the file must have 16 to 512 printable ASCII characters, with no blank at the ends",
-            "write a key of letters and digits into it, in one line",
+            "write a key of letters and digits into it, in one line, or make one with: ocsgw key create NAME",
         )
-    return Secret(key)
+    return Secret(digest_of(key))
 
 
 def headers(value: Any, place: Place) -> tuple[tuple[str, Secret], ...]:

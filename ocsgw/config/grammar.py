@@ -11,14 +11,15 @@ from ocsgw.config.constants import CALL_RESULTS
 from ocsgw.config.files import api_key, headers, log_target, pem, private_pem, secret, store_url, working_path
 from ocsgw.config.network import custom_headers, host, interface, mutual_tls, tls_versions, tunnel, uri
 from ocsgw.config.schema import Key, Keys, Table
-from ocsgw.config.terms import call_result, column, encoding, requests, send_attribute, table_name, zone
-from ocsgw.config.values import anything, array, boolean, duration, integer, name, one_of, size, text
+from ocsgw.config.terms import call_result, column, encoding, moment, requests, send_attribute, table_name, zone
+from ocsgw.config.values import all_or, anything, array, boolean, duration, integer, name, one_of, size, text
 
 _DBID: Final = Key(integer(1))
 _NAME: Final = Key(name())
 _NAME_WITHOUT_SLASH: Final = Key(name(without="/"))
 _OBJECT_NAMES: Final = array(name())
 _SOME_NAMES: Final = Key(array(name(), at_least=1), None)
+_SOME_NAMES_OR_ALL: Final = Key(all_or(array(name(), at_least=1)), None)
 _GENERAL_ERROR: Final = CALL_RESULTS.index("General Error")
 _CHAIN_SCOPE: Final = one_of("RecordOnly", "AllChain")
 _LARGEST_FRAME: Final = 2**32 - 1  # P60: four bytes of length
@@ -88,13 +89,22 @@ _LISTENER: Final[Keys] = {
     ),
 }
 
+_PERMISSIONS: Final[Keys] = {
+    "listeners": _SOME_NAMES,
+    "actions": Key(all_or(requests), None),
+    "tenants": _SOME_NAMES_OR_ALL,
+    "calling_lists": _SOME_NAMES_OR_ALL,
+    "campaign_groups": _SOME_NAMES_OR_ALL,
+}
+
 _API_KEY: Final[Keys] = {
     "name": _NAME,
     "key_file": Key(api_key),
-    "listeners": _SOME_NAMES,
-    "actions": Key(requests, None),
-    "tenants": _SOME_NAMES,
+    "expires": Key(moment, None),
+    **_PERMISSIONS,
 }
+
+_CLIENT_CERTIFICATE: Final[Keys] = {"name": _NAME, "subject": Key(text(at_least=1), None), **_PERMISSIONS}
 
 _STORE: Final[Keys] = {
     "url": Key(store_url, "sqlite:///var/ocsgw.sqlite"),
@@ -249,6 +259,7 @@ GRAMMAR: Final = Table(
         "application": Table(_APPLICATION, makes=model.Application),
         "listener": Table(_LISTENER, makes=model.Listener, array=True),
         "api_key": Table(_API_KEY, makes=model.ApiKey, array=True),
+        "client_certificate": Table(_CLIENT_CERTIFICATE, makes=model.ClientCertificate, array=True),
         "store": Table(_STORE, makes=model.Store),
         "ha": Table(_HA, makes=model.HighAvailability),
         "tenant": TENANT,

@@ -1,4 +1,4 @@
-"""Rules about several keys of listeners, their TLS and API keys."""
+"""Rules about several keys of listeners and their TLS."""
 
 import os
 
@@ -36,7 +36,6 @@ def check_listeners(document: Section) -> None:
     listeners = document.tables("listener")
     keys = document.tables("api_key")
     _check_ports(listeners)
-    _check_key_texts(keys)
     for listener in listeners:
         _check_client_certificates(listener)
         _check_further_certificates(listener)
@@ -65,16 +64,6 @@ def _check_ports(listeners: list[Section]) -> None:
 def _overlap(one: str, other: str) -> bool:
     same = one == other or bool(_EVERYWHERE & {one, other})
     return same or ("localhost" in {one, other} and {one, other} <= _LOCALHOST)
-
-
-def _check_key_texts(keys: list[Section]) -> None:
-    owners: dict[str, Section] = {}
-    for key in keys:
-        if key.sound("key_file"):
-            owner = owners.setdefault(key["key_file"].value, key)
-            if owner is not key:
-                line = owner.place.report.line(owner.place.path)
-                key.problem("key_file", f"has the same key as the one in line {line}", "make another key")
 
 
 def _check_client_certificates(listener: Section) -> None:

@@ -14,6 +14,7 @@ from ocsgw.config.model import Config, TimeZone
 from ocsgw.config.object_rules import check_objects, complete_objects
 from ocsgw.config.option_rules import check_options, complete_options
 from ocsgw.config.positions import KeyPath
+from ocsgw.config.principal_rules import check_principals, complete_principals
 from ocsgw.config.problems import ConfigurationError, Problem, Report
 from ocsgw.config.schema import Place
 from ocsgw.config.sections import Section, read_table
@@ -96,8 +97,10 @@ def _read_toml(text: str, file: str) -> dict[str, Any]:
 def _apply_rules(document: Section) -> None:
     complete_listeners(document)
     complete_objects(document)
+    complete_principals(document)
     complete_options(document)
     check_listeners(document)
+    check_principals(document)
     check_objects(document)
     check_fields(document)
     check_options(document)
@@ -111,6 +114,7 @@ def _make_config(document: Section, path: str) -> Config:
         application=made["application"],
         listeners=made["listener"],
         api_keys=made["api_key"],
+        client_certificates=made["client_certificate"],
         store=made["store"],
         ha=made["ha"],
         tenants=made["tenant"],

@@ -137,10 +137,29 @@ class ApiKey(Part, frozen=True):
 
     name: str
     key_file: Secret
+    """The SHA-256 of the key, ``sha256:`` and 64 hexadecimal digits."""
+    expires: int | None
+    """Seconds since 1970 UTC; None: never."""
     listeners: tuple[str, ...] | None
     actions: tuple[str, ...] | None
     """Canonical names of requests."""
     tenants: tuple[str, ...] | None
+    calling_lists: tuple[str, ...] | None
+    campaign_groups: tuple[str, ...] | None
+
+
+class ClientCertificate(Part, frozen=True):
+    """``[[client_certificate]]``: a certificate that is admitted, and whose it is. None stands for all."""
+
+    name: str
+    subject: str
+    """As in the certificate, in the form of RFC 4514."""
+    listeners: tuple[str, ...] | None
+    actions: tuple[str, ...] | None
+    """Canonical names of requests."""
+    tenants: tuple[str, ...] | None
+    calling_lists: tuple[str, ...] | None
+    campaign_groups: tuple[str, ...] | None
 
 
 class Store(Part, frozen=True):
@@ -360,6 +379,7 @@ class Config(Part, frozen=True):
     application: Application
     listeners: tuple[Listener, ...]
     api_keys: tuple[ApiKey, ...]
+    client_certificates: tuple[ClientCertificate, ...]
     store: Store
     ha: HighAvailability
     tenants: tuple[Tenant, ...]

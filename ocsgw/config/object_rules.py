@@ -31,7 +31,6 @@ class Reference(NamedTuple):
 
 _UNIQUE: Final = (
     Unique("listener", "id"),
-    Unique("api_key", "name"),
     Unique("tenant", "dbid"),
     Unique("tenant", "name"),
     Unique("time_zone", "dbid"),
@@ -47,8 +46,16 @@ _UNIQUE: Final = (
 )
 
 _REFERENCES: Final = (
-    Reference("api_key", "listeners", "listener", "id"),
-    Reference("api_key", "tenants", "tenant"),
+    *(
+        reference
+        for kind in ("api_key", "client_certificate")
+        for reference in (
+            Reference(kind, "listeners", "listener", "id"),
+            Reference(kind, "tenants", "tenant"),
+            Reference(kind, "calling_lists", "calling_list"),
+            Reference(kind, "campaign_groups", "campaign_group"),
+        )
+    ),
     Reference("calling_list", "tenant", "tenant"),
     Reference("campaign", "tenant", "tenant"),
     Reference("campaign", "calling_lists", "calling_list"),

@@ -3,17 +3,21 @@
 import codecs
 import re
 import zoneinfo
+from datetime import UTC, date, datetime
+from datetime import time as clock_time
 from typing import Any, Final
 
 from ocsgw.config.constants import CALL_RESULTS, CODECS, OWN_TABLES, REQUEST_ALIASES, REQUESTS
 from ocsgw.config.problems import quoted
 from ocsgw.config.schema import InvalidValueError, Place
-from ocsgw.config.values import array, did_you_mean, integer, shown, text
+from ocsgw.config.values import array, did_you_mean, integer, shown, text, type_name
 
 IDENTIFIER_BYTES: Final = 63
 """PostgreSQL cuts longer names silently."""
 
 _CHARSET_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:+-]*")
+END_OF_DAY: Final = clock_time(23, 59, 59)
+_DATE_LENGTH: Final = len("2027-01-31")
 _CALL_RESULT_NUMBER: Final = integer(0, len(CALL_RESULTS) - 1)
 
 
@@ -65,6 +69,30 @@ def request(value: Any, place: Place) -> str:
 
 
 requests = array(request, at_least=1)
+
+
+def moment(value: Any, _place: Place) -> int:
+    """Read a date, which stands for its end in UTC, or a date and time, UTC without an offset; give seconds since 1970.
+
+    A text in ISO 8601 does as well.
+    """
+    hint = "write a date, as 2027-01-31, or a date and time, as 2027-01-31T12:00:00Z"
+    found = value
+    if isinstance(value, str):
+        try:
+            found = datetime.fromisoformat(value) if len(value) > _DATE_LENGTH else date.fromisoformat(value)
+        except ValueError:
+            raise InvalidValueError(f"{quoted(value)} is no date", hint) from None
+    if isinstance(found, datetime):
+        found = found if found.tzinfo is not None else found.replace(tzinfo=UTC)
+    elif isinstance(found, date):
+        found = datetime.combine(found, END_OF_DAY, UTC)
+    else:
+        raise InvalidValueError(f"must be a date, not {type_name(value)}", hint)
+    seconds = int(found.timestamp())
+    if seconds < 0:
+        raise InvalidValueError("must not be before 1970", hint)
+    return seconds
 
 
 def column(value: Any, place: Place) -> str:

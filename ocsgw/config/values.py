@@ -222,6 +222,19 @@ def array(read_element: Reader, at_least: int = 0, *, distinct: bool = True) -> 
     return read
 
 
+def all_or(read: Reader) -> Reader:
+    """Make a reader of arrays in which ``"*"``, alone, stands for all: None."""
+
+    def read_or_all(value: Any, place: Place) -> Any:
+        if isinstance(value, list) and "*" in value:
+            if len(value) > 1:
+                raise InvalidValueError('has "*" and names', 'write ["*"] for all, or the names alone')
+            return None
+        return read(value, place)
+
+    return read_or_all
+
+
 def anything(value: Any, _place: Place) -> Any:
     """Leave the value to a rule that knows more."""
     return value

@@ -38,8 +38,7 @@ def add_records(turn: Turn, works: Sequence[Work]) -> list[Reply]:
     for at, work in enumerate(works):
         try:
             calling_list = turn.directory.calling_list(work.data.get("GSW_CALLING_LIST"))
-            if not turn.directory.permits(work.principal, calling_list.tenant):
-                raise Refusal("forbidden")
+            turn.directory.demand_list(work.principal, calling_list)
             drafts.setdefault(calling_list, []).append(_draft(turn, calling_list, at, work))
         except Refusal as refusal:
             replies[at] = refusal

@@ -57,6 +57,9 @@ def _entries(
 ) -> list[DoNotCallEntry]:
     """Return the entries to be made, with the scope of the option (H261, H265)."""
     scope = turn.directory.do_not_call.scope
+    if turn.directory.permissions_of(work.principal).calling_lists is not None:
+        # Who may touch some lists only does not block for the others.
+        scope = "list"
     calling_list = process.calling_list
     campaign_dbid = process.campaign.dbid if process.campaign is not None else member.record.campaign_id
     where = (

@@ -78,15 +78,17 @@ class Book:
         """Return what the handle of a request stands for.
 
         Raises `Refusal`: `invalid_handle` if it is dead (H314), or of a list that takes only final requests (C67),
-        `forbidden` for another tenant's (H346), `invalid_state` if another desktop holds the record (H316).
+        `forbidden` for what the principal may not touch (H346), `invalid_state` if another desktop holds the record
+        (H316).
         """
         handle = cast("int", work.data["GSW_RECORD_HANDLE"])
         found = self.peek(handle)
         if found is None:
             raise Refusal("unavailable" if handle in self._of_closed_lists else "invalid_handle")
         process, _ = found
-        if not self._turn.directory.permits(work.principal, process.calling_list.tenant):
-            raise Refusal("forbidden")
+        self._turn.directory.demand_list(work.principal, process.calling_list)
+        if process.group is not None:
+            self._turn.directory.demand_group(work.principal, process.group)
         if not is_final and self._turn.directory.is_retired(process.calling_list):
             raise Refusal("invalid_handle")
         if work.client == "desktop" and process.handout.agent_id != work.agent_id:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from ocsgw.contact.directory import CallingList
-from ocsgw.contact.scope import CANCELLABLE, chain_attr, find_matches, lists_in_scope, named_by, scope_of
+from ocsgw.contact.scope import CANCELLABLE, chain_attr, find_matches, named_by, scope_of
 from ocsgw.contact.work import Reply, Turn, Work
 from ocsgw.protocol.enumerations import CallResult, RecordStatus
 from ocsgw.protocol.errors import Refusal
@@ -24,10 +24,9 @@ def cancel(turn: Turn, works: Sequence[Work]) -> list[Reply]:
 
 
 def _cancel(turn: Turn, work: Work) -> KV:
-    tenants, _ = scope_of(turn, work)
+    lists = _named_lists(turn, work, scope_of(turn, work).lists)
     key = named_by(work)
     attr = chain_attr(work, turn.directory, "phones" if key == "GSW_PHONE" else "customer_ids")
-    lists = _named_lists(turn, work, lists_in_scope(turn, tenants))
     count = 0
     for calling_list, matches in find_matches(turn, work, lists, attr):
         count += _cancel_records(turn, calling_list, [match.record_id for match in matches])
@@ -38,7 +37,7 @@ def _cancel(turn: Turn, work: Work) -> KV:
 def _named_lists(turn: Turn, work: Work, lists: Sequence[CallingList]) -> list[CallingList]:
     """Narrow the lists to the one, or to the campaign, that the request names (H250).
 
-    Raises `Refusal`: `invalid_attribute` for an unknown name, `forbidden` for another tenant's.
+    Raises `Refusal`: `invalid_attribute` for an unknown name, `forbidden` for what the principal may not touch.
     """
     directory = turn.directory
     chosen = list(lists)
@@ -47,16 +46,14 @@ def _named_lists(turn: Turn, work: Work, lists: Sequence[CallingList]) -> list[C
         named = directory.list_named(list_name)
         if named is None:
             raise Refusal("invalid_attribute", "GSW_CALLING_LIST")
-        if not directory.permits(work.principal, named.tenant):
-            raise Refusal("forbidden")
+        directory.demand_list(work.principal, named)
         chosen = [each for each in chosen if each is named]
     campaign_name = work.data.get("GSW_CAMPAIGN_NAME")
     if campaign_name is not None:
         campaign = directory.campaign_named(campaign_name)
         if campaign is None:
             raise Refusal("invalid_attribute", "GSW_CAMPAIGN_NAME")
-        if not directory.permits(work.principal, campaign.tenant):
-            raise Refusal("forbidden")
+        directory.demand_tenant(work.principal, campaign.tenant)
         chosen = [each for each in chosen if each in campaign.calling_lists]
     return chosen
 

@@ -7,7 +7,7 @@ from ocsgw.contact.directory import CallingList, Campaign
 from ocsgw.contact.eligibility import may_be_handed_out, open_windows, order_of
 from ocsgw.contact.probes import probe_of
 from ocsgw.contact.transaction import Record, UnavailableListError, Window
-from ocsgw.contact.work import Turn
+from ocsgw.contact.work import ANONYMOUS, Turn
 from ocsgw.protocol.enumerations import RecordStatus, RecordType
 
 _CLAIMED = frozenset({RecordStatus.READY.value, RecordStatus.CHAIN_READY.value})
@@ -50,12 +50,12 @@ class _Candidate:
     chain_id: int
 
 
-def choose(turn: Turn, campaign: Campaign, agent: str, wanted: int) -> list[Choice]:
-    """Return up to `wanted` records with their chains, in the order of H273.
+def choose(turn: Turn, campaign: Campaign, agent: str, wanted: int, principal: str = ANONYMOUS) -> list[Choice]:
+    """Return up to `wanted` records with their chains, in the order of H273, of lists that `principal` may touch.
 
     Records found to be on the do-not-call list on the way are marked (H272).
     """
-    sources = _sources(turn, campaign, agent)
+    sources = _sources(turn, campaign, agent, principal)
     if not sources:
         return []
     chosen: dict[tuple[int, int], Choice] = {}
@@ -81,12 +81,13 @@ def choose(turn: Turn, campaign: Campaign, agent: str, wanted: int) -> list[Choi
     return list(chosen.values())
 
 
-def _sources(turn: Turn, campaign: Campaign, agent: str) -> list[_Source]:
+def _sources(turn: Turn, campaign: Campaign, agent: str, principal: str) -> list[_Source]:
     campaigns = [0, campaign.dbid]
     agents = ["", agent] if agent else [""]
     sources = []
+    permitted = turn.directory.lists_of(principal, campaign.calling_lists)
     for number, calling_list in enumerate(campaign.calling_lists):
-        if not calling_list.enabled:
+        if not calling_list.enabled or calling_list not in permitted:
             continue
         try:
             windows = turn.tx.windows(calling_list, campaigns, agents)

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 from zoneinfo import ZoneInfo
 
+from ocsgw.access.permissions import EVERYTHING, Permissions, demand
 from ocsgw.contact.fields import FieldType, FieldValue
 from ocsgw.contact.normal_form import normal_name
 from ocsgw.protocol.errors import Refusal
@@ -151,7 +152,7 @@ class DoNotCallOptions:
 class Directory:
     """Looks things up by name or DBID.
 
-    `principals` limits a principal to tenants by their names; who is not in it may use all (H346). `chain_attr` has
+    `principals` has the limits of principals by their names; who is not in it has none (H346). `chain_attr` has
     the defaults of `GSW_CHAIN_ATTR` per resource type. `do_not_call_grace` is in seconds (H267).
     """
 
@@ -166,7 +167,7 @@ class Directory:
         groups: tuple[CampaignGroup, ...] = (),
         do_not_call: DoNotCallOptions | None = None,
         chain_attr: Mapping[str, ChainAttr] | None = None,
-        principals: Mapping[str, frozenset[str]] | None = None,
+        principals: Mapping[str, Permissions] | None = None,
         treatments: tuple[Treatment, ...] = (),
         treat_on_processed: bool = False,
         do_not_call_grace: int = 60,
@@ -187,7 +188,7 @@ class Directory:
         self.treatments = treatments
         self.treat_on_processed = treat_on_processed
         self.do_not_call_grace = do_not_call_grace
-        self._principals = principals or {}
+        self.principals: Mapping[str, Permissions] = principals or {}
         self._lists = {normal_name(each.name): each for each in calling_lists}
         # Lists that a reload has removed: their live handles stay valid for final requests (C67).
         kept = {each.dbid for each in calling_lists}
@@ -283,14 +284,33 @@ class Directory:
             raise Refusal("invalid_attribute", "GSW_TENANT_NAME")
         return by_dbid or by_name
 
-    def permits(self, principal: str | None, tenant: Tenant) -> bool:
-        """Whether a principal may touch what belongs to a tenant (H346)."""
-        allowed = self._principals.get(principal) if principal is not None else None
-        return allowed is None or tenant.name in allowed
+    # Permissions (H346).
 
-    def tenants_of(self, principal: str | None) -> tuple[Tenant, ...]:
+    def permissions_of(self, principal: str) -> Permissions:
+        """Return what a principal may do."""
+        return self.principals.get(principal, EVERYTHING)
+
+    def demand_tenant(self, principal: str, tenant: Tenant) -> None:
+        """Raise `Refusal` (`forbidden`), unless a principal may touch what belongs to a tenant."""
+        demand(self.permissions_of(principal).missing_for_tenant(tenant.name))
+
+    def demand_list(self, principal: str, calling_list: CallingList) -> None:
+        """Raise `Refusal` (`forbidden`), unless a principal may touch a calling list and its records."""
+        demand(self.permissions_of(principal).missing_for_list(calling_list.tenant.name, calling_list.name))
+
+    def demand_group(self, principal: str, group: CampaignGroup) -> None:
+        """Raise `Refusal` (`forbidden`), unless a principal may touch a campaign group and what it has handed out."""
+        demand(self.permissions_of(principal).missing_for_group(group.campaign.tenant.name, group.name))
+
+    def lists_of(self, principal: str, lists: Iterable[CallingList]) -> tuple[CallingList, ...]:
+        """Return those of `lists` that a principal may touch."""
+        may = self.permissions_of(principal)
+        return tuple(each for each in lists if may.missing_for_list(each.tenant.name, each.name) is None)
+
+    def tenants_of(self, principal: str) -> tuple[Tenant, ...]:
         """Return the tenants that a principal may touch."""
-        return tuple(each for each in self.tenants if self.permits(principal, each))
+        may = self.permissions_of(principal)
+        return tuple(each for each in self.tenants if may.missing_for_tenant(each.name) is None)
 
 
 def _without_case(name: str) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from typing import cast
 
 from ocsgw.contact.normal_form import normal_contact, normal_customer_id
-from ocsgw.contact.scope import chain_attr, find_matches, lists_in_scope, named_by, scope_of
+from ocsgw.contact.scope import chain_attr, find_matches, named_by, scope_of
 from ocsgw.contact.transaction import DoNotCallEntry
 from ocsgw.contact.work import Reply, Turn, Work
 from ocsgw.protocol.errors import Refusal
@@ -29,9 +29,9 @@ def _block(turn: Turn, work: Work) -> KV:
     by_phone = key == "GSW_PHONE"
     resource = "phones" if by_phone else "customer_ids"
     name = cast("str", work.data[key])
-    tenants, scopes = scope_of(turn, work)
+    scope = scope_of(turn, work)
     attr = chain_attr(work, turn.directory, resource)
-    found = find_matches(turn, work, lists_in_scope(turn, tenants), attr)
+    found = find_matches(turn, work, scope.lists, attr)
     contacts = [name] if by_phone else []
     if by_phone and attr == "AllChain":
         contacts += [match.contact_info for _, matches in found for match in matches]
@@ -39,9 +39,9 @@ def _block(turn: Turn, work: Work) -> KV:
     contacts = different_contacts(contacts)
     check_widths(turn, contacts, customer_id)
     message = message_of(work, resource)
-    entries = [DoNotCallEntry(contact, None, message, scope) for contact in contacts for scope in scopes]
+    entries = [DoNotCallEntry(contact, None, message, *where) for contact in contacts for where in scope.entries]
     if customer_id is not None:
-        entries += [DoNotCallEntry(None, customer_id, message, scope) for scope in scopes]
+        entries += [DoNotCallEntry(None, customer_id, message, *where) for where in scope.entries]
     for calling_list, matches in found:
         turn.tx.mark_do_not_call(calling_list, [match.record_id for match in matches])
     turn.tx.add_do_not_call(entries, turn.now)

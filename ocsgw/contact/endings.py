@@ -9,7 +9,6 @@ from ocsgw.contact.scope import CANCELLABLE, chain_attr
 from ocsgw.contact.treatments import PERSONAL, apply_treatment, find_treatment
 from ocsgw.contact.work import Turn, Work
 from ocsgw.protocol.enumerations import CallResult, RecordStatus, RecordType
-from ocsgw.protocol.errors import Refusal
 from ocsgw.protocol.messages import KV
 
 _UPDATED = RecordStatus.UPDATED.value
@@ -48,8 +47,8 @@ def _spent(turn: Turn, work: Work) -> KV | None:
     if keys is None:
         return None
     calling_list = turn.directory.list_named(keys["GSW_CALLING_LIST"])
-    if calling_list is not None and not turn.directory.permits(work.principal, calling_list.tenant):
-        raise Refusal("forbidden")
+    if calling_list is not None:
+        turn.directory.demand_list(work.principal, calling_list)
     turn.tx.forget_spent_handle(handle)
     return keys
 

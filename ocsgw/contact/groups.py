@@ -28,8 +28,7 @@ def find_group(turn: Turn, work: Work) -> CampaignGroup:
             raise Refusal("group_not_found")
         groups.sort(key=lambda each: each.dbid)
         group = next((each for each in groups if status_of(turn, each).state == "started"), groups[0])
-    if not turn.directory.permits(work.principal, group.campaign.tenant):
-        raise Refusal("forbidden")
+    turn.directory.demand_group(work.principal, group)
     return group
 
 

@@ -17,10 +17,10 @@ from ocsgw.protocol.errors import Refusal
 def preview(turn: Turn, works: Sequence[Work]) -> list[Reply]:
     """Hand out one record per request, in order, as long as there are any (H270 to H279).
 
-    Requests of one group and agent are served together.
+    Requests of one group, agent and principal are served together.
     """
     replies: list[Reply | None] = [None] * len(works)
-    asking: dict[tuple[int, str], list[int]] = {}
+    asking: dict[tuple[int, str, str], list[int]] = {}
     groups: dict[int, tuple[CampaignGroup, GroupStatus]] = {}
     for at, work in enumerate(works):
         try:
@@ -30,10 +30,10 @@ def preview(turn: Turn, works: Sequence[Work]) -> list[Reply]:
             continue
         groups[group.dbid] = (group, status)
         agent = cast("str", work.data.get("GSW_AGENT_ID") or work.agent_id)
-        asking.setdefault((group.dbid, agent), []).append(at)
-    for (dbid, agent), places in asking.items():
+        asking.setdefault((group.dbid, agent, work.principal), []).append(at)
+    for (dbid, agent, principal), places in asking.items():
         group, status = groups[dbid]
-        claimed = _claim(turn, group, agent, choose(turn, group.campaign, agent, len(places)))
+        claimed = _claim(turn, group, agent, choose(turn, group.campaign, agent, len(places), principal))
         for at, (process, member) in zip(places, claimed, strict=False):
             replies[at] = preview_record(turn, works[at], process, member, status.dial_mode)
         for at in places[len(claimed) :]:
@@ -43,6 +43,7 @@ def preview(turn: Turn, works: Sequence[Work]) -> list[Reply]:
 
 def _started_group(turn: Turn, work: Work) -> tuple[CampaignGroup, GroupStatus]:
     group = find_group(turn, work)
+    _demand_some_list(turn, work, group)
     name = work.data.get("GSW_CAMPAIGN_NAME")
     if name is not None and turn.directory.campaign_named(name) is not group.campaign:
         raise Refusal("invalid_attribute", "GSW_CAMPAIGN_NAME")
@@ -52,6 +53,13 @@ def _started_group(turn: Turn, work: Work) -> tuple[CampaignGroup, GroupStatus]:
     if status.state != "started":
         raise Refusal("group_not_active")
     return group, status
+
+
+def _demand_some_list(turn: Turn, work: Work, group: CampaignGroup) -> None:
+    """Raise `Refusal` (`forbidden`) if the principal may touch none of the lists that records could come from."""
+    lists = group.campaign.calling_lists
+    if lists and not turn.directory.lists_of(work.principal, lists):
+        turn.directory.demand_list(work.principal, lists[0])
 
 
 def _empty(turn: Turn, work: Work, group: CampaignGroup) -> Reply:

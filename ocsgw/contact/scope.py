@@ -1,39 +1,47 @@
 """What a request by phone or customer id concerns: tenants, lists, records (http.md H250, H265, H346)."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import cast
 
-from ocsgw.contact.directory import CallingList, ChainAttr, Directory, Tenant
+from ocsgw.access.permissions import demand
+from ocsgw.contact.directory import CallingList, ChainAttr, Directory
 from ocsgw.contact.normal_form import normal_contact, normal_customer_id
 from ocsgw.contact.transaction import Match, UnavailableListError
 from ocsgw.contact.work import Turn, Work
-from ocsgw.protocol.errors import Refusal
 
 EVERY_TENANT = 0
 # What a cancel ends (H251).
 CANCELLABLE = frozenset({1, 2, 8, 9})
 
 
-def scope_of(turn: Turn, work: Work) -> tuple[tuple[Tenant, ...], list[int]]:
-    """Return the tenants concerned, and the tenant DBIDs of do-not-call entries for them.
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """Lists concerned, disabled ones included; and where do-not-call entries count: (tenant, campaign, list) DBIDs."""
 
-    Raises `Refusal`: `invalid_attribute` for an unknown tenant, `forbidden` for one that the principal may not touch.
+    lists: tuple[CallingList, ...]
+    entries: tuple[tuple[int, int, int], ...]
+
+
+def scope_of(turn: Turn, work: Work) -> Scope:
+    """Return what a request concerns: what it names, as far as the principal may touch it.
+
+    Who may touch some lists only blocks contacts for these and not for the tenant. Raises `Refusal`:
+    `invalid_attribute` for an unknown tenant, `forbidden` for one that the principal may not touch, or if nothing is
+    left.
     """
-    directory = turn.directory
+    directory, principal = turn.directory, work.principal
     tenant = directory.tenant(work.data.get("GSW_TENANT_DBID"), work.data.get("GSW_TENANT_NAME"))
     if tenant is not None:
-        if not directory.permits(work.principal, tenant):
-            raise Refusal("forbidden")
-        return (tenant,), [tenant.dbid]
-    tenants = directory.tenants_of(work.principal)
-    if len(tenants) == len(directory.tenants):
-        return tenants, [EVERY_TENANT]
-    return tenants, [each.dbid for each in tenants]
-
-
-def lists_in_scope(turn: Turn, tenants: tuple[Tenant, ...]) -> list[CallingList]:
-    """Return the lists of tenants, disabled ones included: their records are concerned too."""
-    return [each for each in turn.directory.calling_lists if each.tenant in tenants]
+        directory.demand_tenant(principal, tenant)
+    tenants = (tenant,) if tenant is not None else directory.tenants_of(principal)
+    lists = directory.lists_of(principal, (each for each in directory.calling_lists if each.tenant in tenants))
+    if directory.permissions_of(principal).calling_lists is not None:
+        demand(None if lists else "calling_list")
+        return Scope(lists, tuple((each.tenant.dbid, 0, each.dbid) for each in lists))
+    if len(tenants) == len(directory.tenants) and tenant is None:
+        return Scope(lists, ((EVERY_TENANT, 0, 0),))
+    return Scope(lists, tuple((each.dbid, 0, 0) for each in tenants))
 
 
 def named_by(work: Work) -> str:

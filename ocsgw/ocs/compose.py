@@ -23,6 +23,7 @@ from ocsgw.logs import LogFile, say
 from ocsgw.ocs.checks import CHECKS, RULES, not_served
 from ocsgw.ocs.controller import commands_of
 from ocsgw.ocs.dispatch import Dispatcher
+from ocsgw.ocs.key_expiry import KeyExpiry
 from ocsgw.ocs.listeners import HttpListener, match_listeners
 from ocsgw.ocs.settings import dispatch_options_of
 from ocsgw.ocs.watch import Watch
@@ -38,6 +39,7 @@ EXIT_UNAVAILABLE = 69
 _RETRY_STORE = 1.0
 _EXPIRE_EVERY = 1.0
 _FORGET_EVERY = 60.0
+_LOOK_AT_KEYS_EVERY = 3600.0
 # How much a chore does in one transaction; longer ones would hold requests up.
 _AT_ONCE = 500
 
@@ -78,7 +80,12 @@ class OCSService(MultiService):
         self._dbid = config.application.dbid
         self._directory: Directory = directory_of(config, self._dbid)
         self._listeners: list[HttpListener] = []
-        self._chores = ((LoopingCall(self._expire), _EXPIRE_EVERY), (LoopingCall(self._forget), _FORGET_EVERY))
+        self._key_expiry = KeyExpiry(time.time)
+        self._chores = (
+            (LoopingCall(self._expire), _EXPIRE_EVERY),
+            (LoopingCall(self._forget), _FORGET_EVERY),
+            (LoopingCall(self._look_at_keys), _LOOK_AT_KEYS_EVERY),
+        )
         for chore, _ in self._chores:
             chore.clock = reactor
         self._store = SQLiteStore(
@@ -122,6 +129,7 @@ class OCSService(MultiService):
         say(self._log, 93030, version=VERSION, path=self.config.path, pid=os.getpid())
         for warning in self.config.warnings:
             self._log.warn("{warning}", warning=str(warning))
+        self._look_at_keys()
         for line in not_served(self.config):
             self._log.warn("{line}", line=line)
         self._watch.start()
@@ -265,6 +273,7 @@ class OCSService(MultiService):
             self._reload_listeners()
             say(self._log, 93013)
             self._prepare()
+            self._look_at_keys()
             return waiting
 
         def keep(reason: Failure) -> Failure:
@@ -315,6 +324,10 @@ class OCSService(MultiService):
                 count=count,
                 name=name,
             )
+
+    def _look_at_keys(self) -> None:
+        """Tell ahead of API keys that expire."""
+        self._key_expiry.look(self.config.api_keys)
 
     def _expire(self) -> Any:
         """End hand-outs whose time is over, in slices, between batches (H278)."""

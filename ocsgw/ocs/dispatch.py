@@ -59,6 +59,11 @@ class Dispatcher:
         if caller.client not in known.clients:
             reply(error_event(request, Refusal("forbidden")))
             return
+        permissions = self._committer.directory.permissions_of(request.principal or ANONYMOUS)
+        missing = permissions.missing_for_action(known.name)
+        if missing is not None:
+            reply(error_event(request, Refusal("forbidden", missing=missing)))
+            return
         deadline = None
         if request.deadline_ms is not None:
             deadline = self._clock.seconds() + request.deadline_ms / 1000
@@ -111,6 +116,8 @@ def event_of(request: Request, outcome: Outcome) -> Event:
 def error_event(request: Request, refusal: Refusal) -> Event:
     """Return the Error event of a refusal (P75)."""
     data: KV = {"GSW_USER_EVENT": "Error", "GSW_ERROR": refusal.text, "GSW_ERROR_CODE": refusal.code}
+    if refusal.missing is not None:
+        data["GSW_MISSING_PERMISSION"] = refusal.missing
     reference = request.data.get("GSW_REFERENCE_ID")
     if reference is not None:
         data["GSW_REFERENCE_ID"] = reference

@@ -1,18 +1,15 @@
 """From the configuration to what the parts of OCS and its children work with."""
 
-import hashlib
 import math
-import secrets
-from collections.abc import Callable
 
-from ocsgw.config import ApiKey, Config, Listener, ServerCertificate, Tls
+from ocsgw.config import Config, Listener, ServerCertificate, Tls
 from ocsgw.ocs.dispatch import DispatchOptions
 from ocsgw.ocs.link import Identity
+from ocsgw.ocs.principals import certificates_of, keys_of
 from ocsgw.ocs.supervisor import Times
 from ocsgw.protocol.messages import (
     CertificateSettings,
     HttpLimits,
-    KeySettings,
     ListenerSettings,
     Settings,
     TlsSettings,
@@ -62,16 +59,14 @@ def settings_of(config: Config, listener: Listener, in_use: Listener) -> Setting
             port=in_use.port,
             public_host=listener.public_host,
             backlog=listener.backlog,
+            allow_anonymous=listener.allow_anonymous,
             tls=_tls(listener.tls, listener.sni_certificates) if listener.tls is not None else None,
         ),
         encoding=config.application.encoding,
         encoding_detect=config.application.encoding_detect,
         http_custom_headers=list(config.application.http_custom_headers),
-        keys=[
-            key_settings(key, secrets.token_bytes)
-            for key in config.api_keys
-            if key.listeners is None or listener.id in key.listeners
-        ],
+        keys=keys_of(config, listener),
+        client_certificates=certificates_of(config, listener),
         limits=HttpLimits(
             body=limits.body,
             request_line=limits.request_line,
@@ -94,19 +89,6 @@ def settings_of(config: Config, listener: Listener, in_use: Listener) -> Setting
         error_codes=config.application.error_codes,
         log_level=config.log.level,
         retry_after=max(1, math.ceil(config.application.reconnect_timeout)),
-    )
-
-
-def key_settings(key: ApiKey, random_bytes: Callable[[int], bytes]) -> KeySettings:
-    """Return an API key as a proxy gets it: a salted hash, never the key (H347)."""
-    salt = random_bytes(16)
-    digest = hashlib.sha256(key.key_file.value.encode("utf-8")).digest()
-    return KeySettings(
-        name=key.name,
-        salt=salt.hex(),
-        hash=hashlib.sha256(salt + digest).hexdigest(),
-        actions=list(key.actions) if key.actions is not None else None,
-        tenants=list(key.tenants) if key.tenants is not None else None,
     )
 
 

@@ -70,11 +70,15 @@ def client_text(text: str) -> str:
 
 
 class Refusal(Exception):  # noqa: N818 - it is an answer, not a fault of the program
-    """A request is answered with an error of the table and changes nothing (H72)."""
+    """A request is answered with an error of the table and changes nothing (H72).
 
-    def __init__(self, code: str, x: str = "", y: str = "") -> None:
+    `missing` names the permission that a 403 is about.
+    """
+
+    def __init__(self, code: str, x: str = "", y: str = "", *, missing: str | None = None) -> None:
         row = ERRORS[code]
         self.code = code
         self.status = row.status
+        self.missing = missing
         self.text = row.text.format(x=client_text(x), y=client_text(y)) if "{" in row.text else row.text
         super().__init__(self.text)

@@ -107,17 +107,30 @@ class ListenerSettings(msgspec.Struct, kw_only=True, omit_defaults=True):
     port: int
     public_host: str
     backlog: int = 1024
+    allow_anonymous: bool = False
     tls: TlsSettings | None = None
 
 
 class KeySettings(msgspec.Struct, kw_only=True, omit_defaults=True):
-    """An API key: `hash` is the hexadecimal SHA-256 over the salt and the SHA-256 of the key."""
+    """An API key: `hash` is the hexadecimal SHA-256 over the salt and the SHA-256 of the key.
+
+    `expires` is in seconds since 1970 UTC.
+    """
 
     name: str
     salt: str
     hash: str
     actions: list[str] | None = None
     tenants: list[str] | None = None
+    expires: int | None = None
+
+
+class ClientCertificateSettings(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """A client certificate that is admitted: its subject (RFC 4514), and whose it is."""
+
+    subject: str
+    name: str
+    actions: list[str] | None = None
 
 
 class HttpLimits(msgspec.Struct, kw_only=True):
@@ -173,6 +186,7 @@ class Settings(Message, tag="settings"):
     error_codes: bool
     log_level: LogLevel
     retry_after: int
+    client_certificates: list[ClientCertificateSettings] | None = None
 
 
 class Ready(Message, tag="ready"):

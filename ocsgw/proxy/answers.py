@@ -96,6 +96,10 @@ class Answers:
             return [(b"Allow", b"POST")]
         if refusal.status == 401:
             return [(b"WWW-Authenticate", b"Bearer")]
+        if refusal.missing is not None:
+            # RFC 6750, section 3.1
+            scope = refusal.missing.encode("ascii", "replace")
+            return [(b"WWW-Authenticate", b'Bearer error="insufficient_scope", scope="%b"' % scope)]
         if refusal.code == "unavailable":
             return [(b"Retry-After", self._retry_after)]
         if refusal.code in ("busy", "key_in_use"):
@@ -119,6 +123,8 @@ class Answers:
         handle = call.target.handle
         if handle is not None:
             members["GSW_RECORD_HANDLE"] = handle
+        if refusal.missing is not None:
+            members["GSW_MISSING_PERMISSION"] = refusal.missing
         if self._error_codes:
             members["GSW_ERROR_CODE"] = refusal.code
         if refusal.code in _ABOUT_REQ:
@@ -133,6 +139,9 @@ def as_refusal(event: Event) -> Refusal:
     text = event.data.get("GSW_ERROR")
     if isinstance(text, str):
         refusal.text = text
+    missing = event.data.get("GSW_MISSING_PERMISSION")
+    if code == "forbidden" and isinstance(missing, str):
+        refusal.missing = missing
     return refusal
 
 

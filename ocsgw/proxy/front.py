@@ -71,7 +71,7 @@ class Front:
         """Work with these settings from now on (P100). Raises `SettingsError`; then nothing has changed."""
         limits = settings.limits
         try:
-            judge, answers = Judge(settings), Answers(settings)
+            judge, answers = Judge(settings, self._wall_clock), Answers(settings)
         except (LookupError, ValueError) as error:
             raise SettingsError(str(error)) from error
         self.judge = judge

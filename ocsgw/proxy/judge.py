@@ -3,11 +3,13 @@
 The fast lane and the resource tree both ask `Judge`; so they cannot differ.
 """
 
-import hashlib
-import hmac
+import time
+from collections.abc import Callable
 
+from ocsgw.access.keys import KeyMark, KeyRing
+from ocsgw.access.permissions import EVERYTHING, Permissions
 from ocsgw.protocol.errors import Refusal
-from ocsgw.protocol.messages import KV, HttpLimits, KeySettings, Settings
+from ocsgw.protocol.messages import KV, HttpLimits, Settings
 from ocsgw.proxy.call import Call
 from ocsgw.proxy.charset import UTF8, codec_of_charset, decode_body, encoding_of_option, is_utf8_beyond_ascii
 from ocsgw.proxy.grammar import parse_idempotency_key
@@ -17,20 +19,31 @@ from ocsgw.proxy.translate import reference_of, to_key_values
 
 
 class Judge:
-    """The checks, with the settings they depend on.
+    """The checks, with the settings they depend on; `wall_clock` is in seconds since 1970 UTC, for keys that expire.
 
     Raises `LookupError` or `ValueError` for settings that cannot be used: an unknown encoding, a broken API key.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, wall_clock: Callable[[], float] = time.time) -> None:
         self.limits: HttpLimits = settings.limits
         self.encoding = encoding_of_option(settings.encoding)
         self._codec = self.encoding.codec if self.encoding is not None else None
         self._detect = settings.encoding_detect
-        self._keys = [_Key(key) for key in settings.keys]
-        self._actions = {key.name: key.actions for key in settings.keys}
-        tls = settings.listener.tls if settings.listener is not None else None
+        self._wall_clock = wall_clock
+        keys, certificates = settings.keys, settings.client_certificates
+        self._keys = KeyRing([KeyMark(each.name, each.salt, each.hash, each.expires) for each in keys])
+        # Subject of a certificate -> principal; None: every verified name is a principal.
+        self._certificates = {each.subject: each.name for each in certificates} if certificates is not None else None
+        self._permissions = {
+            each.name: Permissions(frozenset(each.actions))
+            for each in (*keys, *(certificates or ()))
+            if each.actions is not None
+        }
+        listener = settings.listener
+        tls = listener.tls if listener is not None else None
         self._certificate_suffices = tls is not None and tls.tls_mutual is not False
+        self._anybody = not self._keys and self._certificates is None
+        self._allow_anonymous = listener is not None and listener.allow_anonymous
 
     def judge_head(self, call: Call) -> Refusal | None:
         """Return the refusal that the head earns, None if it is admitted (checks 2 to 8, and H56 of check 1).
@@ -45,18 +58,15 @@ class Judge:
             return Refusal("unknown_resource")
         if line.method != b"POST":
             return Refusal("method_not_allowed")
-        call.principal = call.certificate
-        if self._keys:
-            call.principal = self._authenticate(head.authorization, call.certificate)
-            if call.principal is None:
-                return Refusal("unauthorized")
+        if not self._authenticate(call):
+            return Refusal("unauthorized")
         request = target.request
         if request is None:
             return target.refusal
         if call.principal is not None:
-            actions = self._actions.get(call.principal)
-            if actions is not None and request.name not in actions:
-                return Refusal("forbidden")
+            missing = self._permissions.get(call.principal, EVERYTHING).missing_for_action(request.name)
+            if missing is not None:
+                return Refusal("forbidden", missing=missing)
         if head.idempotency_keys:
             try:
                 call.idempotency_key = parse_idempotency_key(head.idempotency_keys)
@@ -93,29 +103,16 @@ class Judge:
             return body
         return decode_body(body, codec, shown).encode(UTF8)
 
-    def _authenticate(self, authorization: bytes | None, certificate: str | None) -> str | None:
-        """Return the principal, None if nobody vouches for the caller (H342 to H344)."""
-        scheme, _, credentials = (authorization or b"").partition(b" ")
-        principal = None
-        if scheme.lower() == b"bearer":
-            digest = hashlib.sha256(credentials.strip(b" ")).digest()
-            # All keys are compared, so that the time tells nothing.
-            for key in self._keys:
-                if key.fits(digest):
-                    principal = key.name
-        if principal is None and self._certificate_suffices:
-            return certificate
-        return principal
-
-
-class _Key:
-    """An API key, as far as OCS tells it: enough to recognize it (H347)."""
-
-    def __init__(self, settings: KeySettings) -> None:
-        self.name = settings.name
-        self._salt = bytes.fromhex(settings.salt)
-        self._hash = bytes.fromhex(settings.hash)
-
-    def fits(self, digest: bytes) -> bool:
-        """Whether `digest`, the SHA-256 of what a client has sent, is that of this key."""
-        return hmac.compare_digest(hashlib.sha256(self._salt + digest).digest(), self._hash)
+    def _authenticate(self, call: Call) -> bool:
+        """Settle whose request this is. False: nobody vouches for the caller (H340 to H345)."""
+        certificate = call.certificate or None
+        if self._certificates is not None:
+            certificate = self._certificates.get(certificate or "")
+        if self._anybody:
+            call.principal = certificate
+            return True
+        authorization = call.head.authorization
+        call.principal = self._keys.owner_of(authorization, self._wall_clock())
+        if call.principal is None and self._certificate_suffices:
+            call.principal = certificate
+        return call.principal is not None or (self._allow_anonymous and authorization is None)

@@ -94,9 +94,20 @@ certificate_key = "server.key"
 [[api_key]]
 name = "k"
 key_file = "secret"
+expires = 2027-01-31
 listeners = ["a"]
 actions = ["AddRecord"]
 tenants = ["T"]
+calling_lists = ["L"]
+campaign_groups = ["N"]
+[[client_certificate]]
+name = "c"
+subject = "s"
+listeners = ["a"]
+actions = ["AddRecord"]
+tenants = ["T"]
+calling_lists = ["L"]
+campaign_groups = ["N"]
 [store]
 url = "postgresql://u@h/d"
 password_file = "secret"

@@ -5,6 +5,7 @@ import os
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from ocsgw.access.keys import digest_of
 from ocsgw.config import ApiKey, PemFile, Secret
 from tests.config.support import ConfigTestCase
 
@@ -18,7 +19,16 @@ class SecretTests(SynchronousTestCase):
         """H347: neither repr nor str nor formatting shows a secret, also inside other structs."""
         secret = Secret("hunter2")
         self.assertEqual(secret.value, "hunter2")
-        key = ApiKey(name="k", key_file=secret, listeners=None, actions=None, tenants=None)
+        key = ApiKey(
+            name="k",
+            key_file=secret,
+            expires=None,
+            listeners=None,
+            actions=None,
+            tenants=None,
+            calling_lists=None,
+            campaign_groups=None,
+        )
         for text in (repr(secret), str(secret), f"{secret}", repr(key), repr((secret,))):
             self.assertNotIn("hunter2", text)
 
@@ -53,7 +63,7 @@ class SecretFileTests(ConfigTestCase):
     def test_permissions(self) -> None:
         """C6: a file that others may read or write is an error, that of owner and group is not."""
         self.write("key", "0123456789abcdef\n", mode=0o660)
-        self.assertEqual(self.parse_tables(self.api_key()).api_keys[0].key_file.value, "0123456789abcdef")
+        self.assertEqual(self.parse_tables(self.api_key()).api_keys[0].key_file.value, digest_of("0123456789abcdef"))
         for mode in (0o644, 0o604, 0o602):
             self.write("key", "0123456789abcdef\n", mode=mode)
             self.assert_problem(self.api_key(), 3, "[[api_key]] key_file", "chmod o=")
@@ -80,7 +90,7 @@ class SecretFileTests(ConfigTestCase):
         """Section 5: an API key is 16 to 512 printable ASCII characters, and is not shown if it is not."""
         for key in ("0123456789abcde!", "~" * 512, "a 0123456789 abcde"):
             self.write("key", key)
-            self.assertEqual(self.parse_tables(self.api_key()).api_keys[0].key_file.value, key)
+            self.assertEqual(self.parse_tables(self.api_key()).api_keys[0].key_file.value, digest_of(key))
         for key in (
             "0123456789abcde",
             "~" * 513,
@@ -92,6 +102,13 @@ class SecretFileTests(ConfigTestCase):
             self.write("key", key)
             problem = self.assert_problem(self.api_key(), 3, "[[api_key]] key_file", "16 to 512")
             self.assertNotIn("0123456789", str(problem))
+
+    def test_digest(self) -> None:
+        """Section 5: the file of an API key may hold only its SHA-256; it is the same key."""
+        digest = digest_of("0123456789abcdef")
+        for written in (digest, f"sha256:{digest[7:].upper()}"):
+            self.write("key", f"{written}\n", mode=0o600)
+            self.assertEqual(self.parse_tables(self.api_key()).api_keys[0].key_file.value, digest)
 
     def test_no_secret_as_text(self) -> None:
         """C6: there is no key for a secret; the key of the file is suggested, the secret not repeated."""

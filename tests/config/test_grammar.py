@@ -19,6 +19,7 @@ ATTRIBUTES = {
     "listener": "listeners",
     "sni_certificate": "sni_certificates",
     "api_key": "api_keys",
+    "client_certificate": "client_certificates",
     "tenant": "tenants",
     "time_zone": "time_zones",
     "calling_list": "calling_lists",
@@ -212,6 +213,7 @@ class DefaultTests(ConfigTestCase):
         """Sections 5 to 8, 11: what objects need is told at their headers."""
         for table, keys in (
             ("api_key", "name key_file"),
+            ("client_certificate", "name"),
             ("tenant", "dbid name"),
             ("time_zone", "dbid name zone"),
             ("calling_list", "dbid name table"),

@@ -265,9 +265,55 @@ class ApiKeyTests(ListenerTestCase):
         self.assert_problem(listener("a") + KEY + 'listeners = ["b"]\n', 8, "[[api_key]] listeners", '[[listener]] "b"')
         self.assert_problem(KEY + 'tenants = ["Enviroment"]\n', 4, "[[api_key]] tenants", '"Environment"')
 
-    def test_unique(self) -> None:
-        """C8: names are unique; the same key for two principals would not tell who it is."""
+    def test_rotation(self) -> None:
+        """Section 5: a principal may have several keys, which all permit the same."""
         self.write("other", "fedcba9876543210\n")
-        self.assert_problem(KEY + '[[api_key]]\nname = "k"\nkey_file = "other"\n', 5, "[[api_key]] name", "line 4")
+        second = '[[api_key]]\nname = "k"\nkey_file = "other"\n'
+        self.assertEqual(len(self.parse_tables(KEY + second).api_keys), 2)
+        limited = KEY + 'actions = ["AddRecord", "DoNotCall"]\n' + second
+        self.assertEqual(len(self.parse_tables(limited + 'actions = ["donotcall", "addrecord"]\n').api_keys), 2)
+        for key, value in (("actions", "AddRecord"), ("tenants", "Environment")):
+            text = f'{KEY}{second}{key} = ["{value}"]\n'
+            self.assert_problem(text, 7, f"[[api_key]] {key}", "same name in line 4", "same permissions")
+        certificate = '[[client_certificate]]\nname = "k"\nactions = ["AddRecord"]\n'
+        self.assert_problem(KEY + certificate, 6, "[[client_certificate]] actions", "line 4")
+
+    def test_all(self) -> None:
+        """Section 5: "*" alone stands for all."""
+        key = self.parse_tables(KEY + 'actions = ["*"]\ntenants = ["*"]\ncalling_lists = ["*"]\n').api_keys[0]
+        self.assertEqual((key.actions, key.tenants, key.calling_lists), (None, None, None))
+        self.assert_problem(KEY + 'tenants = ["*", "Environment"]\n', 4, "[[api_key]] tenants", '"*"', "alone")
+
+    def test_objects(self) -> None:
+        """C9: calling lists and campaign groups of a key exist."""
+        for key, kind in (("calling_lists", "calling_list"), ("campaign_groups", "campaign_group")):
+            self.assert_problem(f'{KEY}{key} = ["X"]\n', 4, f"[[api_key]] {key}", f"no [[{kind}]]")
+
+    def test_expires(self) -> None:
+        """Section 5: a date stands for its end in UTC; a date and time is UTC unless it says otherwise."""
+        for written, seconds in (
+            ("2027-01-31", 1801439999),
+            ('"2027-01-31"', 1801439999),
+            ("2027-01-31T12:00:00Z", 1801396800),
+            ("2027-01-31T12:00:00", 1801396800),
+            ('"2027-01-31T13:00:00+01:00"', 1801396800),
+        ):
+            self.assertEqual(self.parse_tables(f"{KEY}expires = {written}\n").api_keys[0].expires, seconds)
+        for written in ("12", "12:00:00", '"soon"', '"2027-02-30"', "0001-01-01T00:00:00+14:00", "1969-12-31"):
+            self.assert_problem(f"{KEY}expires = {written}\n", 4, "[[api_key]] expires")
+
+    def test_certificates(self) -> None:
+        """Section 5: a client certificate has by default the name of its principal, and no two have the same."""
+        text = (
+            '[[client_certificate]]\nname = "crm"\n[[client_certificate]]\nname = "crm"\nsubject = "CN=crm.example"\n'
+        )
+        self.assertEqual(
+            [each.subject for each in self.parse_tables(text).client_certificates], ["CN=crm", "CN=crm.example"]
+        )
+        same = '[[client_certificate]]\nname = "a"\n[[client_certificate]]\nname = "b"\nsubject = "a"\n'
+        self.assert_problem(same, 5, "[[client_certificate]] subject", "line 4")
+
+    def test_unique(self) -> None:
+        """C8: the same key twice would not tell who it is."""
         self.write("same", "0123456789abcdef\n")
         self.assert_problem(KEY + '[[api_key]]\nname = "l"\nkey_file = "same"\n', 6, "[[api_key]] key_file", "line 4")

@@ -16,6 +16,7 @@ from functools import cache
 from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
 
+from ocsgw.access.permissions import Permissions
 from ocsgw.contact.batch import Outcome, execute
 from ocsgw.contact.directory import (
     CallingList,
@@ -89,12 +90,14 @@ def make_directory(
     lists: Sequence[CallingList] = (),
     state: str = "started",
     record_timeout: float = 600.0,
+    principals: Mapping[str, Permissions | frozenset[str]] | None = None,
     **options: Any,
 ) -> Directory:
     """Return the directory of the example.
 
     With `second_tenant` tenant 2 has list 211 `CL_Second`, campaign 311 and group 112; with `typed_list` campaign
-    `Campaign1` has list 204 `CL_Types` too. `lists` are added to `Campaign1`. `options` are those of `Directory`.
+    `Campaign1` has list 204 `CL_Types` too. `lists` are added to `Campaign1`. `principals` have
+    their permissions, or only the tenants that they may touch. `options` are those of `Directory`.
     """
     environment = ENVIRONMENT
     test = CallingList.of(201, "CL_Test", "CL_Test", environment, _TEST_FIELDS, customer_id="cust_id")
@@ -128,6 +131,10 @@ def make_directory(
         "calling_lists": tuple(all_lists),
         "campaigns": tuple(campaigns),
         "groups": tuple(groups),
+        "principals": {
+            name: each if isinstance(each, Permissions) else Permissions(tenants=each)
+            for name, each in (principals or {}).items()
+        },
     }
     return Directory(**{**values, **options})
 

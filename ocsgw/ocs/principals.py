@@ -1,0 +1,50 @@
+"""Keys and certificates of the configuration as a proxy is told of them (protocol.md section 7)."""
+
+import secrets
+from collections.abc import Callable
+
+from ocsgw.access.keys import digest_bytes, salted
+from ocsgw.config import ApiKey, ClientCertificate, Config, Listener
+from ocsgw.protocol.messages import ClientCertificateSettings, KeySettings
+
+_SALT = 16
+
+
+def keys_of(
+    config: Config, listener: Listener, random_bytes: Callable[[int], bytes] = secrets.token_bytes
+) -> list[KeySettings]:
+    """Return the API keys of a listener as its proxy gets them."""
+    return [_key(each, random_bytes) for each in config.api_keys if counts_on(each, listener)]
+
+
+def certificates_of(config: Config, listener: Listener) -> list[ClientCertificateSettings] | None:
+    """Return the client certificates of a listener; None if every one that its authority vouches for is admitted."""
+    if listener.tls is None or listener.tls.tls_mutual is False or not config.client_certificates:
+        return None
+    return [
+        ClientCertificateSettings(subject=each.subject, name=each.name, actions=_list(each.actions))
+        for each in config.client_certificates
+        if counts_on(each, listener)
+    ]
+
+
+def counts_on(entry: ApiKey | ClientCertificate, listener: Listener) -> bool:
+    """Whether a key or certificate counts on a listener."""
+    return entry.listeners is None or listener.id in entry.listeners
+
+
+def _key(key: ApiKey, random_bytes: Callable[[int], bytes]) -> KeySettings:
+    """Return an API key as a proxy gets it: a salted hash, never the key (H347)."""
+    salt = random_bytes(_SALT)
+    return KeySettings(
+        name=key.name,
+        salt=salt.hex(),
+        hash=salted(salt, digest_bytes(key.key_file.value)).hex(),
+        actions=_list(key.actions),
+        tenants=_list(key.tenants),
+        expires=key.expires,
+    )
+
+
+def _list(names: tuple[str, ...] | None) -> list[str] | None:
+    return list(names) if names is not None else None
