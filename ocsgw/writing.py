@@ -28,6 +28,18 @@ def write_now(transport: Any, data: bytes) -> None:
     transport.write(data)
 
 
+def unsent(transport: Any) -> int:
+    """Return how many bytes wait in a transport.
+
+    The size at which it pauses its producer is no measure: so much is set aside for every read, too.
+    """
+    return (
+        len(getattr(transport, "dataBuffer", b""))
+        - getattr(transport, "offset", 0)
+        + getattr(transport, "_tempDataLen", 0)
+    )
+
+
 def flush(transport: Any) -> None:
     """Send what waits in a transport, as far as it has a socket and is not about to be closed."""
     do_write = getattr(transport, "doWrite", None)

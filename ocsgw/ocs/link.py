@@ -32,7 +32,7 @@ from ocsgw.protocol.messages import (
 )
 from ocsgw.protocol.requests import ClientKind
 from ocsgw.protocol.session import Heartbeat, ServerSession, WireError
-from ocsgw.writing import flush
+from ocsgw.writing import flush, unsent
 
 # A client says hello within this time (P80), in seconds.
 _HELLO_TIMEOUT = 5.0
@@ -113,13 +113,13 @@ class OCSProtocol(TwistedProtocol):
         self._ended = False
         self._in_work = 0
         self._answered = 0
+        self._slow = False
 
     # What Twisted calls.
 
     def connectionMade(self) -> None:
         """A client is there; it has to greet."""
         self._up = True
-        self.transport.bufferSize = self._identity.send_buffer
         self.transport.registerProducer(self, True)  # noqa: FBT003 - a streaming producer, in Twisted's own order
         self._hello_due = self._clock.callLater(_HELLO_TIMEOUT, self._no_hello)
         self._ticker.start(self._heartbeat.interval / 4, now=False)
@@ -147,12 +147,13 @@ class OCSProtocol(TwistedProtocol):
         self._lose(reason.getErrorMessage())
 
     def pauseProducing(self) -> None:
-        """The client does not read what it gets (P93)."""
-        self._log.error("A connection does not take its events and is closed")
-        self._cut("its send buffer is full")
+        """The client does not read as fast as we write."""
+        self._slow = True
+        self._bound_backlog()
 
     def resumeProducing(self) -> None:
-        """The client reads again; the connection has been cut before."""
+        """The client has read everything."""
+        self._slow = False
 
     def stopProducing(self) -> None:
         """The connection is gone; `connectionLost` says so too."""
@@ -164,10 +165,18 @@ class OCSProtocol(TwistedProtocol):
         if self._up and not self._ended:
             self._trace(message, False)  # noqa: FBT003 - not received
             self.transport.write(encode(message))
+            if self._slow:
+                self._bound_backlog()
 
     def silence(self) -> float:
         """Return the seconds since something came from the client."""
         return self._heartbeat.silence(self._clock.seconds())
+
+    def _bound_backlog(self) -> None:
+        """Close a connection that does not take its events (P93)."""
+        if unsent(self.transport) > self._identity.send_buffer and self._up:
+            self._log.error("A connection does not take its events and is closed")
+            self._cut("its send buffer is full")
 
     def end(self, code: ByeCode, text: str | None = None) -> None:
         """Say goodbye and close."""

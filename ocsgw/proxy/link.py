@@ -34,7 +34,7 @@ from ocsgw.protocol.messages import (
 from ocsgw.protocol.session import ClientSession, Heartbeat, WireError
 from ocsgw.proxy.call import Call
 from ocsgw.proxy.front import Deliver
-from ocsgw.writing import flush
+from ocsgw.writing import flush, unsent
 
 # Until OCS has told its own.
 _FRAME_LIMIT = 64 << 20
@@ -101,7 +101,7 @@ class ProxyLink(TwistedProtocol):
         self._ticker.clock = clock
         self._up = False
         self._ending = False
-        self._blocked = False
+        self._slow = False
         self._open: dict[int, _Open] = {}
         self._next_ref = 1
         self._window = 0
@@ -115,7 +115,6 @@ class ProxyLink(TwistedProtocol):
 
     def connectionMade(self) -> None:
         """The socket is there: greet."""
-        self.transport.bufferSize = _SEND_BUFFER
         self.transport.registerProducer(self, True)  # noqa: FBT003 - a streaming producer, in Twisted's own order
         self._send(
             Hello(versions=[VERSION], client="http_proxy", software=self._software, pid=os.getpid()),
@@ -147,15 +146,19 @@ class ProxyLink(TwistedProtocol):
         self._lose(reason.getErrorMessage())
 
     def pauseProducing(self) -> None:
-        """OCS does not read."""
-        self._blocked = True
+        """OCS does not read as fast as we write."""
+        self._slow = True
 
     def resumeProducing(self) -> None:
-        """OCS reads again."""
-        self._blocked = False
+        """OCS has read everything."""
+        self._slow = False
 
     def stopProducing(self) -> None:
         """The link is gone; `connectionLost` says so too."""
+
+    @property
+    def _blocked(self) -> bool:
+        return self._slow and unsent(self.transport) > _SEND_BUFFER
 
     # What the proxy calls.
 

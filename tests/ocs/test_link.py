@@ -212,9 +212,15 @@ class LinkTests(SynchronousTestCase):
         self.assertFalse(self.transport.disconnecting)
 
     def test_slow_reader(self) -> None:
-        """P93: a connection that does not take its events is closed."""
+        """P93: a connection that does not take its events is closed, when more than `send_buffer` waits."""
         self.greeted()
+        transport = self.protocol.transport
+        transport.dataBuffer = bytes(1 << 20)
         self.protocol.pauseProducing()
+        self.protocol.send(Pong(ref=1))
+        self.assertFalse(self.transport.aborted)
+        transport.dataBuffer += b"x"
+        self.protocol.send(Pong(ref=2))
         self.assertTrue(self.transport.aborted)
         self.assertIn("lost", self.owner.told)
 
