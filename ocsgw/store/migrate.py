@@ -17,7 +17,7 @@ def needs_migration(connection: sqlite3.Connection) -> bool:
 
 
 def upgrade(file: str) -> None:
-    """Bring the tables of an SQLite file up to date."""
+    """Bring the tables of an SQLite file up to date. Raises `sqlite3.Error`."""
     # Both take longer to import than everything else at a start, and are needed only now.
     import sqlalchemy as sa  # noqa: PLC0415
     from alembic import command  # noqa: PLC0415
@@ -30,5 +30,7 @@ def upgrade(file: str) -> None:
             config.set_main_option("script_location", "ocsgw.store:migrations")
             config.attributes["connection"] = connection
             command.upgrade(config, "head")
+    except sa.exc.DBAPIError as error:
+        raise (error.orig if isinstance(error.orig, sqlite3.Error) else error) from None
     finally:
         engine.dispose()

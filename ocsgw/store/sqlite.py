@@ -17,8 +17,10 @@ from ocsgw.store.sqlite_text import ListText
 from ocsgw.store.sqlite_transaction import SQLiteTransaction, primary_code
 
 _BUSY = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED})
-# After these a commit has surely not happened.
+# After these a commit has surely not happened: primary codes, and the one for a write that was refused, because what
+# makes a transaction one is its last frame, which is written last. A failed synchronization tells nothing.
 _NOT_COMMITTED = frozenset({sqlite3.SQLITE_FULL, sqlite3.SQLITE_BUSY, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN})
+_WRITE_REFUSED = sqlite3.SQLITE_IOERR_WRITE
 _PAGE_CACHE_KIB = 32 * 1024
 # Every list has some twenty statements of its own.
 _CACHED_STATEMENTS = 2000
@@ -168,7 +170,7 @@ class SQLiteStore:
             connection.execute("COMMIT")
         except sqlite3.Error as error:
             self._roll_back(connection)
-            if primary_code(error) in _NOT_COMMITTED:
+            if primary_code(error) in _NOT_COMMITTED or error.sqlite_errorcode == _WRITE_REFUSED:
                 raise StoreFailureError(str(error)) from error
             raise CommitUnknownError(str(error)) from error
         self._unsettled -= tx.settled
