@@ -10,7 +10,8 @@ SOAK := OCSGW_KILLS=500 \
         OCSGW_HEARTBEAT=3 \
         OCSGW_FUZZ_EXAMPLES=1000000 \
         OCSGW_RULE_EXAMPLES=2000 \
-        OCSGW_LOG_EXAMPLES=20000
+        OCSGW_LOG_EXAMPLES=20000 \
+        OCSGW_TLS_RELOADS=10000
 
 .PHONY: run test soak lint format bench clean
 

@@ -20,6 +20,7 @@ from ocsgw.contact.directory import Directory
 from ocsgw.contact.opening import expire, prepare
 from ocsgw.directory import directory_of
 from ocsgw.logs import LogFile, say
+from ocsgw.ocs.certificate_expiry import CertificateExpiry
 from ocsgw.ocs.checks import CHECKS, RULES, not_served
 from ocsgw.ocs.controller import commands_of
 from ocsgw.ocs.dispatch import Dispatcher
@@ -39,7 +40,7 @@ EXIT_UNAVAILABLE = 69
 _RETRY_STORE = 1.0
 _EXPIRE_EVERY = 1.0
 _FORGET_EVERY = 60.0
-_LOOK_AT_KEYS_EVERY = 3600.0
+_LOOK_AT_EXPIRY_EVERY = 3600.0
 # How much a chore does in one transaction; longer ones would hold requests up.
 _AT_ONCE = 500
 
@@ -81,10 +82,12 @@ class OCSService(MultiService):
         self._directory: Directory = directory_of(config, self._dbid)
         self._listeners: list[HttpListener] = []
         self._key_expiry = KeyExpiry(time.time)
+        self._certificate_expiry = CertificateExpiry(time.time)
         self._chores = (
             (LoopingCall(self._expire), _EXPIRE_EVERY),
             (LoopingCall(self._forget), _FORGET_EVERY),
-            (LoopingCall(self._look_at_keys), _LOOK_AT_KEYS_EVERY),
+            (LoopingCall(self._look_at_keys), _LOOK_AT_EXPIRY_EVERY),
+            (LoopingCall(self._certificate_expiry.look), _LOOK_AT_EXPIRY_EVERY),
         )
         for chore, _ in self._chores:
             chore.clock = reactor
@@ -132,6 +135,7 @@ class OCSService(MultiService):
         self._look_at_keys()
         for line in not_served(self.config):
             self._log.warn("{line}", line=line)
+        self._certificate_expiry.use(self.config)
         self._watch.start()
         worker = self._worker = self._make_worker(self.reactor)
         committer = self._committer = Committer(self._store, worker, self._directory, self.reactor)
@@ -267,6 +271,7 @@ class OCSService(MultiService):
             for key in waiting:
                 say(self._log, 93035, key=key)
             self.config = config
+            self._certificate_expiry.use(config)
             self._directory = committer.directory = directory
             self.dispatcher.options = dispatch_options_of(config)
             self.log_file.configure(config.log.format, config.log.level)

@@ -91,7 +91,7 @@ level = "debug"
 {more}
 """
 
-_READY = re.compile(r"93002 .* ready on http://127\.0\.0\.1:(\d+)")
+_READY = re.compile(r"93002 .* ready on https?://127\.0\.0\.1:(\d+)")
 _STARTED = re.compile(r"93001 .* process id (\d+)")
 # Everything that is waited for comes well within this time, in seconds, even on a loaded machine.
 PATIENCE = 30.0
