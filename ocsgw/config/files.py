@@ -15,6 +15,8 @@ from ocsgw.config.values import text
 
 _API_KEY: Final = re.compile(r"[!-~][ -~]{14,510}[!-~]")
 _SECRET_PARAMETERS: Final = frozenset({"password", "sslpassword"})
+# systemd, LoadCredential=: https://systemd.io/CREDENTIALS
+_CREDENTIAL: Final = "credential:"
 _POSTGRESQL: Final = "postgresql://USER@HOST:PORT/DATABASE?sslmode=verify-full"
 
 
@@ -48,13 +50,13 @@ def log_target(value: Any, place: Place) -> str:
 
 def pem(value: Any, place: Place) -> PemFile:
     """Read a file with certificates or revocation lists."""
-    file = path(value, place)
+    file = _readable(value, place)
     return PemFile(file, _contents(file, secret=False))
 
 
 def private_pem(value: Any, place: Place) -> PemFile:
     """Read a file with a private key, which others must not be able to read (C6)."""
-    file = path(value, place)
+    file = _readable(value, place)
     return PemFile(file, _contents(file, secret=True))
 
 
@@ -128,8 +130,26 @@ def _path_text(value: Any, place: Place) -> str:
     return written
 
 
+def _readable(value: Any, place: Place) -> str:
+    """Return the path of a file that is read: ``credential:NAME`` stands for one from the service manager."""
+    written = _path_text(value, place)
+    if not written.startswith(_CREDENTIAL):
+        return path(value, place)
+    credential = written.removeprefix(_CREDENTIAL)
+    if not credential or "/" in credential:
+        raise InvalidValueError("is no name of a credential", f'write "{_CREDENTIAL}NAME", without slashes')
+    directory = os.environ.get("CREDENTIALS_DIRECTORY")
+    if directory is None:
+        raise InvalidValueError(
+            f"names the credential {quoted(credential)}, and there is no CREDENTIALS_DIRECTORY",
+            f"start as a systemd unit with LoadCredential={credential}:FILE; for other programs set the variable "
+            "to /run/credentials/UNIT",
+        )
+    return os.path.join(directory, credential)
+
+
 def _secret_text(value: Any, place: Place) -> str:
-    contents = _contents(path(value, place), secret=True)
+    contents = _contents(_readable(value, place), secret=True)
     return re.sub(r"\r?\n\Z", "", contents)
 
 

@@ -139,6 +139,42 @@ class SecretFileTests(ConfigTestCase):
         self.assertNotIn("hunter2", "".join(map(str, problems)))
 
 
+class CredentialTests(ConfigTestCase):
+    """C6, C7: files that the service manager hands over."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.write_certificates()
+        self.patch(os, "environ", {"CREDENTIALS_DIRECTORY": os.path.join(self.directory, "given")})
+        self.write("given/crm", "0123456789abcdef\n")
+        self.write("given/tls.key", "key\n")
+
+    def test_credentials(self) -> None:
+        """C6: every key that takes a file takes a credential by its name."""
+        config = self.parse_tables(
+            f'{LISTENER}certificate = "server.pem"\ncertificate_key = "credential:tls.key"\n'
+            '[[api_key]]\nname = "crm"\nkey_file = "credential:crm"\n'
+        )
+        tls = config.listeners[0].tls
+        assert tls is not None
+        self.assertEqual(tls.certificate_key, PemFile(os.path.join(self.directory, "given/tls.key"), "key\n"))
+
+    def test_wrong_names(self) -> None:
+        """C3: a credential that was not given, a path, nothing, and a start without the service manager."""
+        key = '[[api_key]]\nname = "crm"\nkey_file = '
+        for written, says in (("missing", "cannot read"), ("../crm", "no name of a credential"), ("", "no name")):
+            (problem,) = self.problems_of(f'{key}"credential:{written}"\n')
+            self.assertIn(says, problem.message)
+        self.patch(os, "environ", {})
+        (problem,) = self.problems_of(f'{key}"credential:crm"\n')
+        self.assertIn("LoadCredential=crm:FILE", problem.hint)
+
+    def test_other_paths(self) -> None:
+        """C7: what is not read is an ordinary path."""
+        target = self.parse_tables('[log]\ntarget = "credential:log"\n').log.target
+        self.assertEqual(target, os.path.join(self.directory, "credential:log"))
+
+
 class PathTests(ConfigTestCase):
     """C7: where relative paths begin."""
 
