@@ -61,6 +61,11 @@ class LinkTransport:
         self.aborted = False
         self._producer: Any = None
 
+    @property
+    def dataBuffer(self) -> bytes:
+        """What waits, by the name that it has in Twisted's transports."""
+        return self.unsent
+
     def write(self, data: bytes) -> None:
         """Buffer data."""
         self.unsent += data
