@@ -1,0 +1,141 @@
+"""What of a batch goes into the audit log: one line per change, before the commit (docs/operations.md)."""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+
+import msgspec
+
+from ocsgw.access.audit import AuditError, AuditFile
+from ocsgw.contact.batch import Outcome, is_kept
+from ocsgw.contact.transaction import StoreFailureError
+from ocsgw.contact.work import Work
+from ocsgw.logs import mask_contact
+from ocsgw.protocol.errors import Refusal
+from ocsgw.protocol.messages import KV, KVValue
+from ocsgw.store.errors import CommitUnknownError
+
+Record = Callable[[Sequence[Work], Sequence[Outcome]], None]
+
+# Member of a line -> key of the event, or else of the request, that it comes from.
+_ENCODER = msgspec.json.Encoder()
+
+
+class _Line(msgspec.Struct, omit_defaults=True):
+    """One change. `n` and `previous` are added by the file."""
+
+    time: str
+    principal: str
+    address: str
+    action: str
+    list: KVValue = None
+    campaign: KVValue = None
+    group: KVValue = None
+    handle: KVValue = None
+    chain: KVValue = None
+    chain_n: KVValue = None
+    contact: str | None = None
+    customer_id: str | None = None
+    records: KVValue = None
+    request_id: str | None = None
+    outcome: KVValue = None
+
+
+class Auditor:
+    """Writes the changes of batches, in their order; `wall_clock` is in seconds since 1970 UTC.
+
+    Contacts and customer ids are masked unless `clear` (`[log] contacts`). A batch whose lines cannot be written is
+    not committed: nothing is changed that is not in the log.
+    """
+
+    def __init__(self, file: AuditFile, wall_clock: Callable[[], float], *, clear: bool) -> None:
+        self.clear = clear
+        self._file = file
+        self._wall_clock = wall_clock
+
+    def open(self) -> int:
+        """Open the log; return how many torn bytes at its end were cut off. Raises `AuditError`."""
+        return self._file.open(self._time())
+
+    def reopen(self) -> None:
+        """Open the log by its name again, after a rotation. Raises `AuditError`; the old file stays in use then."""
+        self._file.reopen(self._time())
+
+    def close(self) -> None:
+        """Close the log."""
+        self._file.close()
+
+    @contextmanager
+    def batch(self) -> Iterator[Record]:
+        """Surround the transaction of a batch; what is yielded is called in it, just before the commit.
+
+        If the commit fails after that, a further line says how many of the lines above did not come true.
+        """
+        lines = 0
+
+        def record(works: Sequence[Work], outcomes: Sequence[Outcome]) -> None:
+            nonlocal lines
+            lines = self._record(works, outcomes)
+
+        try:
+            yield record
+        except CommitUnknownError:
+            self._revoke("commit unknown", lines)
+            raise
+        except BaseException:
+            self._revoke("not committed", lines)
+            raise
+
+    def _record(self, works: Sequence[Work], outcomes: Sequence[Outcome]) -> int:
+        time, clear = self._time(), self.clear
+        bodies = [
+            _ENCODER.encode(line_of(time, work, outcome.reply, clear=clear))
+            for work, outcome in zip(works, outcomes, strict=True)
+            if not outcome.replayed and not isinstance(outcome.reply, Refusal) and is_kept(work, outcome.reply)
+        ]
+        if bodies:
+            try:
+                self._file.append(bodies)
+            except AuditError as error:
+                raise StoreFailureError(str(error)) from error
+        return len(bodies)
+
+    def _revoke(self, action: str, lines: int) -> None:
+        if lines:
+            try:
+                self._file.append([_ENCODER.encode({"time": self._time(), "action": action, "lines": lines})])
+            except AuditError as error:
+                raise StoreFailureError(str(error)) from error
+
+    def _time(self) -> str:
+        return datetime.fromtimestamp(self._wall_clock(), UTC).isoformat(timespec="microseconds")
+
+
+def line_of(time: str, work: Work, event: KV, *, clear: bool) -> _Line:
+    """Return the line of one change."""
+    data = work.data
+    contact = event.get("GSW_PHONE", data.get("GSW_PHONE"))
+    customer_id = event.get("GSW_CUSTOMER_ID", data.get("GSW_CUSTOMER_ID"))
+    return _Line(
+        time,
+        work.principal,
+        work.peer,
+        str(data.get("GSW_AGENT_REQ_TYPE")),
+        event.get("GSW_CALLING_LIST"),
+        event.get("GSW_CAMPAIGN_NAME"),
+        event.get("GSW_CAMPAIGN_GROUP_NAME"),
+        event.get("GSW_RECORD_HANDLE"),
+        event.get("GSW_CHAIN_ID"),
+        event.get("GSW_CHAIN_N"),
+        _shown(contact, clear=clear),
+        _shown(customer_id, clear=clear),
+        event.get("GSW_RECORDS_COUNT"),
+        work.request_id,
+        event.get("GSW_USER_EVENT"),
+    )
+
+
+def _shown(value: KVValue, *, clear: bool) -> str | None:
+    if value is None:
+        return None
+    return str(value) if clear else mask_contact(str(value))
