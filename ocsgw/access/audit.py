@@ -44,8 +44,10 @@ class AuditFile:
     def open(self, time: str) -> int:
         """Open the file, continue its chain, and return how many torn bytes at its end had to be cut off.
 
-        `time` is that of the line which says so. Raises `AuditError`.
+        `time` is that of the line which says so. Raises `AuditError`. A file that is open already stays so.
         """
+        if self._descriptor is not None:
+            return 0
         descriptor = self._take()
         try:
             size = os.fstat(descriptor).st_size

@@ -4,6 +4,7 @@ from ocsgw.config.loading import Check, Rule, load, parse
 from ocsgw.config.model import (
     ApiKey,
     Application,
+    Audit,
     CallingList,
     Campaign,
     CampaignGroup,
@@ -34,6 +35,7 @@ from ocsgw.config.sections import Section
 __all__ = [
     "ApiKey",
     "Application",
+    "Audit",
     "CallingList",
     "Campaign",
     "CampaignGroup",

@@ -273,6 +273,7 @@ GRAMMAR: Final = Table(
         "treatments": Table({"on_processed": Key(boolean, default=False)}, makes=model.TreatmentOptions),
         "treatment": Table(_TREATMENT, makes=model.Treatment, array=True),
         "limits": Table(_LIMITS, makes=model.Limits),
+        "audit": Table({"enabled": Key(boolean, default=False), "file": Key(working_path, None)}, makes=model.Audit),
         "log": Table(_LOG, makes=model.Log),
     },
     makes=model.Config,

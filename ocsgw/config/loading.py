@@ -128,6 +128,7 @@ def _make_config(document: Section, path: str) -> Config:
         treatment_options=made["treatments"],
         treatments=made["treatment"],
         limits=made["limits"],
+        audit=made["audit"],
         log=made["log"],
         warnings=document.place.report.warnings,
     )

@@ -358,6 +358,14 @@ class Limits(Part, frozen=True):
     heartbeat: float
 
 
+class Audit(Part, frozen=True):
+    """``[audit]``: the log of who changed what."""
+
+    enabled: bool
+    file: str
+    """Absolute; by default ``audit.jsonl`` in the state directory."""
+
+
 class Log(Part, frozen=True):
     """``[log]`` (section 13)."""
 
@@ -395,6 +403,7 @@ class Config(Part, frozen=True):
     treatment_options: TreatmentOptions
     treatments: tuple[Treatment, ...]
     limits: Limits
+    audit: Audit
     log: Log
     warnings: tuple[Problem, ...]
 

@@ -28,6 +28,7 @@ def complete_options(document: Section) -> None:
             store["url"], store["kind"], store["file"] = store["url"]
     for application in document.tables("application"):
         _complete_state_dir(application, document.tables("store"))
+        _complete_audit_file(application, document.tables("audit"))
         for ha in document.tables("ha"):
             if application.sound("name") and ha.sound("name") and ha["name"] is None:
                 ha["name"] = application["name"]
@@ -56,6 +57,13 @@ def check_options(document: Section) -> None:
             if notifications.sound(switch, uri) and notifications[switch] and notifications[uri] is None:
                 _report_without_uri(notifications, switch, uri)
     _check_pre_dial_validation(document)
+
+
+def _complete_audit_file(application: Section, audits: list[Section]) -> None:
+    for audit in audits:
+        known = application.sound("state_dir") and application["state_dir"] is not None
+        if known and audit.sound("file") and audit["file"] is None:
+            audit["file"] = os.path.join(application["state_dir"], "audit.jsonl")
 
 
 def _complete_state_dir(application: Section, stores: list[Section]) -> None:

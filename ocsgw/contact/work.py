@@ -22,7 +22,8 @@ class Work:
     With a `key` its acknowledgement is stored under (principal, key) for `keep_for` seconds, and a repetition gets it
     again (H324). `fingerprint` says what makes two requests the same; None: to be computed (H322). `base_uri` is what
     `GSW_RECORD_URI` begins with, None without an HTTP listener (H65, H68). `client` is the kind of who asks, `agent_id`
-    the agent of a desktop.
+    the agent of a desktop. `peer` is the address of the client, `request_id` what it calls the request; for the audit
+    log.
     """
 
     data: KV
@@ -33,6 +34,8 @@ class Work:
     base_uri: str | None = None
     client: ClientKind = "http_proxy"
     agent_id: str = ""
+    peer: str = ""
+    request_id: str | None = None
 
 
 @dataclass(slots=True, eq=False)

@@ -5,12 +5,12 @@ import sys
 from collections.abc import Sequence
 from typing import NoReturn
 
-from ocsgw.ctl import campaign, server
+from ocsgw.ctl import audit, campaign, server
 from ocsgw.ctl.errors import EXIT_FAILURE, EXIT_USAGE, CommandError
 from ocsgw.ctl.site import Site
 from ocsgw.version import VERSION
 
-FAMILIES = (server, campaign)
+FAMILIES = (server, campaign, audit)
 
 
 class _Parser(argparse.ArgumentParser):

@@ -14,6 +14,7 @@ from twisted.internet.task import LoopingCall, deferLater
 from twisted.logger import ILogObserver, Logger
 from twisted.python.failure import Failure
 
+from ocsgw.access.audit import AuditError, AuditFile
 from ocsgw.admin.control import ControlError, ControlFactory
 from ocsgw.config import Config, ConfigurationError, load
 from ocsgw.contact.directory import Directory
@@ -28,6 +29,7 @@ from ocsgw.ocs.key_expiry import KeyExpiry
 from ocsgw.ocs.listeners import HttpListener, match_listeners
 from ocsgw.ocs.settings import dispatch_options_of
 from ocsgw.ocs.watch import Watch
+from ocsgw.store.auditing import Auditor
 from ocsgw.store.committer import Committer
 from ocsgw.store.errors import StoreError
 from ocsgw.store.sqlite import SQLiteStore
@@ -97,6 +99,10 @@ class OCSService(MultiService):
             create=config.store.create,
             create_indexes=config.store.create_indexes,
         )
+        self._auditor: Auditor | None = None
+        if config.audit.enabled:
+            clear = config.log.contacts == "clear"
+            self._auditor = Auditor(AuditFile(config.audit.file), time.time, clear=clear)
         self._worker: Worker | None = None
         self._committer: Committer | None = None
         self._control: Any = None
@@ -138,10 +144,25 @@ class OCSService(MultiService):
         self._certificate_expiry.use(self.config)
         self._watch.start()
         worker = self._worker = self._make_worker(self.reactor)
-        committer = self._committer = Committer(self._store, worker, self._directory, self.reactor)
+        committer = self._committer = Committer(
+            self._store, worker, self._directory, self.reactor, auditor=self._auditor
+        )
         self.dispatcher = Dispatcher(committer, self.reactor, dispatch_options_of(self.config))
         self._started = self._start(worker)
         self._started.addErrback(self._failed)
+
+    def _open_store(self) -> None:
+        """Open the audit log, then the store; this runs in the worker."""
+        if self._auditor is not None:
+            torn = self._auditor.open()
+            if torn:
+                self._report_store(f"The audit log ended with {torn} bytes of a line that was not completed; cut off")
+        self._store.open(self._directory)
+
+    def _close_store(self) -> None:
+        self._store.close()
+        if self._auditor is not None:
+            self._auditor.close()
 
     @inlineCallbacks
     def _start(self, worker: Worker) -> Any:
@@ -149,9 +170,9 @@ class OCSService(MultiService):
         told = False
         while not self._stopping:
             try:
-                yield worker.run(lambda: self._store.open(self._directory))
+                yield worker.run(self._open_store)
                 break
-            except StoreError as error:
+            except (StoreError, AuditError) as error:
                 if self.reactor.seconds() >= give_up:
                     say(self._log, 93032, reason=str(error))
                     self._end(EXIT_UNAVAILABLE)
@@ -233,7 +254,7 @@ class OCSService(MultiService):
         if self._worker is not None and self._committer is not None:
             self.dispatcher.available = False
             yield self._committer.drained()
-            yield self._worker.run(self._store.close)
+            yield self._worker.run(self._close_store)
             self._worker.stop()
             self._worker = None
         say(self._log, 93031)
@@ -274,6 +295,8 @@ class OCSService(MultiService):
             self._certificate_expiry.use(config)
             self._directory = committer.directory = directory
             self.dispatcher.options = dispatch_options_of(config)
+            if self._auditor is not None:
+                self._auditor.clear = config.log.contacts == "clear"
             self.log_file.configure(config.log.format, config.log.level)
             self._reload_listeners()
             say(self._log, 93013)
@@ -313,6 +336,14 @@ class OCSService(MultiService):
             say(self._log, 93039, reason=str(error))
         else:
             say(self._log, 93038)
+        if self._auditor is not None and self._worker is not None:
+            self._worker.run(self._auditor.reopen).addErrback(self._audit_stays)
+
+    def _audit_stays(self, reason: Failure) -> None:
+        self._log.error(
+            "The audit log cannot be opened again: {reason}; the old file is still in use",
+            reason=reason.getErrorMessage(),
+        )
 
     # Housekeeping.
 
@@ -370,6 +401,7 @@ def waiting_for_restart(old: Config, new: Config) -> list[str]:
         ("[application] state_dir", old.application.state_dir, new.application.state_dir),
         ("[store]", msgspec.structs.asdict(old.store), msgspec.structs.asdict(new.store)),
         ("[ha]", msgspec.structs.asdict(old.ha), msgspec.structs.asdict(new.ha)),
+        ("[audit]", msgspec.structs.asdict(old.audit), msgspec.structs.asdict(new.audit)),
         ("[log] target", old.log.target, new.log.target),
         ("[[listener]] of protocol ocs or admin", _other_listeners(old), _other_listeners(new)),
     )

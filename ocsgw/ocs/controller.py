@@ -12,6 +12,7 @@ from ocsgw.contact.transaction import GroupStatus
 from ocsgw.contact.work import Turn, Work
 from ocsgw.ocs.listeners import HttpListener
 from ocsgw.protocol.errors import Refusal
+from ocsgw.protocol.messages import KV
 from ocsgw.store.committer import Committer, Job
 from ocsgw.version import VERSION
 
@@ -88,7 +89,8 @@ class _Controller:
             else:
                 done.callback(outcome.reply)
 
-        work = Work({"GSW_AGENT_REQ_TYPE": order, "GSW_CAMPAIGN_GROUP_DBID": group.dbid}, client="third_party")
+        data: KV = {"GSW_AGENT_REQ_TYPE": order, "GSW_CAMPAIGN_GROUP_DBID": group.dbid}
+        work = Work(data, client="third_party", peer="ocsctl")
         committer.submit(Job(work, deliver))
         return done
 

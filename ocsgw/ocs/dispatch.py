@@ -70,7 +70,14 @@ class Dispatcher:
         self._begin(request, self._work(request, caller), deadline, reply)
 
     def _work(self, request: Request, caller: Caller) -> Work:
-        work = Work(request.data, request.principal or ANONYMOUS, base_uri=caller.base_uri, client=caller.client)
+        work = Work(
+            request.data,
+            request.principal or ANONYMOUS,
+            base_uri=caller.base_uri,
+            client=caller.client,
+            peer=request.peer or "",
+            request_id=request.request_id,
+        )
         window = self.options.duplicate_window
         if request.idempotency_key is not None:
             # The prefix keeps keys of clients apart from those that are made here.

@@ -1,7 +1,7 @@
 """What of a batch goes into the audit log: one line per change, before the commit (docs/operations.md)."""
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 
 import msgspec
@@ -17,7 +17,6 @@ from ocsgw.store.errors import CommitUnknownError
 
 Record = Callable[[Sequence[Work], Sequence[Outcome]], None]
 
-# Member of a line -> key of the event, or else of the request, that it comes from.
 _ENCODER = msgspec.json.Encoder()
 
 
@@ -50,6 +49,8 @@ class Auditor:
 
     def __init__(self, file: AuditFile, wall_clock: Callable[[], float], *, clear: bool) -> None:
         self.clear = clear
+        # What could not be written yet about a commit that failed.
+        self._owed: list[bytes] = []
         self._file = file
         self._wall_clock = wall_clock
 
@@ -94,18 +95,22 @@ class Auditor:
             if not outcome.replayed and not isinstance(outcome.reply, Refusal) and is_kept(work, outcome.reply)
         ]
         if bodies:
-            try:
-                self._file.append(bodies)
-            except AuditError as error:
-                raise StoreFailureError(str(error)) from error
+            self._append(bodies)
         return len(bodies)
 
     def _revoke(self, action: str, lines: int) -> None:
         if lines:
-            try:
-                self._file.append([_ENCODER.encode({"time": self._time(), "action": action, "lines": lines})])
-            except AuditError as error:
-                raise StoreFailureError(str(error)) from error
+            self._owed.append(_ENCODER.encode({"time": self._time(), "action": action, "lines": lines}))
+            # How the commit has failed is what its requests are told; the line is written with the next batch at last.
+            with suppress(StoreFailureError):
+                self._append([])
+
+    def _append(self, bodies: list[bytes]) -> None:
+        try:
+            self._file.append([*self._owed, *bodies])
+        except AuditError as error:
+            raise StoreFailureError(str(error)) from error
+        self._owed = []
 
     def _time(self) -> str:
         return datetime.fromtimestamp(self._wall_clock(), UTC).isoformat(timespec="microseconds")

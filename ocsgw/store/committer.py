@@ -7,8 +7,8 @@ import base64
 import secrets
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from typing import Protocol, TypeVar
 
@@ -23,6 +23,7 @@ from ocsgw.contact.transaction import StoreFailureError, Transaction
 from ocsgw.contact.work import Turn, Work
 from ocsgw.logs import say
 from ocsgw.protocol.errors import Refusal
+from ocsgw.store.auditing import Auditor, Record
 from ocsgw.store.errors import CommitUnknownError
 from ocsgw.store.worker import Worker
 
@@ -66,10 +67,16 @@ class _Result:
     failure: str | None = None
 
 
+@contextmanager
+def _not_audited() -> Iterator[Record]:
+    yield lambda works, outcomes: None
+
+
 class Committer:
     """Collects jobs and commits them in batches.
 
-    `wall_clock` is the clock of the rules, in seconds since 1970 UTC (R56); `new_guid` makes ids of hand-outs.
+    `wall_clock` is the clock of the rules, in seconds since 1970 UTC (R56); `new_guid` makes ids of hand-outs;
+    `auditor` writes the audit log, None without one.
     """
 
     _log = Logger()
@@ -82,7 +89,9 @@ class Committer:
         clock: IReactorTime,
         wall_clock: Callable[[], float] = time.time,
         new_guid: Callable[[], str] = random_guid,
+        auditor: Auditor | None = None,
     ) -> None:
+        self._audited = auditor.batch if auditor is not None else _not_audited
         self.directory = directory
         self._store = store
         self._worker = worker
@@ -167,9 +176,10 @@ class Committer:
         """Carry out a batch; this runs in the worker."""
         defects: list[Failure] = []
         try:
-            with self._store.transaction(wait) as tx:
+            with self._audited() as record, self._store.transaction(wait) as tx:
                 turn = self._turn(tx, directory)
                 outcomes = execute(turn, works, lambda work, error: defects.append(Failure(error)))
+                record(works, outcomes)
             return _Result(outcomes, turn, defects)
         except StoreFailureError as error:
             return _Result([Outcome(Refusal("unavailable")) for _ in works], failure=str(error))

@@ -236,6 +236,9 @@ send_buffer = 5
 start_timeout = 5
 stop_timeout = 0
 heartbeat = 0.001
+[audit]
+enabled = true
+file = "a.jsonl"
 [log]
 target = "ocs.log"
 level = "trace"
