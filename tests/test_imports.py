@@ -3,6 +3,7 @@
 import ast
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -133,6 +134,12 @@ class ImportTests(SynchronousTestCase):
             if imported.split(".")[0] in {"time", "random", "secrets", "uuid"}
         ]
         self.assertEqual(wrong, [])
+
+    def test_every_package_is_installed(self) -> None:
+        """The list of packages, written by hand, has every package once."""
+        listed = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["setuptools"]["packages"]
+        there = [".".join(path.parent.relative_to(ROOT).parts) for path in PACKAGE.rglob("__init__.py")]
+        self.assertEqual(sorted(listed), sorted([*there, "twisted.plugins"]))
 
     def test_every_room_is_known(self) -> None:
         """A new room has to get its place in the table."""
