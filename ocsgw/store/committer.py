@@ -30,6 +30,8 @@ from ocsgw.store.worker import Worker
 _MAX_BATCH = 512
 # Without a deadline of its own a request waits so long for other programs that write (seconds).
 _LONGEST_WAIT = 30.0
+# What is kept of a deadline for the way of the answer (seconds).
+_WAY_BACK = 0.5
 _MAX_UNKNOWN_KEYS = 1000
 _CHORE_WAIT = 5.0
 
@@ -156,6 +158,8 @@ class Committer:
         wait = min(
             (job.deadline - self._clock.seconds() for job in jobs if job.deadline is not None), default=_LONGEST_WAIT
         )
+        # "Surely not executed" has to reach the client before it is told that nobody knows (C41).
+        wait = max(0.0, wait - max(_WAY_BACK, wait / 10))
         directory = self.directory
         running = self._worker.run(lambda: self._transact([job.work for job in jobs], directory, wait))
         running.addCallbacks(lambda result: self._finish(jobs, result), lambda reason: self._fail(jobs, reason))
