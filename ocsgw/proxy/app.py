@@ -164,8 +164,8 @@ class ProxyApplication:
     def submit(self, call: Call, data: KV, deliver: Deliver) -> Refusal | None:
         """Hand a request over to OCS."""
         alias = call.target.alias
-        if alias is not None and alias not in self._aliases_used and call.target.request is not None:
-            self._aliases_used.add(alias)
+        if alias is not None and alias.lower() not in self._aliases_used and call.target.request is not None:
+            self._aliases_used.add(alias.lower())
             say(self._log, 93009, alias=alias, request=call.target.request.name)
         return self._link.submit(call, data, deliver)
 
@@ -197,13 +197,14 @@ class ProxyApplication:
     # The end.
 
     def _leave(self) -> None:
-        """Everything is drained, or the time for it is over: say goodbye."""
+        """Everything is drained, or the time for it is over: say goodbye.
+
+        What OCS has not answered by then gets `no_response` when the link ends.
+        """
         self._cancel_end()
         if self._status is not None:
             return
         self._status = EXIT_OK
-        if self._front is not None:
-            self._front.abort_all()
         self.shipper.flush()
         self._link.end("done")
 

@@ -162,8 +162,3 @@ class Front:
         self._drained = drained
         for channel in list(self.connections):
             channel.drain()
-
-    def abort_all(self) -> None:
-        """Cut every connection."""
-        for channel in list(self.connections):
-            channel.abort()

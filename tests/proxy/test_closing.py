@@ -182,11 +182,10 @@ class StopTests(EndingTestCase):
         told: list[int] = []
         self.serve().front.drain(lambda: told.append(1))
         server = self.serve(gateway=FakeGateway(holds=True))
-        server.connect().send(request())
+        client = server.connect().send(request())
         server.front.drain(lambda: told.append(2))
         server.front.drain(lambda: told.append(3))
-        server.front.abort_all()
-        self.clock.advance(0)
+        client.vanish()
         self.assertEqual(told, [1, 3])
 
 

@@ -60,6 +60,7 @@ class LinkTransport:
         self.closing = False
         self.aborted = False
         self._producer: Any = None
+        self._producer_paused = False
 
     @property
     def dataBuffer(self) -> bytes:
@@ -70,6 +71,7 @@ class LinkTransport:
         """Buffer data."""
         self.unsent += data
         if self._producer is not None and len(self.unsent) > self.bufferSize:
+            self._producer_paused = True
             self._producer.pauseProducing()
 
     def registerProducer(self, producer: Any, streaming: bool) -> None:
@@ -93,7 +95,8 @@ class LinkTransport:
         if self.stalled:
             return b""
         data, self.unsent = self.unsent, b""
-        if self._producer is not None:
+        if self._producer is not None and self._producer_paused:
+            self._producer_paused = False
             self._producer.resumeProducing()
         return data
 
