@@ -155,7 +155,7 @@ class WindowTests(LinkTestCase):
         clients = [proxy.connect().send(request(ADD, body)) for _ in range(40)]
         statuses = [client.statuses() for client in clients]
         self.assertIn([503], statuses)
-        self.assertLess(len(proxy.ocs.transport.unsent), 32 << 20)
+        self.assertLess(len(proxy.ocs.transport.dataBuffer), 32 << 20)
         proxy.ocs.transport.stalled = False
         proxy.work()
         self.assertEqual(len(proxy.ocs.requests), statuses.count([]))

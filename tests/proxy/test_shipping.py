@@ -139,14 +139,18 @@ class LinesOfRequestsTests(ProxyTestCase):
         proxy = self.start()
         waiting = proxy.connect().send(request())
         log = Logger()
-        proxy.ocs.link.pauseProducing()
+        sent = proxy.ocs.requests[0]
+        proxy.ocs.transport.stalled = True
+        body = b'{"GSW_PHONE":"1","own":"' + b"x" * 1_000_000 + b'"}'
+        for _ in range(20):
+            proxy.connect().send(request(body=body))
         for _ in range(1500):
             say(log, 93009, alias="x", request="y")
         self.pass_time(proxy, 1)
-        proxy.ocs.acknowledge(proxy.ocs.requests[0])
+        proxy.ocs.acknowledge(sent)
         self.assertEqual(waiting.take().statuses(), [200])
         self.assertEqual(proxy.ocs.lines, [])
-        proxy.ocs.link.resumeProducing()
+        proxy.ocs.transport.stalled = False
         self.pass_time(proxy, 0.25)
         self.assertEqual(len(proxy.ocs.lines), 1000)
         self.assertEqual(proxy.ocs.all(Log)[0].dropped, 500)

@@ -55,7 +55,8 @@ class LinkTransport:
     bufferSize = 1 << 16
 
     def __init__(self) -> None:
-        self.unsent = b""
+        # As Twisted's transports call what waits.
+        self.dataBuffer = b""
         self.stalled = False
         self.closing = False
         self.aborted = False
@@ -69,8 +70,8 @@ class LinkTransport:
 
     def write(self, data: bytes) -> None:
         """Buffer data."""
-        self.unsent += data
-        if self._producer is not None and len(self.unsent) > self.bufferSize:
+        self.dataBuffer += data
+        if self._producer is not None and len(self.dataBuffer) > self.bufferSize:
             self._producer_paused = True
             self._producer.pauseProducing()
 
@@ -94,7 +95,7 @@ class LinkTransport:
         """Return what has been written since."""
         if self.stalled:
             return b""
-        data, self.unsent = self.unsent, b""
+        data, self.dataBuffer = self.dataBuffer, b""
         if self._producer is not None and self._producer_paused:
             self._producer_paused = False
             self._producer.resumeProducing()
@@ -117,7 +118,7 @@ class FakeOcs:
         data = self.transport.take()
         if data:
             self.received.extend(self._session.receive(data))
-        if self.connected and (self.transport.aborted or (self.transport.closing and not self.transport.unsent)):
+        if self.connected and (self.transport.aborted or (self.transport.closing and not self.transport.dataBuffer)):
             self.lose()
             return True
         return bool(data)
