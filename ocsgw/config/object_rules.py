@@ -128,7 +128,8 @@ def _check_reference(document: Section, reference: Reference) -> None:
     targets = document.tables(reference.target)
     if not document.sound(reference.target) or not all(target.sound(reference.target_key) for target in targets):
         return  # a target with a broken name is reported already
-    known = dict.fromkeys(target[reference.target_key] for target in targets)
+    # A group of which no name can be made is a problem of its own.
+    known = dict.fromkeys(name for target in targets if (name := target[reference.target_key]) is not None)
     for section in document.tables(reference.kind):
         named = section[reference.key] if section.sound(reference.key) else None
         if isinstance(named, str):

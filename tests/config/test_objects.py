@@ -188,6 +188,12 @@ class CampaignTests(ConfigTestCase):
         self.parse_tables(campaigns + group(1, "C", "G" * 253))
         self.assert_problem(campaigns + group(1, "C", "G" * 254), 5, "[[campaign_group]] name", "255")
 
+    def test_group_without_a_name(self) -> None:
+        """Section 8: a group of which no name can be made is one problem, also if something names a group."""
+        key = '[[api_key]]\nname = "k"\nhash = "scrypt:00:00"\ncampaign_groups = ["C@G"]\n'
+        problems = self.problems_of('[[campaign_group]]\ndbid = 1\ngroup = "G"\n' + key)
+        self.assertIn("[[campaign_group]] campaign", [problem.key for problem in problems])
+
     def test_group_values(self) -> None:
         """Section 8: dial modes and states; others cannot be configured (H270)."""
         campaigns = campaign(1, "C", "[]")

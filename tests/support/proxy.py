@@ -63,11 +63,6 @@ class LinkTransport:
         self._producer: Any = None
         self._producer_paused = False
 
-    @property
-    def dataBuffer(self) -> bytes:
-        """What waits, by the name that it has in Twisted's transports."""
-        return self.unsent
-
     def write(self, data: bytes) -> None:
         """Buffer data."""
         self.dataBuffer += data
