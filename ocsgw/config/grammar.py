@@ -49,6 +49,7 @@ _OUTGOING: Final[Keys] = {
     "trusted_ca": Key(pem, None),
     "certificate": Key(pem, None),
     "certificate_key": Key(private_pem, None),
+    "tls_minimum": Key(one_of("TLSv12", "TLSv13"), "TLSv12"),
     "headers_file": Key(headers, None),
 }
 

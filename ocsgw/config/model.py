@@ -280,6 +280,7 @@ class PreDialValidation(Part, frozen=True):
     trusted_ca: PemFile | None
     certificate: PemFile | None
     certificate_key: PemFile | None
+    tls_minimum: Literal["TLSv12", "TLSv13"]
     headers_file: tuple[tuple[str, Secret], ...]
     """Names and values of further headers; empty without a file."""
 
@@ -304,6 +305,7 @@ class Notifications(Part, frozen=True):
     trusted_ca: PemFile | None
     certificate: PemFile | None
     certificate_key: PemFile | None
+    tls_minimum: Literal["TLSv12", "TLSv13"]
     headers_file: tuple[tuple[str, Secret], ...]
     """Names and values of further headers; empty without a file."""
 

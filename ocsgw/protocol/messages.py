@@ -160,6 +160,7 @@ class ClientTlsSettings(msgspec.Struct, kw_only=True, omit_defaults=True):
     trusted_ca: str | None = None
     certificate: str | None = None
     certificate_key: str | None = None
+    minimum: Literal["TLSv12", "TLSv13"] = "TLSv12"
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}(...)"  # as above

@@ -181,6 +181,7 @@ failure_retry = 0
 trusted_ca = "ca.pem"
 certificate = "server.pem"
 certificate_key = "server.key"
+tls_minimum = "TLSv13"
 headers_file = "secret"
 [notifications]
 send_campaigngroup_states = true
@@ -200,6 +201,7 @@ http_tunnel = "http://p:1"
 trusted_ca = "ca.pem"
 certificate = "server.pem"
 certificate_key = "server.key"
+tls_minimum = "TLSv13"
 headers_file = "secret"
 [treatments]
 on_processed = true

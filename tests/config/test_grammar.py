@@ -128,6 +128,7 @@ class DefaultTests(ConfigTestCase):
             "trusted_ca": None,
             "certificate": None,
             "certificate_key": None,
+            "tls_minimum": "TLSv12",
             "headers_file": (),
         }
         self.assert_values(
