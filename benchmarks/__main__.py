@@ -12,6 +12,7 @@ import sys
 import time
 from collections.abc import Sequence
 
+from benchmarks import access
 from benchmarks.runner import Load, Peer, answers, memory_of
 
 ECHO = ("nginx", "front", "tree", "asgi", "twisted")
@@ -115,17 +116,20 @@ def progress(text: str) -> None:
 def main() -> None:
     """Run what the command line asks for; everything by default."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("what", nargs="*", choices=["front", "durable", "life", []], help="front, durable, life")
+    parts = ["front", "durable", "access", "life"]
+    parser.add_argument("what", nargs="*", choices=[*parts, []], help=", ".join(parts))
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=int, default=3)
     arguments = parser.parse_args()
-    what = arguments.what or ["front", "durable", "life"]
+    what = arguments.what or parts
     if "front" in what:
         print("JSON in, JSON out; the ratio is to stock twisted.web in the same round")
         compare(ECHO, "twisted", (32,), arguments.rounds, arguments.seconds)
     if "durable" in what:
         print("AddRecord (12 keys, 300 bytes), on disk before the answer; the ratio is to Starlette in the same round")
         compare(DURABLE, "starlette", (1, 32, 256), arguments.rounds, arguments.seconds)
+    if "access" in what:
+        access.report(arguments.rounds)
     if "life" in what:
         life(1)
 

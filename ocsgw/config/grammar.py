@@ -245,6 +245,13 @@ _LIMITS: Final[Keys] = {
     "start_timeout": Key(duration(), "20s"),
     "stop_timeout": Key(duration(0), "15s"),
     "heartbeat": Key(duration(), "3s"),
+    "address_rate": Key(integer(0), 0),
+    "address_burst": Key(integer(0), 0),
+    "address_connections": Key(integer(0), 0),
+    "principal_rate": Key(integer(0), 0),
+    "principal_burst": Key(integer(0), 0),
+    "principal_connections": Key(integer(0), 0),
+    "remembered_addresses": Key(integer(1), 10000),
 }
 
 _LOG: Final[Keys] = {

@@ -358,6 +358,14 @@ class Limits(Part, frozen=True):
     start_timeout: float
     stop_timeout: float
     heartbeat: float
+    address_rate: int
+    """Requests per second; 0: no limit, as for the following."""
+    address_burst: int
+    address_connections: int
+    principal_rate: int
+    principal_burst: int
+    principal_connections: int
+    remembered_addresses: int
 
 
 class Audit(Part, frozen=True):

@@ -49,6 +49,7 @@ _ROWS = (
     ErrorCode("unsupported_charset", 415, "Unsupported charset"),
     ErrorCode("expectation_failed", 417, "Expectation failed"),
     ErrorCode("key_mismatch", 422, "Idempotency-Key was used with a different request"),
+    ErrorCode("too_many_requests", 429, "Too many requests"),
     ErrorCode("header_too_large", 431, "Request header too large"),
     ErrorCode("internal", 500, "Internal error"),
     ErrorCode("unsupported_transfer", 501, "Unsupported transfer coding"),

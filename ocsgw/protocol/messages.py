@@ -152,6 +152,13 @@ class HttpLimits(msgspec.Struct, kw_only=True):
     pipeline: int = 64
     drain: int = 256 << 10
     drain_timeout_ms: int = 10_000
+    address_rate: int = 0
+    address_burst: int = 0
+    address_connections: int = 0
+    principal_rate: int = 0
+    principal_burst: int = 0
+    principal_connections: int = 0
+    remembered_addresses: int = 10_000
 
 
 class ClientTlsSettings(msgspec.Struct, kw_only=True, omit_defaults=True):

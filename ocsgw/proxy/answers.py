@@ -5,6 +5,7 @@ from http import HTTPStatus
 
 import msgspec
 
+from ocsgw.access.limits import Quota
 from ocsgw.protocol.errors import ERRORS, Refusal
 from ocsgw.protocol.messages import Event, KVValue, Settings
 from ocsgw.proxy.call import Answer, Call, Outcome
@@ -57,7 +58,7 @@ class Answers:
         """Return the whole answer to a call, head and body; `close` if the connection ends with it."""
         if isinstance(outcome, Event) and outcome.code is None and not outcome.replayed and call.encoding is None:
             head = call.head
-            if not close and head.minor and head.request_id is None:
+            if not close and head.minor and head.request_id is None and call.quota is None:
                 body = _json.encode(to_members(outcome.data))
                 return b"%b%d\r\n\r\n%b" % (self._ok, len(body), body)
         answer = outcome if isinstance(outcome, Answer) else self.compose(call, outcome)
@@ -87,6 +88,11 @@ class Answers:
             else:
                 content_type, body = _HTML, _html(refusal)
             headers = [(b"Content-Type", content_type), *self._headers_of(refusal)]
+            if refusal.status == 429 and (call.quota is None or call.quota.wait is None):
+                # The limit of connections; one may end at any time.
+                headers.append((b"Retry-After", b"1"))
+        if call.quota is not None:
+            headers += _quota_fields(call.quota)
         if call.head.request_id is not None:
             headers.append((b"X-Request-Id", call.head.request_id))
         return Answer(status, headers, body)
@@ -143,6 +149,16 @@ def as_refusal(event: Event) -> Refusal:
     if code == "forbidden" and isinstance(missing, str):
         refusal.missing = missing
     return refusal
+
+
+def _quota_fields(quota: Quota) -> list[tuple[bytes, bytes]]:
+    """Return what a client may still send (draft-ietf-httpapi-ratelimit-headers-06), and when again."""
+    fields = [
+        (b"RateLimit-Limit", b"%d" % quota.limit),
+        (b"RateLimit-Remaining", b"%d" % quota.remaining),
+        (b"RateLimit-Reset", b"%d" % quota.reset),
+    ]
+    return fields if quota.wait is None else [*fields, (b"Retry-After", b"%d" % quota.wait)]
 
 
 def _custom_field(name: str, value: str) -> tuple[bytes, bytes]:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from ocsgw.access.limits import Quota, Visit
 from ocsgw.protocol.attributes import Value
 from ocsgw.protocol.errors import Refusal
 from ocsgw.protocol.messages import Event
@@ -36,7 +37,8 @@ class Call:
 
     `peer` is the address of the client. `certificate` is the verified name of its certificate, None without one.
     `encoding` is that of the answer, None for UTF-8; it is settled when the body has been read (H134). `close` is true
-    for the last call of a connection.
+    for the last call of a connection. `visit` counts for the limits of the client, None without limits; `quota` is what
+    they leave.
     """
 
     __slots__ = (
@@ -49,8 +51,10 @@ class Call:
         "outcome",
         "peer",
         "principal",
+        "quota",
         "reference",
         "target",
+        "visit",
     )
 
     def __init__(
@@ -60,6 +64,7 @@ class Call:
         peer: str,
         encoding: Encoding | None = None,
         certificate: str | None = None,
+        visit: Visit | None = None,
     ) -> None:
         self.line = line
         self.head = head
@@ -72,3 +77,5 @@ class Call:
         self.idempotency_key: str | None = None
         self.reference: Value | None = None
         self.outcome: Outcome | None = None
+        self.visit = visit
+        self.quota: Quota | None = None

@@ -91,8 +91,9 @@ class HTTPChannel(Protocol):
         """A client is there."""
         self.transport.setTcpNoDelay(True)
         self.transport.registerProducer(self, streaming=True)
-        if not self._front.admit(self):
-            self._end_with(self._unreadable(), Refusal("busy"))
+        refusal = self._front.admit(self, self._peer)
+        if refusal is not None:
+            self._end_with(self._unreadable(), refusal)
         elif self._front.draining:
             self.close()
         else:
@@ -281,7 +282,8 @@ class HTTPChannel(Protocol):
         return self._new_call(line, head)
 
     def _new_call(self, line: RequestLine, head: Head) -> Call:
-        return Call(line, head, self._peer, self._front.judge.encoding, self._certificate)
+        front = self._front
+        return Call(line, head, self._peer, front.judge.encoding, self._certificate, front.visits.get(self))
 
     def _unreadable(self) -> Call:
         """Return a call for bytes that are no request, so that they get an answer too; one to HEAD has no body."""

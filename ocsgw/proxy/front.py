@@ -8,6 +8,7 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 
+from ocsgw.access.limits import Allowance, Turnstile, Visit
 from ocsgw.protocol.errors import Refusal
 from ocsgw.protocol.messages import KV, Event, Settings
 from ocsgw.proxy.answers import Answers
@@ -59,6 +60,8 @@ class Front:
         self.body: TimeLimit[HTTPChannel] = TimeLimit(limits.body_timeout_ms / 1000)
         self.writing: TimeLimit[HTTPChannel] = TimeLimit(limits.write_timeout_ms / 1000)
         self.linger: TimeLimit[HTTPChannel] = TimeLimit(_LINGER)
+        self.visits: dict[HTTPChannel, Visit] = {}
+        self._turnstile = Turnstile(clock.seconds)
         self._ticker = LoopingCall(self.tick)
         self._ticker.clock = clock
         # Only where TLS is used.
@@ -85,6 +88,11 @@ class Front:
             (self.writing, limits.write_timeout_ms),
         ):
             limit.seconds = milliseconds / 1000
+        address = Allowance(limits.address_rate, limits.address_burst, limits.address_connections)
+        principal = Allowance(limits.principal_rate, limits.principal_burst, limits.principal_connections)
+        self._turnstile.use(address, principal, limits.remembered_addresses)
+        # Nobody is counted where nobody is limited.
+        self._limited = any((*address, *principal))
         self._set_date()
 
     def start(self) -> None:
@@ -131,20 +139,28 @@ class Front:
         if refused is not None:
             deliver(call, refused)
 
-    def admit(self, channel: "HTTPChannel") -> bool:
-        """Count a new connection in. False: there is no room even after the longest idle one was closed (H32)."""
+    def admit(self, channel: "HTTPChannel", peer: str) -> Refusal | None:
+        """Count a new connection in, or return why not: no room even after the longest idle one was closed (H32)."""
         if len(self.connections) >= self.limits.connections:
             longest = self.idle.longest()
             if longest is None:
-                return False
+                return Refusal("busy")
             longest.close()
             self.connections.discard(longest)
+        if self._limited:
+            visit = self._turnstile.enter(peer)
+            if not visit.admitted:
+                return Refusal("too_many_requests")
+            self.visits[channel] = visit
         self.connections.add(channel)
-        return True
+        return None
 
     def leave(self, channel: "HTTPChannel") -> None:
         """Count a connection out."""
         self.connections.discard(channel)
+        visit = self.visits.pop(channel, None)
+        if visit is not None:
+            visit.leave()
         if not self.connections and self._drained is not None:
             drained, self._drained = self._drained, None
             drained()

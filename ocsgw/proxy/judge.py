@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 
 from ocsgw.access.keys import KeyMark, KeyRing
+from ocsgw.access.limits import Visit, tighter
 from ocsgw.access.permissions import EVERYTHING, Permissions
 from ocsgw.protocol.errors import Refusal
 from ocsgw.protocol.messages import KV, HttpLimits, Settings
@@ -51,6 +52,10 @@ class Judge:
         Raises `FramingError` for a target that is no target.
         """
         line, head = call.line, call.head
+        if call.visit is not None:
+            call.quota = call.visit.request()
+            if call.quota is not None and call.quota.wait is not None:
+                return Refusal("too_many_requests")
         if line.method == b"CONNECT" or (line.target == b"*" and line.method == b"OPTIONS"):
             return Refusal("method_not_allowed")
         target = call.target = parse_target(line.target, self._codec)
@@ -60,6 +65,8 @@ class Judge:
             return Refusal("method_not_allowed")
         if not self._authenticate(call):
             return Refusal("unauthorized")
+        if call.visit is not None and call.principal is not None and not _is_within_limits(call, call.visit):
+            return Refusal("too_many_requests")
         request = target.request
         if request is None:
             return target.refusal
@@ -116,3 +123,13 @@ class Judge:
         if call.principal is None and self._certificate_suffices:
             call.principal = certificate
         return call.principal is not None or (self._allow_anonymous and authorization is None)
+
+
+def _is_within_limits(call: Call, visit: Visit) -> bool:
+    """Count a call of a principal, and its connection; settle what the limits leave."""
+    principal = call.principal or ""
+    if not visit.identify(principal):
+        call.close = True
+        return False
+    call.quota = tighter(call.quota, visit.request_of(principal))
+    return call.quota is None or call.quota.wait is None

@@ -237,6 +237,13 @@ frame_timeout = 5
 send_buffer = 5
 start_timeout = 5
 stop_timeout = 0
+address_rate = 1
+address_burst = 1
+address_connections = 1
+principal_rate = 1
+principal_burst = 1
+principal_connections = 1
+remembered_addresses = 1
 heartbeat = 0.001
 [audit]
 enabled = true

@@ -188,6 +188,13 @@ class DefaultTests(ConfigTestCase):
             start_timeout=20.0,
             stop_timeout=15.0,
             heartbeat=3.0,
+            address_rate=0,
+            address_burst=0,
+            address_connections=0,
+            principal_rate=0,
+            principal_burst=0,
+            principal_connections=0,
+            remembered_addresses=10000,
         )
 
     def test_others(self) -> None:

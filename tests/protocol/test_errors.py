@@ -4,7 +4,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from ocsgw.protocol.errors import ERRORS, Refusal, client_text
 
-# http.md section 8, copied by hand: status, code, text.
+# http.md section 8, copied by hand: status, code, text; 429 is beyond it (docs/http.md).
 TABLE = """
 400 bad_request Bad request
 400 missing_req Missing parameter req
@@ -37,6 +37,7 @@ TABLE = """
 415 unsupported_charset Unsupported charset
 417 expectation_failed Expectation failed
 422 key_mismatch Idempotency-Key was used with a different request
+429 too_many_requests Too many requests
 431 header_too_large Request header too large
 500 internal Internal error
 501 unsupported_transfer Unsupported transfer coding
