@@ -8,12 +8,12 @@ SUDO := $(shell [ "$$(id -u)" = 0 ] || command -v sudo)
 # Rounds of the long tests: kills under load, generated inputs, sequences of requests and texts for the log.
 SOAK := OCSGW_KILLS=500 \
         OCSGW_HEARTBEAT=3 \
-        OCSGW_FUZZ_EXAMPLES=1000000 \
+        OCSGW_FUZZ_EXAMPLES=100000 \
         OCSGW_RULE_EXAMPLES=2000 \
         OCSGW_LOG_EXAMPLES=20000 \
         OCSGW_TLS_RELOADS=10000
 
-.PHONY: run test soak lint format bench clean
+.PHONY: run test soak lint format bench fuzz clean
 
 run: $(VENV)/.run
 	@exec $(BIN)/python -m ocsgw run --config etc/ocsgw.toml --example
@@ -35,6 +35,11 @@ format: $(VENV)/.dev
 
 bench: $(VENV)/.bench
 	$(BIN)/python -m benchmarks
+
+# Broken inputs for each reader of bytes; the number of one that fails is printed.
+ROUNDS ?= 100000
+fuzz: $(VENV)/.dev
+	$(BIN)/python -m benchmarks.fuzz --rounds $(ROUNDS)
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info _trial_temp*
