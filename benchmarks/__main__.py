@@ -13,6 +13,7 @@ import time
 from collections.abc import Sequence
 
 from benchmarks import access
+from benchmarks.bulk_import import bulk_import
 from benchmarks.runner import Load, Peer, answers, memory_of
 
 ECHO = ("nginx", "front", "tree", "asgi", "twisted")
@@ -116,10 +117,11 @@ def progress(text: str) -> None:
 def main() -> None:
     """Run what the command line asks for; everything by default."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parts = ["front", "durable", "access", "life"]
+    parts = ["front", "durable", "access", "life", "import"]
     parser.add_argument("what", nargs="*", choices=[*parts, []], help=", ".join(parts))
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=int, default=3)
+    parser.add_argument("--rows", type=int, default=1_000_000, help="of the import")
     arguments = parser.parse_args()
     what = arguments.what or parts
     if "front" in what:
@@ -132,6 +134,9 @@ def main() -> None:
         access.report(arguments.rounds)
     if "life" in what:
         life(1)
+    if "import" in what:
+        progress("")
+        bulk_import(arguments.rows)
 
 
 if __name__ == "__main__":

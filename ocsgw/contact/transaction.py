@@ -10,6 +10,7 @@ from typing import Protocol
 
 import msgspec
 
+from ocsgw.contact.bulk_statements import BulkStatements
 from ocsgw.contact.directory import CallingList
 from ocsgw.contact.fields import FieldValue
 from ocsgw.protocol.messages import KV
@@ -197,7 +198,7 @@ class StoreFailureError(Exception):
     """The store itself fails: no request of the batch can be carried out, and nothing was changed (C41)."""
 
 
-class Transaction(Protocol):
+class Transaction(BulkStatements, Protocol):
     """The store, within one transaction. Any method may raise an error of the engine."""
 
     def savepoint(self) -> AbstractContextManager[None]:

@@ -5,12 +5,12 @@ import sys
 from collections.abc import Sequence
 from typing import NoReturn
 
-from ocsgw.ctl import audit, campaign, server
-from ocsgw.ctl.errors import EXIT_FAILURE, EXIT_USAGE, CommandError
+from ocsgw.ctl import audit, campaign, lists, server
+from ocsgw.ctl.errors import EXIT_FAILURE, EXIT_INTERRUPTED, EXIT_USAGE, CommandError
 from ocsgw.ctl.site import Site
 from ocsgw.version import VERSION
 
-FAMILIES = (server, campaign, audit)
+FAMILIES = (server, campaign, lists, audit)
 
 
 class _Parser(argparse.ArgumentParser):
@@ -40,6 +40,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except CommandError as error:
         sys.stderr.write(f"ocsctl: {error}\n")
         return error.status
+    except KeyboardInterrupt:
+        sys.stderr.write("ocsctl: interrupted; an import goes on where it was when the same command is given again\n")
+        return EXIT_INTERRUPTED
     except BrokenPipeError:
         # Whoever read the output has seen enough.
         return EXIT_FAILURE

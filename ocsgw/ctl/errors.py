@@ -4,6 +4,8 @@ EXIT_FAILURE = 1
 EXIT_USAGE = 64
 EXIT_UNAVAILABLE = 69
 EXIT_CONFIGURATION = 78
+# As a shell says it of SIGINT.
+EXIT_INTERRUPTED = 130
 
 
 class CommandError(Exception):

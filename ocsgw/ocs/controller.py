@@ -4,16 +4,19 @@ from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
 from twisted.internet.defer import Deferred
+from twisted.python.failure import Failure
 
 from ocsgw.admin.control import Command, ControlError
 from ocsgw.contact.batch import Outcome
 from ocsgw.contact.directory import CampaignGroup, Directory
-from ocsgw.contact.transaction import GroupStatus
+from ocsgw.contact.operations import OperationError, carry_out
+from ocsgw.contact.transaction import GroupStatus, StoreFailureError
 from ocsgw.contact.work import Turn, Work
 from ocsgw.ocs.listeners import HttpListener
 from ocsgw.protocol.errors import Refusal
 from ocsgw.protocol.messages import KV
 from ocsgw.store.committer import Committer, Job
+from ocsgw.store.errors import CommitUnknownError
 from ocsgw.version import VERSION
 
 # Order of `ocsctl campaign` -> request of the Third Party protocol (protocol.md section 3.4).
@@ -49,6 +52,7 @@ def commands_of(ocs: Controlled) -> Mapping[str, Command]:
         "status": controller.status,
         "campaign": controller.campaign,
         "reload": controller.reload,
+        "operation": controller.operation,
     }
 
 
@@ -97,6 +101,22 @@ class _Controller:
     def reload(self, arguments: dict[str, Any]) -> "Deferred[list[str]]":
         """Read the configuration again."""
         return self._ocs.reload()
+
+    def operation(self, arguments: dict[str, Any]) -> "Deferred[Any]":
+        """Carry out one step of work on lists, between batches of requests."""
+        name, given = str(arguments.get("name")), arguments.get("arguments")
+        return self._ocs.committer().chore(lambda turn: carry_out(turn, name, given)).addErrback(_operation_failed)
+
+
+def _operation_failed(reason: Failure) -> Failure:
+    if reason.check(OperationError):
+        return Failure(ControlError(reason.getErrorMessage()))
+    if reason.check(StoreFailureError):
+        text = f"the store fails: {reason.getErrorMessage()}; nothing of this step was changed, try again"
+        return Failure(ControlError(text))
+    if reason.check(CommitUnknownError):
+        return Failure(ControlError(f"this step may be stored or not: {reason.getErrorMessage()}; try again"))
+    return reason
 
 
 def find_group(directory: Directory, name: str) -> CampaignGroup:

@@ -11,10 +11,11 @@ from ocsgw.contact.directory import CallingList, Directory
 from ocsgw.contact.transaction import StoreFailureError
 from ocsgw.store.errors import CommitUnknownError, StoreError
 from ocsgw.store.migrate import needs_migration, upgrade
+from ocsgw.store.sqlite_bulk import SQLiteBulkTransaction
 from ocsgw.store.sqlite_do_not_call import DoNotCallText
 from ocsgw.store.sqlite_tables import Tables
 from ocsgw.store.sqlite_text import ListText
-from ocsgw.store.sqlite_transaction import SQLiteTransaction, primary_code
+from ocsgw.store.sqlite_transaction import primary_code
 
 _BUSY = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED})
 # After these a commit has surely not happened: primary codes, and the one for a write that was refused, because what
@@ -148,7 +149,7 @@ class SQLiteStore:
     # Transactions.
 
     @contextmanager
-    def transaction(self, wait: float) -> Iterator["SQLiteTransaction"]:
+    def transaction(self, wait: float) -> Iterator["SQLiteBulkTransaction"]:
         """Begin a write transaction, waiting at most `wait` seconds for other programs; commit at the end.
 
         Raises `StoreFailureError` if nothing was changed, `CommitUnknownError` if that cannot be known.
@@ -156,7 +157,7 @@ class SQLiteStore:
         connection = self._needed()
         try:
             self._begin(connection, wait)
-            tx = SQLiteTransaction(
+            tx = SQLiteBulkTransaction(
                 connection, self._lists, self._do_not_call, self._do_not_call_widths, self._unsettled
             )
             yield tx

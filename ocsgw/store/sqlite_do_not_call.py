@@ -24,6 +24,8 @@ class DoNotCallText:
     beyond_ascii: str
     lasting_beyond_ascii: str
     insert: str
+    table: str
+    has_expiry: bool
 
 
 def do_not_call_text(table_name: str, *, has_expiry: bool, is_indexed: bool) -> DoNotCallText:
@@ -61,6 +63,8 @@ def do_not_call_text(table_name: str, *, has_expiry: bool, is_indexed: bool) -> 
             f" AND NOT EXISTS (SELECT 1 FROM {table} AS d WHERE d.customer_id IS NOT NULL"
             f" AND {customer_id} = e.b AND {same_scope})"
         ),
+        table=table,
+        has_expiry=has_expiry,
     )
 
 

@@ -38,12 +38,13 @@ class ManualTests(SynchronousTestCase):
 
     def documented(self) -> dict[str, Shape]:
         """Return what the page says about each command."""
-        commands = PAGE.read_text(encoding="utf-8").split("\n.Ss Commands\n")[1].split("\n.Sh ")[0]
+        page = PAGE.read_text(encoding="utf-8").split("\n.Ss Commands\n")[1]
+        commands = re.split(r"^\.S[hs] ", page, flags=re.MULTILINE)[0]
         found = {}
         for item in re.split(r"^\.It Cm ", commands, flags=re.MULTILINE)[1:]:
             head = item.split("\n")[0]
             words = re.split(r" (?=Op|Ar|Fl)", head)[0]
-            arguments = re.findall(r"(?<!Fl -)Ar ([a-z]+)", re.sub(r"Op .*", "", head))
+            arguments = re.findall(r"Ar ([a-z]+)", re.sub(r"Fl \S+( Ar \S+)?", "", head))
             found[words] = (frozenset(arguments), frozenset(FLAG.findall(item)))
         return found
 

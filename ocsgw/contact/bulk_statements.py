@@ -1,0 +1,92 @@
+"""What imports, exports and explanations ask of the store, besides what requests do."""
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import Protocol
+
+import msgspec
+
+from ocsgw.contact.directory import CallingList
+from ocsgw.contact.fields import FieldValue
+
+
+class ImportProgress(msgspec.Struct):
+    """How far an import of one file has come.
+
+    `rows` is how many rows of the file are done, the header not counted; `counts` how many of them got which verdict.
+    Times are in seconds since 1970 UTC; `finished_at` is None while rows are missing.
+    """
+
+    file: str
+    rows: int
+    counts: dict[str, int]
+    started_at: int
+    finished_at: int | None = None
+
+
+class ImportedEntry(msgspec.Struct, array_like=True):
+    """An entry of the do-not-call table, as a file has it (constants.md section 6.1).
+
+    At least one of `phone` and `customer_id` is given; a DBID of 0 means every one, an `expires_at` of 0 no end.
+    """
+
+    phone: str | None
+    customer_id: str | None
+    message: str | None
+    tenant_dbid: int
+    campaign_dbid: int
+    list_dbid: int
+    expires_at: int
+
+
+class StoredEntry(msgspec.Struct, array_like=True):
+    """An entry as it stands in the do-not-call table; `number` is its place in the table."""
+
+    number: int
+    phone: str | None
+    customer_id: str | None
+    message: str | None
+    tenant_dbid: int
+    campaign_dbid: int
+    list_dbid: int
+    made_at: int
+    expires_at: int
+
+
+class BulkStatements(Protocol):
+    """The store, within one transaction, as imports, exports and explanations use it."""
+
+    def import_progress(self, target: str, fingerprint: str) -> ImportProgress | None:
+        """Return how far the import of a file into a list, or the do-not-call table, has come; None if never begun."""
+
+    def save_import_progress(self, target: str, fingerprint: str, progress: ImportProgress) -> None:
+        """Store how far an import has come."""
+
+    def insert_many(self, calling_list: CallingList, rows: Sequence[Sequence[FieldValue | None]]) -> None:
+        """Insert many rows, each with the columns of a new record, then the custom ones."""
+
+    def records_by_contact(self, calling_list: CallingList, contacts: Collection[str]) -> dict[str, list[int]]:
+        """Return the ids of the records with these normal forms of contacts, ascending (K40)."""
+
+    def export_records(self, calling_list: CallingList, after: int, at_most: int) -> list[list[FieldValue | None]]:
+        """Return records behind a record id, in its order, at most so many.
+
+        Each has the columns of a new record, then the custom ones, with what NULL is read as.
+        """
+
+    def has_expiry(self) -> bool:
+        """Whether the do-not-call table has a column for the end of an entry."""
+
+    def equal_entries(self, entries: Sequence[ImportedEntry]) -> dict[int, list[StoredEntry]]:
+        """Return, by the place of an entry, those stored with the same contact, customer id and scope (K40, K42)."""
+
+    def import_entries(self, entries: Sequence[ImportedEntry], now: int) -> None:
+        """Add entries to the do-not-call table."""
+
+    def change_entries(self, changes: Mapping[int, ImportedEntry], now: int) -> None:
+        """Give stored entries, by their numbers, another message and end."""
+
+    def export_entries(self, after: int, at_most: int) -> list[StoredEntry]:
+        """Return entries of the do-not-call table behind a number, in its order, at most so many."""
+
+    def covering_entries(self, contact: str, customer_id: str | None) -> list[StoredEntry]:
+        """Return the entries for a contact or a customer id in their normal forms, whatever their scope and end."""

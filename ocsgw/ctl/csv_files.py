@@ -1,0 +1,146 @@
+"""CSV files (RFC 4180), read in constant memory and written."""
+
+import codecs
+import csv
+import hashlib
+import io
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import IO, Any, NamedTuple
+
+from ocsgw.ctl.errors import CommandError
+
+STANDARD = "-"
+# A line without an end is cut, so that it cannot fill the memory.
+_LONGEST_LINE = 1 << 20
+_BLOCK = 1 << 20
+
+
+class NumberedRow(NamedTuple):
+    """A row with its number in the file; the first row, with the names of the columns, has number 1.
+
+    `cells` is a text, which says what is wrong, if the row cannot be read.
+    """
+
+    number: int
+    cells: list[str] | str
+
+
+def codec_of(encoding: str) -> str:
+    """Return the codec of an encoding, which takes a byte order mark. Raises `CommandError`."""
+    try:
+        name = codecs.lookup(encoding).name
+        "".encode(name)
+    except LookupError:
+        raise CommandError(f"there is no encoding {encoding!r}; write for example utf-8 or windows-1252") from None
+    return "utf-8-sig" if name == "utf-8" else name
+
+
+class CsvReader:
+    """A file to be read. Raises `CommandError` if that is not possible."""
+
+    def __init__(self, path: str, encoding: str) -> None:
+        codec = codec_of(encoding)
+        self._encoding = encoding
+        try:
+            # Not opened with a context manager: the reader is one.
+            self._bytes = open(path, "rb")  # noqa: SIM115
+            self.size = os.fstat(self._bytes.fileno()).st_size
+            if not self._bytes.seekable():
+                raise CommandError(f"{path} is no file; an import reads a file, so that it can go on if interrupted")
+        except OSError as error:
+            raise CommandError(f"cannot read {path}: {error.strerror}") from error
+        self.path = path
+        self._number = 0
+        self._text = io.TextIOWrapper(self._bytes, codec, errors="surrogateescape", newline="")
+
+    def __enter__(self) -> "CsvReader":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._text.close()
+
+    @property
+    def position(self) -> int:
+        """How many bytes have been read."""
+        return self._bytes.tell()
+
+    def fingerprint(self) -> str:
+        """Return the SHA-256 of the contents."""
+        digest = hashlib.sha256()
+        self._bytes.seek(0)
+        while block := self._bytes.read(_BLOCK):
+            digest.update(block)
+        self._bytes.seek(0)
+        return digest.hexdigest()
+
+    def rows(self) -> Iterator[NumberedRow]:
+        """Yield the rows, the one with the names of the columns first; empty rows are passed over."""
+        reader = csv.reader(iter(lambda: self._text.readline(_LONGEST_LINE), ""), strict=True)
+        while True:
+            self._number += 1
+            try:
+                cells: list[str] | str = next(reader)
+            except StopIteration:
+                return
+            except csv.Error as error:
+                cells = f"is no CSV: {error}"
+            except UnicodeDecodeError as error:
+                raise CommandError(f"{self.path}, row {self._number}: {error}; use --encoding") from error
+            if isinstance(cells, list) and _has_surrogates(cells):
+                cells = f"is not valid {self._encoding}; use --encoding"
+            if cells:
+                yield NumberedRow(self._number, cells)
+
+
+def _has_surrogates(cells: Sequence[str]) -> bool:
+    """Whether a row has bytes that could not be decoded."""
+    text = "".join(cells)
+    if text.isascii():
+        return False
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:
+        return True
+    return False
+
+
+class CsvWriter:
+    """Rows on their way into a file."""
+
+    def __init__(self, stream: IO[str]) -> None:
+        self._writer = csv.writer(stream)
+
+    def write(self, rows: Sequence[Sequence[Any]]) -> None:
+        """Write rows. Raises `CommandError` for a character that the encoding of the file lacks."""
+        try:
+            self._writer.writerows(rows)
+        except UnicodeEncodeError as error:
+            character = error.object[error.start]
+            raise CommandError(f"{error.encoding} has no character {character!r}; use --encoding utf-8") from None
+
+
+@contextmanager
+def open_for_writing(path: str, encoding: str) -> Iterator[CsvWriter]:
+    """Give a writer for a file, or for standard output; the file is there once everything is in it.
+
+    Raises `CommandError`.
+    """
+    codec = codec_of(encoding).removesuffix("-sig")
+    if path == STANDARD:
+        sys.stdout.reconfigure(encoding=codec, newline="")  # type: ignore[union-attr]  # a text stream of Python's own
+        yield CsvWriter(sys.stdout)
+        sys.stdout.flush()
+        return
+    part = f"{path}.part"
+    try:
+        with open(part, "w", encoding=codec, newline="") as stream:
+            yield CsvWriter(stream)
+        os.replace(part, path)
+    except OSError as error:
+        raise CommandError(f"cannot write {path}: {error.strerror}") from error
+    finally:
+        if os.path.exists(part):
+            os.unlink(part)

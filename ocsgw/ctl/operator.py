@@ -1,0 +1,124 @@
+"""Who carries out work on lists: the running server, or `ocsctl` itself on a store that no server uses."""
+
+import sys
+import time
+from collections import deque
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, Protocol, TypeVar
+
+from ocsgw.contact.directory import Directory
+from ocsgw.contact.operations import OperationError, carry_out
+from ocsgw.contact.transaction import StoreFailureError
+from ocsgw.contact.work import Turn
+from ocsgw.ctl.client import ControlClient, UnreachableError
+from ocsgw.ctl.errors import EXIT_UNAVAILABLE, CommandError
+from ocsgw.ctl.site import Site
+from ocsgw.directory import directory_of
+from ocsgw.store.committer import random_guid
+from ocsgw.store.errors import CommitUnknownError, StoreError
+from ocsgw.store.sqlite import SQLiteStore
+
+# Another program may hold the store for so long (seconds).
+_WAIT = 5.0
+
+T = TypeVar("T")
+
+
+class Operator(Protocol):
+    """Carries out operations of `contact.operations`. Every method raises `CommandError`."""
+
+    def send(self, name: str, **arguments: object) -> None:
+        """Begin an operation; one is carried out after the other."""
+
+    def receive(self) -> Any:
+        """Return the result of the first operation whose result was not received yet."""
+
+    def call(self, name: str, **arguments: object) -> Any:
+        """Carry out an operation and return its result."""
+
+
+class _Server:
+    """The running server."""
+
+    def __init__(self, client: ControlClient) -> None:
+        self._client = client
+
+    def send(self, name: str, **arguments: object) -> None:
+        self._client.send("operation", name=name, arguments=arguments)
+
+    def receive(self) -> Any:
+        return self._client.receive()
+
+    def call(self, name: str, **arguments: object) -> Any:
+        self.send(name, **arguments)
+        return self.receive()
+
+
+class _Store:
+    """A store that no server uses."""
+
+    def __init__(self, store: SQLiteStore, directory: Directory) -> None:
+        self._store = store
+        self._directory = directory
+        self._results: deque[Any] = deque()
+
+    def send(self, name: str, **arguments: object) -> None:
+        self._results.append(self.call(name, **arguments))
+
+    def receive(self) -> Any:
+        return self._results.popleft()
+
+    def call(self, name: str, **arguments: object) -> Any:
+        return self._in_transaction(lambda turn: carry_out(turn, name, arguments))
+
+    def _in_transaction(self, function: Callable[[Turn], T]) -> T:
+        try:
+            with self._store.transaction(_WAIT) as tx:
+                return function(Turn(tx, int(time.time()), self._directory, random_guid))
+        except OperationError as error:
+            raise CommandError(str(error)) from None
+        except (StoreFailureError, CommitUnknownError) as error:
+            raise CommandError(f"the store fails: {error}; try again", EXIT_UNAVAILABLE) from error
+
+
+@contextmanager
+def open_operator(site: Site) -> Iterator[Operator]:
+    """Give the running server, or without one the store itself, and tell the user so. Raises `CommandError`."""
+    try:
+        client = site.connect()
+    except UnreachableError as error:
+        reason = str(error)
+    else:
+        with client:
+            yield _Server(client)
+        return
+    with _open_store(site, reason) as operator:
+        yield operator
+
+
+def _report(text: str) -> None:
+    sys.stderr.write(f"ocsctl: {text}\n")
+
+
+@contextmanager
+def _open_store(site: Site, unreachable: str) -> Iterator[Operator]:
+    config = site.config
+    if config.store.kind != "sqlite" or config.store.file is None:
+        raise CommandError(f"{unreachable}; without a server only an SQLite store can be worked on", EXIT_UNAVAILABLE)
+    store = SQLiteStore(
+        config.store.file,
+        _report,
+        create=config.store.create,
+        create_indexes=config.store.create_indexes,
+    )
+    directory = directory_of(config, config.application.dbid)
+    try:
+        store.open(directory)
+    except StoreError as error:
+        raise CommandError(f"{unreachable}; and {error}", EXIT_UNAVAILABLE) from error
+    try:
+        sys.stderr.write(f"ocsctl: no server runs; working on the store {config.store.file} itself\n")
+        yield _Store(store, directory)
+    finally:
+        store.close()

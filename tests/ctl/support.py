@@ -1,0 +1,58 @@
+"""`ocsctl` in this process, on a store of its own that no server uses."""
+
+import contextlib
+import io
+import shutil
+import sqlite3
+import tempfile
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from ocsgw.ctl.__main__ import main
+from tests.integration.server import CONFIG
+
+
+class Done(NamedTuple):
+    """How a command ended."""
+
+    status: int
+    output: str
+    messages: str
+
+
+class CommandTestCase(SynchronousTestCase):
+    """Commands in a folder with a configuration; the lists are those of the integration tests."""
+
+    def setUp(self) -> None:
+        # Not the folder of the test: the path of a UNIX socket is limited.
+        self.folder = Path(tempfile.mkdtemp(prefix="ocsgw-"))
+        self.addCleanup(shutil.rmtree, self.folder)
+        state = f'state_dir = "{self.folder}"'
+        text = CONFIG.format(reconnect="1s", application=state, port=0, listener="", more="")
+        self.write("ocsgw.toml", text.replace("sqlite:///var/", f"sqlite:///{self.folder}/"))
+
+    def write(self, name: str, text: str | bytes) -> Path:
+        """Write a file into the folder."""
+        path = self.folder / name
+        path.write_bytes(text if isinstance(text, bytes) else text.encode("utf-8"))
+        return path
+
+    def run_command(self, *arguments: str | Path) -> Done:
+        """Run `ocsctl` and return how it ended."""
+        # A terminal of another size or a reconfigured stream must not matter.
+        out, err = io.TextIOWrapper(io.BytesIO(), "utf-8", newline=""), io.StringIO()
+        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+            try:
+                status = main(["--config", str(self.folder / "ocsgw.toml"), *map(str, arguments)])
+            except SystemExit as end:
+                status = int(end.code or 0)
+        out.flush()
+        written = out.buffer.getvalue()
+        return Done(status, written.decode(out.encoding), err.getvalue())
+
+    def sql(self, query: str, *parameters: object) -> list[tuple[Any, ...]]:
+        """Read or change the store as another program does."""
+        with contextlib.closing(sqlite3.connect(self.folder / "ocsgw.sqlite", isolation_level=None)) as connection:
+            return connection.execute(query, parameters).fetchall()
