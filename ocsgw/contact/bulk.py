@@ -7,13 +7,11 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, cast
 
-import msgspec
-
 from ocsgw.contact.bulk_header import CLASSIC_COLUMNS, Header
 from ocsgw.contact.directory import CallingList
 from ocsgw.contact.fields import FieldValue
 from ocsgw.contact.probes import make_probe
-from ocsgw.contact.transaction import NewRecord, Record
+from ocsgw.contact.transaction import Admission, NewRecord, Record
 from ocsgw.contact.work import Turn
 from ocsgw.contact.zones import to_epoch
 from ocsgw.protocol.enumerations import CallResult, RecordStatus, RecordType
@@ -69,6 +67,7 @@ class _Slice:
     calling_list: CallingList
     verdicts: list[Verdict | None]
     drafts: list[_Draft] = field(default_factory=list)
+    admission: Admission = field(default_factory=lambda: Admission(0, 0, set()))
 
     def refuse(self, at: int, reason: str) -> None:
         self.verdicts[at] = Verdict("refused", reason)
@@ -161,7 +160,8 @@ def _check_do_not_call(slice_: _Slice) -> None:
         probe = make_probe(turn.directory, calling_list, record.contact_info, customer_id, record.campaign_id)
         draft.contact = probe.contact
         probes.append(probe)
-    for place in turn.tx.blocked(calling_list, probes, turn.now) if probes else ():
+    slice_.admission = admission = turn.tx.before_adding(calling_list, probes, turn.now)
+    for place in admission.blocked:
         draft = slice_.drafts[place]
         draft.is_blocked = True
         draft.record.record_type = RecordType.NO_CALL.value
@@ -230,8 +230,7 @@ def _number(slice_: _Slice, *, is_dry_run: bool) -> None:
         return
     named = {draft.chain for draft in new if draft.chain is not None}
     ends = dict(tx.chain_ends(calling_list, named)) if named else {}
-    record_id, chain_id = tx.highest_ids(calling_list)
-    chain_id = max(chain_id, *named, 0) if named else chain_id
+    record_id, chain_id = slice_.admission.record_id, max(slice_.admission.chain_id, *named, 0)
     for draft in new:
         record_id += 1
         draft.record.record_id = record_id
@@ -245,19 +244,14 @@ def _number(slice_: _Slice, *, is_dry_run: bool) -> None:
 
 def _write(slice_: _Slice) -> None:
     tx, calling_list = slice_.turn.tx, slice_.calling_list
-    new = [_values(draft.record) for draft in slice_.drafts if draft.replaces is None]
+    new = [draft.record for draft in slice_.drafts if draft.replaces is None]
     if new:
-        tx.insert_many(calling_list, new)
+        tx.insert_records(calling_list, new)
     changes = {
         draft.replaces: _columns(calling_list, draft.record) for draft in slice_.drafts if draft.replaces is not None
     }
     if changes:
         tx.change_records(calling_list, changes)
-
-
-def _values(record: NewRecord) -> list[FieldValue | None]:
-    *classic, custom = msgspec.structs.astuple(record)
-    return [*classic, *custom]
 
 
 def _columns(calling_list: CallingList, record: NewRecord) -> Mapping[str, object]:

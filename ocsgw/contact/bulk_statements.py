@@ -61,9 +61,6 @@ class BulkStatements(Protocol):
     def save_import_progress(self, target: str, fingerprint: str, progress: ImportProgress) -> None:
         """Store how far an import has come."""
 
-    def insert_many(self, calling_list: CallingList, rows: Sequence[Sequence[FieldValue | None]]) -> None:
-        """Insert many rows, each with the columns of a new record, then the custom ones."""
-
     def records_by_contact(self, calling_list: CallingList, contacts: Collection[str]) -> dict[str, list[int]]:
         """Return the ids of the records with these normal forms of contacts, ascending (K40)."""
 

@@ -134,7 +134,7 @@ def _judge_header(turn: Turn, arguments: Import) -> tuple[list[str], int | None]
         return [name for name, column in zip(arguments.header, columns, strict=True) if column is None], None
     calling_list = _list_named(turn, arguments.calling_list)
     # Is its table there?
-    turn.tx.highest_ids(calling_list)
+    turn.tx.chain_ends(calling_list, ())
     header = read_header(turn.directory, calling_list, arguments.header, ignore_unknown=arguments.ignore_unknown)
     return list(header.ignored), header.contact_at
 

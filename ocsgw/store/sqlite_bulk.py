@@ -1,6 +1,5 @@
 """What imports, exports and explanations ask of the embedded store; a run of rows is one statement."""
 
-import itertools
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
@@ -10,13 +9,10 @@ from ocsgw.contact.bulk_statements import ImportedEntry, ImportProgress, StoredE
 from ocsgw.contact.directory import CallingList
 from ocsgw.contact.fields import FieldValue
 from ocsgw.contact.normal_form import normal_contact, normal_customer_id
-from ocsgw.store.sqlite_forms import beyond_ascii, normal_contact_of, quoted, trimmed
+from ocsgw.store.sqlite_forms import beyond_ascii, normal_contact_of, trimmed
 from ocsgw.store.sqlite_own import as_json
 from ocsgw.store.sqlite_text import INSERTED_COLUMNS, record_columns
 from ocsgw.store.sqlite_transaction import SQLiteTransaction
-
-_INSERTED_AT_ONCE = 100
-_MOST_VARIABLES = 32766
 
 _counts = msgspec.json.Decoder(dict[str, int])
 # Behind the columns of a new row stands one that is not exported.
@@ -53,21 +49,6 @@ class SQLiteBulkTransaction(SQLiteTransaction):
         )
 
     # Calling lists.
-
-    def insert_many(self, calling_list: CallingList, rows: Sequence[Sequence[FieldValue | None]]) -> None:
-        """Insert many rows.
-
-        Bound values are twice as fast as a JSON text here, and some hundred rows at once keep the thread from queueing
-        for the interpreter lock row by row.
-        """
-        text = self._text_of(calling_list)
-        names = (*INSERTED_COLUMNS, *(field.column for field in calling_list.fields))
-        head = f"INSERT INTO {text.table} ({', '.join(map(quoted, names))}) VALUES "
-        row_form = f"({', '.join('?' * len(names))})"
-        at_once = min(_INSERTED_AT_ONCE, _MOST_VARIABLES // len(names))
-        for start in range(0, len(rows), at_once):
-            part = rows[start : start + at_once]
-            self._query(calling_list, head + ", ".join([row_form] * len(part)), *itertools.chain.from_iterable(part))
 
     def records_by_contact(self, calling_list: CallingList, contacts: Collection[str]) -> dict[str, list[int]]:
         """Return the ids of the records with these normal forms of contacts, ascending (K40)."""
