@@ -5,11 +5,12 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 SUDO := $(shell [ "$$(id -u)" = 0 ] || command -v sudo)
-# Rounds of the long tests: kills under load, generated inputs, sequences of requests and texts for the log.
+# Rounds of the long tests: kills and replaced keys under load, generated inputs, sequences of requests and texts for the log.
 SOAK := OCSGW_KILLS=500 \
         OCSGW_HEARTBEAT=3 \
         OCSGW_FUZZ_EXAMPLES=100000 \
         OCSGW_RULE_EXAMPLES=2000 \
+        OCSGW_KEY_ROTATIONS=1000 \
         OCSGW_LOG_EXAMPLES=20000 \
         OCSGW_TLS_RELOADS=10000
 

@@ -136,6 +136,27 @@ class AccessTests(HttpTestCase):
         ):
             self.assertEqual(self.visit(*fields, certificate=certificate, **changes)[1], principal)
 
+    def test_custom_headers(self) -> None:
+        """H15: the configured headers stand in 401, 403 and 429 too, whatever the method, and no `Server` in any."""
+        custom = [("X-Frame-Options", "SAMEORIGIN"), ("X-Site", "1")]
+        limits: dict[str, Any] = {"address_rate": 1, "address_burst": 6, "http_custom_headers": custom}
+        server = self.serve(keys=[key("crm", "the key", actions=["PreviewRecordRequest"])], **limits)
+        bearer = "Authorization: Bearer the key"
+        for raw, status in (
+            (request(_ADD, b""), 401),
+            (request(_ADD, b"", "Accept: text/html"), 401),
+            (request(_ADD, b"", bearer), 403),
+            (request(_ADD, b"", bearer, "Accept: text/html"), 403),
+            (request(_ADD, b"", method="HEAD"), 405),
+            (request("*", b"", method="OPTIONS"), 405),
+            (request(_ADD, b"", bearer), 429),
+            (request(_ADD, b"", method="HEAD"), 429),
+        ):
+            (answer,) = server.connect().send(raw).answers([0] if raw.startswith(b"HEAD") else [])
+            self.assertEqual(answer.status, status)
+            self.assertEqual([answer.header(name) for name, _ in custom], [value for _, value in custom])
+            self.assertIsNone(answer.header("Server"))
+
     def test_order(self) -> None:
         """Section 4: 404 and 405 come before 401, that before everything about `req`, that before 403."""
         changes: dict[str, Any] = {"keys": [key("crm", "the key", actions=["AddRecord"])]}
