@@ -8,13 +8,14 @@ SUDO := $(shell [ "$$(id -u)" = 0 ] || command -v sudo)
 # Rounds of the long tests: kills and replaced keys under load, generated inputs, sequences of requests and texts for the log.
 SOAK := OCSGW_KILLS=500 \
         OCSGW_HEARTBEAT=3 \
+        OCSGW_RENEWALS=30 \
         OCSGW_FUZZ_EXAMPLES=100000 \
         OCSGW_RULE_EXAMPLES=2000 \
         OCSGW_KEY_ROTATIONS=1000 \
         OCSGW_LOG_EXAMPLES=20000 \
         OCSGW_TLS_RELOADS=10000
 
-.PHONY: run test soak lint format bench fuzz clean
+.PHONY: run test soak lint format diagram bench fuzz clean
 
 run: $(VENV)/.run
 	@exec $(BIN)/python -m ocsgw run --config etc/ocsgw.toml --example
@@ -33,6 +34,9 @@ lint: $(VENV)/.dev
 format: $(VENV)/.dev
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+diagram: $(VENV)/.dev
+	$(BIN)/python docs/diagram.py
 
 bench: $(VENV)/.bench
 	$(BIN)/python -m benchmarks

@@ -83,6 +83,7 @@ _LISTENER: Final[Keys] = {
     "public_scheme": Key(one_of("http", "https"), None),
     "public_port": Key(integer(1, 65535), None),
     "backlog": Key(integer(1), 1024),
+    "workers": Key(integer(1, 64), 1),
     "allow_anonymous": Key(boolean, default=False),
     "tls": Table(_TLS, makes=model.Tls, inherits=True),
     "sni_certificate": Table(

@@ -37,6 +37,7 @@ def check_listeners(document: Section) -> None:
     keys = document.tables("api_key")
     _check_ports(listeners)
     for listener in listeners:
+        _check_workers(listener)
         _check_client_certificates(listener)
         _check_further_certificates(listener)
         # A misspelled [[api_key]] is reported as such; what it was for cannot be judged.
@@ -64,6 +65,15 @@ def _check_ports(listeners: list[Section]) -> None:
 def _overlap(one: str, other: str) -> bool:
     same = one == other or bool(_EVERYWHERE & {one, other})
     return same or ("localhost" in {one, other} and {one, other} <= _LOCALHOST)
+
+
+def _check_workers(listener: Section) -> None:
+    if not listener.sound("workers", "port", "protocol") or listener["workers"] == 1:
+        return
+    if listener["protocol"] != "http":
+        listener.problem("workers", "is for http listeners only", "leave it out")
+    elif listener["port"] == 0:
+        listener.problem("workers", "needs a port that all workers can share", "give port a number above 0")
 
 
 def _check_client_certificates(listener: Section) -> None:

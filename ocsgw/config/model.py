@@ -122,6 +122,8 @@ class Listener(Part, frozen=True):
     public_port: int | None
     """None: the port that is bound in the end."""
     backlog: int
+    workers: int
+    """How many HTTP proxies serve the port."""
     allow_anonymous: bool
     tls: Tls | None
     sni_certificates: tuple[ServerCertificate, ...]

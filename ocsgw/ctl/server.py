@@ -1,10 +1,10 @@
-"""Commands about the server itself: `status`, `reload`."""
+"""Commands about the server itself: `status`, `reload`, `proxy restart`."""
 
 import argparse
 import json
 from typing import TYPE_CHECKING
 
-from ocsgw.ctl.families import add_command
+from ocsgw.ctl.families import add_command, add_family
 from ocsgw.ctl.output import duration, print_table
 from ocsgw.ctl.site import Site
 
@@ -17,6 +17,11 @@ def add_commands(commands: "Commands") -> None:
     parser = add_command(commands, "status", status, "show role, HTTP proxies and campaign groups")
     parser.add_argument("--json", action="store_true", help="as JSON, for programs")
     add_command(commands, "reload", reload, "read the configuration again")
+    family = add_family(commands, "proxy", "replace HTTP proxies")
+    parser = add_command(family, "restart", restart_proxies, "replace the HTTP proxies without an interruption")
+    parser.add_argument(
+        "listener", nargs="?", metavar="LISTENER", help="id of the listener; all http listeners without it"
+    )
 
 
 def status(site: Site, arguments: argparse.Namespace) -> int:
@@ -31,7 +36,7 @@ def status(site: Site, arguments: argparse.Namespace) -> int:
     print_table(
         ("HTTP PROXY", "STATE", "PID", "URL", "STARTS"),
         [
-            (each["listener"], each["state"], each["pid"] or "-", each["url"] or "-", each["starts"])
+            (each["name"], each["state"], each["pid"] or "-", each["url"] or "-", each["starts"])
             for each in shown["proxies"]
         ],
     )
@@ -50,4 +55,13 @@ def reload(site: Site, arguments: argparse.Namespace) -> int:
     print("configuration reloaded")
     for key in waiting:
         print(f"{key} has changed; it takes effect with the next start of the server")
+    return 0
+
+
+def restart_proxies(site: Site, arguments: argparse.Namespace) -> int:
+    """Let new HTTP proxies take the place of the running ones."""
+    with site.connect() as client:
+        replaced = client.call("proxy restart", listener=arguments.listener)
+    for each in replaced:
+        print(f"{each['listener']}: process {each['new']} serves in place of {each['old']}")
     return 0

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from twisted.internet.defer import Deferred
 from twisted.internet.error import ProcessExitedAlready
 from twisted.internet.protocol import Factory, ProcessProtocol
 from twisted.logger import Logger
@@ -16,11 +17,15 @@ import ocsgw
 from ocsgw.logs import Level
 from ocsgw.ocs.dispatch import Dispatcher
 from ocsgw.ocs.link import Identity, OCSProtocol
-from ocsgw.protocol.messages import Bye, Drain, Hello, Log, Message, Settings
+from ocsgw.protocol.messages import Bye, Drain, Hello, Log, Message, Port, Settings
 from ocsgw.protocol.requests import ClientKind
 
 _ONLY_PROXIES: frozenset[ClientKind] = frozenset({"http_proxy"})
 _LINK = 3
+# Where a child finds the listening socket of the one that it replaces.
+INHERITED_PORT = 4
+# A child that runs hands its socket over at once; in seconds.
+_HAND_OVER_TIMEOUT = 5.0
 _MAX_OUTPUT_LINE = 4096
 # Of our own environment the child gets what makes Python and time zones work, nothing that could be a secret.
 _INHERITED = (
@@ -48,6 +53,10 @@ class Exit:
         if self.signal is not None:
             return f"signal {self.signal}"
         return f"status {self.status}" if self.status is not None else self.reason
+
+
+class PortNotHandedError(Exception):
+    """A child does not hand its listening socket over."""
 
 
 class ChildOwner(Protocol):
@@ -81,8 +90,11 @@ class Child(Protocol):
     def use(self, settings: Settings) -> None:
         """Send settings."""
 
-    def drain(self, timeout: float) -> None:
+    def drain(self, timeout: float, reason: str | None = None) -> None:
         """Ask it to end its work within `timeout` seconds and leave."""
+
+    def take_port(self) -> "Deferred[int]":
+        """Ask it for its listening socket; fires with the descriptor, fails with `PortNotHandedError`."""
 
     def close_link(self) -> None:
         """Cut the link; a child that lives leaves by itself then."""
@@ -106,6 +118,8 @@ class ProxyChild(ProcessProtocol):
         settings: Callable[[], Settings],
         base_uri: Callable[[int], str],
         trace: Callable[[Message, bool], None] = lambda message, received: None,
+        *,
+        descriptor: int | None = None,
     ) -> None:
         # IReactorTime, IReactorProcess and IReactorSocket.
         self._reactor = reactor
@@ -113,6 +127,8 @@ class ProxyChild(ProcessProtocol):
         self._settings = settings
         self._base_uri = base_uri
         self._port = 0
+        self._descriptor = descriptor
+        self._port_taken: Deferred[int] | None = None
         self._link = OCSProtocol(
             self, dispatcher, identity, reactor, accepts=_ONLY_PROXIES, session=session, trace=trace
         )
@@ -126,6 +142,9 @@ class ProxyChild(ProcessProtocol):
         """Spawn the process with its link as descriptor 3. Raises `OSError`."""
         ours, theirs = socket.socketpair()
         nothing = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
+        descriptors: dict[int, int | str] = {0: nothing, 1: "r", 2: "r", _LINK: theirs.fileno()}
+        if self._descriptor is not None:
+            descriptors[INHERITED_PORT] = self._descriptor
         try:
             # No path, uid or gid, so that Twisted takes posix_spawn: no copy of this process is made.
             self._process = self._reactor.spawnProcess(
@@ -133,13 +152,15 @@ class ProxyChild(ProcessProtocol):
                 sys.executable,
                 [sys.executable, "-P", "-u", "-m", "ocsgw.proxy"],
                 env=child_environment(os.environ),
-                childFDs={0: nothing, 1: "r", 2: "r", _LINK: theirs.fileno()},
+                childFDs=descriptors,
             )
             self.pid = self._process.pid
             ours.setblocking(False)  # noqa: FBT003 - its only parameter
             self._reactor.adoptStreamConnection(ours.fileno(), socket.AF_UNIX, Factory.forProtocol(lambda: self._link))
         finally:
             os.close(nothing)
+            if self._descriptor is not None:
+                os.close(self._descriptor)
             ours.close()
             theirs.close()
 
@@ -150,9 +171,23 @@ class ProxyChild(ProcessProtocol):
         self._link.caller.base_uri = self._base_uri(self._port)
         self._link.send(settings)
 
-    def drain(self, timeout: float) -> None:
+    def drain(self, timeout: float, reason: str | None = None) -> None:
         """Ask it to end its work within `timeout` seconds and leave."""
-        self._link.send(Drain(timeout_ms=int(timeout * 1000)))
+        self._link.send(Drain(timeout_ms=int(timeout * 1000), reason=reason))
+
+    def take_port(self) -> "Deferred[int]":
+        """Ask it for its listening socket; fires with the descriptor, fails with `PortNotHandedError`."""
+        self._forget_port("asked again")
+        taken = self._port_taken = Deferred()
+        self._link.send(Port())
+        late = self._reactor.callLater(_HAND_OVER_TIMEOUT, self._forget_port, "it does not answer")
+
+        def settled(result: Any) -> Any:
+            if late.active():
+                late.cancel()
+            return result
+
+        return taken.addBoth(settled)
 
     def close_link(self) -> None:
         """Cut the link."""
@@ -177,7 +212,9 @@ class ProxyChild(ProcessProtocol):
         self._link.send(self._settings())
 
     def ready(self, port: int, interface: str) -> None:
-        """Its port is open."""
+        """Its port is open; nobody wants to know any more once the process has ended."""
+        if self._exited:
+            return
         self._port = port
         self._link.caller.base_uri = self._base_uri(port)
         self._owner.child_ready(port, interface)
@@ -185,6 +222,14 @@ class ProxyChild(ProcessProtocol):
     def log_lines(self, message: Log) -> None:
         """It has lines for the log."""
         self._owner.child_log(message)
+
+    def port_handed(self, descriptor: int) -> None:
+        """Its listening socket is here; whoever asked for it closes it."""
+        taken, self._port_taken = self._port_taken, None
+        if taken is None:
+            os.close(descriptor)
+        else:
+            taken.callback(descriptor)
 
     def said_bye(self, bye: Bye) -> None:
         """Keep why it leaves; the exit tells the rest."""
@@ -196,8 +241,14 @@ class ProxyChild(ProcessProtocol):
 
     def link_lost(self, reason: str) -> None:
         """The link is gone; after a bye or an exit that is as it should be."""
+        self._forget_port(reason)
         if self.last_words is None and not self._exited:
             self._owner.child_link_lost(reason)
+
+    def _forget_port(self, reason: str) -> None:
+        taken, self._port_taken = self._port_taken, None
+        if taken is not None:
+            taken.errback(PortNotHandedError(f"process {self.pid} does not hand its port over: {reason}"))
 
     # What Twisted calls.
 

@@ -83,6 +83,8 @@ class OCSService(MultiService):
         self._dbid = config.application.dbid
         self._directory: Directory = directory_of(config, self._dbid)
         self._listeners: list[HttpListener] = []
+        # Those that still end their work.
+        self._removed: list[HttpListener] = []
         self._key_expiry = KeyExpiry(time.time)
         self._certificate_expiry = CertificateExpiry(time.time)
         self._chores = (
@@ -232,7 +234,7 @@ class OCSService(MultiService):
 
     def _listen(self, listener: HttpListener) -> None:
         self._listeners.append(listener)
-        listener.supervisor.start()
+        listener.start()
 
     def _failed(self, reason: Any) -> None:
         self._log.failure("OCS cannot go on", reason)
@@ -250,7 +252,7 @@ class OCSService(MultiService):
                 chore.stop()
         if self._control is not None:
             yield self._control.stopListening()
-        yield DeferredList([listener.supervisor.stop() for listener in self._listeners])
+        yield DeferredList([listener.stop() for listener in (*self._listeners, *self._removed)])
         if self._worker is not None and self._committer is not None:
             self.dispatcher.available = False
             yield self._committer.drained()
@@ -320,13 +322,17 @@ class OCSService(MultiService):
         stay, removed, added = match_listeners(self._listeners, wanted)
         for running, listener in stay:
             if running.reconfigure(listener):
-                say(self._log, 93015, listener=running.in_use.id)
+                say(self._log, 93015, listener=running.id)
         for running in removed:
-            say(self._log, 93016, listener=running.in_use.id)
+            say(self._log, 93016, listener=running.id)
             self._listeners.remove(running)
-            running.supervisor.stop()
+            self._removed.append(running)
+            running.stop().addCallback(self._forget_listener, running)
         for listener in added:
             self._listen(HttpListener(self, listener))
+
+    def _forget_listener(self, _: None, gone: HttpListener) -> None:
+        self._removed.remove(gone)
 
     def reopen_log(self) -> None:
         """Open the log file again, as after a rotation."""

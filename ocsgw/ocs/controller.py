@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, inlineCallbacks
 from twisted.python.failure import Failure
 
 from ocsgw.admin.control import Command, ControlError
@@ -12,6 +12,7 @@ from ocsgw.contact.directory import CampaignGroup, Directory
 from ocsgw.contact.operations import OperationError, carry_out
 from ocsgw.contact.transaction import GroupStatus, StoreFailureError
 from ocsgw.contact.work import Turn, Work
+from ocsgw.ocs.http_proxy import HttpProxy, RenewalError
 from ocsgw.ocs.listeners import HttpListener
 from ocsgw.protocol.errors import Refusal
 from ocsgw.protocol.messages import KV
@@ -53,6 +54,7 @@ def commands_of(ocs: Controlled) -> Mapping[str, Command]:
         "campaign": controller.campaign,
         "reload": controller.reload,
         "operation": controller.operation,
+        "proxy restart": controller.restart_proxies,
     }
 
 
@@ -68,7 +70,7 @@ class _Controller:
             "version": VERSION,
             "role": "primary",
             "uptime": int(self._ocs.uptime()),
-            "proxies": [_proxy(each) for each in self._ocs.listeners()],
+            "proxies": [_proxy(each) for listener in self._ocs.listeners() for each in listener.proxies],
         }
 
         def read(turn: Turn) -> dict[int, GroupStatus]:
@@ -101,6 +103,23 @@ class _Controller:
     def reload(self, arguments: dict[str, Any]) -> "Deferred[list[str]]":
         """Read the configuration again."""
         return self._ocs.reload()
+
+    @inlineCallbacks
+    def restart_proxies(self, arguments: dict[str, Any]) -> Any:
+        """Replace the proxies of a listener, or of all, without an interruption of service."""
+        wanted = arguments.get("listener")
+        listeners = [each for each in self._ocs.listeners() if wanted in (None, each.id, each.wanted.id)]
+        if not listeners:
+            known = ", ".join(each.id for each in self._ocs.listeners()) or "none"
+            raise ControlError(f"there is no http listener {wanted}; configured: {known}")
+        done = []
+        for listener in listeners:
+            try:
+                replaced = yield listener.renew()
+            except RenewalError as error:
+                raise ControlError(str(error)) from error
+            done += [{"listener": listener.id, "old": old, "new": new} for old, new in replaced]
+        return done
 
     def operation(self, arguments: dict[str, Any]) -> "Deferred[Any]":
         """Carry out one step of work on lists, between batches of requests."""
@@ -147,14 +166,16 @@ def _explained(order: str, refusal: Refusal) -> str:
     }.get(order, refusal.text)
 
 
-def _proxy(listener: HttpListener) -> dict[str, Any]:
-    supervisor = listener.supervisor
+def _proxy(proxy: HttpProxy) -> dict[str, Any]:
+    supervisor = proxy.supervisor
     return {
-        "listener": listener.in_use.id,
+        "listener": proxy.in_use.id,
+        "worker": proxy.number,
+        "name": proxy.name,
         "state": supervisor.state,
         "pid": supervisor.pid,
-        "url": listener.url(supervisor.port) if supervisor.state == "running" else None,
-        "starts": supervisor.starts,
+        "url": proxy.url(supervisor.port) if supervisor.state == "running" else None,
+        "starts": proxy.starts,
     }
 
 

@@ -1,10 +1,11 @@
 """The end of OCS of a wire connection (protocol.md sections 4 to 6)."""
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from twisted.internet.interfaces import IDelayedCall, IPushProducer, IReactorTime
+from twisted.internet.interfaces import IDelayedCall, IFileDescriptorReceiver, IPushProducer, IReactorTime
 from twisted.internet.protocol import Protocol as TwistedProtocol
 from twisted.internet.protocol import connectionDone
 from twisted.internet.task import LoopingCall
@@ -24,6 +25,7 @@ from ocsgw.protocol.messages import (
     Message,
     Ping,
     Pong,
+    Port,
     Ready,
     Request,
     Welcome,
@@ -52,6 +54,9 @@ class LinkOwner(Protocol):
     def log_lines(self, message: Log) -> None:
         """The proxy has sent lines for the log."""
 
+    def port_handed(self, descriptor: int) -> None:
+        """The proxy has handed over its listening socket."""
+
     def said_bye(self, bye: Bye) -> None:
         """The proxy has said goodbye."""
 
@@ -73,7 +78,7 @@ class Identity:
     frame_timeout: float
 
 
-@implementer(IPushProducer)
+@implementer(IPushProducer, IFileDescriptorReceiver)
 class OCSProtocol(TwistedProtocol):
     """One connection to OCS, of a client of the kinds `accepts`.
 
@@ -114,6 +119,8 @@ class OCSProtocol(TwistedProtocol):
         self._in_work = 0
         self._answered = 0
         self._slow = False
+        # A descriptor whose message has not come yet.
+        self._descriptor: int | None = None
 
     # What Twisted calls.
 
@@ -141,6 +148,12 @@ class OCSProtocol(TwistedProtocol):
             self._frame_began = None
         elif self._frame_began is None:
             self._frame_began = self._clock.seconds()
+
+    def fileDescriptorReceived(self, descriptor: int) -> None:  # noqa: N802 - Twisted's name
+        """Keep a descriptor until the message that it belongs to is there."""
+        os.set_inheritable(descriptor, False)  # noqa: FBT003 - in Python's own order
+        self._drop_descriptor()
+        self._descriptor = descriptor
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """The client is gone."""
@@ -200,6 +213,10 @@ class OCSProtocol(TwistedProtocol):
             self._owner.ready(message.port, message.interface)
         elif isinstance(message, Log):
             self._owner.log_lines(message)
+        elif isinstance(message, Port):
+            if self._descriptor is not None:
+                descriptor, self._descriptor = self._descriptor, None
+                self._owner.port_handed(descriptor)
         elif isinstance(message, Bye):
             self._owner.said_bye(message)
 
@@ -267,7 +284,13 @@ class OCSProtocol(TwistedProtocol):
             return
         self._up = False
         self._ticker.stop()
+        self._drop_descriptor()
         if self._hello_due is not None:
             self._hello_due.cancel()
             self._hello_due = None
         self._owner.link_lost(reason)
+
+    def _drop_descriptor(self) -> None:
+        if self._descriptor is not None:
+            os.close(self._descriptor)
+            self._descriptor = None

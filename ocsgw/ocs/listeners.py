@@ -1,137 +1,112 @@
-"""One HTTP listener with the proxy that serves it, and what a reload does to them (R31 to R34, section 14)."""
+"""One HTTP listener with the proxies that serve it, and what a reload does to them (R31 to R34, section 14)."""
 
-import time
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any
 
-from ocsgw.config import Config, Listener
-from ocsgw.logs import Level, LogFile
-from ocsgw.ocs.child import Child, ChildOwner, ProxyChild
-from ocsgw.ocs.dispatch import Dispatcher
-from ocsgw.ocs.port_holder import holder_of
-from ocsgw.ocs.settings import identity_of, settings_of, times_of
-from ocsgw.ocs.supervisor import Supervisor, Times
-from ocsgw.ocs.trace import head_of, is_traced, pairs_of
-from ocsgw.protocol.messages import Message, Settings
+from twisted.internet.defer import Deferred, DeferredList, inlineCallbacks
 
-# A link that is silent for so many heartbeats is dead, whatever else is believed of it: two of them are enough to lose
-# it (P88).
-_SILENT_INTERVALS = 3
-
-
-class Office(Protocol):
-    """What all listeners share; the configuration is the one in force."""
-
-    config: Config
-    reactor: Any
-    dispatcher: Dispatcher
-    log_file: LogFile
-
-    def next_session(self) -> int:
-        """Return a number for a new link."""
-
-    def proxy_ready(self, url: str) -> None:
-        """A proxy serves."""
+from ocsgw.config import Listener
+from ocsgw.ocs.http_proxy import HttpProxy, Office, RenewalError
+from ocsgw.protocol.messages import RENEWAL
 
 
 class HttpListener:
-    """A configured HTTP listener: `wanted` is how it is configured now, `in_use` how its running proxy knows it."""
+    """A configured HTTP listener: `wanted` is how it is configured now, `proxies` are those that serve it."""
 
     def __init__(self, office: Office, listener: Listener) -> None:
         self._office = office
         self.wanted = listener
-        self.in_use = listener
-        self.supervisor = Supervisor(listener.id, self, office.reactor)
-        self._child: ProxyChild | None = None
+        self.proxies: list[HttpProxy] = []
+        # Those that still end their work, and the one that is about to take another's place.
+        self._leaving: list[HttpProxy] = []
+        self._coming: HttpProxy | None = None
+
+    @property
+    def id(self) -> str:
+        """The id by which running proxies know the listener."""
+        return self.proxies[0].in_use.id if self.proxies else self.wanted.id
+
+    def start(self) -> None:
+        """Start as many proxies as are configured."""
+        self._fit()
+
+    def stop(self) -> "Deferred[None]":
+        """End all proxies; fires when their processes are gone."""
+        everyone = [*self.proxies, *self._leaving]
+        if self._coming is not None:
+            everyone.append(self._coming)
+        return DeferredList([each.stop() for each in everyone]).addCallback(lambda _: None)
 
     def reconfigure(self, listener: Listener) -> bool:
         """Take a changed listener; return whether something of it waits for the next proxy (C61, C66)."""
         self.wanted = listener
-        self.supervisor.use(self.settings())
-        running = self.in_use
-        return (listener.id, listener.interface, listener.port) != (running.id, running.interface, running.port)
+        for each in self.proxies:
+            each.update()
+        self._fit()
+        return any(each.is_outdated() for each in self.proxies)
 
-    def settings(self) -> Settings:
-        """Return the settings for the proxy that runs, or is about to."""
-        return settings_of(self._office.config, self.wanted, self.in_use)
+    @inlineCallbacks
+    def renew(self) -> Any:
+        """Replace the proxies one after another, without a moment in which nobody serves.
+
+        Fires with (pid of the old, pid of the new) for each. Fails with `RenewalError`; those that were not reached yet
+        go on as they are.
+        """
+        if self._coming is not None:
+            raise RenewalError(f"listener {self.id} is being renewed already")
+        replaced = []
+        for old in list(self.proxies):
+            if old not in self.proxies:
+                continue
+            new = self._coming = HttpProxy(self._office, self, old.number, old.starts)
+            pid = old.supervisor.pid
+            try:
+                yield new.take_over(old)
+            except RenewalError:
+                self._see_off(new)
+                raise
+            finally:
+                self._coming = None
+            if old in self.proxies:
+                self.proxies[self.proxies.index(old)] = new
+                self._see_off(old)
+                replaced.append((pid, new.supervisor.pid))
+            else:
+                self._see_off(new)
+        return replaced
 
     # What the service manager is told.
 
     def is_settled(self) -> bool:
-        """Whether its first proxy serves, or has failed to."""
-        return self.supervisor.state not in {"stopped", "starting"}
+        """Whether the first proxies serve, or have failed to."""
+        return all(each.supervisor.state not in {"stopped", "starting"} for each in self.proxies)
 
     def answers(self) -> bool:
-        """Whether a proxy that runs has given a sign of life of late."""
-        if self.supervisor.state != "running" or self._child is None:
-            return True
-        return self._child.silence() < _SILENT_INTERVALS * self._office.config.limits.heartbeat
+        """Whether each proxy that runs has given a sign of life of late."""
+        return all(each.answers() for each in self.proxies)
 
     def summary(self) -> str:
         """Return scheme, port and state, for people."""
-        running = self.supervisor.state == "running"
-        scheme = "HTTPS" if self.in_use.tls is not None else "HTTP"
-        return f"{scheme} :{self.supervisor.port if running else self.in_use.port} {self.supervisor.state}"
+        listener = self.proxies[0].in_use
+        running = [each for each in self.proxies if each.supervisor.state == "running"]
+        port = running[0].supervisor.port if running else listener.port
+        several = len(self.proxies) > 1
+        state = f"{len(running)} of {len(self.proxies)} running" if several else self.proxies[0].supervisor.state
+        return f"{'HTTPS' if listener.tls is not None else 'HTTP'} :{port} {state}"
 
-    # What the supervisor needs.
+    def _fit(self) -> None:
+        """Have as many proxies as are configured."""
+        while len(self.proxies) > self.wanted.workers:
+            self._see_off(self.proxies.pop())
+        while len(self.proxies) < self.wanted.workers:
+            proxy = HttpProxy(self._office, self, len(self.proxies) + 1)
+            self.proxies.append(proxy)
+            proxy.supervisor.start()
 
-    def times(self) -> Times:
-        """Return the times in force."""
-        return times_of(self._office.config)
-
-    def start_child(self, owner: ChildOwner) -> Child:
-        """Start a process with the listener as it is configured now (C62)."""
-        self.in_use = self.wanted
-        office = self._office
-        child = self._child = ProxyChild(
-            office.reactor,
-            owner,
-            office.dispatcher,
-            identity_of(office.config),
-            office.next_session(),
-            self.settings,
-            self.base_uri,
-            self.trace,
-        )
-        child.start()
-        return child
-
-    def url(self, port: int) -> str:
-        """Return where the proxy can be reached, for people."""
-        scheme = "https" if self.in_use.tls is not None else "http"
-        interface = self.in_use.interface
-        return f"{scheme}://{f'[{interface}]' if ':' in interface else interface}:{port}"
-
-    def base_uri(self, port: int) -> str:
-        """Return what `GSW_RECORD_URI` begins with; the port is always printed (H65, H68)."""
-        listener = self.wanted
-        return f"{listener.public_scheme}://{listener.public_host}:{listener.public_port or port}"
-
-    def why_no_port(self) -> str:
-        """Return who holds the port and what to do (R24)."""
-        return (
-            f"{holder_of(self.in_use.port)}; stop that program, or change the port of [[listener]] "
-            f"{self.in_use.id} in {self._office.config.path}"
-        )
-
-    def write_log(self, when: float | None, level: Level, number: int, text: str) -> None:
-        """Write a line of the proxy into the one log."""
-        self._office.log_file.write(when if when is not None else time.time(), level, number, text)
-
-    def trace(self, message: Message, received: bool) -> None:
-        """Write a message on the link into the log, if that is wanted (K62)."""
-        log = self._office.config.log
-        if log.http_trace and is_traced(message):
-            self._office.log_file.write_pairs(
-                time.time(),
-                "debug",
-                head_of(message, f"{self.in_use.id} {self.supervisor.pid or 0}", received=received),
-                pairs_of(message, clear=log.contacts == "clear"),
-            )
-
-    def became_ready(self, port: int) -> None:
-        """The proxy serves."""
-        self._office.proxy_ready(self.url(port))
+    def _see_off(self, old: HttpProxy) -> None:
+        """Let a proxy end its work; the others serve meanwhile."""
+        self._leaving.append(old)
+        old.stop(RENEWAL).addCallback(lambda _: self._leaving.remove(old))
 
 
 def match_listeners(

@@ -45,11 +45,12 @@ def dispatch_options_of(config: Config) -> DispatchOptions:
     return DispatchOptions(int(config.limits.idempotency_ttl), int(config.limits.duplicate_window))
 
 
-def settings_of(config: Config, listener: Listener, in_use: Listener) -> Settings:
+def settings_of(config: Config, listener: Listener, in_use: Listener, descriptor: int | None = None) -> Settings:
     """Return the settings of a proxy (protocol.md section 7).
 
     `in_use` is the listener as it was when the proxy was started: id, interface and port of a running proxy never
-    change (P100); everything else is that of `listener`.
+    change (P100); everything else is that of `listener`. `descriptor` is where the process finds a listening socket
+    that it has inherited.
     """
     limits = config.limits
     return Settings(
@@ -60,6 +61,8 @@ def settings_of(config: Config, listener: Listener, in_use: Listener) -> Setting
             public_host=listener.public_host,
             backlog=listener.backlog,
             allow_anonymous=listener.allow_anonymous,
+            shared=listener.workers > 1,
+            descriptor=descriptor,
             tls=_tls(listener.tls, listener.sni_certificates) if listener.tls is not None else None,
         ),
         encoding=config.application.encoding,

@@ -9,12 +9,12 @@ from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
 from automat import TypeMachine, TypeMachineBuilder
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, fail
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 
 from ocsgw.logs import Level, say
-from ocsgw.ocs.child import Child, ChildOwner, Exit
+from ocsgw.ocs.child import Child, ChildOwner, Exit, PortNotHandedError
 from ocsgw.protocol.messages import Log, Settings
 
 State = Literal["stopped", "starting", "running", "stopping", "waiting"]
@@ -55,6 +55,9 @@ class Surroundings(Protocol):
     def became_ready(self, port: int) -> None:
         """The proxy serves."""
 
+    def ended(self, reason: str) -> None:
+        """The proxy has ended unexpectedly, or could not be started."""
+
 
 class Inputs(Protocol):
     """What can happen to a proxy: orders in the imperative, facts in the past tense."""
@@ -84,11 +87,12 @@ class _Core:
     log: Logger
     state: State = "stopped"
     port: int = 0
-    starts: int = 0
     child: Child | None = None
     timers: list[IDelayedCall] = field(default_factory=list)
     stop_waiters: list[Deferred[None]] = field(default_factory=list)
     wanted: bool = False
+    # Why a stop is no end of the service.
+    drain_reason: str | None = None
 
     def later(self, delay: float, action: Callable[[], object]) -> None:
         """Call `action` unless the state is left before."""
@@ -125,7 +129,6 @@ def _enter_stopped(inputs: Inputs, core: _Core) -> None:
 
 def _enter_starting(inputs: Inputs, core: _Core) -> None:
     core.enter("starting")
-    core.starts += 1
     try:
         core.child = core.surroundings.start_child(core.owner)
     except OSError as error:
@@ -163,7 +166,9 @@ def _enter_waiting(inputs: Inputs, core: _Core, ending: Exit) -> None:
         say(core.log, 93003, listener=core.name, reason=reason)
     else:
         told = f" ({last_words.code}: {last_words.text or 'no reason given'})" if last_words is not None else ""
-        say(core.log, 93004, listener=core.name, ending=f"{ending}{told}", delay=delay)
+        reason = f"{ending}{told}"
+        say(core.log, 93004, listener=core.name, ending=reason, delay=delay)
+    core.later(0, lambda: core.surroundings.ended(reason))
 
 
 def _enter_stopping(inputs: Inputs, core: _Core) -> None:
@@ -174,7 +179,7 @@ def _enter_stopping(inputs: Inputs, core: _Core) -> None:
         # It could not even be started; its end has been reported already.
         core.later(0, lambda: inputs.exited(Exit(reason="was not started")))
         return
-    child.drain(times.drain)
+    child.drain(times.drain, core.drain_reason)
     core.later(times.drain, child.close_link)
     core.later(times.stop, lambda: child.signal("KILL"))
 
@@ -193,6 +198,9 @@ def _want(inputs: Inputs, core: _Core, _data: object) -> None:
 
 def _want_no_more(inputs: Inputs, core: _Core, _data: object) -> None:
     core.wanted = False
+    if core.child is not None:
+        # This stop may be more urgent than the one before.
+        core.child.drain(core.surroundings.times().drain, core.drain_reason)
 
 
 def _build() -> TypeMachine[Inputs, _Core]:
@@ -212,6 +220,7 @@ def _build() -> TypeMachine[Inputs, _Core]:
     starting.upon(Inputs.stop).to(stopping).returns(None)
 
     running.upon(Inputs.start).loop().returns(None)
+    running.upon(Inputs.became_ready).loop().returns(None)
     running.upon(Inputs.exited).to(waiting).returns(None)
     running.upon(Inputs.stop).to(stopping).returns(None)
 
@@ -258,24 +267,27 @@ class Supervisor:
         """The port that the running child has opened."""
         return self._core.port
 
-    @property
-    def starts(self) -> int:
-        """How many children have been started."""
-        return self._core.starts
-
     def start(self) -> None:
         """Keep a proxy running from now on."""
         self._machine.start()
 
-    def stop(self) -> "Deferred[None]":
-        """End the proxy (C74); the Deferred fires when the process is gone."""
+    def stop(self, reason: str | None = None) -> "Deferred[None]":
+        """End the proxy (C74); the Deferred fires when the process is gone. The child is told the `reason`."""
         done: Deferred[None] = Deferred()
+        self._core.drain_reason = reason
         if self._core.state == "stopped":
             done.callback(None)
         else:
             self._core.stop_waiters.append(done)
             self._machine.stop()
         return done
+
+    def take_port(self) -> "Deferred[int]":
+        """Ask the running child for its listening socket; the caller closes it. Fails with `PortNotHandedError`."""
+        child = self._core.child
+        if child is None or self._core.state != "running":
+            return fail(PortNotHandedError(f"the HTTP Proxy of listener {self._core.name} is {self._core.state}"))
+        return child.take_port()
 
     def use(self, settings: Settings) -> None:
         """Send settings to a child that runs (P100)."""

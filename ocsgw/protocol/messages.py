@@ -108,6 +108,10 @@ class ListenerSettings(msgspec.Struct, kw_only=True, omit_defaults=True):
     public_host: str
     backlog: int = 1024
     allow_anonymous: bool = False
+    shared: bool = False
+    """Whether several proxies of OCS serve this port."""
+    descriptor: int | None = None
+    """The listening socket of the proxy that is replaced, inherited."""
     tls: TlsSettings | None = None
 
 
@@ -275,11 +279,19 @@ class Verdict(Message, tag="verdict"):
     reason: Literal["timeout", "connect", "tls", "status", "protocol"] | None = None
 
 
+# The reason of a `drain` that does not end the service: another proxy has taken the port over.
+RENEWAL = "renewal"
+
+
 class Drain(Message, tag="drain"):
     """The receiver takes no new work, ends what is open, and leaves (P91)."""
 
     timeout_ms: int
     reason: str | None = None
+
+
+class Port(Message, tag="port"):
+    """OCS asks for the listening socket; HTTP Proxy answers with the same, and the socket as ancillary data."""
 
 
 class Bye(Message, tag="bye"):
@@ -311,7 +323,7 @@ class _RawEvent(Message, tag="event"):
     replayed: bool | UnsetType = UNSET
 
 
-_OTHERS = Hello | Welcome | Settings | Ready | Log | Ping | Pong | Validate | Verdict | Drain | Bye
+_OTHERS = Hello | Welcome | Settings | Ready | Log | Ping | Pong | Validate | Verdict | Drain | Port | Bye
 T = TypeVar("T")
 
 _encoder = msgspec.msgpack.Encoder()

@@ -20,6 +20,7 @@ from ocsgw.protocol.messages import (
     MessageError,
     Ping,
     Pong,
+    Port,
     Ready,
     Request,
     Settings,
@@ -48,7 +49,7 @@ _FROM_OCS: frozenset[type[Message]] = frozenset({Event, Ping, Pong, Drain, Bye})
 # What OCS may receive from a client of this kind, once greeted.
 FROM_CLIENT: Mapping[ClientKind, frozenset[type[Message]]] = MappingProxyType(
     {
-        "http_proxy": _FROM_APPLICATIONS.union({Ready, Log, Verdict}),
+        "http_proxy": _FROM_APPLICATIONS.union({Ready, Log, Verdict, Port}),
         "desktop": _FROM_APPLICATIONS,
         "third_party": _FROM_APPLICATIONS,
     }
@@ -56,7 +57,7 @@ FROM_CLIENT: Mapping[ClientKind, frozenset[type[Message]]] = MappingProxyType(
 # What a client of this kind may receive, once greeted.
 FROM_OCS: Mapping[ClientKind, frozenset[type[Message]]] = MappingProxyType(
     {
-        "http_proxy": _FROM_OCS.union({Settings, Validate}),
+        "http_proxy": _FROM_OCS.union({Settings, Validate, Port}),
         "desktop": _FROM_OCS,
         "third_party": _FROM_OCS,
     }

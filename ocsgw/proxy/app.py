@@ -6,7 +6,6 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from twisted.internet.error import CannotListenError
 from twisted.internet.interfaces import IDelayedCall
 from twisted.internet.protocol import Factory
 from twisted.logger import Logger
@@ -17,6 +16,7 @@ from ocsgw.protocol.messages import KV, ByeCode, ListenerSettings, Settings
 from ocsgw.proxy.call import Call
 from ocsgw.proxy.front import Deliver, Front, SettingsError
 from ocsgw.proxy.link import ProxyLink
+from ocsgw.proxy.listening import PortError, listening_socket, share
 from ocsgw.proxy.port import PortFactory
 from ocsgw.proxy.shipping import LogShipper
 from ocsgw.tls import TlsError
@@ -51,20 +51,24 @@ class ProxyApplication:
         *,
         descriptors: int,
         wall_clock: Callable[[], float] = time.time,
+        listening_socket: Callable[[ListenerSettings], socket.socket] = listening_socket,
     ) -> None:
-        # IReactorTime, IReactorTCP and IReactorSocket.
+        # IReactorTime and IReactorSocket.
         self._reactor = reactor
         self._finish = finish
         self._descriptors = descriptors
         self._wall_clock = wall_clock
+        self._listening_socket = listening_socket
         self._link = ProxyLink(self, reactor, f"ocsgw {VERSION}")
         self.shipper = LogShipper(reactor, self._link.send_log)
         self._front: Front | None = None
         # Those in force; there are some as soon as there is a front.
         self._settings: Settings
         self._factory: PortFactory | None = None
+        self._socket: socket.socket | None = None
         self._port: Any = None
-        self._end_due: IDelayedCall | None = None
+        # What is due on the way to the end.
+        self._ends_due: list[IDelayedCall] = []
         # Why we say goodbye, once that is decided; and whether everything is over.
         self._status: int | None = None
         self._draining = False
@@ -127,6 +131,8 @@ class ProxyApplication:
             )
         else:
             self._settings = settings
+            if self._socket is not None and settings.listener is not None:
+                share(self._socket, shared=settings.listener.shared)
 
     def _fit_connections(self, settings: Settings) -> None:
         """Lower the limit of connections to what the process may have open (`[limits] connections`)."""
@@ -135,21 +141,39 @@ class ProxyApplication:
             say(self._log, 93041, room=room, wanted=settings.limits.connections)
             settings.limits.connections = room
 
-    def drain(self, timeout: float) -> None:
-        """Take no new connections, end the open requests within `timeout` seconds, then leave (P91, H353)."""
-        if self._draining or self._status is not None:
+    def drain(self, timeout: float, *, gently: bool = False) -> None:
+        """Take no new connections, end the open requests within `timeout` seconds, then leave (P91, H353).
+
+        `gently` because another proxy has the port now: idle clients get half of the time for one more request, so that
+        none is cut off while it sends one.
+        """
+        if self._status is not None:
+            return
+        if self._draining:
+            if self._front is not None and not gently:
+                self._front.drain(self._leave)
             return
         self._draining = True
+        if gently and self._port is not None:
+            # Who waits to be accepted is served; closing the socket would reset them if nobody else has it.
+            self._port.doRead()
         self._close_port()
         if self._front is None:
             self._leave()
             return
-        self._end_due = self._reactor.callLater(timeout, self._leave)
-        self._front.drain(self._leave)
+        self._ends_due.append(self._reactor.callLater(timeout, self._leave))
+        if gently:
+            self._ends_due.append(self._reactor.callLater(timeout / 2, self._front.drain, self._leave))
+        self._front.drain(self._leave, gently=gently)
 
     def terminate(self) -> None:
         """End as after `drain`, because of SIGTERM (C78)."""
         self.drain(self._front.limits.drain_timeout_ms / 1000 if self._front is not None else 0)
+
+    def hand_over(self) -> None:
+        """Give the listening socket to OCS for the proxy that takes this one's place; both accept from it then."""
+        if self._socket is not None:
+            self._link.hand_over(self._socket.fileno())
 
     def link_lost(self, reason: str, *, broken: bool) -> None:
         """OCS is gone: close the port, write the last answers, leave (P89). `broken` if the protocol was."""
@@ -172,13 +196,14 @@ class ProxyApplication:
     # The port.
 
     def _open(self, listener: ListenerSettings, factory: PortFactory) -> None:
-        interface = "127.0.0.1" if listener.interface == "localhost" else listener.interface
         try:
-            self._port = self._reactor.listenTCP(listener.port, factory, backlog=listener.backlog, interface=interface)
-        except CannotListenError as error:
-            self._give_up(EXIT_PORT, f"{interface}:{listener.port}: {error.socketError}")
+            port = self._socket = self._listening_socket(listener)
+        except PortError as error:
+            self._give_up(EXIT_PORT, str(error))
             return
-        self._link.ready(self._port.getHost().port, interface)
+        self._port = self._reactor.adoptStreamPort(port.fileno(), port.family, factory)
+        interface, number = port.getsockname()[:2]
+        self._link.ready(number, interface)
 
     def _give_up(self, status: int, reason: str) -> None:
         """Tell OCS why this proxy cannot work, and leave (P83)."""
@@ -190,9 +215,10 @@ class ProxyApplication:
         self._link.end(code, reason)
 
     def _close_port(self) -> None:
-        if self._port is not None:
+        if self._port is not None and self._socket is not None:
             self._port.stopListening()
-            self._port = None
+            self._socket.close()
+            self._port = self._socket = None
 
     # The end.
 
@@ -215,13 +241,14 @@ class ProxyApplication:
         if self._front is None:
             self._end(status)
             return
-        self._end_due = self._reactor.callLater(_LAST_WORDS, self._end, status)
+        self._ends_due.append(self._reactor.callLater(_LAST_WORDS, self._end, status))
         self._front.drain(lambda: self._end(status))
 
     def _cancel_end(self) -> None:
-        if self._end_due is not None and self._end_due.active():
-            self._end_due.cancel()
-        self._end_due = None
+        calls, self._ends_due = self._ends_due, []
+        for call in calls:
+            if call.active():
+                call.cancel()
 
     def _end(self, status: int) -> None:
         if self._over:

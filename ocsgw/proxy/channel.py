@@ -94,7 +94,7 @@ class HTTPChannel(Protocol):
         refusal = self._front.admit(self, self._peer)
         if refusal is not None:
             self._end_with(self._unreadable(), refusal)
-        elif self._front.draining:
+        elif self._front.closing:
             self.close()
         else:
             self._watch(self._front.handshake if self._tls else self._front.idle)

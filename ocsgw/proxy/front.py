@@ -66,7 +66,9 @@ class Front:
         self._ticker.clock = clock
         # Only where TLS is used.
         self.handshakes: Handshakes | None = None
+        # Answers say that the connection ends with them; idle connections are closed at once.
         self.draining = False
+        self.closing = False
         self._drained: Callable[[], None] | None = None
         self.use(settings)
 
@@ -165,16 +167,19 @@ class Front:
             drained, self._drained = self._drained, None
             drained()
 
-    def drain(self, drained: Callable[[], None]) -> None:
+    def drain(self, drained: Callable[[], None], *, gently: bool = False) -> None:
         """Let every connection end what it has begun, then close it; call `drained` when all are gone (H353).
 
-        Asked again, only the last `drained` is called.
+        `gently` leaves idle connections open for one more request, whose answer says that it is the last one. Asked
+        again, only the last `drained` is called.
         """
         self.draining = True
+        self.closing = not gently
         self._drained = None
         if not self.connections:
             drained()
             return
         self._drained = drained
-        for channel in list(self.connections):
-            channel.drain()
+        if self.closing:
+            for channel in list(self.connections):
+                channel.drain()

@@ -15,6 +15,7 @@ from ocsgw.protocol.errors import Refusal
 from ocsgw.protocol.frames import HEADER_SIZE
 from ocsgw.protocol.messages import (
     KV,
+    RENEWAL,
     VERSION,
     Bye,
     ByeCode,
@@ -25,6 +26,7 @@ from ocsgw.protocol.messages import (
     Message,
     Ping,
     Pong,
+    Port,
     Ready,
     Request,
     Settings,
@@ -59,8 +61,11 @@ class LinkOwner(Protocol):
     def use(self, settings: Settings) -> None:
         """Settings have come."""
 
-    def drain(self, timeout: float) -> None:
-        """OCS wants the proxy to end within `timeout` seconds."""
+    def drain(self, timeout: float, *, gently: bool = False) -> None:
+        """OCS wants the proxy to end within `timeout` seconds; `gently` if another one has taken its place."""
+
+    def hand_over(self) -> None:
+        """OCS asks for the listening socket."""
 
     def link_lost(self, reason: str, *, broken: bool) -> None:
         """The link is gone; requests in the hands of OCS are answered next. `broken` if OCS says we broke it."""
@@ -196,6 +201,12 @@ class ProxyLink(TwistedProtocol):
         """Tell OCS that the port is open."""
         self._send(Ready(port=port, interface=interface))
 
+    def hand_over(self, descriptor: int) -> None:
+        """Give OCS the listening socket; it stays open here."""
+        if self._up and not self._ending:
+            self.transport.sendFileDescriptor(descriptor)
+            self._send(Port())
+
     def send_log(self, message: Log) -> bool:
         """Send log lines, unless the link is down or full: they never delay an answer (P121)."""
         if not self._up or self._ending or self._blocked:
@@ -230,7 +241,9 @@ class ProxyLink(TwistedProtocol):
             self._request_timeout = message.limits.request_timeout_ms / 1000
             self._owner.use(message)
         elif isinstance(message, Drain):
-            self._owner.drain(message.timeout_ms / 1000)
+            self._owner.drain(message.timeout_ms / 1000, gently=message.reason == RENEWAL)
+        elif isinstance(message, Port):
+            self._owner.hand_over()
         elif isinstance(message, Bye):
             self._log.info("OCS ends the link: {code} {text}", code=message.code, text=message.text or "")
             self.transport.loseConnection()

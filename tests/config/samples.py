@@ -76,6 +76,7 @@ public_host = "h"
 public_scheme = "http"
 public_port = 80
 backlog = 5
+workers = 2
 allow_anonymous = true
 [listener.tls]
 certificate = "server.pem"

@@ -63,6 +63,21 @@ class ListenerTests(ListenerTestCase):
         self.assert_problem(listener("a") + listener("a", port=1), 6, "[[listener]] id", "line 4")
 
 
+class WorkerTests(ListenerTestCase):
+    """`workers`: several proxies for one port."""
+
+    def test_workers(self) -> None:
+        """`workers` is 1 unless it is given, and for `http` listeners only."""
+        for text, number in (("", 1), ("workers = 4", 4)):
+            config = self.parse_tables(listener("a", text))
+            self.assertEqual([each.workers for each in config.listeners], [number])
+        self.assert_problem(listener("a", "workers = 2", protocol="ocs"), 5, "[[listener]] workers", "http listeners")
+
+    def test_port_that_the_system_chooses(self) -> None:
+        """Several proxies cannot share a port that the system chooses for each of them."""
+        self.assert_problem(listener("a", "workers = 2", port=0), 5, "[[listener]] workers", "can share")
+
+
 class PortTests(ListenerTestCase):
     """C32, R5: listeners do not share a port."""
 
@@ -75,7 +90,7 @@ class PortTests(ListenerTestCase):
             self.parse_tables(text)
 
     def test_same_interface(self) -> None:
-        """C32: one address and port is for one listener, in whatever spelling."""
+        """C32, R5: one address and port is for one listener, in whatever spelling."""
         self.assert_collide("127.0.0.1", "127.0.0.1", collide=True)
         self.assert_collide("2001:db8::1", "2001:db8:0::1", collide=True)
         self.assert_collide("127.0.0.1", "127.0.0.2", collide=False)

@@ -24,7 +24,7 @@ def parent_of(pid: int) -> int:
 
 def owner_of_port(port: int) -> str:
     """Return what is known of the process that listens on a port."""
-    from ocsgw.ocs.port_holder import holder_of
+    from ocsgw.port_holder import holder_of
 
     return holder_of(port)
 
@@ -75,13 +75,53 @@ class LifecycleTests(TestCase):
         self.assertIn("signal 9; next start in 0.5 s", server.log())
 
     def test_parent_dies(self) -> None:
-        """R35: OCS is killed: the child is gone and the port closed within a second; the next start serves again."""
+        """R35, C75: OCS is killed: child and port are gone within a second, whatever the child is doing."""
         server = make_server(self).start()
         child = server.child_pid
         server.kill_parent()
         server.wait_until(lambda: not server.serves() and not is_alive(child), 2.0)
         server.start()
         self.assertEqual(server.post(ADD, {"GSW_PHONE": "1"}).status, 200)
+
+    def test_interface(self) -> None:
+        """R23: the port is opened on the interface of the listener and on no other."""
+        server = make_server(self).start()
+        server.stop()
+        server.config.write_text(
+            server.config.read_text(encoding="utf-8").replace('interface = "127.0.0.1"', 'interface = "127.0.0.2"'),
+            encoding="utf-8",
+        )
+        server.spawn()
+        server.wait_until(lambda: f"ready on http://127.0.0.2:{server.port}" in server.log())
+        self.assertFalse(server.serves())
+        with socket.create_connection(("127.0.0.2", server.port), timeout=30) as connection:
+            self.assertEqual(connection.getpeername()[0], "127.0.0.2")
+
+    def test_signals_to_the_child(self) -> None:
+        """C78, C72: the child ignores SIGINT and SIGHUP; SIGTERM drains it, status 0, and OCS starts another."""
+        server = make_server(self).start()
+        child = server.child_pid
+        for number in (signal.SIGINT, signal.SIGHUP):
+            os.kill(child, number)
+        self.assertEqual(server.post(ADD, {"GSW_PHONE": "1"}).status, 200)
+        self.assertEqual(server.child_pid, child)
+        os.kill(child, signal.SIGTERM)
+        server.wait_until(lambda: server.child_pid != child and server.serves())
+        self.assertIn("status 0", server.log())
+        self.assertEqual(server.post(ADD, {"GSW_PHONE": "1"}).status, 200)
+
+    def test_child_writes_nothing(self) -> None:
+        """R27, R28, R29, P102: the child has no file open for writing; what it has to say is in the log of OCS."""
+        server = make_server(self).start()
+        before = {path.name for path in server.folder.iterdir()}
+        answer = server.post("/records/1?req=RecordCancel", {"GSW_CAMPAIGN_NAME": "Campaign1"})
+        self.assertEqual(answer.status // 100, 4)
+        child = server.child_pid
+        server.wait_until(lambda: f"[default {child}] " in server.log())
+        folder = Path(f"/proc/{child}/fd")
+        targets = {os.readlink(each) for each in folder.iterdir()}
+        self.assertEqual([target for target in targets if target.startswith("/") and target != os.devnull], [])
+        self.assertEqual({path.name for path in server.folder.iterdir()}, before)
 
     def test_port_taken(self) -> None:
         """R24, C76: the log says who holds the port and what to do; OCS stays, and serves when the port is free."""

@@ -1,12 +1,13 @@
 """A proxy process from spawn to exit, with a fake process and its link in memory."""
 
+import os
 import socket
 
 from twisted.trial.unittest import SynchronousTestCase
 
 from ocsgw.logs import Level
-from ocsgw.ocs.child import Exit, ProxyChild, child_environment
-from ocsgw.protocol.messages import Bye, Drain, Hello, Log, LogLine, Ready, Settings, Welcome, encode
+from ocsgw.ocs.child import Exit, PortNotHandedError, ProxyChild, child_environment
+from ocsgw.protocol.messages import Bye, Drain, Hello, Log, LogLine, Port, Ready, Settings, Welcome, encode
 from ocsgw.protocol.session import ClientSession
 from tests.ocs.doubles import FakeDispatcher, make_identity
 from tests.support.processes import FakeProcess, LinkTransport, ProcessMemoryReactor
@@ -166,6 +167,29 @@ class ChildTests(SynchronousTestCase):
         self.process.end(status=0)
         self.child.signal("KILL")
         self.assertEqual(self.process.signals, ["TERM"])
+
+    def test_port_is_taken(self) -> None:
+        """P91: asked for its port, the child hands over a descriptor, which belongs to who asked."""
+        taken = self.child.take_port()
+        self.send(Hello(versions=[1], client="http_proxy"))
+        descriptor = os.open(os.devnull, os.O_RDONLY)
+        self.reactor.links[-1][0].fileDescriptorReceived(descriptor)
+        self.send(Port())
+        self.assertEqual(self.successResultOf(taken), descriptor)
+        self.assertFalse(os.get_inheritable(descriptor))
+        os.close(descriptor)
+
+    def test_port_of_a_lost_child(self) -> None:
+        """P90: who waits for the port of a child whose link breaks is told at once."""
+        taken = self.child.take_port()
+        self.reactor.lose_link()
+        self.failureResultOf(taken, PortNotHandedError)
+
+    def test_ready_after_the_exit(self) -> None:
+        """P125: what the child had sent before it ended is read, but a port that is gone is not told."""
+        self.process.end(status=1)
+        self.send(Hello(versions=[1], client="http_proxy"), Ready(port=8080, interface=""))
+        self.assertEqual(self.owner.told, [("exited", 1, None)])
 
     def test_spawn_fails(self) -> None:
         """A process that cannot be started leaves nothing open and raises OSError."""

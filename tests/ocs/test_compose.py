@@ -1,115 +1,16 @@
 """The parent process as a whole: start, stop, reload, with fake processes and a real store in a folder."""
 
-import os
-import shutil
 import signal
-import tempfile
-from pathlib import Path
-
-from twisted.internet.defer import Deferred
-from twisted.trial.unittest import SynchronousTestCase
 
 from ocsgw.admin.control import ControlError
 from ocsgw.config import load
-from ocsgw.logs import LogFile
-from ocsgw.ocs.compose import OCSService, waiting_for_restart
-from ocsgw.protocol.messages import KV, Bye, Drain, Event, Hello, Message, Ready, Request, Settings, encode
-from ocsgw.protocol.session import ClientSession
-from tests.integration.server import CONFIG
-from tests.support.logs import LogCapture
-from tests.support.processes import FakeProcess, ProcessMemoryReactor
-from tests.support.workers import InlineWorker
-
-SECOND_LISTENER = """
-[[listener]]
-id = "second"
-protocol = "http"
-interface = "127.0.0.1"
-port = 8081
-"""
+from ocsgw.ocs.compose import waiting_for_restart
+from ocsgw.protocol.messages import KV, Drain, Event, Request
+from tests.ocs.service import SECOND_LISTENER, FakeProxy, ServiceTestCase
 
 
-class FakeProxy:
-    """A proxy at the other end of a link in memory."""
-
-    def __init__(self, reactor: ProcessMemoryReactor, at: int) -> None:
-        self.process: FakeProcess = reactor.processes[at]
-        self._protocol, self._transport = reactor.links[at]
-        self._session = ClientSession("http_proxy", 1 << 22)
-        self.sent: list[Message] = []
-
-    def send(self, message: Message) -> None:
-        self._protocol.dataReceived(encode(message))
-
-    def received(self) -> list[Message]:
-        """Return everything that came from OCS so far."""
-        self.sent += self._session.receive(self._transport.value())
-        self._transport.clear()
-        return self.sent
-
-    def get_ready(self) -> "FakeProxy":
-        self.send(Hello(versions=[1], client="http_proxy", pid=self.process.pid))
-        self.send(Ready(port=8080, interface="127.0.0.1"))
-        return self
-
-    def settings(self) -> list[Settings]:
-        return [message for message in self.received() if isinstance(message, Settings)]
-
-    def leave(self) -> None:
-        """End as after a drain."""
-        self.send(Bye(code="done"))
-        self.process.end(status=0)
-
-
-class ServiceTests(SynchronousTestCase):
+class ServiceTests(ServiceTestCase):
     """One OCS."""
-
-    def setUp(self) -> None:
-        self.folder = Path(tempfile.mkdtemp(prefix="ocsgw-"))
-        self.addCleanup(shutil.rmtree, self.folder)
-        self.path = self.folder / "ocsgw.toml"
-        self.reactor = ProcessMemoryReactor()
-        self.log = LogCapture(self)
-        self.worker = InlineWorker()
-        self.ends: list[int] = []
-        self.examples: list[str] = []
-        self.previous = os.getcwd()
-        os.chdir(self.folder)
-        self.addCleanup(os.chdir, self.previous)
-        self.configure()
-
-    def configure(self, port: int = 8080, **changes: str) -> None:
-        """Write the configuration file."""
-        values = {"reconnect": "1s", "application": "", "listener": "", "more": "", **changes}
-        self.path.write_text(CONFIG.format(port=port, **values), encoding="utf-8")
-
-    def make(self) -> OCSService:
-        config = load(self.path)
-        log_file = LogFile(os.devnull, "text", "error", "OCS")
-        self.service = OCSService(
-            config,
-            self.reactor,
-            log_file,
-            self.ends.append,
-            say_example=self.examples.append,
-            make_worker=lambda reactor: self.worker,
-        )
-        return self.service
-
-    def start(self) -> FakeProxy:
-        self.make().startService()
-        return FakeProxy(self.reactor, 0).get_ready()
-
-    def stop(self, *proxies: FakeProxy) -> None:
-        stopped: Deferred[None] = self.service.stopService()
-        for proxy in proxies:
-            if proxy.process.running:
-                proxy.leave()
-        for at in range(len(self.reactor.links)):
-            self.reactor.lose_link(at)
-        self.reactor.advance(0)
-        self.successResultOf(stopped)
-        self.assertEqual([call for call in self.reactor.getDelayedCalls() if call.active()], [])
 
     def test_start(self) -> None:
         """R11, C70: after the store is open one proxy is started, and an example command is told when it serves."""
@@ -132,6 +33,31 @@ class ServiceTests(SynchronousTestCase):
         events = [message for message in proxy.received() if isinstance(message, Event)]
         self.assertEqual([event.data["GSW_USER_EVENT"] for event in events], ["AddRecordAcknowledge"])
         self.stop(proxy)
+
+    def test_only_a_listener(self) -> None:
+        """R31: the application and one `[[listener]]` with protocol http are all that HTTP needs."""
+        self.path.write_text(
+            '[application]\nname = "OCS"\ndbid = 134\n[store]\nurl = "sqlite:///ocs.sqlite"\n'
+            '[[listener]]\nid = "default"\nprotocol = "http"\nport = 8080\n',
+            encoding="utf-8",
+        )
+        proxy = self.start()
+        self.assertEqual(self.log.numbers(), [93030, 93001, 93002])
+        self.stop(proxy)
+
+    def test_encoding(self) -> None:
+        """R17: the value of `encoding` goes out with the settings; a restarted proxy has the value of its start."""
+        self.configure(application='encoding = "windows-1252"')
+        proxy = self.start()
+        self.configure(application='encoding = "windows-1251"')
+        self.successResultOf(self.service.reload())
+        proxy.process.end(signal=signal.SIGKILL)
+        self.reactor.lose_link()
+        self.reactor.advance(1)
+        second = FakeProxy(self.reactor, 1).get_ready()
+        self.assertEqual([each.encoding for each in proxy.settings()], ["windows-1252", "windows-1251"])
+        self.assertEqual([each.encoding for each in second.settings()], ["windows-1251"])
+        self.stop(second)
 
     def test_no_http_listener(self) -> None:
         """R4, C30: without an http listener there is no proxy."""

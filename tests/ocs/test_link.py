@@ -1,5 +1,7 @@
 """The end of OCS of a wire connection."""
 
+import os
+
 from twisted.internet.error import ConnectionDone
 from twisted.internet.task import Clock
 from twisted.python.failure import Failure
@@ -15,6 +17,7 @@ from ocsgw.protocol.messages import (
     Message,
     Ping,
     Pong,
+    Port,
     Ready,
     Request,
     Validate,
@@ -42,6 +45,10 @@ class Owner:
 
     def log_lines(self, message: Log) -> None:
         self.told.append("log")
+
+    def port_handed(self, descriptor: int) -> None:
+        os.close(descriptor)
+        self.told.append("port")
 
     def said_bye(self, bye: Bye) -> None:
         self.told.append(f"bye {bye.code}")
@@ -89,6 +96,19 @@ class LinkTests(SynchronousTestCase):
 
     def greeted(self) -> None:
         self.send(HELLO)
+
+    def test_descriptors(self) -> None:
+        """A descriptor goes with its message; one without a message is closed, by the next one or with the link."""
+        self.greeted()
+        first, second, third = (os.open(os.devnull, os.O_RDONLY) for _ in range(3))
+        self.protocol.fileDescriptorReceived(first)
+        self.protocol.fileDescriptorReceived(second)
+        self.assertRaises(OSError, os.fstat, first)
+        self.send(Port(), Port())
+        self.assertEqual(self.owner.told, ["greeted", "port"])
+        self.protocol.fileDescriptorReceived(third)
+        self.protocol.connectionLost(Failure(ConnectionDone()))
+        self.assertRaises(OSError, os.fstat, third)
 
     def test_welcome(self) -> None:
         """P82: hello is answered with version, application, session and limits."""

@@ -1,12 +1,12 @@
 """The supervisor: every state and every transition, with a fake child and a fake clock."""
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, succeed
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from ocsgw.logs import Level
-from ocsgw.ocs.child import Child, ChildOwner, Exit
-from ocsgw.ocs.supervisor import Supervisor, Times
+from ocsgw.ocs.child import Child, ChildOwner, Exit, PortNotHandedError
+from ocsgw.ocs.supervisor import MACHINE, Supervisor, Times
 from ocsgw.protocol.messages import Bye, Log, LogLine, Settings
 from tests.support.logs import LogCapture
 from tests.support.settings import make_settings
@@ -26,8 +26,11 @@ class FakeChild:
     def use(self, settings: Settings) -> None:
         self.settings.append(settings)
 
-    def drain(self, timeout: float) -> None:
-        self.orders.append(f"drain {timeout:g}")
+    def drain(self, timeout: float, reason: str | None = None) -> None:
+        self.orders.append(f"drain {timeout:g}" + (f" {reason}" if reason else ""))
+
+    def take_port(self) -> "Deferred[int]":
+        return succeed(self.pid)
 
     def close_link(self) -> None:
         self.orders.append("close link")
@@ -44,6 +47,7 @@ class FakeSurroundings:
         self.error: OSError | None = None
         self.written: list[tuple[float | None, Level, int, str]] = []
         self.ready: list[int] = []
+        self.endings: list[str] = []
         self.reconnect = TIMES.reconnect
 
     def times(self) -> Times:
@@ -66,6 +70,9 @@ class FakeSurroundings:
 
     def became_ready(self, port: int) -> None:
         self.ready.append(port)
+
+    def ended(self, reason: str) -> None:
+        self.endings.append(reason)
 
 
 class SupervisorTests(SynchronousTestCase):
@@ -99,7 +106,7 @@ class SupervisorTests(SynchronousTestCase):
         """R11: a start leads to `starting` with one child, whose process id is logged (93001)."""
         self.assertEqual(self.supervisor.state, "stopped")
         self.supervisor.start()
-        self.assertEqual((self.supervisor.state, self.supervisor.pid, self.supervisor.starts), ("starting", 100, 1))
+        self.assertEqual((self.supervisor.state, self.supervisor.pid), ("starting", 100))
         self.assertEqual(self.log.numbers(), [93001])
         self.finish()
 
@@ -110,6 +117,53 @@ class SupervisorTests(SynchronousTestCase):
         self.assertEqual(self.surroundings.ready, [8080])
         self.assertIn("http://127.0.0.1:8080", self.log.text(93002))
         self.finish()
+
+    def test_every_state_and_every_transition(self) -> None:
+        """C71: in each state each order and each fact that can come leads where the machine says; nothing else can."""
+        expected = {
+            (before.name, step): after.name for before, step, after, _ in MACHINE.__automat_automaton__.allTransitions()
+        }
+        seen = {}
+        for state, step in expected:
+            self.supervisor = Supervisor("default", self.surroundings, self.clock)
+            self.reach(state)
+            self.assertEqual(self.supervisor.state, state)
+            self.take(step)
+            # An order that was remembered is carried out as soon as the old child is gone.
+            seen[state, step] = self.supervisor.state
+            self.finish()
+        self.assertEqual(seen, expected)
+        states = {"stopped", "starting", "running", "stopping", "waiting"}
+        self.assertEqual({state for state, _ in expected}, states)
+        self.assertEqual(
+            {(state, "start") for state in states} | {(state, "stop") for state in states},
+            {(state, step) for state, step in expected if step in ("start", "stop")},
+        )
+
+    def reach(self, state: str) -> None:
+        """Bring a new supervisor into a state."""
+        if state != "stopped":
+            self.supervisor.start()
+        if state in ("running", "waiting"):
+            self.supervisor.child_ready(8080, "")
+        if state == "waiting":
+            self.supervisor.child_exited(Exit(1))
+        if state == "stopping":
+            self.supervisor.stop()
+
+    def take(self, step: str) -> None:
+        """Let an order or a fact come the way it really comes."""
+        if step == "start":
+            self.supervisor.start()
+        elif step == "stop":
+            self.supervisor.stop()
+        elif step == "became_ready":
+            self.supervisor.child_ready(8080, "")
+        elif step == "exited":
+            self.supervisor.child_exited(Exit(1))
+        else:
+            self.assertEqual(step, "wait_ended")
+            self.clock.advance(TIMES.reconnect)
 
     def test_start_again_changes_nothing(self) -> None:
         """A start of what starts, runs or waits is no second child."""
@@ -161,6 +215,22 @@ class SupervisorTests(SynchronousTestCase):
         for part in ("Address already in use", "held by process 7 (nginx)", "trying again in 3 s"):
             self.assertIn(part, text)
         self.assertEqual(self.supervisor.state, "waiting")
+        self.finish()
+
+    def test_ending_is_told(self) -> None:
+        """C72: whoever waits for the proxy learns why it ended, unless a stop came first."""
+        self.running()
+        self.supervisor.child_exited(Exit(1))
+        self.assertEqual(self.surroundings.endings, [])
+        self.clock.advance(0)
+        self.assertEqual(self.surroundings.endings, ["status 1"])
+        self.finish()
+
+    def test_port_of_what_does_not_run(self) -> None:
+        """Only a child that runs has a port to hand over."""
+        self.failureResultOf(self.supervisor.take_port(), PortNotHandedError)
+        self.running()
+        self.assertEqual(self.successResultOf(self.supervisor.take_port()), self.child.pid)
         self.finish()
 
     def test_last_words_are_logged(self) -> None:
@@ -236,6 +306,14 @@ class SupervisorTests(SynchronousTestCase):
     def test_stop_of_what_is_stopped(self) -> None:
         """A stop without a child is done at once."""
         self.successResultOf(self.supervisor.stop())
+
+    def test_reason_of_a_stop(self) -> None:
+        """P91: the child is told why it has to leave; a later stop without a reason is told too."""
+        self.running()
+        self.supervisor.stop("renewal")
+        self.supervisor.stop()
+        self.assertEqual(self.child.orders, ["drain 10 renewal", "drain 10"])
+        self.supervisor.child_exited(Exit(0))
 
     def test_several_stops(self) -> None:
         """Everybody who stops is told of the end."""

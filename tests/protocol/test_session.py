@@ -36,12 +36,12 @@ HELLOS: dict[ClientKind, Hello] = {
 
 # Section 5, columns "direction" and "keys": what OCS takes from each client, and each client from OCS.
 TO_OCS: dict[ClientKind, set[str]] = {
-    "http_proxy": {"ready", "request", "log", "ping", "pong", "verdict", "bye"},
+    "http_proxy": {"ready", "request", "log", "ping", "pong", "verdict", "port", "bye"},
     "desktop": {"request", "ping", "pong", "bye"},
     "third_party": {"request", "ping", "pong", "bye"},
 }
 FROM_OCS: dict[ClientKind, set[str]] = {
-    "http_proxy": {"settings", "event", "ping", "pong", "validate", "drain", "bye"},
+    "http_proxy": {"settings", "event", "ping", "pong", "validate", "drain", "port", "bye"},
     "desktop": {"event", "ping", "pong", "drain", "bye"},
     "third_party": {"event", "ping", "pong", "drain", "bye"},
 }

@@ -16,10 +16,17 @@ class LinkTransport(StringTransport):
     """Our end of a link to a child that is not there."""
 
     bufferSize = 1 << 16
+    # What waits to be written, as Twisted's transports name it; a test may fill it.
+    dataBuffer = b""
 
     def __init__(self) -> None:
         super().__init__()
         self.aborted = False
+        self.descriptors: list[int] = []
+
+    def sendFileDescriptor(self, descriptor: int) -> None:
+        """Remember a descriptor that goes with the next bytes."""
+        self.descriptors.append(descriptor)
 
     def abortConnection(self) -> None:
         """Remember that the connection was cut."""
@@ -64,6 +71,24 @@ class FakeProcess:
         self.protocol.processEnded(reason)
 
 
+class FakePort:
+    """A listening port of a fake reactor."""
+
+    def __init__(self, descriptor: int, factory: Any) -> None:
+        self.descriptor = descriptor
+        self.factory = factory
+        self.open = True
+        self.accepts = 0
+
+    def doRead(self) -> None:
+        """Accept who waits."""
+        self.accepts += 1
+
+    def stopListening(self) -> None:
+        """Close the port."""
+        self.open = False
+
+
 class ProcessMemoryReactor(MemoryReactorClock):
     """A fake reactor with processes and adopted connections."""
 
@@ -71,6 +96,7 @@ class ProcessMemoryReactor(MemoryReactorClock):
         super().__init__()
         self.processes: list[FakeProcess] = []
         self.links: list[tuple[Any, LinkTransport]] = []
+        self.ports: list[FakePort] = []
         self.spawn_error: OSError | None = None
         self.stopped = False
 
@@ -92,6 +118,11 @@ class ProcessMemoryReactor(MemoryReactorClock):
         transport = LinkTransport()
         protocol.makeConnection(transport)
         self.links.append((protocol, transport))
+
+    def adoptStreamPort(self, descriptor: int, family: int, factory: Any) -> Any:
+        """Listen on a socket that is not there."""
+        self.ports.append(FakePort(descriptor, factory))
+        return self.ports[-1]
 
     def callFromThread(self, function: Callable[..., Any], *args: Any, **more: Any) -> None:
         """Call at once; there are no threads."""

@@ -1,9 +1,10 @@
 """A whole HTTP Proxy in memory: its application, its clients, and the end of the link that OCS holds."""
 
+import socket
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from twisted.internet.error import CannotListenError, ConnectionDone
+from twisted.internet.error import ConnectionDone
 from twisted.internet.testing import MemoryReactorClock
 from twisted.logger import globalLogPublisher
 from twisted.python.failure import Failure
@@ -13,6 +14,7 @@ from ocsgw.protocol.messages import (
     Event,
     HttpLimits,
     KVValue,
+    ListenerSettings,
     Log,
     LogLine,
     Message,
@@ -24,11 +26,40 @@ from ocsgw.protocol.messages import (
 )
 from ocsgw.protocol.session import ServerSession
 from ocsgw.proxy.app import ProxyApplication
+from ocsgw.proxy.listening import PortError
 from tests.support.case import ClockTestCase
 from tests.support.http import PEER, HttpClient, TcpTransport
+from tests.support.processes import FakePort
 from tests.support.settings import make_settings
 
 M = TypeVar("M", bound=Message)
+
+
+class FakeSocket:
+    """A listening socket that is not there."""
+
+    family = socket.AF_INET
+
+    def __init__(self, listener: ListenerSettings) -> None:
+        self.listener = listener
+        self.open = True
+        self.options: list[tuple[int, bool]] = []
+
+    def fileno(self) -> int:
+        """Return a descriptor that nobody has."""
+        return 77
+
+    def getsockname(self) -> tuple[str, int]:
+        """Return where it listens."""
+        return self.listener.interface, self.listener.port
+
+    def setsockopt(self, level: int, option: int, value: bool) -> None:
+        """Remember an option."""
+        self.options.append((option, value))
+
+    def close(self) -> None:
+        """Close it."""
+        self.open = False
 
 
 class ProxyReactor(MemoryReactorClock):
@@ -36,17 +67,22 @@ class ProxyReactor(MemoryReactorClock):
 
     taken: OSError | None = None
 
-    def listenTCP(self, port: int, factory: Any, backlog: int = 50, interface: str = "") -> Any:
-        """Open a port in memory."""
-        if self.taken is not None:
-            raise CannotListenError(interface, port, self.taken)
-        self.ports_open = getattr(self, "ports_open", 0) + 1
-        opened = super().listenTCP(port, factory, backlog, interface)
-        opened.stopListening = self._close
-        return opened
+    def __init__(self) -> None:
+        super().__init__()
+        self.sockets: list[FakeSocket] = []
+        self.ports: list[FakePort] = []
 
-    def _close(self) -> None:
-        self.ports_open -= 1
+    def listening_socket(self, listener: ListenerSettings) -> Any:
+        """Open a socket in memory."""
+        if self.taken is not None:
+            raise PortError(f"{listener.interface}:{listener.port}: {self.taken.strerror}")
+        self.sockets.append(FakeSocket(listener))
+        return self.sockets[-1]
+
+    def adoptStreamPort(self, descriptor: int, family: int, factory: Any) -> Any:
+        """Accept from a socket in memory."""
+        self.ports.append(FakePort(descriptor, factory))
+        return self.ports[-1]
 
 
 class LinkTransport:
@@ -167,7 +203,11 @@ class ProxyInMemory:
         self.statuses: list[int] = []
         self.ended_at: float | None = None
         self.application = ProxyApplication(
-            reactor, self._finish, descriptors=descriptors, wall_clock=lambda: 1_774_103_400.0 + reactor.seconds()
+            reactor,
+            self._finish,
+            descriptors=descriptors,
+            wall_clock=lambda: 1_774_103_400.0 + reactor.seconds(),
+            listening_socket=reactor.listening_socket,
         )
         self.ocs = FakeOcs(self.application)
         self._clients: list[HttpClient] = []
@@ -190,14 +230,14 @@ class ProxyInMemory:
     @property
     def port_open(self) -> bool:
         """Whether the port is open."""
-        return getattr(self.reactor, "ports_open", 0) > 0
+        return any(port.open for port in self.reactor.ports)
 
     def connect(self) -> HttpClient:
         """Return a new connection to the port."""
         if not self.port_open:
             raise AssertionError("nobody listens")
         transport = TcpTransport(self.reactor)
-        channel: Any = self.reactor.tcpServers[-1][1].buildProtocol(PEER)
+        channel: Any = self.reactor.ports[-1].factory.buildProtocol(PEER)
         transport.protocol = channel
         client = HttpClient(self, transport, channel)
         self._clients.append(client)

@@ -5,7 +5,7 @@ import socket
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from ocsgw.ocs.port_holder import holder_of
+from ocsgw.port_holder import holder_of
 
 
 class PortHolderTests(SynchronousTestCase):

@@ -1,0 +1,202 @@
+"""One HTTP Proxy of a listener, with its supervisor: how it is started, how it takes the place of another one."""
+
+import os
+import time
+from typing import Any, Protocol
+
+from twisted.internet.defer import Deferred, inlineCallbacks
+
+from ocsgw.config import Config, Listener
+from ocsgw.logs import Level, LogFile
+from ocsgw.ocs.child import INHERITED_PORT, Child, ChildOwner, PortNotHandedError, ProxyChild
+from ocsgw.ocs.dispatch import Dispatcher
+from ocsgw.ocs.settings import identity_of, settings_of, times_of
+from ocsgw.ocs.supervisor import Supervisor, Times
+from ocsgw.ocs.trace import head_of, is_traced, pairs_of
+from ocsgw.port_holder import holder_of
+from ocsgw.protocol.messages import Message, Settings
+
+# A link that is silent for so many heartbeats is dead, whatever else is believed of it: two of them are enough to lose
+# it (P88).
+_SILENT_INTERVALS = 3
+
+
+class Office(Protocol):
+    """What all listeners share; the configuration is the one in force."""
+
+    config: Config
+    reactor: Any
+    dispatcher: Dispatcher
+    log_file: LogFile
+
+    def next_session(self) -> int:
+        """Return a number for a new link."""
+
+    def proxy_ready(self, url: str) -> None:
+        """A proxy serves."""
+
+
+class Site(Protocol):
+    """The listener that a proxy serves; `wanted` is how it is configured now."""
+
+    wanted: Listener
+
+
+class RenewalError(Exception):
+    """A proxy could not be replaced; the old one goes on. The text says why."""
+
+
+class HttpProxy:
+    """One proxy of a listener.
+
+    `number` counts the proxies of the listener from 1. `in_use` is the listener as the running process knows it.
+    `starts` is how many processes have been started in this place, those of its predecessors included.
+    """
+
+    def __init__(self, office: Office, site: Site, number: int, starts: int = 0) -> None:
+        self._office = office
+        self._site = site
+        self.number = number
+        self.starts = starts
+        self.in_use = site.wanted
+        self.supervisor = Supervisor(self.name, self, office.reactor)
+        # The listening socket of the predecessor, until the first process has it.
+        self._inherited: int | None = None
+        self._serves: Deferred[None] | None = None
+        self._child: ProxyChild | None = None
+
+    @property
+    def name(self) -> str:
+        """The id of the listener, with a number where it has several proxies."""
+        listener = self.in_use
+        return listener.id if listener.workers == 1 else f"{listener.id}/{self.number}"
+
+    def is_outdated(self) -> bool:
+        """Whether something is configured that only the next process will use (C61)."""
+        wanted, running = self._site.wanted, self.in_use
+        return (wanted.id, wanted.interface, wanted.port) != (running.id, running.interface, running.port)
+
+    def update(self) -> None:
+        """Send the settings in force to the running process (P100)."""
+        self.supervisor.use(self._settings(None))
+
+    def answers(self) -> bool:
+        """Whether the process, if it runs, has given a sign of life of late."""
+        if self.supervisor.state != "running" or self._child is None:
+            return True
+        return self._child.silence() < _SILENT_INTERVALS * self._office.config.limits.heartbeat
+
+    def stop(self, reason: str | None = None) -> "Deferred[None]":
+        """End the process; fires when it is gone."""
+        self._settle(RenewalError("the server is stopping, or the listener was removed"))
+        return self.supervisor.stop(reason)
+
+    @inlineCallbacks
+    def take_over(self, predecessor: "HttpProxy") -> Any:
+        """Start and wait until the port is open; then the predecessor may leave (R33).
+
+        Where the port stays the same, the listening socket itself goes from one to the other, so that no connection is
+        lost. Fails with `RenewalError`.
+        """
+        wanted, before = self._site.wanted, predecessor.in_use
+        serves = self._serves = Deferred()
+        try:
+            if wanted.interface == before.interface and wanted.port in (before.port, predecessor.supervisor.port):
+                self._inherited = yield predecessor.supervisor.take_port()
+            elif predecessor.supervisor.state != "running":
+                raise RenewalError(f"the HTTP Proxy of listener {self.name} is {predecessor.supervisor.state}")
+            # Unless a stop came meanwhile.
+            if self._serves is not None:
+                self.supervisor.start()
+            yield serves
+        except (PortNotHandedError, RenewalError) as error:
+            # It may have failed too, if a stop came between.
+            serves.addErrback(lambda _: None)
+            self._serves = None
+            self._forget_inherited()
+            raise RenewalError(f"{error}; the running HTTP Proxy goes on") from error
+
+    # What the supervisor needs.
+
+    def times(self) -> Times:
+        """Return the times in force."""
+        return times_of(self._office.config)
+
+    def start_child(self, owner: ChildOwner) -> Child:
+        """Start a process with the listener as it is configured now (C62)."""
+        self.in_use = self._site.wanted
+        self.starts += 1
+        inherited, self._inherited = self._inherited, None
+        descriptor = INHERITED_PORT if inherited is not None else None
+        office = self._office
+        child = self._child = ProxyChild(
+            office.reactor,
+            owner,
+            office.dispatcher,
+            identity_of(office.config),
+            office.next_session(),
+            lambda: self._settings(descriptor),
+            self.base_uri,
+            self.trace,
+            descriptor=inherited,
+        )
+        child.start()
+        return child
+
+    def url(self, port: int) -> str:
+        """Return where the proxy can be reached, for people."""
+        scheme = "https" if self.in_use.tls is not None else "http"
+        interface = self.in_use.interface
+        return f"{scheme}://{f'[{interface}]' if ':' in interface else interface}:{port}"
+
+    def base_uri(self, port: int) -> str:
+        """Return what `GSW_RECORD_URI` begins with; the port is always printed (H65, H68)."""
+        listener = self._site.wanted
+        return f"{listener.public_scheme}://{listener.public_host}:{listener.public_port or port}"
+
+    def why_no_port(self) -> str:
+        """Return who holds the port and what to do (R24)."""
+        return (
+            f"{holder_of(self.in_use.port)}; stop that program, or change the port of [[listener]] "
+            f"{self.in_use.id} in {self._office.config.path}"
+        )
+
+    def write_log(self, when: float | None, level: Level, number: int, text: str) -> None:
+        """Write a line of the proxy into the one log."""
+        self._office.log_file.write(when if when is not None else time.time(), level, number, text)
+
+    def trace(self, message: Message, received: bool) -> None:
+        """Write a message on the link into the log, if that is wanted (K62)."""
+        log = self._office.config.log
+        if log.http_trace and is_traced(message):
+            self._office.log_file.write_pairs(
+                time.time(),
+                "debug",
+                head_of(message, f"{self.name} {self.supervisor.pid or 0}", received=received),
+                pairs_of(message, clear=log.contacts == "clear"),
+            )
+
+    def became_ready(self, port: int) -> None:
+        """The proxy serves."""
+        self._office.proxy_ready(self.url(port))
+        self._settle(None)
+
+    def ended(self, reason: str) -> None:
+        """The process has ended unexpectedly."""
+        self._settle(RenewalError(f"the new HTTP Proxy of listener {self.name} has ended: {reason}"))
+
+    def _settle(self, failure: RenewalError | None) -> None:
+        """Tell whoever waits for the port to be open."""
+        serves, self._serves = self._serves, None
+        if serves is not None and failure is None:
+            serves.callback(None)
+        elif serves is not None:
+            serves.errback(failure)
+
+    def _forget_inherited(self) -> None:
+        if self._inherited is not None:
+            os.close(self._inherited)
+            self._inherited = None
+
+    def _settings(self, descriptor: int | None) -> Settings:
+        return settings_of(self._office.config, self._site.wanted, self.in_use, descriptor)

@@ -1,0 +1,95 @@
+"""The listening socket of HTTP Proxy: opened for it alone, shared with its siblings, or taken over (R23, R24)."""
+
+import errno
+import os
+import socket
+import time
+
+from ocsgw.port_holder import strangers_beside
+from ocsgw.protocol.messages import ListenerSettings
+
+# Between attempts to share a port, in seconds; the process serves nobody yet.
+_PAUSES = (0.01, 0.05, 0.1)
+
+
+class PortError(Exception):
+    """The port cannot be had; the text says which and why."""
+
+
+def listening_socket(listener: ListenerSettings) -> socket.socket:
+    """Return the listening, non-blocking socket of a listener. Raises `PortError`.
+
+    The one that OCS has handed over, if there is one. Otherwise a new one: the first proxy of a listener gets the port
+    only if nobody else has it; the others share it with the first, and with nobody else.
+    """
+    interface = "127.0.0.1" if listener.interface == "localhost" else listener.interface
+    try:
+        if listener.descriptor is not None:
+            port = socket.socket(fileno=listener.descriptor)
+            share(port, shared=listener.shared)
+        else:
+            port = _new_socket(interface, listener)
+        port.setblocking(False)  # noqa: FBT003 - its only parameter
+    except OSError as error:
+        raise PortError(f"{interface}:{listener.port}: {error.strerror or error}") from error
+    return port
+
+
+def share(port: socket.socket, *, shared: bool) -> None:
+    """Let others of the same user bind to the port of a socket too, or not."""
+    port.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, shared)
+
+
+def _new_socket(interface: str, listener: ListenerSettings) -> socket.socket:
+    family, kind, protocol, _, address = socket.getaddrinfo(
+        interface, listener.port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST | socket.AI_PASSIVE
+    )[0]
+    port = socket.socket(family, kind, protocol)
+    try:
+        port.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        joined = _bind(port, address, shared=listener.shared)
+        port.listen(listener.backlog)
+        if joined:
+            _refuse_strangers(port)
+    except BaseException:
+        port.close()
+        raise
+    return port
+
+
+def _bind(port: socket.socket, address: tuple[int | str | bytes, ...], *, shared: bool) -> bool:
+    """Bind; return whether others have the port too.
+
+    Sharing is asked for only after the port could not be had alone: a socket that would share from the beginning is
+    bound beside everybody who would share too.
+    """
+    try:
+        port.bind(address)
+    except OSError as error:
+        if not shared or error.errno != errno.EADDRINUSE:
+            raise
+        _join(port, address)
+        return True
+    share(port, shared=shared)
+    return False
+
+
+def _join(port: socket.socket, address: tuple[int | str | bytes, ...]) -> None:
+    """Bind beside a sibling, which may have bound a moment ago and not said yet that it shares."""
+    share(port, shared=True)
+    for pause in _PAUSES:
+        try:
+            port.bind(address)
+        except OSError as error:
+            if error.errno != errno.EADDRINUSE:
+                raise
+            time.sleep(pause)
+        else:
+            return
+    port.bind(address)
+
+
+def _refuse_strangers(port: socket.socket) -> None:
+    stranger = strangers_beside(port.getsockname()[1], os.fstat(port.fileno()).st_ino, os.getppid())
+    if stranger is not None:
+        raise OSError(errno.EADDRINUSE, f"{os.strerror(errno.EADDRINUSE)}, {stranger}")
