@@ -51,7 +51,8 @@ class FakeSocket:
 
     def getsockname(self) -> tuple[str, int]:
         """Return where it listens."""
-        return self.listener.interface, self.listener.port
+        interface = self.listener.interface
+        return "127.0.0.1" if interface == "localhost" else interface, self.listener.port
 
     def setsockopt(self, level: int, option: int, value: bool) -> None:
         """Remember an option."""
