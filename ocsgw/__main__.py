@@ -19,7 +19,8 @@ class _Parser(argparse.ArgumentParser):
         self.exit(EXIT_USAGE, f"{self.prog}: {message}\n")
 
 
-def _parser() -> argparse.ArgumentParser:
+def make_parser() -> argparse.ArgumentParser:
+    """Return the parser of the command line."""
     parser = _Parser(prog="ocsgw", description="Outbound Contact Server with its HTTP Proxy.")
     parser.add_argument("--version", action="version", version=f"ocsgw {VERSION}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
@@ -98,7 +99,7 @@ def _name(written: str) -> str:
 
 def main() -> int:
     """Run the command line."""
-    arguments = _parser().parse_args()
+    arguments = make_parser().parse_args()
     if arguments.command == "key":
         return create_key(arguments.config, arguments.name, arguments.file, force=arguments.force)
     if arguments.command == "run":
