@@ -13,7 +13,11 @@ SOAK := OCSGW_KILLS=500 \
         OCSGW_RULE_EXAMPLES=2000 \
         OCSGW_KEY_ROTATIONS=1000 \
         OCSGW_LOG_EXAMPLES=20000 \
-        OCSGW_TLS_RELOADS=10000
+        OCSGW_TLS_RELOADS=10000 \
+        OCSGW_SCANS=50 \
+        OCSGW_IDLE=2000 \
+        OCSGW_SLOW=400 \
+        OCSGW_PIPELINED=20000
 
 .PHONY: run test soak lint format diagram bench fuzz clean
 

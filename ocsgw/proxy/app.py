@@ -15,6 +15,7 @@ from ocsgw.protocol.errors import Refusal
 from ocsgw.protocol.messages import KV, ByeCode, ListenerSettings, Settings
 from ocsgw.proxy.call import Call
 from ocsgw.proxy.front import Deliver, Front, SettingsError
+from ocsgw.proxy.gate import connections_of, room_of
 from ocsgw.proxy.link import ProxyLink
 from ocsgw.proxy.listening import PortError, listening_socket, share
 from ocsgw.proxy.port import PortFactory
@@ -27,9 +28,6 @@ EXIT_PORT = 69
 EXIT_PROTOCOL = 70
 EXIT_LINK_LOST = 75
 EXIT_SETTINGS = 78
-
-# Descriptors of the process that are no client's: standard ones, link, port, reactor, outgoing calls.
-_OWN_DESCRIPTORS = 64
 
 # How long answers may still be written when there is nothing more to come (P89: all within 1 s).
 _LAST_WORDS = 0.5
@@ -56,7 +54,7 @@ class ProxyApplication:
         # IReactorTime and IReactorSocket.
         self._reactor = reactor
         self._finish = finish
-        self._descriptors = descriptors
+        self._room = room_of(descriptors)
         self._wall_clock = wall_clock
         self._listening_socket = listening_socket
         self._link = ProxyLink(self, reactor, f"ocsgw {VERSION}")
@@ -136,7 +134,7 @@ class ProxyApplication:
 
     def _fit_connections(self, settings: Settings) -> None:
         """Lower the limit of connections to what the process may have open (`[limits] connections`)."""
-        room = max(1, self._descriptors - _OWN_DESCRIPTORS)
+        room = connections_of(self._room)
         if settings.limits.connections > room:
             say(self._log, 93041, room=room, wanted=settings.limits.connections)
             settings.limits.connections = room
@@ -202,6 +200,8 @@ class ProxyApplication:
             self._give_up(EXIT_PORT, str(error))
             return
         self._port = self._reactor.adoptStreamPort(port.fileno(), port.family, factory)
+        if self._front is not None:
+            self._front.gate.guard(self._port, self._room, self._front.limits)
         interface, number = port.getsockname()[:2]
         self._link.ready(number, interface)
 
@@ -216,6 +216,8 @@ class ProxyApplication:
 
     def _close_port(self) -> None:
         if self._port is not None and self._socket is not None:
+            if self._front is not None:
+                self._front.gate.release()
             self._port.stopListening()
             self._socket.close()
             self._port = self._socket = None

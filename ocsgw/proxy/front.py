@@ -14,6 +14,7 @@ from ocsgw.protocol.messages import KV, Event, Settings
 from ocsgw.proxy.answers import Answers
 from ocsgw.proxy.call import Call
 from ocsgw.proxy.deadlines import TimeLimit
+from ocsgw.proxy.gate import Gate
 from ocsgw.proxy.judge import Judge
 
 if TYPE_CHECKING:
@@ -66,6 +67,7 @@ class Front:
         self._ticker.clock = clock
         # Only where TLS is used.
         self.handshakes: Handshakes | None = None
+        self.gate = Gate()
         # Answers say that the connection ends with them; idle connections are closed at once.
         self.draining = False
         self.closing = False
@@ -82,6 +84,7 @@ class Front:
         self.judge = judge
         self.answers = answers
         self.limits = limits
+        self.gate.use(limits)
         for limit, milliseconds in (
             (self.handshake, limits.header_timeout_ms),
             (self.idle, limits.idle_timeout_ms),
@@ -143,6 +146,7 @@ class Front:
 
     def admit(self, channel: "HTTPChannel", peer: str) -> Refusal | None:
         """Count a new connection in, or return why not: no room even after the longest idle one was closed (H32)."""
+        self.gate.enter()
         if len(self.connections) >= self.limits.connections:
             longest = self.idle.longest()
             if longest is None:
@@ -159,6 +163,7 @@ class Front:
 
     def leave(self, channel: "HTTPChannel") -> None:
         """Count a connection out."""
+        self.gate.leave()
         self.connections.discard(channel)
         visit = self.visits.pop(channel, None)
         if visit is not None:

@@ -101,7 +101,7 @@ class StartTests(ProxyTestCase):
 
     def test_descriptors(self) -> None:
         """`[limits] connections`: no more than the process may have open, with a warning that says so."""
-        proxy = self.start(descriptors=67, connections=10)
+        proxy = self.start(descriptors=87, connections=10)
         held = [proxy.connect().send(request()) for _ in range(3)]
         self.assertEqual(proxy.connect().statuses(), [503])
         self.assertEqual([client.statuses() for client in held], [[]] * 3)
