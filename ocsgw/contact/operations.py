@@ -104,6 +104,9 @@ def import_slice(turn: Turn, arguments: ImportRows) -> dict[str, Any]:
         progress.counts = {name: progress.counts.get(name, 0) + count for name, count in counts.items()}
         progress.finished_at = turn.now if arguments.last else None
         turn.tx.save_import_progress(arguments.target, arguments.fingerprint, progress)
+        changed = {name: counts[name] for name in ("added", "replaced") if counts[name]}
+        if changed:
+            turn.notes.append({"action": "import", "target": arguments.target, "file": arguments.file, **changed})
     told = [(at, each.name, each.reason) for at, each in enumerate(verdicts) if each.reason]
     return {"verdicts": told, "counts": counts}
 

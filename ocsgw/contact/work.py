@@ -44,7 +44,8 @@ class Turn:
 
     `new_guid` makes a `GSW_CALL_ATTEMPT_GUID`. What should be logged once the transaction is committed is collected:
     `unknown_keys` as (calling list, custom key) that the lists do not have (H97), `differences` as texts (H103), and
-    `group_messages` as (log number, group name). `group_statuses` are those of the store, None while not read.
+    `group_messages` as (log number, group name). `notes` are what an operator has changed, for the audit log.
+    `group_statuses` are those of the store, None while not read.
     """
 
     tx: Transaction
@@ -54,6 +55,7 @@ class Turn:
     unknown_keys: set[tuple[str, str]] = field(default_factory=set)
     differences: list[str] = field(default_factory=list)
     group_messages: list[tuple[int, str]] = field(default_factory=list)
+    notes: list[dict[str, object]] = field(default_factory=list)
     group_statuses: dict[int, GroupStatus] | None = None
 
     def event(self, name: str, work: Work, members: KV) -> KV:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, Protocol, TypeVar
 
+from ocsgw.access.audit import AuditError, AuditFile
 from ocsgw.contact.directory import Directory
 from ocsgw.contact.operations import OperationError, carry_out
 from ocsgw.contact.transaction import StoreFailureError
@@ -15,6 +16,7 @@ from ocsgw.ctl.client import ControlClient, UnreachableError
 from ocsgw.ctl.errors import EXIT_UNAVAILABLE, CommandError
 from ocsgw.ctl.site import Site
 from ocsgw.directory import directory_of
+from ocsgw.store.auditing import Auditor, not_audited
 from ocsgw.store.committer import random_guid
 from ocsgw.store.errors import CommitUnknownError, StoreError
 from ocsgw.store.sqlite import SQLiteStore
@@ -58,8 +60,9 @@ class _Server:
 class _Store:
     """A store that no server uses."""
 
-    def __init__(self, store: SQLiteStore, directory: Directory) -> None:
+    def __init__(self, store: SQLiteStore, directory: Directory, auditor: Auditor | None) -> None:
         self._store = store
+        self._audited = auditor.batch if auditor is not None else not_audited
         self._directory = directory
         self._results: deque[Any] = deque()
 
@@ -74,8 +77,11 @@ class _Store:
 
     def _in_transaction(self, function: Callable[[Turn], T]) -> T:
         try:
-            with self._store.transaction(_WAIT) as tx:
-                return function(Turn(tx, int(time.time()), self._directory, random_guid))
+            with self._audited() as record, self._store.transaction(_WAIT) as tx:
+                turn = Turn(tx, int(time.time()), self._directory, random_guid)
+                result = function(turn)
+                record(turn, (), ())
+            return result
         except OperationError as error:
             raise CommandError(str(error)) from None
         except (StoreFailureError, CommitUnknownError) as error:
@@ -113,12 +119,19 @@ def _open_store(site: Site, unreachable: str) -> Iterator[Operator]:
         create_indexes=config.store.create_indexes,
     )
     directory = directory_of(config, config.application.dbid)
+    auditor = None
+    if config.audit.enabled:
+        auditor = Auditor(AuditFile(config.audit.file), time.time, clear=config.log.contacts == "clear")
     try:
+        if auditor is not None:
+            auditor.open()
         store.open(directory)
-    except StoreError as error:
+    except (AuditError, StoreError) as error:
         raise CommandError(f"{unreachable}; and {error}", EXIT_UNAVAILABLE) from error
     try:
         sys.stderr.write(f"ocsctl: no server runs; working on the store {config.store.file} itself\n")
-        yield _Store(store, directory)
+        yield _Store(store, directory, auditor)
     finally:
         store.close()
+        if auditor is not None:
+            auditor.close()

@@ -9,13 +9,13 @@ import msgspec
 from ocsgw.access.audit import AuditError, AuditFile
 from ocsgw.contact.batch import Outcome, is_kept
 from ocsgw.contact.transaction import StoreFailureError
-from ocsgw.contact.work import Work
+from ocsgw.contact.work import Turn, Work
 from ocsgw.logs import mask_contact
 from ocsgw.protocol.errors import Refusal
 from ocsgw.protocol.messages import KV, KVValue
 from ocsgw.store.errors import CommitUnknownError
 
-Record = Callable[[Sequence[Work], Sequence[Outcome]], None]
+Record = Callable[[Turn, Sequence[Work], Sequence[Outcome]], None]
 
 _ENCODER = msgspec.json.Encoder()
 
@@ -74,9 +74,9 @@ class Auditor:
         """
         lines = 0
 
-        def record(works: Sequence[Work], outcomes: Sequence[Outcome]) -> None:
+        def record(turn: Turn, works: Sequence[Work], outcomes: Sequence[Outcome]) -> None:
             nonlocal lines
-            lines = self._record(works, outcomes)
+            lines = self._record(turn, works, outcomes)
 
         try:
             yield record
@@ -87,13 +87,15 @@ class Auditor:
             self._revoke("not committed", lines)
             raise
 
-    def _record(self, works: Sequence[Work], outcomes: Sequence[Outcome]) -> int:
+    def _record(self, turn: Turn, works: Sequence[Work], outcomes: Sequence[Outcome]) -> int:
         time, clear = self._time(), self.clear
         bodies = [
             _ENCODER.encode(line_of(time, work, outcome.reply, clear=clear))
             for work, outcome in zip(works, outcomes, strict=True)
             if not outcome.replayed and not isinstance(outcome.reply, Refusal) and is_kept(work, outcome.reply)
         ]
+        operator = {"time": time, "principal": "", "address": "ocsctl"}
+        bodies += [_ENCODER.encode({**operator, **note}) for note in turn.notes]
         if bodies:
             self._append(bodies)
         return len(bodies)
@@ -114,6 +116,12 @@ class Auditor:
 
     def _time(self) -> str:
         return datetime.fromtimestamp(self._wall_clock(), UTC).isoformat(timespec="microseconds")
+
+
+@contextmanager
+def not_audited() -> Iterator[Record]:
+    """Surround a transaction where no audit log is kept."""
+    yield lambda turn, works, outcomes: None
 
 
 def line_of(time: str, work: Work, event: KV, *, clear: bool) -> _Line:

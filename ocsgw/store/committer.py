@@ -7,8 +7,8 @@ import base64
 import secrets
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Protocol, TypeVar
 
@@ -23,7 +23,7 @@ from ocsgw.contact.transaction import StoreFailureError, Transaction
 from ocsgw.contact.work import Turn, Work
 from ocsgw.logs import say
 from ocsgw.protocol.errors import Refusal
-from ocsgw.store.auditing import Auditor, Record
+from ocsgw.store.auditing import Auditor, not_audited
 from ocsgw.store.errors import CommitUnknownError
 from ocsgw.store.worker import Worker
 
@@ -69,11 +69,6 @@ class _Result:
     failure: str | None = None
 
 
-@contextmanager
-def _not_audited() -> Iterator[Record]:
-    yield lambda works, outcomes: None
-
-
 class Committer:
     """Collects jobs and commits them in batches.
 
@@ -93,7 +88,7 @@ class Committer:
         new_guid: Callable[[], str] = random_guid,
         auditor: Auditor | None = None,
     ) -> None:
-        self._audited = auditor.batch if auditor is not None else _not_audited
+        self._audited = auditor.batch if auditor is not None else not_audited
         self.directory = directory
         self._store = store
         self._worker = worker
@@ -122,9 +117,10 @@ class Committer:
         directory = self.directory
 
         def run() -> tuple[Turn, T]:
-            with self._store.transaction(_CHORE_WAIT) as tx:
+            with self._audited() as record, self._store.transaction(_CHORE_WAIT) as tx:
                 turn = self._turn(tx, directory)
                 result = function(turn)
+                record(turn, (), ())
             return turn, result
 
         def told(done: tuple[Turn, T]) -> T:
@@ -183,7 +179,7 @@ class Committer:
             with self._audited() as record, self._store.transaction(wait) as tx:
                 turn = self._turn(tx, directory)
                 outcomes = execute(turn, works, lambda work, error: defects.append(Failure(error)))
-                record(works, outcomes)
+                record(turn, works, outcomes)
             return _Result(outcomes, turn, defects)
         except StoreFailureError as error:
             return _Result([Outcome(Refusal("unavailable")) for _ in works], failure=str(error))

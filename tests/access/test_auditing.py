@@ -9,7 +9,7 @@ from typing import Any
 from ocsgw.access.audit import AuditError, AuditFile
 from ocsgw.contact.batch import Outcome
 from ocsgw.contact.transaction import StoreFailureError, Transaction
-from ocsgw.contact.work import Work
+from ocsgw.contact.work import Turn, Work
 from ocsgw.protocol.errors import Refusal
 from ocsgw.store.auditing import Auditor
 from ocsgw.store.committer import Committer, Job
@@ -34,17 +34,24 @@ class AuditingTests(RuleTestCase):
             found = [json.loads(line) for line in stream.read().splitlines()]
         return [{key: value for key, value in each.items() if key not in {"n", "previous"}} for each in found[1:]]
 
+    def turn(self) -> Turn:
+        """Return the turn of the last batch."""
+        turn = self.store.turn
+        assert turn is not None
+        return turn
+
     def carry_out(self, *works: Work) -> list[Outcome]:
         """Carry out requests in one batch and record them."""
         with self.auditor.batch() as record:
             outcomes = self.store.execute(works)
-            record(works, outcomes)
+            record(self.turn(), works, outcomes)
         return outcomes
 
     def fail_after(self, error: Exception, *works: Work, then: Callable[[], object] = lambda: None) -> None:
         """Record a batch and let its commit fail."""
         with self.auditor.batch() as record:
-            record(works, self.store.execute(works))
+            outcomes = self.store.execute(works)
+            record(self.turn(), works, outcomes)
             then()
             raise error
 
@@ -96,6 +103,15 @@ class AuditingTests(RuleTestCase):
                 ("DoNotCall", None, 1),
             ],
         )
+
+    def test_operator(self) -> None:
+        """What an operator changes is one line for each step, with the counts."""
+        self.carry_out(work(add_record()))
+        self.turn().notes.append({"action": "import", "target": "list CL_Test", "file": "a.csv", "added": 7})
+        with self.auditor.batch() as record:
+            record(self.turn(), (), ())
+        told = self.lines()[-1]
+        self.assertEqual((told["address"], told["action"], told["added"]), ("ocsctl", "import", 7))
 
     def test_clear(self) -> None:
         """R54: with `[log] contacts = "clear"` contacts and customer ids stand in full."""

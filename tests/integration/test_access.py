@@ -3,15 +3,18 @@
 import json
 import os
 import signal
+import ssl
 import stat
 import subprocess
 import sys
 import threading
+from http.client import HTTPSConnection
 from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.integration.server import PATIENCE, ROOT, Answer, make_server
+from tests.support.certificates import Authority
 
 _ADD = "/lists/CL_Test?req=AddRecord"
 _PREVIEW = "/campaigngroups/102?req=PreviewRecordRequest"
@@ -201,8 +204,56 @@ class SecretTests(AccessTestCase):
         self.assertIn("chmod o=", refused.stderr)
 
 
+class CertificateTests(AccessTestCase):
+    """Client certificates as principals."""
+
+    def test_permissions(self) -> None:
+        """H321, H343, H344: a certificate has the permissions of its entry; one without an entry, or none, is 401."""
+        authority = Authority()
+        folder = self.server.folder
+        authority.issue("localhost", "127.0.0.1").write(folder, "server")
+        for name in ("crm", "stranger"):
+            authority.issue(subject=name).write(folder, name)
+        (folder / "ca.pem").write_text(authority.pem, encoding="ascii")
+        tls = '[listener.tls]\ncertificate = "server.pem"\ncertificate_key = "server.key"\n'
+        tls += 'trusted_ca = "ca.pem"\ntls_mutual = "optional"\n'
+        entry = '[[client_certificate]]\nname = "crm"\ncalling_lists = ["CL_Test"]\n'
+        self.server.configure(listener=tls, more=f"{entry}{_AUDIT}")
+        self.server.start()
+        for name, target, status in (
+            ("crm", _ADD, 200),
+            ("crm", "/lists/CL_CALLBACK?req=AddRecord", 403),
+            ("stranger", _ADD, 401),
+            ("", _ADD, 401),
+        ):
+            context = ssl.create_default_context(cadata=authority.pem)
+            if name:
+                context.load_cert_chain(folder / f"{name}.pem", folder / f"{name}.key")
+            connection = HTTPSConnection("127.0.0.1", self.server.port, timeout=PATIENCE, context=context)
+            self.addCleanup(connection.close)
+            connection.request("POST", target, json.dumps(_PHONE))
+            self.assertEqual(connection.getresponse().status, status, (name, target))
+        self.assertEqual(self.changes(), [("crm", "AddRecord", "CL_Test")])
+
+
 class AuditTests(AccessTestCase):
     """The audit log of a real server."""
+
+    def test_operator(self) -> None:
+        """What ocsctl changes is in the log too, whether the server runs or not, and the chain is one."""
+        self.server.configure(more=_AUDIT)
+        (self.server.folder / "rows.csv").write_text("contact_info\n1\n2\n", encoding="ascii")
+        self.server.start()
+        for options in ((), ("--again",)):
+            command = ("-c", str(self.server.config), "list", "import", "CL_Test", "rows.csv", *options)
+            done = self.run_module("ocsgw.ctl", *command)
+            self.assertEqual(done.returncode, 0, done.stderr)
+            self.server.stop()
+        orders = [line for line in self.audited() if line["action"] == "import"]
+        self.assertEqual(
+            [(line["address"], line["target"], line["added"]) for line in orders], [("ocsctl", "list CL_Test", 2)] * 2
+        )
+        self.assertEqual(self.verify().returncode, 0)
 
     def test_kill_and_rotation(self) -> None:
         """After kill -9, a torn line and a rotation every acknowledged change is there and the chain is unbroken."""
