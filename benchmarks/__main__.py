@@ -12,7 +12,7 @@ import sys
 import time
 from collections.abc import Sequence
 
-from benchmarks import access
+from benchmarks import access, tls
 from benchmarks.bulk_import import bulk_import
 from benchmarks.runner import Load, Peer, answers, memory_of
 
@@ -117,7 +117,7 @@ def progress(text: str) -> None:
 def main() -> None:
     """Run what the command line asks for; everything by default."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parts = ["front", "durable", "access", "life", "import"]
+    parts = ["front", "durable", "tls", "access", "life", "import"]
     parser.add_argument("what", nargs="*", choices=[*parts, []], help=", ".join(parts))
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=int, default=3)
@@ -130,6 +130,9 @@ def main() -> None:
     if "durable" in what:
         print("AddRecord (12 keys, 300 bytes), on disk before the answer; the ratio is to Starlette in the same round")
         compare(DURABLE, "starlette", (1, 32, 256), arguments.rounds, arguments.seconds)
+    if "tls" in what:
+        tls.requests(arguments.rounds, arguments.seconds)
+        tls.handshakes(arguments.rounds)
     if "access" in what:
         access.report(arguments.rounds)
     if "life" in what:

@@ -71,7 +71,8 @@ http {{
   keepalive_requests 1000000000;
   client_body_temp_path {folder}/body;
   server {{
-    listen 127.0.0.1:{port};
+    listen 127.0.0.1:{port}{ssl};
+    {tls}
     location / {{ default_type application/json; return 200 '{{"GSW_USER_EVENT":"AddRecordAcknowledge"}}'; }}
   }}
 }}
@@ -96,17 +97,23 @@ class Peer:
         self.name = name
         self.folder = Path(tempfile.mkdtemp(prefix="ocsgw-bench-"))
         self.port = free_port()
+        # "https" with lines for the configuration of its TLS; see benchmarks.tls.
+        self.scheme = "http"
+        self.tls = ""
         self.process: subprocess.Popen[bytes] | None = None
 
     def command(self) -> list[str]:
         """Return the command that starts the server."""
         if self.name == "ocsgw":
             path = self.folder / "ocsgw.toml"
-            path.write_text(CONFIG.format(port=self.port, tls=""), encoding="utf-8")
+            path.write_text(CONFIG.format(port=self.port, tls=self.tls), encoding="utf-8")
             return [sys.executable, "-m", "ocsgw", "run", "--config", str(path)]
         if self.name == "nginx":
             path = self.folder / "nginx.conf"
-            path.write_text(NGINX.format(port=self.port, folder=self.folder), encoding="utf-8")
+            path.write_text(
+                NGINX.format(port=self.port, folder=self.folder, tls=self.tls, ssl=" ssl" if self.tls else ""),
+                encoding="utf-8",
+            )
             return ["nginx", "-p", str(self.folder), "-e", str(self.folder / "error.log"), "-c", str(path)]
         return [sys.executable, "-m", "benchmarks.peers", self.name, str(self.port), str(self.folder)]
 
@@ -163,7 +170,7 @@ class Peer:
                 "--latency",
                 "-s",
                 str(script),
-                f"http://127.0.0.1:{self.port}{TARGET}",
+                f"{self.scheme}://127.0.0.1:{self.port}{TARGET}",
             ],
             capture_output=True,
             text=True,
