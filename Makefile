@@ -19,7 +19,7 @@ SOAK := OCSGW_KILLS=500 \
         OCSGW_SLOW=400 \
         OCSGW_PIPELINED=20000
 
-.PHONY: run test soak lint format diagram bench fuzz clean
+.PHONY: run test soak lint format diagram bench fuzz tls-audit clean
 
 run: $(VENV)/.run
 	@exec $(BIN)/python -m ocsgw run --config etc/ocsgw.toml --example
@@ -49,6 +49,13 @@ bench: $(VENV)/.bench
 ROUNDS ?= 100000
 fuzz: $(VENV)/.dev
 	$(BIN)/python -m benchmarks.fuzz --rounds $(ROUNDS)
+
+# What testssl.sh and nmap say about HTTPS with defaults; minutes.
+tls-audit: $(VENV)/.dev
+	@command -v testssl >/dev/null && command -v nmap >/dev/null || { \
+	  echo "Installing testssl.sh and nmap ..."; \
+	  $(SUDO) apt-get update -qq && $(SUDO) apt-get install -y -qq testssl.sh nmap >/dev/null; }
+	$(BIN)/python -m tests.integration.tls_audit
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info _trial_temp*

@@ -10,7 +10,7 @@ from twisted.internet.interfaces import (
     IReactorTime,
 )
 from twisted.internet.protocol import connectionDone
-from twisted.protocols.tls import TLSMemoryBIOFactory
+from twisted.protocols.tls import TLSMemoryBIOFactory, TLSMemoryBIOProtocol
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
@@ -21,6 +21,10 @@ from ocsgw.proxy.handshakes import Handshakes
 from ocsgw.proxy.tree import ProxySite
 from ocsgw.tls.pem import KeyPair
 from ocsgw.tls.server import ServerContexts, ServerOptions
+from ocsgw.writing import write_now
+
+# More than one TLS record, which is what is written at a time.
+_MOST_AT_ONCE = 1 << 15
 
 
 @implementer(IOpenSSLServerConnectionCreator)
@@ -82,8 +86,25 @@ class SecureSite(ProxySite):
         return SecureChannel(self.front, self, getattr(addr, "host", ""), self._handshakes)
 
 
+class PromptTransport(TLSMemoryBIOProtocol):
+    """The TLS side of a connection; what it writes goes to the socket at once.
+
+    A channel writes whole answers: nothing has to wait for the next turn of the reactor to be joined. Where Twisted has
+    another way to the socket than the method here, that way is taken.
+    """
+
+    def _flushSendBIO(self) -> None:
+        try:
+            data = self._tlsConnection.bio_read(_MOST_AT_ONCE)
+        except SSL.WantReadError:
+            return
+        write_now(self.transport, data)
+
+
 class SecureFactory(TLSMemoryBIOFactory):
     """Makes the protocols of a port with TLS. Raises `TlsError`."""
+
+    protocol = PromptTransport
 
     def __init__(self, front: Front, clock: IReactorTime, tls: TlsSettings) -> None:
         self._tls = tls
