@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 SUDO := $(shell [ "$$(id -u)" = 0 ] || command -v sudo)
 # Rounds of the long tests: kills and replaced keys under load, generated inputs, sequences of requests and texts for the log.
-SOAK := OCSGW_KILLS=500 \
+SOAK := OCSGW_KILLS=200 \
         OCSGW_HEARTBEAT=3 \
         OCSGW_RENEWALS=30 \
         OCSGW_FUZZ_EXAMPLES=100000 \
