@@ -14,7 +14,7 @@ CALL_RESULTS: Final = (
     "SIT Detected",
     "Answering Machine",
     "All Trunks Busy",
-    "SIT InvalidValueError Num",
+    "SIT Invalid Num",
     "SIT Vacant",
     "SIT Oper Intercept",
     "SIT Unknown",

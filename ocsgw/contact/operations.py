@@ -5,7 +5,7 @@ outside and are checked here.
 """
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 
@@ -14,12 +14,15 @@ from ocsgw.contact.bulk import Duplicates, Row, Verdict, import_rows
 from ocsgw.contact.bulk_header import CLASSIC_COLUMNS, HeaderError, read_header
 from ocsgw.contact.bulk_statements import ImportProgress
 from ocsgw.contact.directory import CallingList
+from ocsgw.contact.explain import explain
 from ocsgw.contact.transaction import UnavailableListError
 from ocsgw.contact.work import Turn
 
 # More in one transaction would hold requests up.
 MOST_ROWS = 2000
 _DO_NOT_CALL = "do-not-call"
+# The end of the year 9000, behind which there is no calendar.
+_LATEST = 221845132800
 _NO_COUNTS = {"added": 0, "replaced": 0, "skipped": 0, "refused": 0}
 
 
@@ -68,6 +71,13 @@ class ExportRows(msgspec.Struct, kw_only=True):
     calling_list: str | None = None
     after: int | None = None
     at_most: int = 1000
+
+
+class Explain(msgspec.Struct, kw_only=True):
+    """A question about a contact, for now or for another time in seconds since 1970 UTC."""
+
+    contact: str
+    at: Annotated[int, msgspec.Meta(ge=0, le=_LATEST)] | None = None
 
 
 def begin_import(turn: Turn, arguments: BeginImport) -> dict[str, Any]:
@@ -159,6 +169,12 @@ def export_slice(turn: Turn, arguments: ExportRows) -> dict[str, Any]:
     return {"header": header, "rows": rows, "after": rows[-1][0] if rows else None}
 
 
+def explain_contact(turn: Turn, arguments: Explain) -> Any:
+    """Return why a contact would, or would not, be handed out."""
+    explanation = explain(turn, arguments.contact, arguments.at if arguments.at is not None else turn.now)
+    return msgspec.to_builtins(explanation)
+
+
 _BEFORE_ALL = -(1 << 62)
 
 
@@ -174,6 +190,7 @@ _ARGUMENTS: Mapping[str, tuple[type[Any], Callable[[Turn, Any], Any]]] = {
     "begin import": (BeginImport, begin_import),
     "import": (ImportRows, import_slice),
     "export": (ExportRows, export_slice),
+    "explain": (Explain, explain_contact),
 }
 
 

@@ -5,12 +5,12 @@ import sys
 from collections.abc import Sequence
 from typing import NoReturn
 
-from ocsgw.ctl import audit, campaign, lists, server
+from ocsgw.ctl import audit, campaign, explain, lists, server
 from ocsgw.ctl.errors import EXIT_FAILURE, EXIT_INTERRUPTED, EXIT_USAGE, CommandError
 from ocsgw.ctl.site import Site
 from ocsgw.version import VERSION
 
-FAMILIES = (server, campaign, lists, audit)
+FAMILIES = (server, campaign, lists, explain, audit)
 
 
 class _Parser(argparse.ArgumentParser):

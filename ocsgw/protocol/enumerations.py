@@ -89,3 +89,17 @@ CALL_RESULTS = _numbers(_CALL_RESULT_NAMES)
 RECORD_TYPES = _numbers(_RECORD_TYPE_NAMES)
 RECORD_STATUSES = _numbers(_RECORD_STATUS_NAMES)
 CONTACT_TYPES = _numbers(_CONTACT_TYPE_NAMES)
+
+
+def record_type_name(number: int) -> str:
+    """Return the name of a record type, its number if it has none (constants.md section 1)."""
+    return _name(_RECORD_TYPE_NAMES, number)
+
+
+def record_status_name(number: int) -> str:
+    """Return the name of a record status, its number if it has none (constants.md section 2)."""
+    return _name(_RECORD_STATUS_NAMES, number)
+
+
+def _name(names: tuple[str, ...], number: int) -> str:
+    return names[number] if 0 <= number < len(names) else str(number)

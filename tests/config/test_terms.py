@@ -4,6 +4,8 @@ import codecs
 import zoneinfo
 
 from ocsgw.config.constants import CALL_RESULTS, CODECS, TIME_ZONES
+from ocsgw.protocol.enumerations import CALL_RESULTS as WIRE_RESULTS
+from ocsgw.protocol.enumerations import plain_name
 from tests.config.support import ConfigTestCase
 
 
@@ -27,6 +29,11 @@ class CallResultTests(ConfigTestCase):
             ('"Wrong Number"', 53),
         ):
             self.assertEqual(self.result(written), number)
+
+    def test_same_table_on_the_wire(self) -> None:
+        """The names are those that clients may use (constants.md section 3)."""
+        numbers = {plain_name(name): number for number, name in enumerate(CALL_RESULTS)}
+        self.assertEqual(numbers, dict(WIRE_RESULTS))
 
     def test_all_names(self) -> None:
         """Section 3 of the constants: there are 54 names, each of its own number."""

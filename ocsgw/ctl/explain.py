@@ -1,0 +1,98 @@
+"""Why a number would, or would not, be handed out: `explain`."""
+
+import argparse
+import json
+import sys
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
+
+from ocsgw.ctl.errors import EXIT_USAGE, CommandError
+from ocsgw.ctl.families import add_command
+from ocsgw.ctl.operator import open_operator
+from ocsgw.ctl.site import Site
+
+if TYPE_CHECKING:
+    from ocsgw.ctl.families import Commands
+
+
+def add_commands(commands: "Commands") -> None:
+    """Tell the command line about this family."""
+    parser = add_command(
+        commands, "explain", explain, "say why a number would, or would not, be handed out, and when that changes"
+    )
+    parser.add_argument("phone", metavar="PHONE", help="contact information, written in any way that means the same")
+    parser.add_argument(
+        "--at", metavar="TIME", help="ask about another time, YYYY-MM-DD HH:MM in local time, or with +HH:MM or Z"
+    )
+    parser.add_argument("--json", action="store_true", help="as JSON, for programs")
+
+
+def explain(site: Site, arguments: argparse.Namespace) -> int:
+    """Say why a number would, or would not, be handed out."""
+    at = parse_time(arguments.at) if arguments.at is not None else None
+    with open_operator(site) as operator:
+        explained = operator.call("explain", contact=arguments.phone, at=at)
+    if arguments.json:
+        print(json.dumps(explained, ensure_ascii=False))
+    else:
+        sys.stdout.write(in_words(explained))
+    return 0
+
+
+def parse_time(text: str) -> int:
+    """Return a time in seconds since 1970 UTC. Raises `CommandError`."""
+    try:
+        return int(datetime.fromisoformat(text).timestamp())
+    except (ValueError, OverflowError, OSError):
+        raise CommandError(
+            f"--at {text!r} is no time; write for example '2026-11-23 09:00' or 2026-11-23T09:00Z", EXIT_USAGE
+        ) from None
+
+
+def in_words(explained: dict[str, Any]) -> str:
+    """Return an explanation as a text."""
+    asked = explained["at"]
+    lines = [f"{explained['contact']} at {_utc(asked)} UTC"]
+    lines += [
+        f"calling list {name} cannot be used; the log of the server tells why" for name in explained["unavailable"]
+    ]
+    if not explained["records"]:
+        lines += ["", "No record of any calling list has this contact."]
+    for record in explained["records"]:
+        head = f"record {record['record_id']} (chain {record['chain_id']}, number {record['chain_n']})"
+        lines += ["", f"{record['calling_list']}, {head}: {record['contact']}"]
+        lines += [f"  {fact}" for fact in record["facts"]]
+        if not record["verdicts"]:
+            lines.append("  no campaign group hands out records of this list")
+        for verdict in record["verdicts"]:
+            lines += [f"  {line}" for line in _verdict_lines(verdict, record["zone"], asked)]
+    lines.append("")
+    for entry in explained["entries"]:
+        over = " (over)" if 0 < entry["expires_at"] <= asked else ""
+        lines.append(f"Do-not-call list: entry {entry['text']}{over}")
+    if not explained["entries"]:
+        lines.append("Do-not-call list: no entry for this contact.")
+    return "\n".join(lines) + "\n"
+
+
+def _verdict_lines(verdict: dict[str, Any], zone: str, asked: int) -> list[str]:
+    whom = f" to agent {verdict['agent']}" if verdict["agent"] else ""
+    if verdict["would"]:
+        until = f", until {_both(verdict['until'], zone)} when its daily window closes" if verdict["until"] else ""
+        return [f"{verdict['group']}: would be handed out{whom} now in its turn{until}"]
+    reasons = verdict["reasons"]
+    if verdict["not_before"] is None:
+        first = f"{verdict['group']}: not handed out{whom} until somebody changes that"
+    else:
+        first = f"{verdict['group']}: not before {_both(verdict['not_before'], zone)}{whom}"
+    return [f"{first}:", *(f"  {each['rule']}: {each['text']}" for each in reasons)]
+
+
+def _both(moment: int, zone: str) -> str:
+    local = datetime.fromtimestamp(moment, UTC).astimezone(ZoneInfo(zone))
+    return f"{local.strftime('%Y-%m-%d %H:%M:%S').removesuffix(':00')} {local.tzname()} ({_utc(moment)} UTC)"
+
+
+def _utc(moment: int) -> str:
+    return datetime.fromtimestamp(moment, UTC).strftime("%Y-%m-%d %H:%M:%S").removesuffix(":00")
