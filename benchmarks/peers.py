@@ -175,7 +175,7 @@ def our_front(port: int, *, fast_lane: bool) -> None:
     from twisted.internet import reactor
 
     from ocsgw.protocol.errors import Refusal
-    from ocsgw.protocol.messages import KV, Event, HttpLimits, ListenerSettings, Settings
+    from ocsgw.protocol.messages import KV, AliasSettings, Event, HttpLimits, ListenerSettings, Settings
     from ocsgw.proxy.call import Call
     from ocsgw.proxy.front import Deliver, Front
     from ocsgw.proxy.tree import ProxySite
@@ -196,6 +196,7 @@ def our_front(port: int, *, fast_lane: bool) -> None:
         error_codes=False,
         log_level="info",
         retry_after=1,
+        aliases=AliasSettings(),
     )
     any_reactor: Any = reactor
     front = Front(settings, Echo(), any_reactor, time.time)

@@ -2,6 +2,7 @@
 
 from ocsgw.config.loading import Check, Rule, load, parse
 from ocsgw.config.model import (
+    Aliases,
     ApiKey,
     Application,
     Audit,
@@ -33,6 +34,7 @@ from ocsgw.config.problems import ConfigurationError, Problem
 from ocsgw.config.sections import Section
 
 __all__ = [
+    "Aliases",
     "ApiKey",
     "Application",
     "Audit",

@@ -138,6 +138,13 @@ REQUESTS: Final = (
 
 REQUEST_ALIASES: Final = {"RecordCancel": "RequestRecordCancel", "PreviewRecord": "PreviewRecordRequest"}
 
+HTTP_REQUESTS: Final = REQUESTS[: REQUESTS.index("CampaignStatusRequest") + 1]
+"""Those that HTTP has (section 9 of the HTTP surface)."""
+
+RESOURCE_TYPES: Final = ("records", "phones", "customer_ids", "lists", "campaigngroups")
+RESOURCE_ALIASES: Final = {"customerids": "customer_ids", "campaign_groups": "campaigngroups"}
+"""Spellings that every server knows (H42, H44)."""
+
 CUSTOM_HEADERS: Final = (
     ("X-Frame-Options", "SAMEORIGIN"),
     ("X-XSS-Protection", "1; mode=block"),

@@ -7,11 +7,21 @@ added here is added to its struct in ``model`` and to the manual page as well; t
 from typing import Final
 
 from ocsgw.config import model
-from ocsgw.config.constants import CALL_RESULTS
+from ocsgw.config.constants import CALL_RESULTS, HTTP_REQUESTS, RESOURCE_TYPES
 from ocsgw.config.files import api_key, headers, log_target, pem, private_pem, secret, store_url, working_path
 from ocsgw.config.network import custom_headers, host, interface, mutual_tls, tls_versions, tunnel, uri
 from ocsgw.config.schema import Key, Keys, Table
-from ocsgw.config.terms import call_result, column, encoding, moment, requests, send_attribute, table_name, zone
+from ocsgw.config.terms import (
+    call_result,
+    column,
+    encoding,
+    moment,
+    requests,
+    send_attribute,
+    spellings,
+    table_name,
+    zone,
+)
 from ocsgw.config.values import all_or, anything, array, boolean, duration, integer, name, one_of, size, text
 
 _DBID: Final = Key(integer(1))
@@ -98,6 +108,8 @@ _PERMISSIONS: Final[Keys] = {
     "calling_lists": _SOME_NAMES_OR_ALL,
     "campaign_groups": _SOME_NAMES_OR_ALL,
 }
+
+_ALIASES: Final[Keys] = {name: Key(spellings, []) for name in (*HTTP_REQUESTS, *RESOURCE_TYPES)}
 
 _API_KEY: Final[Keys] = {
     "name": _NAME,
@@ -266,6 +278,7 @@ _LOG: Final[Keys] = {
 GRAMMAR: Final = Table(
     {
         "application": Table(_APPLICATION, makes=model.Application),
+        "aliases": Table(_ALIASES, makes=model.Aliases),
         "listener": Table(_LISTENER, makes=model.Listener, array=True),
         "api_key": Table(_API_KEY, makes=model.ApiKey, array=True),
         "client_certificate": Table(_CLIENT_CERTIFICATE, makes=model.ClientCertificate, array=True),

@@ -6,6 +6,7 @@ import tomllib
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
+from ocsgw.config.alias_rules import check_aliases
 from ocsgw.config.constants import FIRST_TIME_ZONE_DBID, TIME_ZONES
 from ocsgw.config.field_rules import check_fields
 from ocsgw.config.grammar import GRAMMAR
@@ -99,6 +100,7 @@ def _apply_rules(document: Section) -> None:
     complete_objects(document)
     complete_principals(document)
     complete_options(document)
+    check_aliases(document)
     check_listeners(document)
     check_principals(document)
     check_objects(document)
@@ -112,6 +114,7 @@ def _make_config(document: Section, path: str) -> Config:
         path=path,
         directory=os.path.dirname(path),
         application=made["application"],
+        aliases=made["aliases"],
         listeners=made["listener"],
         api_keys=made["api_key"],
         client_certificates=made["client_certificate"],

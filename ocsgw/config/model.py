@@ -85,6 +85,27 @@ class Application(Part, frozen=True):
         return control_socket_in(self.state_dir)
 
 
+class Aliases(Part, frozen=True):
+    """``[aliases]``: a site's own spellings of requests and resource types, by their canonical names."""
+
+    AddRecord: tuple[str, ...]
+    RecordProcessed: tuple[str, ...]
+    UpdateCallCompletionStats: tuple[str, ...]
+    RecordReschedule: tuple[str, ...]
+    ScheduledRecordReschedule: tuple[str, ...]
+    RecordReject: tuple[str, ...]
+    RequestRecordCancel: tuple[str, ...]
+    DoNotCall: tuple[str, ...]
+    ChainedRecordRequest: tuple[str, ...]
+    PreviewRecordRequest: tuple[str, ...]
+    CampaignStatusRequest: tuple[str, ...]
+    records: tuple[str, ...]
+    phones: tuple[str, ...]
+    customer_ids: tuple[str, ...]
+    lists: tuple[str, ...]
+    campaigngroups: tuple[str, ...]
+
+
 class Tls(Part, frozen=True):
     """``[listener.tls]``, completed from ``[application.tls]`` (C36)."""
 
@@ -397,6 +418,7 @@ class Config(Part, frozen=True):
     directory: str
     """Directory of the file, to which relative paths in it refer (C7)."""
     application: Application
+    aliases: Aliases
     listeners: tuple[Listener, ...]
     api_keys: tuple[ApiKey, ...]
     client_certificates: tuple[ClientCertificate, ...]

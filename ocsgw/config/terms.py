@@ -71,6 +71,17 @@ def request(value: Any, place: Place) -> str:
 requests = array(request, at_least=1)
 
 
+def spelling(value: Any, place: Place) -> str:
+    """Read a spelling of a site's own, as it stands in a target after decoding."""
+    written: str = text(64, at_least=1)(value, place)
+    if not written.isprintable() or "/" in written:
+        raise InvalidValueError("must be printable and have no slash", "write it as it stands in the target")
+    return written
+
+
+spellings = array(spelling)
+
+
 def moment(value: Any, _place: Place) -> int:
     """Read a date, which stands for its end in UTC, or a date and time, UTC without an offset; give seconds since 1970.
 

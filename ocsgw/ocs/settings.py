@@ -2,12 +2,13 @@
 
 import math
 
-from ocsgw.config import Config, Listener, ServerCertificate, Tls
+from ocsgw.config import Aliases, Config, Listener, ServerCertificate, Tls
 from ocsgw.ocs.dispatch import DispatchOptions
 from ocsgw.ocs.link import Identity
 from ocsgw.ocs.principals import certificates_of, keys_of
 from ocsgw.ocs.supervisor import Times
 from ocsgw.protocol.messages import (
+    AliasSettings,
     CertificateSettings,
     HttpLimits,
     ListenerSettings,
@@ -15,6 +16,7 @@ from ocsgw.protocol.messages import (
     TlsSettings,
     WireLimits,
 )
+from ocsgw.protocol.requests import IDENTIFIER_KEYS, REQUESTS
 
 
 def identity_of(config: Config) -> Identity:
@@ -98,6 +100,7 @@ def settings_of(config: Config, listener: Listener, in_use: Listener, descriptor
         client=None,
         error_codes=config.application.error_codes,
         log_level=config.log.level,
+        aliases=_aliases(config.aliases),
         retry_after=max(1, math.ceil(config.application.reconnect_timeout)),
     )
 
@@ -118,6 +121,15 @@ def _tls(tls: Tls, further: tuple[ServerCertificate, ...]) -> TlsSettings:
         tls_target_name_check=tls.tls_target_name_check,
         client_names=list(tls.client_names),
         verify_depth=tls.verify_depth,
+    )
+
+
+def _aliases(aliases: Aliases) -> AliasSettings:
+    """Return the site's own spellings, each with its canonical name."""
+    names = {spelling: name for name in aliases.__struct_fields__ for spelling in getattr(aliases, name)}
+    return AliasSettings(
+        requests={spelling: name for spelling, name in names.items() if name in REQUESTS},
+        resources={spelling: name for spelling, name in names.items() if name in IDENTIFIER_KEYS},
     )
 
 

@@ -185,6 +185,13 @@ class ClientSettings(msgspec.Struct, kw_only=True, omit_defaults=True):
     tls: ClientTlsSettings | None = None
 
 
+class AliasSettings(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """A site's own spellings of requests and resource types, each with its canonical name."""
+
+    requests: dict[str, str] = msgspec.field(default_factory=dict)
+    resources: dict[str, str] = msgspec.field(default_factory=dict)
+
+
 class Settings(Message, tag="settings"):
     """Everything that an HTTP Proxy works with (protocol.md section 7)."""
 
@@ -198,6 +205,7 @@ class Settings(Message, tag="settings"):
     error_codes: bool
     log_level: LogLevel
     retry_after: int
+    aliases: AliasSettings
     client_certificates: list[ClientCertificateSettings] | None = None
 
 

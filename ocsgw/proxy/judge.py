@@ -15,6 +15,7 @@ from ocsgw.proxy.call import Call
 from ocsgw.proxy.charset import UTF8, codec_of_charset, decode_body, encoding_of_option, is_utf8_beyond_ascii
 from ocsgw.proxy.grammar import parse_idempotency_key
 from ocsgw.proxy.jsonbody import read_utf8
+from ocsgw.proxy.spellings import spellings_with
 from ocsgw.proxy.target import parse_target
 from ocsgw.proxy.translate import reference_of, to_key_values
 
@@ -22,7 +23,8 @@ from ocsgw.proxy.translate import reference_of, to_key_values
 class Judge:
     """The checks, with the settings they depend on; `wall_clock` is in seconds since 1970 UTC, for keys that expire.
 
-    Raises `LookupError` or `ValueError` for settings that cannot be used: an unknown encoding, a broken API key.
+    Raises `LookupError` or `ValueError` for settings that cannot be used: an unknown encoding, an alias of nothing, a
+    broken API key.
     """
 
     def __init__(self, settings: Settings, wall_clock: Callable[[], float] = time.time) -> None:
@@ -30,6 +32,7 @@ class Judge:
         self.encoding = encoding_of_option(settings.encoding)
         self._codec = self.encoding.codec if self.encoding is not None else None
         self._detect = settings.encoding_detect
+        self._spellings = spellings_with(settings.aliases)
         self._wall_clock = wall_clock
         keys, certificates = settings.keys, settings.client_certificates
         self._keys = KeyRing([KeyMark(each.name, each.salt, each.hash, each.expires) for each in keys])
@@ -58,7 +61,7 @@ class Judge:
                 return Refusal("too_many_requests")
         if line.method == b"CONNECT" or (line.target == b"*" and line.method == b"OPTIONS"):
             return Refusal("method_not_allowed")
-        target = call.target = parse_target(line.target, self._codec)
+        target = call.target = parse_target(line.target, self._codec, self._spellings)
         if target.resource is None:
             return Refusal("unknown_resource")
         if line.method != b"POST":

@@ -7,12 +7,11 @@ from functools import lru_cache
 from ocsgw.protocol.errors import Refusal
 from ocsgw.protocol.requests import (
     ALLOWED_REQUESTS,
-    HTTP_REQUESTS,
-    RESOURCE_TYPES,
     RequestType,
     ResourceType,
 )
 from ocsgw.proxy.grammar import FramingError
+from ocsgw.proxy.spellings import STANDARD, Spellings, ascii_lower
 
 _ABSOLUTE = re.compile(rb"[hH][tT][tT][pP][sS]?://[^/?:][^/?]*").match
 _BAD_ESCAPE = re.compile(rb"%(?![0-9A-Fa-f]{2})").search
@@ -27,7 +26,8 @@ class Target:
     """A target after parsing.
 
     `resource` is None for an unknown one; then nothing else has a meaning. `request` is None if `refusal` says why the
-    query names no action of the resource (checks 5 and 6). `alias` is the spelling used, if it was an alias.
+    query names no action of the resource (checks 5 and 6). `alias` is the spelling used, if it was an alias;
+    `spellings` are those that count.
     """
 
     resource: ResourceType | None
@@ -35,6 +35,7 @@ class Target:
     request: RequestType | None = None
     refusal: Refusal | None = None
     alias: str | None = None
+    spellings: Spellings = STANDARD
 
     @property
     def handle(self) -> int | None:
@@ -50,14 +51,14 @@ def parse_handle(text: str) -> int | None:
     return handle if handle <= _MAX_HANDLE else None
 
 
-def parse_target(target: bytes, encoding: str | None) -> Target:
+def parse_target(target: bytes, encoding: str | None, spellings: Spellings = STANDARD) -> Target:
     """Return the target (H40 to H58); `encoding` is the option, for H55. Raises `FramingError` `bad_request`."""
     if len(target) <= _CACHED_TARGET:
-        return _parse_cached(target, encoding)
-    return _parse_target(target, encoding)
+        return _parse_cached(target, encoding, spellings)
+    return _parse_target(target, encoding, spellings)
 
 
-def _parse_target(target: bytes, encoding: str | None) -> Target:
+def _parse_target(target: bytes, encoding: str | None, spellings: Spellings) -> Target:
     if _BAD_ESCAPE(target):
         raise FramingError("bad_request")
     if not target.startswith(b"/"):
@@ -70,14 +71,14 @@ def _parse_target(target: bytes, encoding: str | None) -> Target:
     _decode(query, None)
     if len(segments) != 3 or segments[0] or not segments[2]:
         return Target(None)
-    resource = RESOURCE_TYPES.get(_ascii_lower(segments[1]))
+    resource = spellings.resource(segments[1])
     if resource is None:
         return Target(None)
     try:
-        request, alias = _request(query, resource)
+        request, alias = _request(query, resource, spellings)
     except Refusal as refusal:
         return Target(resource, segments[2], None, refusal)
-    return Target(resource, segments[2], request, None, alias)
+    return Target(resource, segments[2], request, None, alias, spellings)
 
 
 # Short targets are kept, so that the cache stays small.
@@ -85,7 +86,7 @@ _CACHED_TARGET = 256
 _parse_cached = lru_cache(maxsize=2048)(_parse_target)
 
 
-def _request(query: bytes, resource: ResourceType) -> tuple[RequestType, str | None]:
+def _request(query: bytes, resource: ResourceType, spellings: Spellings) -> tuple[RequestType, str | None]:
     """Return the action that `req` names, and the alias if one was used (H51, H52)."""
     values = []
     for pair in query.split(b"&"):
@@ -96,23 +97,17 @@ def _request(query: bytes, resource: ResourceType) -> tuple[RequestType, str | N
         raise Refusal("duplicate_req")
     if not values or not values[0]:
         raise Refusal("missing_req")
-    spelling = _ascii_lower(values[0])
-    request = HTTP_REQUESTS.get(spelling)
+    request = spellings.request(values[0])
     if request is None:
         raise Refusal("unknown_request", values[0])
     if resource not in request.resources:
         raise Refusal("unsupported_request", request.name, resource)
-    return request, None if spelling == request.name.lower() else values[0]
+    return request, None if ascii_lower(values[0]) == request.name.lower() else values[0]
 
 
 def allowed_requests(target: Target) -> tuple[str, ...]:
     """Return what stands in `GSW_ALLOWED_REQUESTS` of an error about `req` (H150)."""
     return ALLOWED_REQUESTS[target.resource] if target.resource else ()
-
-
-def _ascii_lower(text: str) -> str:
-    """Lower-case ASCII only: other scripts have letters whose lower case is an ASCII letter."""
-    return text.lower() if text.isascii() else text
 
 
 def _decode(segment: bytes, encoding: str | None) -> str:

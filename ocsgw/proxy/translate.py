@@ -23,13 +23,13 @@ from ocsgw.protocol.messages import KV, KVValue
 from ocsgw.protocol.requests import (
     COMMON_ATTRIBUTES,
     FOREIGN_IDENTIFIERS,
-    HTTP_REQUESTS,
     IDENTIFIER_KEYS,
     REQUESTS,
     RequestType,
     ResourceType,
 )
 from ocsgw.proxy.jsonbody import Members
+from ocsgw.proxy.spellings import Spellings
 from ocsgw.proxy.target import Target, parse_handle
 
 REFERENCE = "GSW_REFERENCE_ID"
@@ -71,7 +71,7 @@ def to_key_values(target: Target, members: Members) -> KV:
         in_order = True
     if in_order:
         # Which of several faults is told first depends on their order, which the quick pass does not know.
-        _check_identifiers(plan, identifier, members)
+        _check_identifiers(plan, target.spellings, identifier, members)
         _check_attributes(plan, members)
         _check_texts(members)
     return data
@@ -156,13 +156,11 @@ def _identifier(resource: ResourceType, text: str) -> Value:
     return trimmed
 
 
-def _check_identifiers(plan: _Plan, identifier: Value, members: Members) -> None:
+def _check_identifiers(plan: _Plan, spellings: Spellings, identifier: Value, members: Members) -> None:
     """Refuse members that contradict the target (H99 to H101)."""
     named = members.get("GSW_AGENT_REQ_TYPE")
-    if named not in (None, ""):
-        known = HTTP_REQUESTS.get(named.lower()) if isinstance(named, str) and named.isascii() else None
-        if known is not plan.request:
-            raise Refusal("invalid_attribute", "GSW_AGENT_REQ_TYPE")
+    if named not in (None, "") and not (isinstance(named, str) and spellings.request(named) is plan.request):
+        raise Refusal("invalid_attribute", "GSW_AGENT_REQ_TYPE")
     repeated = members.get(plan.identifier_key)
     if repeated not in (None, "") and not _same(plan.identifier_key, identifier, repeated):
         raise Refusal("invalid_attribute", plan.identifier_key)

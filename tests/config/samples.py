@@ -67,6 +67,23 @@ state_dir = "/run/ocsgw"
 records = "RecordOnly"
 phones = "AllChain"
 customer_ids = "RecordOnly"
+[aliases]
+AddRecord = ["x-AddRecord"]
+RecordProcessed = ["x-RecordProcessed"]
+UpdateCallCompletionStats = ["x-UpdateCallCompletionStats"]
+RecordReschedule = ["x-RecordReschedule"]
+ScheduledRecordReschedule = ["x-ScheduledRecordReschedule"]
+RecordReject = ["x-RecordReject"]
+RequestRecordCancel = ["x-RequestRecordCancel"]
+DoNotCall = ["x-DoNotCall"]
+ChainedRecordRequest = ["x-ChainedRecordRequest"]
+PreviewRecordRequest = ["x-PreviewRecordRequest"]
+CampaignStatusRequest = ["x-CampaignStatusRequest"]
+records = ["x-records"]
+phones = ["x-phones"]
+customer_ids = ["x-customer_ids"]
+lists = ["x-lists"]
+campaigngroups = ["x-campaigngroups"]
 [[listener]]
 id = "a"
 protocol = "http"

@@ -85,6 +85,7 @@ WRONG_KEYS: dict[str, dict[str, object]] = {
         "error_codes": "no",
         "log_level": "loud",
         "retry_after": "1",
+        "aliases": [],
     },
     "ready": {"port": "8080", "interface": None},
     "request": {"ref": "1", "data": [], "deadline_ms": "1", "idempotency_key": 1, "principal": 1, "request_id": 1},

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from ocsgw.protocol.messages import HttpLimits, ListenerSettings, Settings
+from ocsgw.protocol.messages import AliasSettings, HttpLimits, ListenerSettings, Settings
 
 
 def make_settings(limits: HttpLimits | None = None, **changes: Any) -> Settings:
@@ -18,5 +18,6 @@ def make_settings(limits: HttpLimits | None = None, **changes: Any) -> Settings:
         "error_codes": False,
         "log_level": "info",
         "retry_after": 1,
+        "aliases": AliasSettings(),
     }
     return Settings(**{**values, **changes})

@@ -1,0 +1,61 @@
+"""Tests of ocsgw.config.alias_rules: a site's own spellings (section 9 of the HTTP surface)."""
+
+from ocsgw.config.constants import (
+    HTTP_REQUESTS,
+    REQUEST_ALIASES,
+    RESOURCE_ALIASES,
+    RESOURCE_TYPES,
+)
+from ocsgw.protocol import requests
+from tests.config.support import ConfigTestCase
+
+
+class AliasTests(ConfigTestCase):
+    """`[aliases]`."""
+
+    def test_names_are_those_of_the_surface(self) -> None:
+        """Section 9: the names and standard spellings here are those of the request table."""
+        self.assertEqual(set(HTTP_REQUESTS), {row.name for row in requests.HTTP_REQUESTS.values()})
+        spellings = {name.lower(): name for name in HTTP_REQUESTS}
+        spellings |= {alias.lower(): name for alias, name in REQUEST_ALIASES.items()}
+        self.assertEqual(spellings, {spelling: row.name for spelling, row in requests.HTTP_REQUESTS.items()})
+        types = {name: name for name in RESOURCE_TYPES} | RESOURCE_ALIASES
+        self.assertEqual(types, dict(requests.RESOURCE_TYPES))
+
+    def test_spellings(self) -> None:
+        """Each target takes several spellings, in any script; without the table there are none."""
+        config = self.parse_tables('[aliases]\nAddRecord = ["Add", "добавить"]\nlists = ["callinglists"]\n')
+        self.assertEqual(config.aliases.AddRecord, ("Add", "добавить"))
+        self.assertEqual((config.aliases.lists, config.aliases.records), (("callinglists",), ()))
+        self.assertEqual(self.parse_tables("").aliases.AddRecord, ())
+
+    def test_unknown_target(self) -> None:
+        """C2: an unknown target is an error with the nearest known one."""
+        self.assert_problem('[aliases]\nAddRecrd = ["Add"]\n', 2, "[aliases] AddRecrd", 'did you mean "AddRecord"?')
+        self.assert_problem('[aliases]\nlist = ["l"]\n', 2, "[aliases] list", 'did you mean "lists"?')
+        self.assert_problem('[aliases]\nStartDialing = ["Go"]\n', 2, "[aliases] StartDialing", "unknown key")
+
+    def test_clash_with_a_standard_spelling(self) -> None:
+        """A standard spelling, aliases of the specification included, is no alias of anything, in any case (H50)."""
+        for target, spelling, words in (
+            ("AddRecord", "donotcall", "standard spelling of DoNotCall"),
+            ("AddRecord", "ADDRECORD", "remove it"),
+            ("DoNotCall", "RecordCancel", "standard spelling of RequestRecordCancel"),
+            ("lists", "CustomerIDs", "standard spelling of customer_ids"),
+            ("records", "campaign_groups", "standard spelling of campaigngroups"),
+        ):
+            with self.subTest(spelling=spelling):
+                self.assert_problem(f'[aliases]\n{target} = ["{spelling}"]\n', 2, f"[aliases] {target}", words)
+
+    def test_clash_of_two_aliases(self) -> None:
+        """A spelling means one thing; requests and resource types are apart."""
+        text = '[aliases]\nAddRecord = ["Add"]\nDoNotCall = ["ADD"]\n'
+        self.assert_problem(text, 3, "[aliases] DoNotCall", "is an alias of AddRecord already", "choose another")
+        self.assert_problem('[aliases]\nlists = ["x", "X"]\n', 2, "[aliases] lists", "remove it")
+        self.parse_tables('[aliases]\nAddRecord = ["add", "lists"]\nlists = ["add", "DoNotCall"]\n')
+
+    def test_wrong_spellings(self) -> None:
+        """A spelling that cannot stand in a target is refused."""
+        for written in ('""', '"a/b"', r'"a\u0001"', "5", '"' + "x" * 65 + '"'):
+            with self.subTest(written=written):
+                self.assert_problem(f"[aliases]\nlists = [{written}]\n", 2, "[aliases] lists")
