@@ -248,6 +248,7 @@ _LIMITS: Final[Keys] = {
     "in_flight": Key(integer(1), 1024),
     "pipeline": Key(integer(1), 64),
     "drain": Key(size(at_least=0), "256KiB"),
+    "buffered": Key(size(), "256MiB"),
     "drain_timeout": Key(duration(0), "10s"),
     "idempotency_ttl": Key(duration(60), "24h"),
     "duplicate_window": Key(duration(0), 0),

@@ -371,6 +371,7 @@ class Limits(Part, frozen=True):
     in_flight: int
     pipeline: int
     drain: int
+    buffered: int
     drain_timeout: float
     idempotency_ttl: float
     duplicate_window: float

@@ -46,6 +46,7 @@ def check_options(document: Section) -> None:
         _check_lease(ha)
     for limits in document.tables("limits"):
         _check_frame(limits)
+        _check_buffered(limits)
         for kind in _OUTGOING:
             for section in document.tables(kind):
                 _check_response_timeout(section, limits)
@@ -105,6 +106,15 @@ def _check_frame(limits: Section) -> None:
             _given(limits, "frame", "body"),
             "frame must be at least twice body",
             f"raise frame to {2 * limits['body']} bytes or lower body",
+        )
+
+
+def _check_buffered(limits: Section) -> None:
+    if limits.sound("buffered", "body") and limits["buffered"] < limits["body"]:
+        limits.problem(
+            _given(limits, "buffered", "body"),
+            "buffered must be at least body",
+            f"raise buffered to {limits['body']} bytes or lower body",
         )
 
 

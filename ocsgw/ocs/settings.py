@@ -88,6 +88,7 @@ def settings_of(config: Config, listener: Listener, in_use: Listener, descriptor
             in_flight=limits.in_flight,
             pipeline=limits.pipeline,
             drain=limits.drain,
+            buffered=limits.buffered,
             drain_timeout_ms=milliseconds(limits.drain_timeout),
             address_rate=limits.address_rate,
             address_burst=limits.address_burst,

@@ -155,6 +155,7 @@ class HttpLimits(msgspec.Struct, kw_only=True):
     in_flight: int = 1024
     pipeline: int = 64
     drain: int = 256 << 10
+    buffered: int = 256 << 20
     drain_timeout_ms: int = 10_000
     address_rate: int = 0
     address_burst: int = 0

@@ -334,7 +334,10 @@ class HTTPChannel(Protocol):
             call.close = True
             complete = True
         if not complete:
+            if not self._front.holdings.hold(self, body.held):
+                raise FramingError("busy")
             return False
+        self._front.holdings.release(self)
         self._body = None
         self._refusal = None
         self._continue_due = False
@@ -368,6 +371,7 @@ class HTTPChannel(Protocol):
     def _fail(self, refusal: Refusal, call: Call | None) -> None:
         """Answer what cannot be read any further, after everything before it, and close (H11)."""
         self._body = None
+        self._front.holdings.release(self)
         self._refusal = None
         self._continue_due = False
         self._end_with(call or self._unreadable(), refusal)

@@ -15,19 +15,30 @@ class SizedBody:
     def __init__(self, length: int, *, keep: bool = True) -> None:
         self._keep = keep
         self._left = length
-        self._pieces: list[bytes] = []
+        self._content: bytes | bytearray = b""
 
     @property
     def content(self) -> bytes:
         """The content collected so far."""
-        return self._pieces[0] if len(self._pieces) == 1 else b"".join(self._pieces)
+        return bytes(self._content)
+
+    @property
+    def held(self) -> int:
+        """How many bytes are kept."""
+        return len(self._content)
 
     def feed(self, data: bytes, at: int) -> tuple[bool, int]:
         """Take what stands in `data` from `at` on; return whether the body is complete, and where it ends."""
         piece = data[at : at + self._left]
         self._left -= len(piece)
         if self._keep:
-            self._pieces.append(piece)
+            # Most bodies come in one piece. In many small ones each would cost a multiple of its length.
+            if not self._content:
+                self._content = piece
+            elif isinstance(self._content, bytearray):
+                self._content += piece
+            else:
+                self._content = bytearray(self._content) + piece
         return self._left == 0, at + len(piece)
 
 
@@ -46,7 +57,7 @@ class ChunkedBody:
         self._max_line = max_line
         self._max_trailers = max_trailers
         self._max_trailer_fields = max_trailer_fields
-        self._pieces: list[bytes] = []
+        self._content = bytearray()
         self._size = 0
         # Bytes of the chunk that have still to come, its line end included.
         self._left = 0
@@ -57,7 +68,12 @@ class ChunkedBody:
     @property
     def content(self) -> bytes:
         """The content collected so far."""
-        return b"".join(self._pieces)
+        return bytes(self._content)
+
+    @property
+    def held(self) -> int:
+        """How many bytes are kept."""
+        return len(self._content)
 
     def feed(self, data: bytes, at: int) -> tuple[bool, int]:
         """Take what stands in `data` from `at` on; return whether the body is complete, and how far it was taken.
@@ -68,7 +84,7 @@ class ChunkedBody:
             if self._left > 2:
                 piece = data[at : at + self._left - 2]
                 if self._keep:
-                    self._pieces.append(piece)
+                    self._content += piece
                 self._left -= len(piece)
                 at += len(piece)
                 if self._left > 2:

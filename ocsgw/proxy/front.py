@@ -15,6 +15,7 @@ from ocsgw.proxy.answers import Answers
 from ocsgw.proxy.call import Call
 from ocsgw.proxy.deadlines import TimeLimit
 from ocsgw.proxy.gate import Gate
+from ocsgw.proxy.holdings import Holdings
 from ocsgw.proxy.judge import Judge
 
 if TYPE_CHECKING:
@@ -68,6 +69,7 @@ class Front:
         # Only where TLS is used.
         self.handshakes: Handshakes | None = None
         self.gate = Gate()
+        self.holdings: Holdings[HTTPChannel] = Holdings()
         # Answers say that the connection ends with them; idle connections are closed at once.
         self.draining = False
         self.closing = False
@@ -85,6 +87,7 @@ class Front:
         self.answers = answers
         self.limits = limits
         self.gate.use(limits)
+        self.holdings.most = limits.buffered
         for limit, milliseconds in (
             (self.handshake, limits.header_timeout_ms),
             (self.idle, limits.idle_timeout_ms),
@@ -164,6 +167,7 @@ class Front:
     def leave(self, channel: "HTTPChannel") -> None:
         """Count a connection out."""
         self.gate.leave()
+        self.holdings.release(channel)
         self.connections.discard(channel)
         visit = self.visits.pop(channel, None)
         if visit is not None:

@@ -246,6 +246,7 @@ connections = 5
 in_flight = 5
 pipeline = 5
 drain = 0
+buffered = "300MiB"
 drain_timeout = 0
 idempotency_ttl = 60
 duplicate_window = 5

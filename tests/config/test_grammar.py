@@ -178,6 +178,7 @@ class DefaultTests(ConfigTestCase):
             in_flight=1024,
             pipeline=64,
             drain=262144,
+            buffered=256 * 1024 * 1024,
             drain_timeout=10.0,
             idempotency_ttl=86400.0,
             duplicate_window=0.0,

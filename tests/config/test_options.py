@@ -10,6 +10,11 @@ ON = "pre_dial_validation = true"
 class LimitTests(ConfigTestCase):
     """Sections 3, 6, 12."""
 
+    def test_buffered(self) -> None:
+        """R53: what is kept of all bodies is at least one of the largest, whichever of the two is given."""
+        self.parse_tables('[limits]\nbody = "1MiB"\nbuffered = "1MiB"\n')
+        self.assert_refused("[limits]", "buffered", '"1048575B"', "at least body", "1048576 bytes")
+
     def test_frame(self) -> None:
         """Section 12: frame is at least twice body, whichever of them is given."""
         self.parse_tables('[limits]\nbody = "1MiB"\nframe = "2MiB"\n')

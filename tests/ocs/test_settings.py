@@ -42,6 +42,7 @@ connections = 14
 in_flight = 15
 pipeline = 16
 drain = "17KiB"
+buffered = "3MiB"
 drain_timeout = "18s"
 stop_timeout = "30s"
 start_timeout = "21s"
@@ -83,6 +84,7 @@ class SettingsTests(ConfigTestCase):
             "in_flight": 15,
             "pipeline": 16,
             "drain": 17 * 1024,
+            "buffered": 3 << 20,
             "drain_timeout_ms": 18_000,
         }
         limits = msgspec.structs.asdict(self.settings().limits)
