@@ -159,8 +159,6 @@ class ProxyChild(ProcessProtocol):
             self._reactor.adoptStreamConnection(ours.fileno(), socket.AF_UNIX, Factory.forProtocol(lambda: self._link))
         finally:
             os.close(nothing)
-            if self._descriptor is not None:
-                os.close(self._descriptor)
             ours.close()
             theirs.close()
 

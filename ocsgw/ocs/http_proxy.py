@@ -50,7 +50,8 @@ class HttpProxy:
     """One proxy of a listener.
 
     `number` counts the proxies of the listener from 1. `in_use` is the listener as the running process knows it.
-    `starts` is how many processes have been started in this place, those of its predecessors included.
+    `starts` is how many processes have been started in this place, those of its predecessors included. `overlaps` while
+    another proxy has the same port for a moment.
     """
 
     def __init__(self, office: Office, site: Site, number: int, starts: int = 0) -> None:
@@ -62,6 +63,7 @@ class HttpProxy:
         self.supervisor = Supervisor(self.name, self, office.reactor)
         # The listening socket of the predecessor, until the first process has it.
         self._inherited: int | None = None
+        self.overlaps = False
         self._serves: Deferred[None] | None = None
         self._child: ProxyChild | None = None
 
@@ -105,6 +107,10 @@ class HttpProxy:
                 self._inherited = yield predecessor.supervisor.take_port()
             elif predecessor.supervisor.state != "running":
                 raise RenewalError(f"the HTTP Proxy of listener {self.name} is {predecessor.supervisor.state}")
+            elif wanted.port == predecessor.supervisor.port:
+                # Of another interface, but nobody gets a port that is not shared.
+                self.overlaps = predecessor.overlaps = True
+                predecessor.update()
             # Unless a stop came meanwhile.
             if self._serves is not None:
                 self.supervisor.start()
@@ -115,6 +121,11 @@ class HttpProxy:
             self._serves = None
             self._forget_inherited()
             raise RenewalError(f"{error}; the running HTTP Proxy goes on") from error
+        finally:
+            if self.overlaps:
+                self.overlaps = predecessor.overlaps = False
+                predecessor.update()
+                self.update()
 
     # What the supervisor needs.
 
@@ -140,7 +151,12 @@ class HttpProxy:
             self.trace,
             descriptor=inherited,
         )
-        child.start()
+        try:
+            child.start()
+        finally:
+            if inherited is not None:
+                # Only children have the port (R13).
+                os.close(inherited)
         return child
 
     def url(self, port: int) -> str:
@@ -199,4 +215,4 @@ class HttpProxy:
             self._inherited = None
 
     def _settings(self, descriptor: int | None) -> Settings:
-        return settings_of(self._office.config, self._site.wanted, self.in_use, descriptor)
+        return settings_of(self._office.config, self._site.wanted, self.in_use, descriptor, shared=self.overlaps)

@@ -47,12 +47,14 @@ def dispatch_options_of(config: Config) -> DispatchOptions:
     return DispatchOptions(int(config.limits.idempotency_ttl), int(config.limits.duplicate_window))
 
 
-def settings_of(config: Config, listener: Listener, in_use: Listener, descriptor: int | None = None) -> Settings:
+def settings_of(
+    config: Config, listener: Listener, in_use: Listener, descriptor: int | None = None, *, shared: bool = False
+) -> Settings:
     """Return the settings of a proxy (protocol.md section 7).
 
     `in_use` is the listener as it was when the proxy was started: id, interface and port of a running proxy never
     change (P100); everything else is that of `listener`. `descriptor` is where the process finds a listening socket
-    that it has inherited.
+    that it has inherited; `shared` lets another proxy have the port too, even if this is the only one.
     """
     limits = config.limits
     return Settings(
@@ -63,7 +65,7 @@ def settings_of(config: Config, listener: Listener, in_use: Listener, descriptor
             public_host=listener.public_host,
             backlog=listener.backlog,
             allow_anonymous=listener.allow_anonymous,
-            shared=listener.workers > 1,
+            shared=shared or listener.workers > 1,
             descriptor=descriptor,
             tls=_tls(listener.tls, listener.sni_certificates) if listener.tls is not None else None,
         ),

@@ -143,6 +143,23 @@ class RenewalTests(WorkersTestCase):
             # Now the old port is closed; new connections to it are refused, but nobody was cut off.
             self.assertEqual({text for text in each.failures if "refused" not in text}, set())
 
+    def test_another_interface(self) -> None:
+        """R33: a restart moves to another interface with the same port; nobody is refused meanwhile."""
+        server = make_server(self, listener="allow_anonymous = true").start()
+        loads = self.load(server, 2)
+        text = server.config.read_text(encoding="utf-8")
+        server.config.write_text(text.replace('interface = "127.0.0.1"', 'interface = "0.0.0.0"'), encoding="utf-8")
+        child = server.child_pid
+        self.assertEqual(ocsctl(server, "reload").returncode, 0)
+        done = ocsctl(server, "proxy", "restart")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        server.wait_until(lambda: not is_alive(child))
+        with socket.create_connection(("127.0.0.2", server.port), timeout=PATIENCE) as connection:
+            self.assertEqual(connection.getpeername()[0], "127.0.0.2")
+        for each in loads:
+            each.finish()
+            self.assertEqual({text for text in each.failures if "reset" not in text}, set())
+
     def test_it_goes_wrong(self) -> None:
         """R24, C76: if the new proxy cannot serve, the command says why with status 1, and the old one goes on."""
         server = make_server(self).start()

@@ -121,6 +121,32 @@ class ListenerTests(ServiceTestCase):
         self.assertEqual(self.drains(old), [RENEWAL])
         self.stop(old, new)
 
+    def test_renewal_to_another_interface(self) -> None:
+        """R33: on the same port of another interface both proxies share it, until the new one serves."""
+        old = self.start()
+        text = self.path.read_text(encoding="utf-8")
+        self.path.write_text(text.replace('interface = "127.0.0.1"', 'interface = "::1"'), encoding="utf-8")
+        self.successResultOf(self.service.reload())
+        done = self.restart()
+        self.assertTrue(self.listener_of(old).shared)
+        new = self.proxy(1).get_ready()
+        self.successResultOf(done)
+        self.assertEqual([each.listener.shared for each in new.settings() if each.listener is not None], [True, False])
+        self.assertEqual((self.listener_of(new).interface, self.listener_of(new).descriptor), ("::1", None))
+        self.stop(old, new)
+
+    def test_process_that_cannot_be_started(self) -> None:
+        """R13: if no process can be started, OCS keeps no copy of the listening socket."""
+        old = self.start()
+        done = self.restart()
+        self.reactor.spawn_error = OSError(11, "Resource temporarily unavailable")
+        descriptor = self.hand_port(old)
+        self.reactor.advance(0)
+        self.reactor.advance(0)
+        self.assertIn("temporarily unavailable", self.failureResultOf(done, ControlError).getErrorMessage())
+        self.assertRaises(OSError, os.fstat, descriptor)
+        self.stop(old)
+
     def test_renewal_fails(self) -> None:
         """C76: a new proxy that cannot serve is given up with its reason; the old one goes on undisturbed."""
         old = self.start()
