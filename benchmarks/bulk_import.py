@@ -10,7 +10,7 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
-from benchmarks.runner import BODY, ROOT, TARGET, Peer, memory_of
+from benchmarks.runner import BODY, ROOT, TARGET, Peer, cpu_of, memory_of
 
 _CLIENTS = 4
 # Each client sends, waits for the answer, and pauses so long.
@@ -34,11 +34,14 @@ def bulk_import(rows: int) -> None:
             [*command, "list", "import", "CL_Test", str(file)], cwd=peer.folder, env={"PYTHONPATH": str(ROOT)}
         )
         threads = beside.start()
-        peaks = {"OCS": 0.0, "HTTP Proxy": 0.0, "ocsctl": 0.0}
+        pids = dict(zip(("OCS", "HTTP Proxy", "ocsctl"), (*peer.pids()[:2], ctl.pid), strict=True))
+        peaks, spent = dict.fromkeys(pids, 0.0), dict.fromkeys(pids, 0.0)
+        before = {name: cpu_of(pid) for name, pid in pids.items()}
         while ctl.poll() is None:
             with suppress(OSError):
-                for name, pid in zip(peaks, (*peer.pids()[:2], ctl.pid), strict=True):
+                for name, pid in pids.items():
                     peaks[name] = max(peaks[name], memory_of(pid))
+                    spent[name] = max(spent[name], cpu_of(pid) - before[name])
             time.sleep(0.05)
         seconds = time.monotonic() - began
         beside.end(threads)
@@ -47,6 +50,7 @@ def bulk_import(rows: int) -> None:
     finally:
         peer.stop()
     print(f"import of {rows} rows, {rows / seconds:.0f} rows/s in {seconds:.1f} s, the start of ocsctl included")
+    print(f"processor time, us per row: {', '.join(f'{name} {each / rows * 1e6:.0f}' for name, each in spent.items())}")
     print(f"peak resident memory, MiB: {', '.join(f'{name} {peak:.0f}' for name, peak in peaks.items())}")
     for when, latencies in (("alone", alone), ("beside the import", beside.take())):
         print(f"AddRecord {when}: {describe(latencies)}")

@@ -170,7 +170,10 @@ def _with_zero(read: Reader, others: Mapping[str, int]) -> Reader:
 
 
 def _custom(kind: FieldType, length: int | None, name: str) -> Reader:
-    return lambda cell: to_column(kind, length, name, cell)
+    if length is None:
+        return lambda cell: to_column(kind, length, name, cell)
+    # A text that fits is stored as it is; the rule is asked about others.
+    return lambda cell: cell if len(cell) <= length else to_column(kind, length, name, cell)
 
 
 def _zone_dbid(directory: Directory, calling_list: CallingList) -> Reader:

@@ -1,6 +1,8 @@
 """`ocsctl` in this process, on a store of its own that no server uses."""
 
+import atexit
 import contextlib
+import functools
 import io
 import shutil
 import sqlite3
@@ -12,6 +14,24 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from ocsgw.ctl.__main__ import main
 from tests.integration.server import CONFIG
+
+
+@functools.cache
+def _new_store() -> Path:
+    """Return the file of a store with nothing in it; to copy it is much cheaper than to make it."""
+    folder = Path(tempfile.mkdtemp(prefix="ocsgw-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    config = folder / "ocsgw.toml"
+    config.write_text(_config(folder), encoding="utf-8")
+    with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+        main(["--config", str(config), "dnc", "export", str(folder / "none.csv")])
+    return folder / "ocsgw.sqlite"
+
+
+def _config(folder: Path) -> str:
+    state = f'state_dir = "{folder}"'
+    text = CONFIG.format(reconnect="1s", application=state, port=0, listener="", more="")
+    return text.replace("sqlite:///var/", f"sqlite:///{folder}/")
 
 
 class Done(NamedTuple):
@@ -29,9 +49,8 @@ class CommandTestCase(SynchronousTestCase):
         # Not the folder of the test: the path of a UNIX socket is limited.
         self.folder = Path(tempfile.mkdtemp(prefix="ocsgw-"))
         self.addCleanup(shutil.rmtree, self.folder)
-        state = f'state_dir = "{self.folder}"'
-        text = CONFIG.format(reconnect="1s", application=state, port=0, listener="", more="")
-        self.write("ocsgw.toml", text.replace("sqlite:///var/", f"sqlite:///{self.folder}/"))
+        self.write("ocsgw.toml", _config(self.folder))
+        shutil.copyfile(_new_store(), self.folder / "ocsgw.sqlite")
 
     def write(self, name: str, text: str | bytes) -> Path:
         """Write a file into the folder."""
