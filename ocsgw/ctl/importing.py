@@ -4,8 +4,9 @@ import argparse
 import csv
 import itertools
 import sys
+import time
 from collections import Counter, deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
 from typing import IO, Any
 
@@ -17,6 +18,7 @@ from ocsgw.ctl.seen import SeenContacts
 from ocsgw.ctl.site import Site
 
 SLICE = 1000
+_FEWEST = 125
 # Characters; a slice of long rows has fewer of them.
 _LONGEST_SLICE = 1 << 20
 # One slice is prepared while another one is stored.
@@ -24,7 +26,31 @@ _IN_FLIGHT = 2
 # More lines on a terminal nobody reads.
 _MOST_LINES = 20
 
+# Requests of clients wait for a slice; these are seconds.
+_TOO_LONG = 0.1
+_SHORT = 0.05
+
 Slice = list[NumberedRow]
+
+
+class Pace:
+    """How many rows a slice has: fewer where slices take long, so that clients of the server need not wait for them."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self.rows = SLICE
+        self._clock = clock
+        self._last: float | None = None
+
+    def stored(self) -> None:
+        """A slice was stored; slices follow each other at once."""
+        now = self._clock()
+        if self._last is not None:
+            seconds = now - self._last
+            if seconds > _TOO_LONG:
+                self.rows = max(_FEWEST, self.rows // 2)
+            elif seconds < _SHORT:
+                self.rows = min(SLICE, self.rows * 2)
+        self._last = now
 
 
 class _Verdicts:
@@ -112,8 +138,9 @@ def _transfer(
 ) -> Iterator[tuple[Slice, Any]]:
     """Send the rows and yield each slice with its result."""
     sent: deque[Slice] = deque()
+    pace = Pace()
     # The last slice, empty, says that all rows are there.
-    for slice_ in itertools.chain(_slices(rows), ([],)):
+    for slice_ in itertools.chain(_slices(rows, pace), ([],)):
         cells = [each.cells for each in slice_]
         places = seen.places(slice_) if seen is not None else []
         operator.send("import", **common, first=first, rows=cells, last=not slice_, seen=places)
@@ -121,6 +148,7 @@ def _transfer(
         sent.append(slice_)
         if len(sent) == _IN_FLIGHT or seen is not None:
             result = operator.receive()
+            pace.stored()
             if seen is not None:
                 seen.add(slice_, result["verdicts"])
             yield sent.popleft(), result
@@ -148,13 +176,13 @@ class _Seen:
         return "" if short else row.cells[self._contact_at]
 
 
-def _slices(rows: Iterable[NumberedRow]) -> Iterator[Slice]:
+def _slices(rows: Iterable[NumberedRow], pace: Pace) -> Iterator[Slice]:
     slice_: Slice = []
     characters = 0
     for row in rows:
         slice_.append(row)
         characters += sum(map(len, row.cells))
-        if len(slice_) == SLICE or characters > _LONGEST_SLICE:
+        if len(slice_) >= pace.rows or characters > _LONGEST_SLICE:
             yield slice_
             slice_, characters = [], 0
     if slice_:

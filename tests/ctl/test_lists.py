@@ -6,6 +6,8 @@ import io
 from pathlib import Path
 from unittest import mock
 
+from twisted.trial.unittest import SynchronousTestCase
+
 from ocsgw.ctl import importing
 from ocsgw.ctl.progress import Progress
 from tests.ctl.support import CommandTestCase
@@ -211,6 +213,21 @@ class ExportTests(CommandTestCase):
         )
         done = self.run_command("dnc", "import", self.write("e.csv", text))
         self.assertIn("2 rows: 0 added, 0 replaced, 2 skipped", done.output)
+
+
+class PaceTests(SynchronousTestCase):
+    """How long clients of the server wait for a slice."""
+
+    def test_slices_follow_the_machine(self) -> None:
+        """Slices get smaller where they take long, within a bound, and larger again where they do not."""
+        now = [0.0]
+        pace = importing.Pace(lambda: now[0])
+        sizes = []
+        for seconds in (9.0, 0.2, 0.2, 0.2, 0.2, 0.07, 0.04, 0.04, 0.04, 0.04):
+            now[0] += seconds
+            pace.stored()
+            sizes.append(pace.rows)
+        self.assertEqual(sizes, [1000, 500, 250, 125, 125, 125, 250, 500, 1000, 1000])
 
 
 class ProgressTests(CommandTestCase):
