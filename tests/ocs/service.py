@@ -15,6 +15,7 @@ from ocsgw.protocol.messages import Bye, Hello, Message, Ready, Settings, encode
 from ocsgw.protocol.session import ClientSession
 from tests.integration.server import CONFIG
 from tests.support.logs import LogCapture
+from tests.support.manager import FakeManager
 from tests.support.processes import FakeProcess, ProcessMemoryReactor
 from tests.support.workers import InlineWorker
 
@@ -75,6 +76,7 @@ class ServiceTestCase(SynchronousTestCase):
         self.reactor = ProcessMemoryReactor()
         self.log = LogCapture(self)
         self.worker = InlineWorker()
+        self.manager = FakeManager(watchdog=30.0)
         self.ends: list[int] = []
         self.examples: list[str] = []
         self.previous = os.getcwd()
@@ -95,6 +97,7 @@ class ServiceTestCase(SynchronousTestCase):
             self.reactor,
             log_file,
             self.ends.append,
+            manager=self.manager,
             say_example=self.examples.append,
             make_worker=lambda reactor: self.worker,
         )

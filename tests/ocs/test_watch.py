@@ -4,24 +4,7 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from ocsgw.ocs.watch import Watch
-from ocsgw.systemd import ServiceManager
-
-
-class Manager(ServiceManager):
-    """Remembers what it is told."""
-
-    def __init__(self, watchdog: float | None = None) -> None:
-        super().__init__({}, 1)
-        self.watchdog = watchdog
-        self.told: list[dict[str, object]] = []
-
-    def tell(self, **states: object) -> None:
-        self.told.append(states)
-
-    def take(self) -> list[dict[str, object]]:
-        """Return what was told since the last time."""
-        told, self.told = self.told, []
-        return told
+from tests.support.manager import FakeManager
 
 
 class Listener:
@@ -64,7 +47,7 @@ class WatchTests(SynchronousTestCase):
 
     def make(self, watchdog: float | None = None) -> Watch:
         self.clock = Clock()
-        self.manager = Manager(watchdog)
+        self.manager = FakeManager(watchdog)
         self.ocs = Server()
         self.watch = Watch(self.ocs, self.manager, self.clock)
         self.watch.start()
