@@ -35,6 +35,7 @@ def scope_of(turn: Turn, work: Work) -> Scope:
     if tenant is not None:
         directory.demand_tenant(principal, tenant)
     tenants = (tenant,) if tenant is not None else directory.tenants_of(principal)
+    demand(None if tenants else "tenant")
     lists = directory.lists_of(principal, (each for each in directory.calling_lists if each.tenant in tenants))
     if directory.permissions_of(principal).calling_lists is not None:
         demand(None if lists else "calling_list")

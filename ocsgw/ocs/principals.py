@@ -22,15 +22,23 @@ def certificates_of(config: Config, listener: Listener) -> list[ClientCertificat
     if listener.tls is None or listener.tls.tls_mutual is False or not config.client_certificates:
         return None
     return [
-        ClientCertificateSettings(subject=each.subject, name=each.name, actions=_list(each.actions))
+        ClientCertificateSettings(subject=subject, name=each.name, actions=_list(each.actions))
         for each in config.client_certificates
         if counts_on(each, listener)
+        for subject in _subjects(each.subject)
     ]
 
 
 def counts_on(entry: ApiKey | ClientCertificate, listener: Listener) -> bool:
     """Whether a key or certificate counts on a listener."""
     return entry.listeners is None or listener.id in entry.listeners
+
+
+def _subjects(subject: str) -> tuple[str, ...]:
+    """Return the names that a certificate may have: of one without a subject it is another name, as it stands."""
+    _, _, common_name = subject.partition("CN=")
+    is_alone = subject == f"CN={common_name}" and not set(common_name) & set(",+=\\")
+    return (subject, common_name) if is_alone else (subject,)
 
 
 def _key(key: ApiKey, random_bytes: Callable[[int], bytes]) -> KeySettings:

@@ -59,6 +59,17 @@ class PrincipalTests(ConfigTestCase):
         wider = directory_of(self.configuration(self.key("crm")), 1, after)
         self.assertEqual(wider.permissions_of("crm"), EVERYTHING)
 
+    def test_subjects(self) -> None:
+        """H321: a common name that stands alone is also that of a certificate which has other names only."""
+        tables = "".join(f'[[client_certificate]]\nname = "{name}"\n' for name in ("crm.example", "CN=a,O=b", "O=c"))
+        tls = '[listener.tls]\ncertificate = "c"\ncertificate_key = "k"\ntrusted_ca = "c"\ntls_mutual = true\n'
+        self.write("c", "certificate")
+        self.write("k", "key")
+        config = self.configuration(tls, tables)
+        settings = settings_of(config, config.listeners[0], config.listeners[0])
+        found = [each.subject for each in settings.client_certificates or ()]
+        self.assertEqual(found, ["CN=crm.example", "crm.example", "CN=a,O=b", "O=c"])
+
     def test_settings(self) -> None:
         """H347, protocol.md 7: a proxy gets salted hashes, new with each message, of the keys of its listener."""
         config = self.configuration(self.key("crm", 'expires = 2027-01-31\nlisteners = ["a"]\n'))

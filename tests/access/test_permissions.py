@@ -1,5 +1,11 @@
 """What a principal may do: by action, tenant, calling list and campaign group (http.md H346)."""
 
+import os
+from typing import Any
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
 from ocsgw.access.permissions import EVERYTHING, Permissions
 from ocsgw.contact.batch import Outcome
 from ocsgw.contact.directory import Directory
@@ -207,6 +213,61 @@ class HostileTests(RuleTestCase):
         self.reply(mine)
         self.assertTrue(self.refusal(theirs).startswith("403"))
         self.assertEqual(len(self.rows()), 1)
+
+
+_NAMES = st.sampled_from(["CL_Test", "CL_Other", "CL_Second", "Campaign1", "Campaign2", "Second", "Environment", "x"])
+_NUMBERS = st.sampled_from([0, 1, 2, 3, 102, 112, 201, 301, 2**31, 2**53 - 1])
+_TEXTS = st.sampled_from(["1", "2", "", "%", "' OR 1=1 --", "\u0131", "AllChain", "RecordOnly", "12/24/2026 09:05"])
+_VALUES: dict[str, st.SearchStrategy[Any]] = {
+    "GSW_RECORD_HANDLE": _NUMBERS,
+    "GSW_CAMPAIGN_GROUP_DBID": _NUMBERS,
+    "GSW_TENANT_DBID": _NUMBERS,
+    "GSW_CHAIN_ID": _NUMBERS,
+    "GSW_CALLING_LIST": _NAMES,
+    "GSW_CAMPAIGN_NAME": _NAMES,
+    "GSW_TENANT_NAME": _NAMES,
+    "GSW_PHONE": _TEXTS,
+    "GSW_CUSTOMER_ID": _TEXTS,
+    "GSW_CHAIN_ATTR": _TEXTS,
+}
+_BY_LISTS = {"PreviewRecordRequest", "CampaignStatusRequest"}
+
+
+class AnyRequestTests(RuleTestCase):
+    """Who may touch nothing changes nothing, whatever he asks for."""
+
+    def make_directory(self) -> Directory:
+        nobody = Permissions(tenants=frozenset({"gone"}))
+        return make_directory(second_tenant=True, lists=[_OTHER], principals={"nobody": nobody})
+
+    @settings(max_examples=int(os.environ.get("OCSGW_RULE_EXAMPLES", "100")), deadline=None)
+    @given(st.data())
+    def test_nothing_changes(self, data: st.DataObject) -> None:
+        """H72, H346: every request of such a principal is refused, without a fault, and no table changes."""
+        if not self.column("record_id"):
+            self.hand_out("3")
+            self.add("1")
+            self.add("2", "CL_Other", CustomerID="1")
+        tables = ("CL_Test", "CL_Other", "CL_Second", "gsw_donotcall_list", "ocsgw_handle", "ocsgw_handout")
+        before = [self.store.rows(table) for table in tables]
+        action = data.draw(st.sampled_from([*_BY_HANDLE, "AddRecord", "PreviewRecordRequest", "CampaignStatusRequest"]))
+        keys = data.draw(st.sets(st.sampled_from(sorted(_VALUES)), max_size=5)) | needed_by(action)
+        request: KV = {"GSW_AGENT_REQ_TYPE": action}
+        for key in sorted(keys):
+            request[key] = data.draw(_VALUES[key], key)
+        (outcome,) = self.outcomes(work({**request, **_BY_HANDLE.get(action, {})}, principal="nobody"))
+        assert isinstance(outcome.reply, Refusal)
+        self.assertIn(outcome.reply.status, {400, 403, 404})
+        self.assertEqual([self.store.rows(table) for table in tables], before)
+
+
+def needed_by(action: str) -> set[str]:
+    """Return the keys that HTTP Proxy makes sure a request has."""
+    if action in _BY_LISTS:
+        return {"GSW_CAMPAIGN_GROUP_DBID"}
+    if action == "AddRecord":
+        return {"GSW_CALLING_LIST", "GSW_PHONE"}
+    return {"GSW_PHONE"} if action in {"RequestRecordCancel", "DoNotCall"} else {"GSW_RECORD_HANDLE"}
 
 
 def missing_of(outcome: Outcome) -> str | None:
