@@ -6,6 +6,8 @@ strict reader, which knows why a text is refused. Both keep the text of numbers 
 
 import json
 import re
+from collections.abc import Iterable
+from typing import cast
 
 import msgspec
 
@@ -17,8 +19,6 @@ Members = dict[str, object]
 
 _fast = msgspec.json.Decoder(dict[str, object], float_hook=NumberText)
 _UTF8_BOM = b"\xef\xbb\xbf"
-# Possessive, and a string may lack its end: no text makes this go over a place twice.
-_STRING_OR_BRACKET = re.compile(r'"(?:[^"\\]++|\\.)*+"?|[\[\]{}]', re.DOTALL)
 _SURROGATE_OR_NUL = re.compile("[\ud800-\udfff\x00]").search
 
 
@@ -49,19 +49,19 @@ def read_fast(body: bytes, max_depth: int, max_members: int) -> Members | None:
     except (msgspec.MsgspecError, ValueError, RecursionError):
         return None
     # No deeper than there are brackets, the outermost included.
-    if body.count(b"{") + body.count(b"[") <= max_depth or not _has_container(members):
+    if body.count(b"{") + body.count(b"[") <= max_depth or not _is_deeper(members, max_depth):
         return members
     return None
 
 
 def read_strictly(text: str, max_depth: int, max_members: int) -> Members:
     """Return the members. Raises `Refusal`: `invalid_json` (H25, H26, H92, H116) or `not_object`."""
-    if _deepest(text) > max_depth:
-        raise Refusal("invalid_json")
     try:
         value = _strict.decode(text)
     except (ValueError, RecursionError):
         raise Refusal("invalid_json") from None
+    if _is_deeper(value, max_depth):
+        raise Refusal("invalid_json")
     if not isinstance(value, _Object):
         raise Refusal("not_object")
     if len(value.pairs) > max_members:
@@ -102,21 +102,25 @@ _strict = json.JSONDecoder(
 )
 
 
-def _has_container(members: Members) -> bool:
-    return any(type(value) is dict or type(value) is list for value in members.values())
+def _is_deeper(value: object, max_depth: int) -> bool:
+    """Whether containers are nested more than `max_depth` deep (H25); level by level, without recursion."""
+    level: list[object] = [[value]]
+    for _ in range(max_depth + 1):
+        level = [item for container in level for item in _items(container) if type(item) in _CONTAINERS]
+        if not level:
+            return False
+    return True
 
 
-def _deepest(text: str) -> int:
-    """Return how deep brackets are nested, without recursion (H25)."""
-    depth = deepest = 0
-    for match in _STRING_OR_BRACKET.finditer(text):
-        mark = match.group()
-        if mark in "[{":
-            depth += 1
-            deepest = max(deepest, depth)
-        elif mark in "]}":
-            depth -= 1
-    return deepest
+_CONTAINERS = frozenset({dict, list, _Object})
+
+
+def _items(container: object) -> Iterable[object]:
+    if isinstance(container, dict):
+        return container.values()
+    if isinstance(container, _Object):
+        return [item for _, item in container.pairs]
+    return cast("list[object]", container)
 
 
 def _check_names(value: object) -> None:

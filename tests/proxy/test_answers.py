@@ -281,6 +281,66 @@ class ErrorTests(AnswerTestCase):
         self.assertIn("Unknown request é".encode(), page.body)
 
 
+class AcceptTests(HttpTestCase):
+    """H122: which form an error has."""
+
+    # Values of `Accept`, and whether the error is JSON.
+    ROWS: tuple[tuple[tuple[str, ...], bool], ...] = (
+        ((), True),
+        (("",), True),
+        ((" , ,",), True),
+        (("application/json",), True),
+        (("APPLICATION/Json",), True),
+        (("application/json;charset=utf-8",), True),
+        (("application/*",), True),
+        (("*/*",), True),
+        (("*",), True),
+        (("text/html, */*;q=0.1",), True),
+        (("text/html", "application/json"), True),
+        (("text/html,application/json;q=0.001",), True),
+        (("application/json;q=1, */*;q=0",), True),
+        (("application/*, */*;q=0",), True),
+        (("application/json;q=0, application/json",), True),
+        (("text/html",), False),
+        (("text/*",), False),
+        (("text/html", "image/png"), False),
+        (("application/xml",), False),
+        (("application/json;q=0",), False),
+        (("application/json;q=0.000, */*",), False),
+        (("application/json ; q=0 , application/*",), False),
+        (("application/*;q=0, */*",), False),
+        (("*/*;q=0",), False),
+        (("*;q=0.0",), False),
+        (("text/html;level=1;q=0.4",), False),
+        (('text/html;a="b,application/json"',), False),
+        # What cannot be parsed is as if absent.
+        (("text",), True),
+        (("text/",), True),
+        (("/html",), True),
+        (("text/html;;",), True),
+        (("text/html;q=",), True),
+        (("text/html;q=2",), True),
+        (("text/html;q=0.1234",), True),
+        (("text/html;q=-1",), True),
+        (('text/html;a="b',), True),
+        (("text/html text/plain",), True),
+        (("text/html", "@"), True),
+    )
+
+    def test_forms(self) -> None:
+        """H122: the most specific range that matches JSON decides; without a usable `Accept` it is JSON."""
+
+        def check(row: tuple[tuple[str, ...], bool]) -> None:
+            values, is_json = row
+            fields = [f"Accept: {value}" for value in values]
+            # An error of the classic surface, and one that is found before the header fields have a meaning.
+            for raw in (request("/nowhere", b"", *fields), request("/nowhere", b"", *fields, "Bad Name: 1")):
+                kind = self.ask(raw).header("content-type") or ""
+                self.assertEqual(kind.startswith("application/json"), is_json)
+
+        self.for_each(self.ROWS, check)
+
+
 class FieldsOfErrorsTests(AnswerTestCase):
     """The header fields that belong to a status."""
 

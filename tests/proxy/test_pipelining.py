@@ -288,3 +288,10 @@ class WorkTests(HttpTestCase):
             counts.append(self.calls_of(lambda client=client, raw=raw: client.send(raw)))  # type: ignore[misc]
             self.assertEqual(client.statuses(), [200])
         self.assertLess(counts[1], 11 * counts[0])
+
+    def test_bodies_full_of_brackets(self) -> None:
+        """H25, H92: a body of 1 MB that is no JSON, or far too deep, costs no more than a small one."""
+        for piece in (b"[", b"[{{", b"}-[", b'{"a":', b'"{}', b'{"a":[', b"\\u0000"):
+            raw = request(body=piece * (1_000_000 // len(piece)))
+            server = self.serve()
+            self.assertLess(self.calls_of(lambda server=server, raw=raw: self.ask(raw, server)), 2_000)  # type: ignore[misc]
