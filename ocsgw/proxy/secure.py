@@ -9,7 +9,7 @@ from twisted.internet.interfaces import (
     IOpenSSLServerConnectionCreator,
     IReactorTime,
 )
-from twisted.internet.protocol import connectionDone
+from twisted.internet.protocol import Protocol, connectionDone
 from twisted.protocols.tls import TLSMemoryBIOFactory, TLSMemoryBIOProtocol
 from twisted.python.failure import Failure
 from zope.interface import implementer
@@ -92,6 +92,15 @@ class PromptTransport(TLSMemoryBIOProtocol):
     A channel writes whole answers: nothing has to wait for the next turn of the reactor to be joined. Where Twisted has
     another way to the socket than the method here, that way is taken.
     """
+
+    def makeConnection(self, transport: Any) -> None:
+        """Begin as Twisted does, but for its account of the transport's interfaces, for which nobody asks here."""
+        self._tlsConnection = self.factory._creatorCallable(self)  # noqa: SLF001
+        self._appSendBuffer: list[bytes] = []
+        self.factory.registerProtocol(self)
+        Protocol.makeConnection(self, transport)
+        self.wrappedProtocol.makeConnection(self)
+        self._checkHandshakeStatus()
 
     def _flushSendBIO(self) -> None:
         try:
