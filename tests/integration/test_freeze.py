@@ -120,7 +120,7 @@ class FreezeTests(TestCase):
         asking = Waiting(server.port, _ADD.replace(b"Host: x", b"Host: x\r\nConnection: close"))
         self.freeze(server.pid)
         asking.start()
-        time.sleep(INTERVAL)
+        time.sleep(INTERVAL / 2)
         os.kill(server.pid, signal.SIGCONT)
         asking.join(PATIENCE)
         self.assertEqual(asking.statuses, [200])
