@@ -14,6 +14,7 @@ from ocsgw.protocol.messages import KV, Event, Settings
 from ocsgw.proxy.answers import Answers
 from ocsgw.proxy.call import Call
 from ocsgw.proxy.deadlines import TimeLimit
+from ocsgw.proxy.fairness import LARGE, LargeBodies
 from ocsgw.proxy.gate import Gate
 from ocsgw.proxy.holdings import Holdings
 from ocsgw.proxy.judge import Judge
@@ -69,7 +70,8 @@ class Front:
         # Only where TLS is used.
         self.handshakes: Handshakes | None = None
         self.gate = Gate()
-        self.holdings: Holdings[HTTPChannel] = Holdings()
+        self.holdings: Holdings[object] = Holdings()
+        self._large = LargeBodies(clock, self.holdings)
         # Answers say that the connection ends with them; idle connections are closed at once.
         self.draining = False
         self.closing = False
@@ -109,6 +111,7 @@ class Front:
 
     def stop(self) -> None:
         """Watch no longer."""
+        self._large.stop()
         if self._ticker.running:
             self._ticker.stop()
 
@@ -134,6 +137,14 @@ class Front:
 
     def handle(self, call: Call, body: bytes, deliver: Deliver) -> None:
         """Bring an admitted call with its whole body to OCS, or deliver why not (checks 10 to 13)."""
+        if len(body) < LARGE:
+            self._carry(call, body, deliver)
+        else:
+            self._large.take(
+                call, len(body), lambda: self._carry(call, body, deliver), lambda refusal: deliver(call, refusal)
+            )
+
+    def _carry(self, call: Call, body: bytes, deliver: Deliver) -> None:
         try:
             data = self.judge.read_body(call, body)
         except Refusal as refusal:
