@@ -361,7 +361,7 @@ def _campaign_name(directory: Directory, dbid: int) -> str:
 
 
 def _entry_text(directory: Directory, entry: StoredEntry) -> str:
-    """Return who made an entry, for what, when and until when."""
+    """Return what an entry is for, when it was made, with which note, and until when it holds."""
     named = f"for {entry.phone}" if entry.phone is not None else f"for customer id {entry.customer_id}"
     scopes = []
     if entry.tenant_dbid:
@@ -374,6 +374,6 @@ def _entry_text(directory: Directory, entry: StoredEntry) -> str:
         scopes.append(f"list {calling_list.name if calling_list is not None else entry.list_dbid}")
     where = " and ".join(scopes) or "every tenant"
     made = f", made at {_time_text(entry.made_at, UTC)} UTC" if entry.made_at else ""
-    by = f" by {entry.message!r}" if entry.message else ""
+    noted = f", noted {entry.message!r}" if entry.message else ""
     until = f", until {_time_text(entry.expires_at, UTC)} UTC" if entry.expires_at else ", without an end"
-    return f"{named} in {where}{made}{by}{until}"
+    return f"{named} in {where}{made}{noted}{until}"

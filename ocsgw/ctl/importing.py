@@ -18,7 +18,7 @@ from ocsgw.ctl.seen import SeenContacts
 from ocsgw.ctl.site import Site
 
 SLICE = 1000
-_FEWEST = 125
+_FEWEST = 250
 # Characters; a slice of long rows has fewer of them.
 _LONGEST_SLICE = 1 << 20
 # One slice is prepared while another one is stored.

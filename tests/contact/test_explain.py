@@ -158,7 +158,7 @@ class ReasonTests(ExplainTestCase):
                 self.assertIn(words, text)
 
     def test_do_not_call(self) -> None:
-        """H271, K43: an entry that covers the record is told with who made it, since when, and its scope."""
+        """H271, K43: an entry that covers the record is told with its note, since when, and its scope."""
         self.add()
         self.store.sql(
             "INSERT INTO gsw_donotcall_list (phone, dnc_message, tenant_dbid, list_dbid, time_stamp)"
@@ -168,8 +168,8 @@ class ReasonTests(ExplainTestCase):
         rule, text, until = self.reason()
         self.assertEqual((rule, until), ("H271", None))
         self.assertIn(
-            "for 650-555-0100 in tenant Environment and list CL_Test, made at 2026-09-21 14:12:20 UTC by 'by letter',"
-            " without an end",
+            "for 650-555-0100 in tenant Environment and list CL_Test, made at 2026-09-21 14:12:20 UTC,"
+            " noted 'by letter', without an end",
             text,
         )
         self.assertEqual(len(self.explain().entries), 1)
@@ -190,7 +190,7 @@ class ReasonTests(ExplainTestCase):
         self.add()
         self.reply(by_phone("DoNotCall", "6505550100"))
         self.assertEqual([each.rule for each in self.verdict().reasons], ["H271", "H271", "H271"])
-        self.assertIn("by 'anonymous phones'", self.explain().entries[0].text)
+        self.assertIn("noted 'anonymous phones'", self.explain().entries[0].text)
 
     def test_campaign(self) -> None:
         """H271: a record of another campaign is not for this group."""

@@ -223,11 +223,11 @@ class PaceTests(SynchronousTestCase):
         now = [0.0]
         pace = importing.Pace(lambda: now[0])
         sizes = []
-        for seconds in (9.0, 0.2, 0.2, 0.2, 0.2, 0.07, 0.04, 0.04, 0.04, 0.04):
+        for seconds in (9.0, 0.2, 0.2, 0.2, 0.07, 0.04, 0.04, 0.04):
             now[0] += seconds
             pace.stored()
             sizes.append(pace.rows)
-        self.assertEqual(sizes, [1000, 500, 250, 125, 125, 125, 250, 500, 1000, 1000])
+        self.assertEqual(sizes, [1000, 500, 250, 250, 250, 500, 1000, 1000])
 
 
 class ProgressTests(CommandTestCase):
