@@ -104,6 +104,14 @@ class AuditingTests(RuleTestCase):
             ],
         )
 
+    def test_campaign_orders(self) -> None:
+        """Orders to campaign groups are changes too; the line names the group."""
+        self.carry_out(work(of_group("StopDialing"), client="third_party", peer="ocsctl"))
+        (line,) = self.lines()
+        self.assertEqual(
+            (line["action"], line["address"], line["group"]), ("StopDialing", "ocsctl", "Campaign1@Group1")
+        )
+
     def test_operator(self) -> None:
         """What an operator changes is one line for each step, with the counts."""
         self.carry_out(work(add_record()))
