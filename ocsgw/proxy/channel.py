@@ -107,6 +107,9 @@ class HTTPChannel(Protocol):
         self._buffer = self._buffer[self._at :] + data if self._at < len(self._buffer) else data
         self._at = 0
         self._advance()
+        if self._at == len(self._buffer):
+            # A connection that waits keeps nothing of what it has sent before.
+            self._buffer, self._at = b"", 0
 
     def readConnectionLost(self) -> None:
         """The client sends nothing more; complete requests still get their answers (H12)."""
@@ -338,8 +341,7 @@ class HTTPChannel(Protocol):
                 raise FramingError("busy")
             return False
         self._front.holdings.release(self)
-        self._body = None
-        self._refusal = None
+        self._body = self._refusal = None
         self._continue_due = False
         if self._limit is self._front.body:
             self._watch(None)
@@ -370,9 +372,8 @@ class HTTPChannel(Protocol):
 
     def _fail(self, refusal: Refusal, call: Call | None) -> None:
         """Answer what cannot be read any further, after everything before it, and close (H11)."""
-        self._body = None
+        self._body = self._refusal = None
         self._front.holdings.release(self)
-        self._refusal = None
         self._continue_due = False
         self._end_with(call or self._unreadable(), refusal)
 

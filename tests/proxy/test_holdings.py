@@ -91,3 +91,13 @@ class ChannelTests(HttpTestCase):
             self.assertEqual(third.statuses(), [])
             third.vanish()
             self.assertEqual(server.front.holdings.total, 0)
+
+    def test_idle(self) -> None:
+        """R53: a connection that waits for its next request keeps nothing of those before."""
+        server = self.serve()
+        for chunked in (False, True):
+            client = server.connect()
+            client.send(self.begin(60_000, chunked))
+            client.send(b" \r\n0\r\n\r\n" if chunked else b" ")
+            self.assertEqual(client.statuses(), [400])
+            self.assertEqual(client.channel._buffer, b"")
