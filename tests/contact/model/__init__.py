@@ -1,0 +1,1 @@
+"""A second, simple statement of the rules, made from the specification alone."""
