@@ -14,7 +14,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 from ocsgw.contact.directory import DoNotCallOptions, Treatment
 from ocsgw.contact.work import Work
 from ocsgw.protocol.errors import Refusal
-from tests.contact.model.world import GROUPS, KV, LISTS, TREATMENTS
+from tests.contact.model.world import KV, LISTS, TREATMENTS
 from tests.support.rules import NOW, make_directory, make_group, make_store, remove_store, work
 
 # How many sequences of requests are tried. With a number of one's own they are other ones each time.
@@ -49,6 +49,7 @@ def _keys(required: dict[str, Any] | None = None, /, **optional: Any) -> st.Sear
 _NEW_RECORD = (
     _keys({"GSW_PHONE": PHONES}, GSW_ATTEMPTS=st.integers(0, 3), **_CUSTOM)
     | _keys({"GSW_PHONE": PHONES, "GSW_CALL_TIME": st.sampled_from([0, 100, 200])})
+    | _keys({"GSW_PHONE": PHONES}, GSW_RECORD_STATUS=st.just(9), **_CUSTOM)
     | _keys(
         {"GSW_PHONE": PHONES},
         GSW_PHONE_TYPE=st.sampled_from([0, 4]),
@@ -66,8 +67,9 @@ _NEW_RECORD = (
 )
 _NEW_RECORDS = st.lists(st.tuples(_NEW_RECORD, st.integers(0, 9)), min_size=1, max_size=4)
 _FIRST_RECORDS = st.lists(st.tuples(_NEW_RECORD, st.integers(0, 9)), min_size=2, max_size=6)
-_LISTS = st.sampled_from(sorted(LISTS))
-_GROUPS = st.sampled_from(sorted(GROUPS))
+# Most happens in one list, so that its chains meet often.
+_LISTS = st.sampled_from(["CL_Test", "CL_Test", "CL_Test", "CL_CALLBACK", "CL_Second"])
+_GROUPS = st.sampled_from([102, 102, 102, 103, 112])
 # Who asks: mostly an HTTP client, else the desktop of an agent.
 _DESKTOPS = st.sampled_from([None, None, None, "A"])
 _RESCHEDULE = _keys(
@@ -103,7 +105,9 @@ _BY_HANDLE: dict[str, st.SearchStrategy[KV]] = {
     "DoNotCall": _keys(GSW_CHAIN_ATTR=_ATTRS, GSW_PHONE=PHONES, GSW_CUSTOMER_ID=st.sampled_from(["C", "D"]), **_CUSTOM),
     "ChainedRecordRequest": _keys(),
 }
-_HANDLE_REQUESTS = st.sampled_from(sorted(_BY_HANDLE)).flatmap(
+# Those that end a hand-out come less often than those that have to come before.
+_OFTEN = {"UpdateCallCompletionStats": 5, "RecordReschedule": 3, "RecordProcessed": 3, "ChainedRecordRequest": 2}
+_HANDLE_REQUESTS = st.sampled_from([kind for kind in _BY_HANDLE for _ in range(_OFTEN.get(kind, 1))]).flatmap(
     lambda kind: st.tuples(st.just(kind), st.integers(0, 60), _BY_HANDLE[kind])
 )
 
@@ -117,16 +121,17 @@ _SCOPES = st.sampled_from([(0, 0, 0), (1, 0, 0), (2, 0, 0), (0, 301, 0), (0, 302
 _STEPS: dict[str, tuple[int, dict[str, Any]]] = {
     "add": (3, {"calling_list": _LISTS, "records": _NEW_RECORDS}),
     "preview": (
-        6,
+        4,
         {"group": _GROUPS, "count": st.integers(1, 3), "keys": _keys(GSW_AGENT_ID=_AGENTS), "desktop": _DESKTOPS},
     ),
-    "by_handle": (10, {"requests": st.lists(_HANDLE_REQUESTS, min_size=1, max_size=4), "desktop": _DESKTOPS}),
+    "by_handle": (12, {"requests": st.lists(_HANDLE_REQUESTS, min_size=1, max_size=4), "desktop": _DESKTOPS}),
     "by_name": (
-        2,
+        3,
         {
             "request": st.sampled_from(["DoNotCall", "RequestRecordCancel"]),
             "named": _keys({"GSW_PHONE": PHONES}) | _keys({"GSW_CUSTOMER_ID": _CUSTOMERS}),
             "keys": _keys(GSW_CHAIN_ATTR=_ATTRS, GSW_TENANT_DBID=st.sampled_from([1, 2])),
+            "at": st.none() | st.integers(0, 7),
         },
     ),
     "control": (1, {"order": _ORDERS, "group": _GROUPS, "mode": st.sampled_from(["Preview", "PushPreview"])}),
@@ -216,7 +221,7 @@ class Requests(RuleBasedStateMachine):
     def handle(self, at: int) -> int:
         """Return some handle: mostly one that lives, sometimes one that is dead or never was."""
         live: list[int] = [row["handle"] for row in self.table("ocsgw_handle")]
-        pool: list[int] = [*live[-6:] * 3, *self.handles[-2:], _NEVER]
+        pool: list[int] = [*live[-4:] * 4, *self.handles[-1:], _NEVER]
         return pool[at % len(pool)]
 
     def table(self, name: str) -> list[dict[str, Any]]:
@@ -235,7 +240,7 @@ class Requests(RuleBasedStateMachine):
         """AddRecord, often to a chain, now and then to one that does not exist."""
         known = sorted({row["chain_id"] for row in self.table(calling_list)})
         # The chain of a neighbour in the batch cannot be known to a client.
-        chains = [None, *known[-3:], None, *known[:3], _NEVER]
+        chains = [None, *known[-3:] * 2, None, *known[:3], _NEVER]
         requests = []
         for keys, chain in records:
             data = {"GSW_AGENT_REQ_TYPE": "AddRecord", "GSW_CALLING_LIST": calling_list, **keys}
@@ -249,7 +254,9 @@ class Requests(RuleBasedStateMachine):
         self.send(*[data] * count, agent=desktop)
 
     def by_handle(self, requests: list[tuple[str, int, KV]], desktop: str | None) -> None:
-        """Any requests by handle, one or some in one batch."""
+        """Any requests by handle, one or some in one batch; with nothing in process something is handed out first."""
+        if not self.table("ocsgw_handle"):
+            self.preview(102, 1, {}, desktop)
         self.send(
             *(
                 {"GSW_AGENT_REQ_TYPE": kind, "GSW_RECORD_HANDLE": self.handle(at), **keys}
@@ -258,8 +265,14 @@ class Requests(RuleBasedStateMachine):
             agent=desktop,
         )
 
-    def by_name(self, request: str, named: KV, keys: KV) -> None:
-        """DoNotCall and RequestRecordCancel by phone and by customer id."""
+    def by_name(self, request: str, named: KV, keys: KV, at: int | None) -> None:
+        """DoNotCall and RequestRecordCancel by phone and by customer id, often that of a record in process."""
+        in_process = [row for row in self.table("CL_Test") if row["record_status"] == 2]
+        if in_process and at is not None:
+            row = in_process[at % len(in_process)]
+            named = (
+                {"GSW_CUSTOMER_ID": row["cust_id"]} if row["cust_id"] and at > 3 else {"GSW_PHONE": row["contact_info"]}
+            )
         self.send({"GSW_AGENT_REQ_TYPE": request, **named, **keys})
 
     def control(self, order: str, group: int, mode: str) -> None:
