@@ -31,9 +31,10 @@ class AgainstTheModel(Requests):
             shown = [_shown(row, columns) for row in rows]
             assert shown == [_shown(row, columns) for row in expected_rows], f"{requests}: {name}"
         made = [self.model.shown_entry(row) for row in self.table("gsw_donotcall_list")]
-        assert sorted(made, key=str) == sorted(map(self.model.shown_entry, self.model.entries), key=str)
-        live = sorted(each["handle"] for handout in self.model.handouts for each in handout["handles"].values())
-        assert [row["handle"] for row in self.table("ocsgw_handle")] == live
+        expected_entries = [self.model.shown_entry(each) for each in self.model.entries]
+        assert sorted(made, key=str) == sorted(expected_entries, key=str), f"{requests}: {made}"
+        live_handles = sorted(each["handle"] for handout in self.model.handouts for each in handout["handles"].values())
+        assert [row["handle"] for row in self.table("ocsgw_handle")] == live_handles, requests
 
     def time_passed(self, seconds: int) -> None:
         self.model.pass_time(seconds)

@@ -209,7 +209,8 @@ class World:
 
     @staticmethod
     def shown_entry(entry: Row) -> tuple[Any, ...]:
-        """Return what of an entry can be compared: the spelling of its contact may be that of any equal one."""
+        """Return what of an entry can be compared: its spelling may be that of any equal one (K40, K42)."""
         phone = normal(entry["phone"]) if entry["phone"] is not None else None
         scope = tuple(entry[column] or 0 for column in ("tenant_dbid", "campaign_dbid", "list_dbid"))
-        return phone, entry["customer_id"], scope, entry["expires_at"] or 0
+        customer_id = entry["customer_id"].strip() if entry["customer_id"] is not None else None
+        return phone, customer_id, scope, entry["expires_at"] or 0
