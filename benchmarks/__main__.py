@@ -12,7 +12,7 @@ import sys
 import time
 from collections.abc import Sequence
 
-from benchmarks import access, tls
+from benchmarks import access, next_record, tls
 from benchmarks.bulk_import import bulk_import
 from benchmarks.runner import Load, Peer, answers, memory_of
 
@@ -117,11 +117,11 @@ def progress(text: str) -> None:
 def main() -> None:
     """Run what the command line asks for; everything by default."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parts = ["front", "durable", "tls", "access", "life", "import"]
+    parts = ["front", "durable", "tls", "access", "life", "import", "next"]
     parser.add_argument("what", nargs="*", choices=[*parts, []], help=", ".join(parts))
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=int, default=3)
-    parser.add_argument("--rows", type=int, default=1_000_000, help="of the import")
+    parser.add_argument("--rows", type=int, default=1_000_000, help="of the import, and of the long list of next")
     arguments = parser.parse_args()
     what = arguments.what or parts
     if "front" in what:
@@ -140,6 +140,9 @@ def main() -> None:
     if "import" in what:
         progress("")
         bulk_import(arguments.rows)
+    if "next" in what:
+        progress("")
+        next_record.report(arguments.rows)
 
 
 if __name__ == "__main__":

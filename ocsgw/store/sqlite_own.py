@@ -13,6 +13,7 @@ from ocsgw.protocol.messages import KV
 _json = msgspec.json.Encoder()
 _pack = msgspec.msgpack.Encoder()
 _unpack = msgspec.msgpack.Decoder(dict[str, object])
+_events = msgspec.json.Decoder(dict[str, object])
 _numbers = msgspec.json.Decoder(list[int])
 
 _HANDLE = "handle, handout_id, list_dbid, record_id, prior_status, guid, attempts_set, status_set, treatment"
@@ -61,19 +62,20 @@ class OwnTables:
             (as_json(keys), now),
         )
         return {
-            (principal, key): StoredAnswer(mark, cast("KV", _unpack.decode(event)), expires_at)
+            (principal, key): StoredAnswer(bytes.fromhex(mark), cast("KV", _events.decode(event)), expires_at)
             for principal, key, mark, event, expires_at in rows
         }
 
     def store_answers(self, answers: Mapping[tuple[str, str], StoredAnswer]) -> None:
         """Store answers under (principal, key)."""
-        self._connection.executemany(
+        rows = [
+            (principal, key, answer.fingerprint.hex(), as_json(answer.event), answer.expires_at)
+            for (principal, key), answer in answers.items()
+        ]
+        self._connection.execute(
             "INSERT OR REPLACE INTO ocsgw_idempotency (principal, key, fingerprint, event, expires_at)"
-            " VALUES (?, ?, ?, ?, ?)",
-            [
-                (principal, key, answer.fingerprint, _pack.encode(answer.event), answer.expires_at)
-                for (principal, key), answer in answers.items()
-            ],
+            f" SELECT {_values(5)} FROM json_each(?)",
+            (as_json(rows),),
         )
 
     def forget(self, now: int, at_most: int) -> int:

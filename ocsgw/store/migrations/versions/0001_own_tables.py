@@ -12,8 +12,8 @@ def upgrade() -> None:
         "ocsgw_idempotency",
         sa.Column("principal", sa.Text, nullable=False),
         sa.Column("key", sa.Text, nullable=False),
-        sa.Column("fingerprint", sa.LargeBinary, nullable=False),
-        sa.Column("event", sa.LargeBinary, nullable=False),
+        sa.Column("fingerprint", sa.Text, nullable=False),
+        sa.Column("event", sa.Text, nullable=False),
         sa.Column("expires_at", sa.BigInteger, nullable=False),
         sa.PrimaryKeyConstraint("principal", "key"),
     )
