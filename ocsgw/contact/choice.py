@@ -15,6 +15,8 @@ _NO_CALL = RecordType.NO_CALL.value
 # How many times as much is read when too little was found, and how much at most because of blocked records.
 _GROWTH = 4
 _MOST_BLOCKED = 4096
+# So many records on the do-not-call list are marked in one go at most, or one request would keep all others waiting.
+_MOST_MARKED = 16384
 
 # Scheduled before others; the time; record id; place of the list in the campaign (H273).
 _Place = tuple[int, int, int, int]
@@ -50,14 +52,18 @@ class _Candidate:
     chain_id: int
 
 
-def choose(turn: Turn, campaign: Campaign, agent: str, wanted: int, principal: str = ANONYMOUS) -> list[Choice]:
+def choose(
+    turn: Turn, campaign: Campaign, agent: str, wanted: int, principal: str = ANONYMOUS
+) -> tuple[list[Choice], bool]:
     """Return up to `wanted` records with their chains, in the order of H273, of lists that `principal` may touch.
 
-    Records found to be on the do-not-call list on the way are marked (H272).
+    Records found to be on the do-not-call list on the way are marked (H272). After very many of them the search is
+    given up, which the second value tells by being false: there may be others behind them.
     """
     sources = _sources(turn, campaign, agent, principal)
     if not sources:
-        return []
+        return [], True
+    marked = 0
     chosen: dict[tuple[int, int], Choice] = {}
     examined = wanted
     # Many windows share what is wanted; the more of them, the less is read of each.
@@ -72,13 +78,15 @@ def choose(turn: Turn, campaign: Campaign, agent: str, wanted: int, principal: s
         certain = [each for each in round_.choices if edge is None or each[0] <= edge]
         taken = certain[: wanted - len(chosen)]
         chosen.update({(each.calling_list.dbid, each.record.chain_id): each for _, each in taken})
-        round_.mark(None if len(chosen) < wanted else taken[-1][0])
+        marked += round_.mark(None if len(chosen) < wanted else taken[-1][0])
         if edge is None:
             break
+        if marked >= _MOST_MARKED:
+            return list(chosen.values()), False
         depth, examined = depth * _GROWTH, examined * _GROWTH
         if round_.blocked:
             depth, examined = min(depth, _MOST_BLOCKED), min(examined, _MOST_BLOCKED)
-    return list(chosen.values())
+    return list(chosen.values()), True
 
 
 def _sources(turn: Turn, campaign: Campaign, agent: str, principal: str) -> list[_Source]:
@@ -170,11 +178,15 @@ class _Round:
     def blocked(self) -> bool:
         return bool(self._covered)
 
-    def mark(self, last: _Place | None) -> None:
-        """Mark the covered records of chains whose turn came before `last`; None: of all of them (H272)."""
+    def mark(self, last: _Place | None) -> int:
+        """Mark the covered records of chains whose turn came before `last`; None: of all of them (H272).
+
+        Returns how many there were.
+        """
         by_list: dict[CallingList, list[int]] = {}
         for place, calling_list, record_ids in self._covered:
             if last is None or place <= last:
                 by_list.setdefault(calling_list, []).extend(record_ids)
         for calling_list, record_ids in by_list.items():
             self._turn.tx.mark_do_not_call(calling_list, record_ids)
+        return sum(map(len, by_list.values()))

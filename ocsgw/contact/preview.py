@@ -17,7 +17,8 @@ from ocsgw.protocol.errors import Refusal
 def preview(turn: Turn, works: Sequence[Work]) -> list[Reply]:
     """Hand out one record per request, in order, as long as there are any (H270 to H279).
 
-    Requests of one group, agent and principal are served together.
+    Requests of one group, agent and principal are served together. Where very many records turn out to be on the
+    do-not-call list the answer is `busy`: what was marked stays so, and the next request goes on from there.
     """
     replies: list[Reply | None] = [None] * len(works)
     asking: dict[tuple[int, str, str], list[int]] = {}
@@ -33,11 +34,12 @@ def preview(turn: Turn, works: Sequence[Work]) -> list[Reply]:
         asking.setdefault((group.dbid, agent, work.principal), []).append(at)
     for (dbid, agent, principal), places in asking.items():
         group, status = groups[dbid]
-        claimed = _claim(turn, group, agent, choose(turn, group.campaign, agent, len(places), principal))
+        choices, is_complete = choose(turn, group.campaign, agent, len(places), principal)
+        claimed = _claim(turn, group, agent, choices)
         for at, (process, member) in zip(places, claimed, strict=False):
             replies[at] = preview_record(turn, works[at], process, member, status.dial_mode)
         for at in places[len(claimed) :]:
-            replies[at] = _empty(turn, works[at], group)
+            replies[at] = _empty(turn, works[at], group) if is_complete else Refusal("busy")
     return cast("list[Reply]", replies)
 
 

@@ -1,6 +1,7 @@
 """PreviewRecordRequest (http.md section 10.8)."""
 
 from typing import Any
+from unittest import mock
 
 from ocsgw.contact.directory import CallingList, Campaign, Directory
 from ocsgw.protocol.messages import KV
@@ -347,6 +348,19 @@ class DoNotCallTests(_TestCase):
         self.insert(*({"record_id": n} for n in range(1, 301)))
         self.store.sql("INSERT INTO gsw_donotcall_list (phone) SELECT contact_info FROM CL_Test WHERE record_id < 300")
         self.assertEqual(self.phones(2), ["300", None])
+        self.assertEqual(self.column("record_status"), [3] * 299 + [2])
+
+    def test_too_many(self) -> None:
+        """H272, H279: a request gives up with 503 after very many, and the next ones go on from there to the record."""
+        self.insert(*({"record_id": n} for n in range(1, 301)))
+        self.store.sql("INSERT INTO gsw_donotcall_list (phone) SELECT contact_info FROM CL_Test WHERE record_id < 300")
+        with mock.patch("ocsgw.contact.choice._MOST_MARKED", 50):
+            replies = [self.replies(preview_record(), preview_record()) for _ in range(12)]
+        answers = [each.get("error") or each.get("GSW_PHONE", _EMPTY) for pair in replies for each in pair]
+        self.assertEqual(sorted(set(answers)), ["300", _EMPTY, "busy"])
+        self.assertEqual(answers[:2], ["busy", "busy"])
+        self.assertEqual(answers.count("300"), 1)
+        self.assertEqual(answers[-1], _EMPTY)
         self.assertEqual(self.column("record_status"), [3] * 299 + [2])
 
     def test_all_covered(self) -> None:

@@ -288,3 +288,11 @@ class DoNotCallTests(RuleTestCase):
         self.assertEqual((self.column("record_status"), self.column("record_type")), ([3, 7, 7], [2, 7, 2]))
         self.assertEqual(self.column("dial_sched_time"), [0, _EPOCH, 0])
         self.assertGreater(_EPOCH, NOW)
+
+    def test_member_blocked_meanwhile(self) -> None:
+        """H213, H266: when the chain goes on, a member that was marked meanwhile does not wait with the others."""
+        handle = self.hand_out("1", "2", "3", "4")
+        self.reply(reschedule(handle, GSW_PHONE="2"))
+        self.reply(by_phone("DoNotCall", "3"))
+        self.reply(by_handle("RecordProcessed", handle))
+        self.assertEqual(self.column("record_status"), [3, 1, 7, 9])
