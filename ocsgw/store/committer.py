@@ -1,6 +1,7 @@
-"""The committer: everything that waits becomes one transaction on one worker, then every answer goes out.
+"""The committer: everything that waits becomes one transaction, then every answer goes out.
 
-A batch is what arrived while the last one was being committed; there is no timer (docs/architecture.md).
+A batch is what arrived while the last one was being committed; there is no timer. While the store is quick the reactor
+carries batches out itself, else a worker does (docs/architecture.md).
 """
 
 import base64
@@ -24,7 +25,8 @@ from ocsgw.contact.work import Turn, Work
 from ocsgw.logs import say
 from ocsgw.protocol.errors import Refusal
 from ocsgw.store.auditing import Auditor, not_audited
-from ocsgw.store.errors import CommitUnknownError
+from ocsgw.store.errors import CommitUnknownError, StoreBusyError
+from ocsgw.store.pace import Pace
 from ocsgw.store.worker import Worker
 
 _MAX_BATCH = 512
@@ -87,7 +89,9 @@ class Committer:
         wall_clock: Callable[[], float] = time.time,
         new_guid: Callable[[], str] = random_guid,
         auditor: Auditor | None = None,
+        pace: Pace | None = None,
     ) -> None:
+        self._pace = pace or Pace()
         self._audited = auditor.batch if auditor is not None else not_audited
         self.directory = directory
         self._store = store
@@ -142,15 +146,38 @@ class Committer:
     def _next(self) -> None:
         jobs = self._take_batch()
         if not jobs:
-            self._busy = False
-            waiters, self._idle_waiters = self._idle_waiters, []
-            for waiter in waiters:
-                waiter.callback(None)
-            return
-        self._start(jobs)
+            self._rest()
+        elif not self._is_quick() or not self._carry_out(jobs):
+            self._give_to_worker(jobs)
 
-    def _start(self, jobs: Sequence[Job]) -> None:
-        """Give a batch to the worker."""
+    def _rest(self) -> None:
+        self._busy = False
+        waiters, self._idle_waiters = self._idle_waiters, []
+        for waiter in waiters:
+            waiter.callback(None)
+
+    def _is_quick(self) -> bool:
+        """Whether a batch is carried out at once, in the reactor: the store is quick, and nobody else uses it."""
+        return self._worker.is_idle and self._pace.is_brisk
+
+    def _carry_out(self, jobs: Sequence[Job]) -> bool:
+        """Carry out a batch here. False: another program holds the store, and nothing has happened."""
+        try:
+            result = self._transact([job.work for job in jobs], self.directory, 0.0, in_place=True)
+        except StoreBusyError:
+            return False
+        except Exception:  # noqa: BLE001 - whatever it is concerns this batch
+            self._deliver_defect(jobs, Failure())
+        else:
+            self._deliver(jobs, result)
+        if self._waiting:
+            # What clients have sent meanwhile is read first and joins the next batch.
+            self._clock.callLater(0, self._next)
+        else:
+            self._rest()
+        return True
+
+    def _give_to_worker(self, jobs: Sequence[Job]) -> None:
         wait = min(
             (job.deadline - self._clock.seconds() for job in jobs if job.deadline is not None), default=_LONGEST_WAIT
         )
@@ -172,9 +199,10 @@ class Committer:
                 jobs.append(job)
         return jobs
 
-    def _transact(self, works: Sequence[Work], directory: Directory, wait: float) -> _Result:
-        """Carry out a batch; this runs in the worker."""
+    def _transact(self, works: Sequence[Work], directory: Directory, wait: float, *, in_place: bool = False) -> _Result:
+        """Carry out a batch, in the worker or `in_place`. Raises `StoreBusyError` only in place."""
         defects: list[Failure] = []
+        begun = self._pace.stopwatch()
         try:
             with self._audited() as record, self._store.transaction(wait) as tx:
                 turn = self._turn(tx, directory)
@@ -182,15 +210,24 @@ class Committer:
                 record(turn, works, outcomes)
             return _Result(outcomes, turn, defects)
         except StoreFailureError as error:
+            if in_place and isinstance(error, StoreBusyError):
+                raise
             return _Result([Outcome(Refusal("unavailable")) for _ in works], failure=str(error))
         except CommitUnknownError as error:
             return _Result([Outcome(Refusal("no_response")) for _ in works], failure=str(error))
+        finally:
+            self._pace.note(begun)
 
     def _finish(self, jobs: Sequence[Job], result: _Result) -> None:
         # What waits is committed while these answers go out.
-        waiting = self._take_batch()
+        waiting = self._take_batch() if not self._is_quick() else []
         if waiting:
-            self._start(waiting)
+            self._give_to_worker(waiting)
+        self._deliver(jobs, result)
+        if not waiting:
+            self._next()
+
+    def _deliver(self, jobs: Sequence[Job], result: _Result) -> None:
         self._tell_health(result.failure)
         for failure in result.defects:
             self._log.failure("A rule failed on a request, which was answered with 500", failure)
@@ -198,15 +235,16 @@ class Committer:
             self._tell(result.turn)
         for job, outcome in zip(jobs, result.outcomes, strict=True):
             job.deliver(outcome)
-        if not waiting:
-            self._next()
 
     def _fail(self, jobs: Sequence[Job], reason: Failure) -> None:
+        self._deliver_defect(jobs, reason)
+        self._next()
+
+    def _deliver_defect(self, jobs: Sequence[Job], reason: Failure) -> None:
         """A defect outside of any single request: nothing was committed."""
         self._log.failure("A batch failed as a whole and was rolled back", reason)
         for job in jobs:
             job.deliver(Outcome(Refusal("internal")))
-        self._next()
 
     def _tell_health(self, failure: str | None) -> None:
         if failure is not None and not self._failing:

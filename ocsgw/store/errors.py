@@ -1,8 +1,14 @@
 """What can be wrong with the store."""
 
+from ocsgw.contact.transaction import StoreFailureError
+
 
 class StoreError(Exception):
     """The store cannot be opened or used; the text says why and what to do."""
+
+
+class StoreBusyError(StoreFailureError):
+    """Another program writes, and there was no time to wait for it; nothing was begun."""
 
 
 class CommitUnknownError(Exception):

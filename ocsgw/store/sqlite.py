@@ -9,7 +9,7 @@ from typing import IO
 
 from ocsgw.contact.directory import CallingList, Directory
 from ocsgw.contact.transaction import StoreFailureError
-from ocsgw.store.errors import CommitUnknownError, StoreError
+from ocsgw.store.errors import CommitUnknownError, StoreBusyError, StoreError
 from ocsgw.store.migrate import needs_migration, upgrade
 from ocsgw.store.sqlite_bulk import SQLiteBulkTransaction
 from ocsgw.store.sqlite_do_not_call import DoNotCallText
@@ -181,8 +181,10 @@ class SQLiteStore:
         try:
             connection.execute("BEGIN IMMEDIATE")
         except sqlite3.OperationalError as error:
-            if primary_code(error) not in _BUSY or wait <= 0:
+            if primary_code(error) not in _BUSY:
                 raise
+            if wait <= 0:
+                raise StoreBusyError(str(error)) from error
             # Another program writes; wait for it, but not longer than the requests do.
             connection.execute(f"PRAGMA busy_timeout = {int(wait * 1000)}")
             try:

@@ -13,7 +13,14 @@ T = TypeVar("T")
 
 
 class Worker(Protocol):
-    """Runs functions one after the other, away from the reactor."""
+    """Runs functions one after the other, away from the reactor.
+
+    While it `is_idle` the store may be used in the reactor.
+    """
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether everything that was given has been done."""
 
     def run(self, function: Callable[[], Any]) -> "Deferred[Any]":
         """Return a Deferred that fires in the reactor with the result of `function`."""
@@ -27,13 +34,20 @@ class ThreadWorker:
 
     def __init__(self, reactor: IReactorFromThreads, name: str) -> None:
         self._reactor = reactor
+        self._open = 0
         self._tasks: queue.SimpleQueue[tuple[Callable[[], Any], Deferred[Any]] | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._work, name=name, daemon=True)
         self._thread.start()
 
+    @property
+    def is_idle(self) -> bool:
+        """Whether everything that was given has been done."""
+        return self._open == 0
+
     def run(self, function: Callable[[], T]) -> "Deferred[T]":
         """Return a Deferred that fires in the reactor with the result of `function`."""
         done: Deferred[T] = Deferred()
+        self._open += 1
         self._tasks.put((function, done))
         return done
 
@@ -52,4 +66,8 @@ class ThreadWorker:
                 result = function()
             except Exception:  # noqa: BLE001 - goes to the errbacks
                 result = Failure()
-            self._reactor.callFromThread(done.callback, result)
+            self._reactor.callFromThread(self._done, done, result)
+
+    def _done(self, done: "Deferred[Any]", result: Any) -> None:
+        self._open -= 1
+        done.callback(result)

@@ -1,67 +1,16 @@
 """The committer: batches, order, deadlines, failures (architecture; http.md H160, H161; configuration.md C41)."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from typing import Any, cast
 
-from twisted.internet.defer import Deferred
-from twisted.python.failure import Failure
-
 from ocsgw.contact.batch import Outcome, execute
-from ocsgw.contact.transaction import StoreFailureError, Transaction
+from ocsgw.contact.transaction import StoreFailureError
 from ocsgw.contact.work import Turn
 from ocsgw.protocol.errors import Refusal
 from ocsgw.store.committer import Committer, Job, random_guid
 from ocsgw.store.errors import CommitUnknownError
 from tests.support.logs import LogCapture
 from tests.support.rules import NOW, RuleTestCase, add_record, by_handle, of_group, work
-from tests.support.workers import InlineWorker
-
-
-class HeldWorker:
-    """A worker that keeps what it is given until the test lets it go on."""
-
-    def __init__(self) -> None:
-        self.tasks: list[tuple[Callable[[], Any], Deferred[Any]]] = []
-
-    def run(self, function: Callable[[], Any]) -> "Deferred[Any]":
-        done: Deferred[Any] = Deferred()
-        self.tasks.append((function, done))
-        return done
-
-    def stop(self) -> None:
-        self.tasks.clear()
-
-    def go_on(self) -> None:
-        """Run the next function."""
-        function, done = self.tasks.pop(0)
-        try:
-            result = function()
-        except Exception:
-            done.errback(Failure())
-        else:
-            done.callback(result)
-
-
-class FlakyStore:
-    """The store of a test, with errors before or after a transaction's work."""
-
-    def __init__(self, store: Any) -> None:
-        self._store = store
-        self.before: Exception | None = None
-        self.after: Exception | None = None
-        self.waits: list[float] = []
-
-    @contextmanager
-    def transaction(self, wait: float) -> Iterator[Transaction]:
-        """Begin a transaction, or raise `before`; `after` comes in place of the commit."""
-        self.waits.append(wait)
-        if self.before is not None:
-            raise self.before
-        with self._store.transaction(wait) as tx:
-            yield tx
-            if self.after is not None:
-                raise self.after
+from tests.support.workers import FlakyStore, HeldWorker, InlineWorker
 
 
 class CommitterTests(RuleTestCase):
