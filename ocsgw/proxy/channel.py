@@ -209,6 +209,9 @@ class HTTPChannel(Protocol):
                 elif self._write_blocked or (len(self._pending) >= most and not self._flush_below(most)):
                     self._pause()
                     break
+                elif not self._has_input():
+                    self._starved = True
+                    break
                 elif turns == 0:
                     self._later = self._front.clock.callLater(0, self._take_turn)
                     self._pause()

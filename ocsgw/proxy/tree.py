@@ -6,6 +6,7 @@ from typing import Any, cast
 from twisted.internet.interfaces import IAddress, IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
+from twisted.web.http import parse_qs
 from twisted.web.http_headers import Headers
 from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET, Request, Site
@@ -23,6 +24,39 @@ class ProxyRequest(Request):
     call: Call
     refusal: Refusal | None = None
     abandoned = False
+    _headers: Headers | None = None
+    _args: dict[bytes, list[bytes]] | None = None
+
+    @property
+    def requestHeaders(self) -> Headers:
+        """The header fields; made when somebody asks, which the classic surface does not."""
+        if self._headers is None:
+            self._headers = Headers()
+            for name, value in self.call.head.fields:
+                self._headers.addRawHeader(name, value)
+        return self._headers
+
+    @requestHeaders.setter
+    def requestHeaders(self, headers: Headers) -> None:
+        """Twisted makes an empty one for each request; ours come from the call."""
+
+    @property
+    def args(self) -> dict[bytes, list[bytes]]:  # type: ignore[override]  # nobody sets them
+        """The arguments of the query, read when somebody asks."""
+        if self._args is None:
+            self._args = parse_qs(self.uri.partition(b"?")[2], keep_blank_values=True)
+        return self._args
+
+    def received(self, call: Call, body: bytes, refusal: Refusal | None) -> None:
+        """Begin with a call that is complete: what `requestReceived` does, but for bodies of forms."""
+        self.call = call
+        self.refusal = refusal
+        # twisted.web would put a large body into a file (P102).
+        self.content = BytesIO(body)
+        self.method, self.uri = call.line.method, call.line.target
+        self.clientproto = b"HTTP/1.%d" % call.head.minor
+        self.path = self.uri.partition(b"?")[0]
+        self.process()
 
     def connectionLost(self, reason: Failure) -> None:
         """The client is gone before its answer."""
@@ -80,12 +114,8 @@ def respond(request: ProxyRequest, front: Front, outcome: Event | Refusal) -> No
     """Write the answer to a call through its twisted.web request, unless its client is gone."""
     if request.abandoned:
         return
-    answer = front.answers.compose(request.call, outcome)
-    request.setResponseCode(answer.status)
-    for name, value in answer.headers:
-        request.responseHeaders.addRawHeader(name, value)
-    request.responseHeaders.setRawHeaders(b"Content-Length", [b"%d" % len(answer.body)])
-    request.write(answer.body)
+    cast("_OneRequest", request.channel).whole = front.answers.compose(request.call, outcome)
+    request.startedWriting = 1
     request.finish()
 
 
@@ -118,15 +148,8 @@ class ProxySite(Site):
     def process(self, channel: HTTPChannel, call: Call, body: bytes, refusal: Refusal | None) -> None:
         """Let the tree answer a call; a refusal by the head alone has been found already."""
         request = ProxyRequest(_OneRequest(self, channel, call))
-        request.call = call
-        request.refusal = refusal
-        request.requestHeaders = Headers()
-        for name, value in call.head.fields:
-            request.requestHeaders.addRawHeader(name, value)
         self._requests[call] = request
-        # twisted.web would put a large body into a file (P102), and leaves the place at its end.
-        request.content = BytesIO(body)
-        request.requestReceived(call.line.method, call.line.target, b"HTTP/1.%d" % call.head.minor)
+        request.received(call, body, refusal)
 
     def forget(self, call: Call, reason: Failure) -> None:
         """The connection of a call is gone before its answer."""
@@ -153,6 +176,8 @@ class _OneRequest:
         self.transport = channel.transport
         self._channel = channel
         self._call = call
+        # An answer that came in one piece, in place of what follows.
+        self.whole: Answer | None = None
         self._status = 500
         self._headers: list[tuple[bytes, bytes]] = []
         self._body: list[bytes] = []
@@ -185,7 +210,7 @@ class _OneRequest:
     def requestDone(self, request: Request) -> None:
         """Hand the whole answer on."""
         self.site.finished(self._call)
-        answer = Answer(self._status, self._headers, b"".join(self._body), framed=True)
+        answer = self.whole or Answer(self._status, self._headers, b"".join(self._body), framed=True)
         self._channel.answer(self._call, answer)
 
     def loseConnection(self) -> None:
