@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from OpenSSL import SSL
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
@@ -36,6 +37,9 @@ class Handshakes:
         `transport` is the TLS side of the connection, `peer` the address of the client. A certificate whose name the
         listener does not take is logged here.
         """
+        if transport.getHandle().get_verify_mode() == SSL.VERIFY_NONE:
+            # Nobody was asked for a certificate when this connection began.
+            return None
         presented = transport.getPeerCertificate()
         if presented is None:
             return None
