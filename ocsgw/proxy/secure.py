@@ -94,13 +94,16 @@ class PromptTransport(TLSMemoryBIOProtocol):
     """
 
     def makeConnection(self, transport: Any) -> None:
-        """Begin as Twisted does, but for its account of the transport's interfaces, for which nobody asks here."""
+        """Begin as Twisted does, but for what nobody asks for here.
+
+        That is its account of the transport's interfaces, and a first step of the handshake: a server has nothing to
+        say before the client has spoken.
+        """
         self._tlsConnection = self.factory._creatorCallable(self)  # noqa: SLF001
         self._appSendBuffer: list[bytes] = []
         self.factory.registerProtocol(self)
         Protocol.makeConnection(self, transport)
         self.wrappedProtocol.makeConnection(self)
-        self._checkHandshakeStatus()
 
     def _flushSendBIO(self) -> None:
         try:
