@@ -1,6 +1,6 @@
 """What a service manager hears of a whole OCS with its proxies: sd_notify(3), C76, C78."""
 
-from tests.ocs.service import ServiceTestCase
+from tests.ocs.service import FakeProxy, ServiceTestCase
 
 
 class NotificationTests(ServiceTestCase):
@@ -62,4 +62,4 @@ class NotificationTests(ServiceTestCase):
         proxy.process.end(signal=9)
         self.pass_time(1)
         self.assertTrue(self.heard("WATCHDOG"))
-        self.service.stopService()
+        self.stop(FakeProxy(self.reactor, 1).get_ready())
