@@ -6,6 +6,7 @@ import hashlib
 import io
 import os
 import sys
+from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import IO, Any, NamedTuple
@@ -77,16 +78,30 @@ class CsvReader:
         return digest.hexdigest()
 
     def rows(self) -> Iterator[NumberedRow]:
-        """Yield the rows, the one with the names of the columns first; empty rows are passed over."""
-        reader = csv.reader(iter(lambda: self._text.readline(_LONGEST_LINE), ""), strict=True)
+        """Yield the rows, the one with the names of the columns first; empty rows are passed over.
+
+        A row that is no CSV is its first line only: a quote that is never closed takes no row behind it along.
+        """
+        taken: list[str] = []
+        again: deque[str] = deque()
+
+        def lines() -> Iterator[str]:
+            while line := again.popleft() if again else self._text.readline(_LONGEST_LINE):
+                taken.append(line)
+                yield line
+
+        reader = csv.reader(lines(), strict=True)
         while True:
             self._number += 1
+            taken.clear()
             try:
                 cells: list[str] | str = next(reader)
             except StopIteration:
                 return
             except csv.Error as error:
                 cells = f"is no CSV: {error}"
+                again.extendleft(reversed(taken[1:]))
+                reader = csv.reader(lines(), strict=True)
             except UnicodeDecodeError as error:
                 raise CommandError(f"{self.path}, row {self._number}: {error}; use --encoding") from error
             if isinstance(cells, list) and _has_surrogates(cells):

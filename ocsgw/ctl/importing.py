@@ -3,6 +3,7 @@
 import argparse
 import csv
 import itertools
+import os
 import sys
 import time
 from collections import Counter, deque
@@ -113,6 +114,12 @@ def import_file(site: Site, arguments: argparse.Namespace, calling_list: str | N
             print(f"going on behind the {begun['rows']} rows that are stored already")
             rows = itertools.islice(rows, begun["rows"], None)
         progress = Progress()
+        if (
+            arguments.verdicts
+            and os.path.exists(arguments.verdicts)
+            and os.path.samefile(arguments.verdicts, arguments.file)
+        ):
+            raise CommandError("--verdicts names the file that is imported; give it another one")
         verdict_file = _open_verdicts(stack, arguments.verdicts, goes_on=bool(begun["rows"]))
         verdicts = _Verdicts(verdict_file, progress, is_new=not begun["rows"])
         handled = 0

@@ -129,6 +129,26 @@ class ListImportTests(CommandTestCase):
         self.assertIn("row 7: refused: is no CSV: field larger than field limit", done.messages)
         self.assertEqual(self.contacts(), ["0", "1", "2", "3", "4", "7"])
 
+    def test_stray_quote(self) -> None:
+        """A quote that is never closed costs its own row: those behind it are added, however many they are."""
+        phones = [str(number) for number in range(1000)]
+        for behind in ("x", "x" * 250):
+            with self.subTest(length=len(behind)):
+                self.setUp()
+                rows = ["GSW_PHONE,Remarks", *(f"{each},{behind}" for each in phones)]
+                rows.insert(6, '"780000005,r')
+                done = self.run_command("list", "import", "CL_Test", self.write("f.csv", "\n".join(rows)))
+                self.assertIn("row 7: refused: is no CSV", done.messages)
+                self.assertIn("1001 rows: 1000 added, 0 replaced, 0 skipped, 1 refused", done.output)
+                self.assertEqual(self.contacts(), phones)
+
+    def test_verdicts_over_the_file(self) -> None:
+        """The file that is imported is not written over with its verdicts."""
+        file = self.write("f.csv", "GSW_PHONE\n1\n")
+        done = self.run_command("list", "import", "CL_Test", file, "--verdicts", file)
+        self.assertIn("names the file that is imported", done.messages)
+        self.assertEqual(file.read_text(encoding="utf-8"), "GSW_PHONE\n1\n")
+
     def test_unusable_files(self) -> None:
         """A file that is not there, empty, or without names of columns is refused in words."""
         self.assertIn("cannot read", self.run_command("list", "import", "CL_Test", self.folder / "none").messages)
