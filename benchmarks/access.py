@@ -13,15 +13,15 @@ from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.internet.task import Clock
 
 from benchmarks.runner import CONFIG
-from ocsgw.access.audit import AuditFile
+from ocsgw.audit.file import AuditFile
+from ocsgw.audit.recorder import Auditor
+from ocsgw.catalog import directory_of
 from ocsgw.config import parse
 from ocsgw.contact.directory import Directory
-from ocsgw.directory import directory_of
+from ocsgw.execution.committer import Committer
 from ocsgw.ocs.dispatch import Caller, Dispatcher, DispatchOptions
 from ocsgw.protocol.messages import KV, Event, Request
-from ocsgw.store.auditing import Auditor
-from ocsgw.store.committer import Committer
-from ocsgw.store.sqlite import SQLiteStore
+from ocsgw.store.sqlite.engine import SQLiteStore
 
 _PRINCIPAL = """
 [[api_key]]

@@ -16,9 +16,9 @@ from zoneinfo import ZoneInfo
 from ocsgw.contact.batch import execute
 from ocsgw.contact.directory import CallingList, Campaign, CampaignGroup, Directory, Field, Tenant, TimeZone
 from ocsgw.contact.opening import prepare
-from ocsgw.contact.work import Turn, Work
-from ocsgw.store.committer import random_guid
-from ocsgw.store.sqlite import SQLiteStore
+from ocsgw.contact.unit_of_work import PendingRequest, UnitOfWork
+from ocsgw.execution.committer import random_guid
+from ocsgw.store.sqlite.engine import SQLiteStore
 
 SHORT, LONG = 10_000, 1_000_000
 _REQUESTS = 200
@@ -79,16 +79,16 @@ class _List:
             )
         self._transact(prepare)
 
-    def _transact(self, function: Callable[[Turn], object]) -> None:
+    def _transact(self, function: Callable[[UnitOfWork], object]) -> None:
         with self._store.transaction(1.0) as tx:
-            function(Turn(tx, int(time.time()), self._directory, random_guid))
+            function(UnitOfWork(tx, int(time.time()), self._directory, random_guid))
 
     def pull(self) -> float:
         """Return how many seconds one request takes."""
-        work = Work({"GSW_AGENT_REQ_TYPE": "PreviewRecordRequest", "GSW_CAMPAIGN_GROUP_DBID": 102})
+        pending = PendingRequest({"GSW_AGENT_REQ_TYPE": "PreviewRecordRequest", "GSW_CAMPAIGN_GROUP_DBID": 102})
 
-        def request(turn: Turn) -> None:
-            (outcome,) = execute(turn, [work], _raise)
+        def request(turn: UnitOfWork) -> None:
+            (outcome,) = execute(turn, [pending], _raise)
             if not isinstance(outcome.reply, dict) or outcome.reply["GSW_USER_EVENT"] != "PreviewRecord":
                 raise RuntimeError(f"no record was handed out: {outcome.reply}")
 
@@ -101,7 +101,7 @@ class _List:
         self._store.close()
 
 
-def _raise(work: Work, error: Exception) -> None:
+def _raise(pending: PendingRequest, error: Exception) -> None:
     raise error
 
 

@@ -176,13 +176,13 @@ def our_front(port: int, *, fast_lane: bool) -> None:
 
     from ocsgw.protocol.errors import Refusal
     from ocsgw.protocol.messages import KV, AliasSettings, Event, HttpLimits, ListenerSettings, Settings
-    from ocsgw.proxy.call import Call
-    from ocsgw.proxy.front import Deliver, Front
-    from ocsgw.proxy.tree import ProxySite
+    from ocsgw.proxy.frontend import Deliver, HttpFrontend
+    from ocsgw.proxy.http.exchange import Exchange
+    from ocsgw.proxy.http.tree import ProxySite
 
     class Echo:
-        def submit(self, call: Call, data: KV, deliver: Deliver) -> Refusal | None:
-            deliver(call, Event(ref=1, data={"GSW_USER_EVENT": "AddRecordAcknowledge", **data}))
+        def submit(self, exchange: Exchange, data: KV, deliver: Deliver) -> Refusal | None:
+            deliver(exchange, Event(ref=1, data={"GSW_USER_EVENT": "AddRecordAcknowledge", **data}))
             return None
 
     settings = Settings(
@@ -199,9 +199,9 @@ def our_front(port: int, *, fast_lane: bool) -> None:
         aliases=AliasSettings(),
     )
     any_reactor: Any = reactor
-    front = Front(settings, Echo(), any_reactor, time.time)
-    front.start()
-    any_reactor.listenTCP(port, ProxySite(front, any_reactor, fast_lane=fast_lane), interface="127.0.0.1")
+    frontend = HttpFrontend(settings, Echo(), any_reactor, time.time)
+    frontend.start()
+    any_reactor.listenTCP(port, ProxySite(frontend, any_reactor, fast_lane=fast_lane), interface="127.0.0.1")
     any_reactor.run()
 
 

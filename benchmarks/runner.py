@@ -208,9 +208,9 @@ def answers(port: int) -> bool:
 
 def free_port() -> int:
     """Return a port that is free now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
+    with socket.socket() as lookup:
+        lookup.bind(("127.0.0.1", 0))
+        port: int = lookup.getsockname()[1]
         return port
 
 

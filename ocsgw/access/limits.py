@@ -14,7 +14,7 @@ from typing import NamedTuple
 _IPV6_NETWORK = 64
 
 
-class Allowance(NamedTuple):
+class Limit(NamedTuple):
     """What one address or principal may do: `rate` requests per second, up to `burst` at once, and `connections`.
 
     0 is no limit; a `burst` of 0 is that of one second.
@@ -67,18 +67,18 @@ class Buckets:
 class _Kind:
     """What is counted of addresses, or of principals."""
 
-    allowance: Allowance
+    limit: Limit
     buckets: Buckets
     connections: Counter[str]
 
     def take(self, name: str, now: float) -> Quota | None:
         """Count a request; None without a limit."""
-        rate, burst, _ = self.allowance
+        rate, burst, _ = self.limit
         return self.buckets.take(name, rate, burst or rate, now) if rate else None
 
     def enter(self, name: str) -> bool:
         """Count a connection. False: there are enough."""
-        if self.allowance.connections and self.connections[name] >= self.allowance.connections:
+        if self.limit.connections and self.connections[name] >= self.limit.connections:
             return False
         self.connections[name] += 1
         return True
@@ -90,26 +90,26 @@ class _Kind:
             del self.connections[name]
 
 
-class Turnstile:
+class RateLimiter:
     """Counts who comes to one port; `clock` is in seconds. Memory is bounded by `remembered` and open connections."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
-        self._addresses = _Kind(Allowance(), Buckets(0), Counter())
-        self._principals = _Kind(Allowance(), Buckets(0), Counter())
+        self._addresses = _Kind(Limit(), Buckets(0), Counter())
+        self._principals = _Kind(Limit(), Buckets(0), Counter())
 
-    def use(self, address: Allowance, principal: Allowance, remembered: int) -> None:
+    def use(self, address: Limit, principal: Limit, remembered: int) -> None:
         """Work with these limits from now on; what was counted stays."""
-        for kind, allowance in ((self._addresses, address), (self._principals, principal)):
-            kind.allowance = allowance
+        for kind, limit in ((self._addresses, address), (self._principals, principal)):
+            kind.limit = limit
             kind.buckets.most = remembered
 
-    def enter(self, address: str) -> "Visit":
+    def enter(self, address: str) -> "ClientUsage":
         """Return a visit for a new connection; it is not `admitted` if its address has enough of them."""
-        return Visit(self._addresses, self._principals, group_of(address), self._clock)
+        return ClientUsage(self._addresses, self._principals, group_of(address), self._clock)
 
 
-class Visit:
+class ClientUsage:
     """One connection."""
 
     __slots__ = ("_address", "_addresses", "_clock", "_principal", "_principals", "admitted")

@@ -6,10 +6,10 @@ from typing import Any, cast
 
 from ocsgw.contact.custom import custom_members, given_columns
 from ocsgw.contact.directory import CallingList, Campaign, Directory, TimeZone
+from ocsgw.contact.dnc_lookup import dnc_lookup_for
 from ocsgw.contact.fields import FieldValue
-from ocsgw.contact.probes import make_probe
-from ocsgw.contact.transaction import NewRecord, Probe, UnavailableListError
-from ocsgw.contact.work import Reply, Turn, Work
+from ocsgw.contact.transaction import DncLookup, NewRecord, UnavailableListError
+from ocsgw.contact.unit_of_work import PendingRequest, Reply, UnitOfWork
 from ocsgw.contact.zones import to_date_time, to_epoch
 from ocsgw.protocol.enumerations import CallResult, RecordStatus, RecordType
 from ocsgw.protocol.errors import Refusal
@@ -24,36 +24,36 @@ class _Draft:
     """A record that passed the checks without the store, and its place in the run."""
 
     at: int
-    work: Work
+    pending: PendingRequest
     record: NewRecord
     zone: TimeZone
     campaign: Campaign | None
     chain: int | None
 
 
-def add_records(turn: Turn, works: Sequence[Work]) -> list[Reply]:
+def add_records(unit: UnitOfWork, requests: Sequence[PendingRequest]) -> list[Reply]:
     """Add one record per request, in order; the rows of one list go in at once (H200 to H205)."""
-    replies: list[Reply | None] = [None] * len(works)
+    replies: list[Reply | None] = [None] * len(requests)
     drafts: dict[CallingList, list[_Draft]] = {}
-    for at, work in enumerate(works):
+    for at, pending in enumerate(requests):
         try:
-            calling_list = turn.directory.calling_list(work.data.get("GSW_CALLING_LIST"))
-            turn.directory.demand_list(work.principal, calling_list)
-            drafts.setdefault(calling_list, []).append(_draft(turn, calling_list, at, work))
+            calling_list = unit.directory.calling_list(pending.data.get("GSW_CALLING_LIST"))
+            unit.directory.demand_list(pending.principal, calling_list)
+            drafts.setdefault(calling_list, []).append(_draft(unit, calling_list, at, pending))
         except Refusal as refusal:
             replies[at] = refusal
     for calling_list, of_list in drafts.items():
         try:
-            _add(turn, calling_list, of_list, replies)
+            _add(unit, calling_list, of_list, replies)
         except UnavailableListError:
             for draft in of_list:
                 replies[draft.at] = Refusal("unavailable")
     return cast("list[Reply]", replies)
 
 
-def _draft(turn: Turn, calling_list: CallingList, at: int, work: Work) -> _Draft:
+def _draft(unit: UnitOfWork, calling_list: CallingList, at: int, pending: PendingRequest) -> _Draft:
     """Check what needs the configuration and fill in the defaults (check 16)."""
-    data, directory = work.data, turn.directory
+    data, directory = pending.data, unit.directory
     # Types and ranges were checked when the request came in.
     given: Callable[..., Any] = data.get
     zone_name = given("GSW_TZ_NAME")
@@ -78,14 +78,14 @@ def _draft(turn: Turn, calling_list: CallingList, at: int, work: Work) -> _Draft
         given("GSW_AGENT_ID"),
         0,
         0,
-        _custom(turn, calling_list, data),
+        _custom(unit, calling_list, data),
     )
-    return _Draft(at, work, record, zone, campaign, given("GSW_CHAIN_ID"))
+    return _Draft(at, pending, record, zone, campaign, given("GSW_CHAIN_ID"))
 
 
-def _custom(turn: Turn, calling_list: CallingList, data: KV) -> list[FieldValue | None]:
+def _custom(unit: UnitOfWork, calling_list: CallingList, data: KV) -> list[FieldValue | None]:
     """Return the custom columns of a new row: what the request gives, else the default."""
-    given = given_columns(turn, calling_list, data)
+    given = given_columns(unit, calling_list, data)
     return [given.get(field.column, field.default) for field in calling_list.fields]
 
 
@@ -101,15 +101,15 @@ def _campaign(directory: Directory, calling_list: CallingList, data: KV) -> Camp
     return campaign
 
 
-def _add(turn: Turn, calling_list: CallingList, drafts: list[_Draft], replies: list[Reply | None]) -> None:
+def _add(unit: UnitOfWork, calling_list: CallingList, drafts: list[_Draft], replies: list[Reply | None]) -> None:
     """Check against the store, number and insert the records of one list."""
     named = {draft.chain for draft in drafts if draft.chain is not None}
-    chains = turn.tx.chain_ends(calling_list, named) if named else {}
+    chains = unit.tx.chain_ends(calling_list, named) if named else {}
     drafts = _with_known_chain(drafts, chains, replies)
     if not drafts:
         return
-    probes = [_probe(turn.directory, calling_list, draft.record) for draft in drafts]
-    admission = turn.tx.before_adding(calling_list, probes, turn.now)
+    lookups = [_probe(unit.directory, calling_list, draft.record) for draft in drafts]
+    admission = unit.tx.before_adding(calling_list, lookups, unit.now)
     for place in admission.blocked:
         drafts[place].record.record_type = RecordType.NO_CALL.value
         drafts[place].record.call_result = CallResult.DO_NOT_CALL.value
@@ -125,9 +125,9 @@ def _add(turn: Turn, calling_list: CallingList, drafts: list[_Draft], replies: l
         else:
             ends[draft.chain] += 1
             draft.record.chain_id, draft.record.chain_n = draft.chain, ends[draft.chain]
-    turn.tx.insert_records(calling_list, [draft.record for draft in drafts])
+    unit.tx.insert_records(calling_list, [draft.record for draft in drafts])
     for draft in drafts:
-        replies[draft.at] = _acknowledge(turn, calling_list, draft)
+        replies[draft.at] = _acknowledge(unit, calling_list, draft)
 
 
 def _with_known_chain(drafts: list[_Draft], chains: Mapping[int, int], replies: list[Reply | None]) -> list[_Draft]:
@@ -140,13 +140,13 @@ def _with_known_chain(drafts: list[_Draft], chains: Mapping[int, int], replies: 
     return known
 
 
-def _probe(directory: Directory, calling_list: CallingList, record: NewRecord) -> Probe:
+def _probe(directory: Directory, calling_list: CallingList, record: NewRecord) -> DncLookup:
     customer_at = calling_list.customer_at
     customer = record.custom[customer_at] if customer_at is not None else None
-    return make_probe(directory, calling_list, record.contact_info, customer, record.campaign_id)
+    return dnc_lookup_for(directory, calling_list, record.contact_info, customer, record.campaign_id)
 
 
-def _acknowledge(turn: Turn, calling_list: CallingList, draft: _Draft) -> KV:
+def _acknowledge(unit: UnitOfWork, calling_list: CallingList, draft: _Draft) -> KV:
     """Return the event, made from what was written; nothing is read back."""
     record = draft.record
     members: KV = {"GSW_CALLING_LIST": calling_list.name}
@@ -166,4 +166,4 @@ def _acknowledge(turn: Turn, calling_list: CallingList, draft: _Draft) -> KV:
     members["GSW_CHAIN_ID"] = record.chain_id
     members["GSW_CHAIN_N"] = record.chain_n
     members.update(custom_members(calling_list, record.custom))
-    return turn.event("AddRecordAcknowledge", draft.work, members)
+    return unit.event("AddRecordAcknowledge", draft.pending, members)

@@ -19,12 +19,12 @@ from ocsgw.contact.groups import campaign_status, control
 from ocsgw.contact.preview import preview
 from ocsgw.contact.runs import cut_into_runs, kind_of
 from ocsgw.contact.transaction import StoredAnswer, StoreFailureError, UnavailableListError
-from ocsgw.contact.work import Reply, Turn, Work
+from ocsgw.contact.unit_of_work import PendingRequest, Reply, UnitOfWork
 from ocsgw.protocol.errors import Refusal
 from ocsgw.protocol.messages import KV, KVValue
 from ocsgw.protocol.requests import REQUESTS
 
-Rule = Callable[[Turn, Sequence[Work]], list[Reply]]
+Rule = Callable[[UnitOfWork, Sequence[PendingRequest]], list[Reply]]
 
 # Kind of run -> rule. Requests of one kind that may be carried out together make a run.
 _RULES: Mapping[str, Rule] = {
@@ -48,88 +48,92 @@ class Outcome(msgspec.Struct):
 class Defects(Protocol):
     """Who is told of a rule that failed on a request, with the exception being handled."""
 
-    def __call__(self, work: Work, error: Exception) -> None:
+    def __call__(self, pending: PendingRequest, error: Exception) -> None:
         """A request is answered with 500; its neighbours are not concerned."""
 
 
 _canonical = msgspec.msgpack.Encoder(order="sorted")
 
 
-def execute(turn: Turn, works: Sequence[Work], on_defect: Defects) -> list[Outcome]:
-    """Return the outcomes of `works`, in order.
+def execute(unit: UnitOfWork, requests: Sequence[PendingRequest], on_defect: Defects) -> list[Outcome]:
+    """Return the outcomes of `requests`, in order.
 
     The caller commits afterwards; until then nothing is acknowledged.
     """
-    outcomes: list[Outcome | None] = [None] * len(works)
-    keyed = [at for at, work in enumerate(works) if work.key is not None]
+    outcomes: list[Outcome | None] = [None] * len(requests)
+    keyed = [at for at, pending in enumerate(requests) if pending.key is not None]
     if keyed:
-        _replay(turn, works, keyed, outcomes)
+        _replay(unit, requests, keyed, outcomes)
     pending = [at for at, outcome in enumerate(outcomes) if outcome is None]
-    for run in cut_into_runs(works, pending, turn.directory):
-        replies = _run(turn, [works[at] for at in run.places], _RULES.get(run.kind), on_defect)
+    for run in cut_into_runs(requests, pending, unit.directory):
+        replies = _run(unit, [requests[at] for at in run.places], _RULES.get(run.kind), on_defect)
         for at, reply in zip(run.places, replies, strict=True):
             outcomes[at] = Outcome(reply)
     done = cast("list[Outcome]", outcomes)
     if keyed:
-        _store(turn, works, keyed, done)
+        _store(unit, requests, keyed, done)
     return done
 
 
 # Idempotency (http.md section 12).
 
 
-def _replay(turn: Turn, works: Sequence[Work], keyed: Sequence[int], outcomes: list[Outcome | None]) -> None:
+def _replay(
+    unit: UnitOfWork, requests: Sequence[PendingRequest], keyed: Sequence[int], outcomes: list[Outcome | None]
+) -> None:
     """Answer what has been answered before (H322 to H325)."""
-    stored = turn.tx.stored_answers([_name_of(works[at]) for at in keyed], turn.now)
+    stored = unit.tx.stored_answers([_name_of(requests[at]) for at in keyed], unit.now)
     for at in keyed:
-        work = works[at]
-        answer = stored.get(_name_of(work))
+        pending = requests[at]
+        answer = stored.get(_name_of(pending))
         if answer is not None:
-            if answer.fingerprint == _fingerprint_of(turn, work, answer.event):
-                outcomes[at] = Outcome(_with_reference_of(work, answer.event), replayed=True)
+            if answer.fingerprint == _fingerprint_of(unit, pending, answer.event):
+                outcomes[at] = Outcome(_with_reference_of(pending, answer.event), replayed=True)
             else:
                 outcomes[at] = Outcome(Refusal("key_mismatch"))
 
 
-def _store(turn: Turn, works: Sequence[Work], keyed: Sequence[int], outcomes: Sequence[Outcome]) -> None:
+def _store(
+    unit: UnitOfWork, requests: Sequence[PendingRequest], keyed: Sequence[int], outcomes: Sequence[Outcome]
+) -> None:
     """Keep the acknowledgements that were given under a key; errors and reads are not kept (H327, H328)."""
     answers = {}
     for at in keyed:
-        work, reply = works[at], outcomes[at].reply
-        if not outcomes[at].replayed and not isinstance(reply, Refusal) and is_kept(work, reply):
-            mark = _fingerprint_of(turn, work, reply)
-            answers[_name_of(work)] = StoredAnswer(mark, reply, turn.now + work.keep_for)
+        pending, reply = requests[at], outcomes[at].reply
+        if not outcomes[at].replayed and not isinstance(reply, Refusal) and is_kept(pending, reply):
+            mark = _fingerprint_of(unit, pending, reply)
+            answers[_name_of(pending)] = StoredAnswer(mark, reply, unit.now + pending.keep_for)
     if answers:
-        turn.tx.store_answers(answers)
+        unit.tx.store_answers(answers)
 
 
-def _name_of(work: Work) -> tuple[str, str]:
-    return work.principal, cast("str", work.key)
+def _name_of(pending: PendingRequest) -> tuple[str, str]:
+    return pending.principal, cast("str", pending.key)
 
 
-def is_kept(work: Work, event: KV) -> bool:
+def is_kept(pending: PendingRequest, event: KV) -> bool:
     """Whether an acknowledgement is stored under its key (H328)."""
-    request = REQUESTS.get(str(work.data.get("GSW_AGENT_REQ_TYPE")))
+    request = REQUESTS.get(str(pending.data.get("GSW_AGENT_REQ_TYPE")))
     return request is not None and not request.reads and event.get("GSW_USER_EVENT") != "PreviewRecordEmpty"
 
 
-def _with_reference_of(work: Work, event: KV) -> KV:
+def _with_reference_of(pending: PendingRequest, event: KV) -> KV:
     """Return a stored answer with the reference id of the repetition, which need not be the same (H145, H331)."""
-    reference = work.data.get("GSW_REFERENCE_ID")
+    reference = pending.data.get("GSW_REFERENCE_ID")
     if event.get("GSW_REFERENCE_ID") == reference:
         return event
     answer = {key: value for key, value in event.items() if key != "GSW_REFERENCE_ID"}
     return answer if reference is None else {**answer, "GSW_REFERENCE_ID": reference}
 
 
-def _fingerprint_of(turn: Turn, work: Work, event: KV) -> bytes:
+def _fingerprint_of(unit: UnitOfWork, pending: PendingRequest, event: KV) -> bytes:
     """Return the fingerprint of a request that has been answered; the answer tells the list of a record."""
-    if work.fingerprint is not None:
-        return work.fingerprint
-    if kind_of(work) == "by handle":
-        known = {key: value for key, value in work.data.items() if key not in INFORMATION_KEYS}
-        return _fingerprint(known, turn.directory.list_named(event.get("GSW_CALLING_LIST")))
-    return fingerprint(work.data, turn.directory)
+    if pending.fingerprint is not None:
+        return pending.fingerprint
+    if kind_of(pending) == "by handle":
+        known = {key: value for key, value in pending.data.items() if key not in INFORMATION_KEYS}
+        return _fingerprint(known, unit.directory.list_named(event.get("GSW_CALLING_LIST")))
+    return fingerprint(pending.data, unit.directory)
 
 
 def fingerprint(data: KV, directory: Directory, but: Container[str] = ()) -> bytes:
@@ -162,26 +166,26 @@ def _fingerprint(data: KV, calling_list: CallingList | None) -> bytes:
 # Runs.
 
 
-def _run(turn: Turn, works: list[Work], rule: Rule | None, on_defect: Defects) -> list[Reply]:
+def _run(unit: UnitOfWork, requests: list[PendingRequest], rule: Rule | None, on_defect: Defects) -> list[Reply]:
     """Carry out one run; if it fails as a whole, go through it one by one, so that a fault stays with its request."""
     if rule is None:
-        return [Refusal("unknown_request", str(work.data.get("GSW_AGENT_REQ_TYPE"))) for work in works]
-    differences, messages = len(turn.differences), len(turn.group_messages)
+        return [Refusal("unknown_request", str(pending.data.get("GSW_AGENT_REQ_TYPE"))) for pending in requests]
+    differences, messages = len(unit.differences), len(unit.group_messages)
     try:
-        with turn.tx.savepoint():
-            return rule(turn, works)
+        with unit.tx.savepoint():
+            return rule(unit, requests)
     except StoreFailureError:
         raise
     except Exception as error:  # noqa: BLE001 - whatever a rule raises concerns its own requests only
         # What was noted, or read, of changes that are undone now.
-        del turn.differences[differences:], turn.group_messages[messages:]
-        turn.group_statuses = None
-        if len(works) == 1:
+        del unit.differences[differences:], unit.group_messages[messages:]
+        unit.group_statuses = None
+        if len(requests) == 1:
             if isinstance(error, UnavailableListError):
                 return [Refusal("unavailable")]
-            on_defect(works[0], error)
+            on_defect(requests[0], error)
             return [Refusal("internal")]
     replies: list[Reply] = []
-    for work in works:
-        replies += _run(turn, [work], rule, on_defect)
+    for pending in requests:
+        replies += _run(unit, [pending], rule, on_defect)
     return replies

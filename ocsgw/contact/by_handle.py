@@ -4,13 +4,13 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import cast
 
 from ocsgw.contact.block_record import block_record
-from ocsgw.contact.book import Book
 from ocsgw.contact.custom import given_columns
 from ocsgw.contact.endings import cancel_record, process_record, reject_record
+from ocsgw.contact.handout_cache import HandoutCache
 from ocsgw.contact.handouts import record_keys
 from ocsgw.contact.record_events import chained_record
 from ocsgw.contact.reschedule import reschedule_record
-from ocsgw.contact.work import Reply, Turn, Work
+from ocsgw.contact.unit_of_work import PendingRequest, Reply, UnitOfWork
 from ocsgw.protocol.enumerations import RecordType
 from ocsgw.protocol.errors import Refusal
 from ocsgw.protocol.messages import KV
@@ -20,37 +20,37 @@ _NO_CALL = RecordType.NO_CALL.value
 INFORMATION_KEYS = ("GSW_CAMPAIGN_NAME", "GSW_CALLING_LIST", "GSW_CHAIN_ID")
 
 
-def by_handle(turn: Turn, works: Sequence[Work]) -> list[Reply]:
+def by_handle(unit: UnitOfWork, requests: Sequence[PendingRequest]) -> list[Reply]:
     """Carry out requests by handle, of any kind, in their order (P41, H315).
 
     A request that is refused has changed nothing: every action checks first and changes then.
     """
-    book = Book(turn)
-    book.open_for_handles({cast("int", work.data["GSW_RECORD_HANDLE"]) for work in works})
+    handouts_cache = HandoutCache(unit)
+    handouts_cache.open_for_handles({cast("int", pending.data["GSW_RECORD_HANDLE"]) for pending in requests})
     replies: list[Reply] = []
-    for work in works:
-        _note_differences(turn, book, work)
+    for pending in requests:
+        _note_differences(unit, handouts_cache, pending)
         try:
-            replies.append(_ACTIONS[cast("str", work.data["GSW_AGENT_REQ_TYPE"])](turn, book, work))
+            replies.append(_ACTIONS[cast("str", pending.data["GSW_AGENT_REQ_TYPE"])](unit, handouts_cache, pending))
         except Refusal as refusal:
             replies.append(refusal)
-    book.save()
+    handouts_cache.save()
     return replies
 
 
-def _note_differences(turn: Turn, book: Book, work: Work) -> None:
+def _note_differences(unit: UnitOfWork, handouts_cache: HandoutCache, pending: PendingRequest) -> None:
     """Note information of the request that is not that of the record; it has no other effect (H103)."""
-    given = [key for key in INFORMATION_KEYS if key in work.data]
+    given = [key for key in INFORMATION_KEYS if key in pending.data]
     if not given:
         return
-    handle = cast("int", work.data["GSW_RECORD_HANDLE"])
-    found = book.peek(handle)
+    handle = cast("int", pending.data["GSW_RECORD_HANDLE"])
+    found = handouts_cache.peek(handle)
     if found is not None:
         keys = record_keys(*found)
-        turn.differences += [
+        unit.differences += [
             f"{key} of a request differs from that of record handle {handle}"
             for key in given
-            if str(work.data[key]) != str(keys.get(key))
+            if str(pending.data[key]) != str(keys.get(key))
         ]
 
 
@@ -65,15 +65,15 @@ _UPDATED_COLUMNS = {
 }
 
 
-def _update(turn: Turn, book: Book, work: Work) -> KV:
+def _update(unit: UnitOfWork, handouts_cache: HandoutCache, pending: PendingRequest) -> KV:
     """UpdateCallCompletionStats: change what is given; the record stays in process (H220 to H223)."""
-    process, member = book.find(work)
-    data, handle = work.data, member.handle
-    custom = given_columns(turn, process.calling_list, data)
+    handed_out, member = handouts_cache.find(pending)
+    data, handle = pending.data, member.handle
+    custom = given_columns(unit, handed_out.calling_list, data)
     zone_name = data.get("GSW_TZ_NAME")
-    zone = turn.directory.zone_named(zone_name) if zone_name is not None else None
+    zone = unit.directory.zone_named(zone_name) if zone_name is not None else None
     was_no_call = member.is_no_call
-    member.set_custom(process.calling_list, custom)
+    member.set_custom(handed_out.calling_list, custom)
     member.set(**{column: data[key] for key, column in _UPDATED_COLUMNS.items() if key in data})
     if zone is not None:
         member.set(tz_dbid=zone.dbid)
@@ -82,27 +82,29 @@ def _update(turn: Turn, book: Book, work: Work) -> KV:
         handle.status_set = cast("int | None", data.get("GSW_RECORD_STATUS", handle.status_set))
         handle.treatment = cast("str | None", data.get("GSW_TREATMENT", handle.treatment))
     if custom or "GSW_PHONE" in data:
-        book.forget_blocked(process, member)
-    if was_no_call or ("GSW_PHONE" in data and book.is_blocked(process, member)):
+        handouts_cache.forget_blocked(handed_out, member)
+    if was_no_call or ("GSW_PHONE" in data and handouts_cache.is_blocked(handed_out, member)):
         member.set(record_type=_NO_CALL)
-    book.touch(process)
-    members = record_keys(process, member)
+    handouts_cache.touch(handed_out)
+    members = record_keys(handed_out, member)
     members["GSW_PHONE"] = member.record.contact_info
     members["GSW_CALL_RESULT"] = member.record.call_result
     members["GSW_RECORD_TYPE"] = member.record.record_type
-    return turn.event("UpdateCallCompletionStatsAcknowledge", work, members)
+    return unit.event("UpdateCallCompletionStatsAcknowledge", pending, members)
 
 
-def _chained(turn: Turn, book: Book, work: Work) -> KV:
+def _chained(unit: UnitOfWork, handouts_cache: HandoutCache, pending: PendingRequest) -> KV:
     """ChainedRecordRequest: the other members in process (H290 to H293)."""
-    process, member = book.find(work)
-    members = record_keys(process, member)
-    members["GSW_CHAINED_RECORDS"] = [chained_record(turn, work, process, other) for other in process.others(member)]
-    book.touch(process)
-    return turn.event("ChainedRecordsDataEnd", work, members)
+    handed_out, member = handouts_cache.find(pending)
+    members = record_keys(handed_out, member)
+    members["GSW_CHAINED_RECORDS"] = [
+        chained_record(unit, pending, handed_out, other) for other in handed_out.others(member)
+    ]
+    handouts_cache.touch(handed_out)
+    return unit.event("ChainedRecordsDataEnd", pending, members)
 
 
-_ACTIONS: Mapping[str, Callable[[Turn, Book, Work], KV]] = {
+_ACTIONS: Mapping[str, Callable[[UnitOfWork, HandoutCache, PendingRequest], KV]] = {
     "RecordProcessed": process_record,
     "UpdateCallCompletionStats": _update,
     "RecordReschedule": reschedule_record,

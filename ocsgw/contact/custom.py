@@ -4,11 +4,11 @@ from collections.abc import Sequence
 
 from ocsgw.contact.directory import CallingList
 from ocsgw.contact.fields import FieldValue, to_column, to_event
-from ocsgw.contact.work import Turn
+from ocsgw.contact.unit_of_work import UnitOfWork
 from ocsgw.protocol.messages import KV
 
 
-def given_columns(turn: Turn, calling_list: CallingList, data: KV) -> dict[str, FieldValue]:
+def given_columns(unit: UnitOfWork, calling_list: CallingList, data: KV) -> dict[str, FieldValue]:
     """Return the custom columns that a request sets. Raises `Refusal` (`invalid_attribute`).
 
     A member that the list does not have is ignored and noted (H97).
@@ -20,7 +20,7 @@ def given_columns(turn: Turn, calling_list: CallingList, data: KV) -> dict[str, 
             continue
         field = fields.get(key)
         if field is None:
-            turn.unknown_keys.add((calling_list.name, key))
+            unit.unknown_keys.add((calling_list.name, key))
             continue
         stored = to_column(field.kind, field.length, key, value)
         if stored is not None:

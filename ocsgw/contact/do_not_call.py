@@ -6,48 +6,48 @@ from typing import cast
 from ocsgw.contact.normal_form import normal_contact, normal_customer_id
 from ocsgw.contact.scope import chain_attr, find_matches, named_by, scope_of
 from ocsgw.contact.transaction import DoNotCallEntry
-from ocsgw.contact.work import Reply, Turn, Work
+from ocsgw.contact.unit_of_work import PendingRequest, Reply, UnitOfWork
 from ocsgw.protocol.errors import Refusal
 from ocsgw.protocol.messages import KV
 
 _MESSAGE_LENGTH = 255
 
 
-def do_not_call(turn: Turn, works: Sequence[Work]) -> list[Reply]:
+def do_not_call(unit: UnitOfWork, requests: Sequence[PendingRequest]) -> list[Reply]:
     """Block contacts and customer ids, one request after the other (H260 to H266)."""
     replies: list[Reply] = []
-    for work in works:
+    for pending in requests:
         try:
-            replies.append(_block(turn, work))
+            replies.append(_block(unit, pending))
         except Refusal as refusal:
             replies.append(refusal)
     return replies
 
 
-def _block(turn: Turn, work: Work) -> KV:
-    key = named_by(work)
+def _block(unit: UnitOfWork, pending: PendingRequest) -> KV:
+    key = named_by(pending)
     by_phone = key == "GSW_PHONE"
     resource = "phones" if by_phone else "customer_ids"
-    name = cast("str", work.data[key])
-    scope = scope_of(turn, work)
-    attr = chain_attr(work, turn.directory, resource)
-    found = find_matches(turn, work, scope.lists, attr)
+    name = cast("str", pending.data[key])
+    scope = scope_of(unit, pending)
+    attr = chain_attr(pending, unit.directory, resource)
+    found = find_matches(unit, pending, scope.lists, attr)
     contacts = [name] if by_phone else []
     if by_phone and attr == "AllChain":
         contacts += [match.contact_info for _, matches in found for match in matches]
     customer_id = None if by_phone else normal_customer_id(name)
     contacts = different_contacts(contacts)
-    check_widths(turn, contacts, customer_id)
-    message = message_of(work, resource)
+    check_widths(unit, contacts, customer_id)
+    message = message_of(pending, resource)
     entries = [DoNotCallEntry(contact, None, message, *where) for contact in contacts for where in scope.entries]
     if customer_id is not None:
         entries += [DoNotCallEntry(None, customer_id, message, *where) for where in scope.entries]
     for calling_list, matches in found:
-        turn.tx.mark_do_not_call(calling_list, [match.record_id for match in matches])
-    turn.tx.add_do_not_call(entries, turn.now)
+        unit.tx.mark_do_not_call(calling_list, [match.record_id for match in matches])
+    unit.tx.add_do_not_call(entries, unit.now)
     count = sum(len(matches) for _, matches in found)
     members: KV = {key: name, "GSW_CHAIN_ATTR": attr, "GSW_RECORDS_COUNT": count}
-    return turn.event("DoNotCallAcknowledge", work, members)
+    return unit.event("DoNotCallAcknowledge", pending, members)
 
 
 def different_contacts(contacts: Iterable[str]) -> list[str]:
@@ -58,16 +58,16 @@ def different_contacts(contacts: Iterable[str]) -> list[str]:
     return list(different.values())
 
 
-def check_widths(turn: Turn, contacts: Iterable[str], customer_id: str | None) -> None:
+def check_widths(unit: UnitOfWork, contacts: Iterable[str], customer_id: str | None) -> None:
     """Refuse what the columns of the do-not-call table cannot hold (K44). Raises `Refusal` (`invalid_attribute`)."""
-    contact_width, customer_width = turn.tx.do_not_call_widths()
+    contact_width, customer_width = unit.tx.do_not_call_widths()
     if any(len(contact) > contact_width for contact in contacts):
         raise Refusal("invalid_attribute", "GSW_PHONE")
     if customer_id is not None and len(customer_id) > customer_width:
         raise Refusal("invalid_attribute", "GSW_CUSTOMER_ID")
 
 
-def message_of(work: Work, resource: str) -> str:
+def message_of(pending: PendingRequest, resource: str) -> str:
     """Return what is written beside an entry: who made it, and how (constants.md section 6.1)."""
-    principal = work.principal or "anonymous"
+    principal = pending.principal or "anonymous"
     return f"{principal[: _MESSAGE_LENGTH - len(resource) - 1]} {resource}"

@@ -2,12 +2,12 @@
 
 from typing import cast
 
-from ocsgw.contact.book import Book
 from ocsgw.contact.custom import given_columns
-from ocsgw.contact.handouts import Member, Process, record_keys
+from ocsgw.contact.handout_cache import HandoutCache
+from ocsgw.contact.handouts import ActiveHandout, Member, record_keys
 from ocsgw.contact.scope import CANCELLABLE, chain_attr
 from ocsgw.contact.treatments import PERSONAL, apply_treatment, find_treatment
-from ocsgw.contact.work import Turn, Work
+from ocsgw.contact.unit_of_work import PendingRequest, UnitOfWork
 from ocsgw.protocol.enumerations import CallResult, RecordStatus, RecordType
 from ocsgw.protocol.messages import KV
 
@@ -16,88 +16,88 @@ _NO_CALL = RecordType.NO_CALL.value
 _PERSONAL_CALLBACK = RecordType.PERSONAL_CALLBACK.value
 
 
-def process_record(turn: Turn, book: Book, work: Work) -> KV:
+def process_record(unit: UnitOfWork, handouts_cache: HandoutCache, pending: PendingRequest) -> KV:
     """RecordProcessed: take the result and end the hand-out of the whole chain (H210 to H216)."""
-    data = work.data
-    if book.peek(cast("int", data["GSW_RECORD_HANDLE"])) is None:
-        spent = _spent(turn, work)
+    data = pending.data
+    if handouts_cache.peek(cast("int", data["GSW_RECORD_HANDLE"])) is None:
+        spent = _spent(unit, pending)
         if spent is not None:
-            return turn.event("RecordProcessedAcknowledge", work, spent)
-    process, member = book.find(work, is_final=True)
+            return unit.event("RecordProcessedAcknowledge", pending, spent)
+    handed_out, member = handouts_cache.find(pending, is_final=True)
     record, handle = member.record, member.handle
-    custom = given_columns(turn, process.calling_list, data)
+    custom = given_columns(unit, handed_out.calling_list, data)
     if custom:
-        member.set_custom(process.calling_list, custom)
-        book.forget_blocked(process, member)
-    call_time = cast("int", data.get("GSW_CALL_TIME", turn.now))
+        member.set_custom(handed_out.calling_list, custom)
+        handouts_cache.forget_blocked(handed_out, member)
+    call_time = cast("int", data.get("GSW_CALL_TIME", unit.now))
     call_result = cast("int", data.get("GSW_CALL_RESULT", record.call_result))
     member.set(call_time=call_time, call_result=call_result)
-    agent = cast("str", data.get("GSW_AGENT_ID") or work.agent_id or process.handout.agent_id)
-    store_last_agent(process, member, agent)
+    agent = cast("str", data.get("GSW_AGENT_ID") or pending.agent_id or handed_out.handout.agent_id)
+    store_last_agent(handed_out, member, agent)
     if handle is not None and not handle.attempts_set:
         member.set(attempt=record.attempt + 1)
-    _end(turn, book, process, member, agent)
-    return turn.event("RecordProcessedAcknowledge", work, record_keys(process, member))
+    _end(unit, handouts_cache, handed_out, member, agent)
+    return unit.event("RecordProcessedAcknowledge", pending, record_keys(handed_out, member))
 
 
-def _spent(turn: Turn, work: Work) -> KV | None:
+def _spent(unit: UnitOfWork, pending: PendingRequest) -> KV | None:
     """Return the keys of a record that DoNotCall has ended, for the one RecordProcessed that may follow (H267)."""
-    handle = cast("int", work.data["GSW_RECORD_HANDLE"])
-    keys = turn.tx.spent_handle(handle, turn.now)
+    handle = cast("int", pending.data["GSW_RECORD_HANDLE"])
+    keys = unit.tx.spent_handle(handle, unit.now)
     if keys is None:
         return None
-    calling_list = turn.directory.list_named(keys["GSW_CALLING_LIST"])
+    calling_list = unit.directory.list_named(keys["GSW_CALLING_LIST"])
     if calling_list is not None:
-        turn.directory.demand_list(work.principal, calling_list)
-    turn.tx.forget_spent_handle(handle)
+        unit.directory.demand_list(pending.principal, calling_list)
+    unit.tx.forget_spent_handle(handle)
     return keys
 
 
-def store_last_agent(process: Process, member: Member, agent: str) -> None:
+def store_last_agent(handed_out: ActiveHandout, member: Member, agent: str) -> None:
     """Store who had the record; a personal callback that was agreed meanwhile keeps the agent it is for."""
-    agreed = process.is_rescheduled(member) and member.record.record_type == _PERSONAL_CALLBACK
+    agreed = handed_out.is_rescheduled(member) and member.record.record_type == _PERSONAL_CALLBACK
     if agent and not (agreed and member.record.agent_id):
         member.set(agent_id=agent)
 
 
-def _end(turn: Turn, book: Book, process: Process, member: Member, agent: str) -> None:
+def _end(unit: UnitOfWork, handouts_cache: HandoutCache, handed_out: ActiveHandout, member: Member, agent: str) -> None:
     """End a hand-out with a result: do-not-call wins over a reschedule, that over a treatment (H212, H215, H216)."""
     handle, record = member.handle, member.record
-    if member.is_no_call or book.is_blocked(process, member):
+    if member.is_no_call or handouts_cache.is_blocked(handed_out, member):
         member.set(record_type=_NO_CALL)
-        process.finish(member, _UPDATED)
+        handed_out.finish(member, _UPDATED)
         return
-    if process.is_rescheduled(member):
-        process.finish(member, RecordStatus.READY.value)
+    if handed_out.is_rescheduled(member):
+        handed_out.finish(member, RecordStatus.READY.value)
         return
     asked = handle.treatment if handle is not None else None
-    if asked is not None or turn.directory.treat_on_processed:
-        treatment = find_treatment(turn.directory, process.campaign, record.call_result, record.attempt)
+    if asked is not None or unit.directory.treat_on_processed:
+        treatment = find_treatment(unit.directory, handed_out.campaign, record.call_result, record.attempt)
         if treatment is not None:
             personal = (agent or record.agent_id) if asked == PERSONAL else None
-            apply_treatment(treatment, process, member, turn.now, personal_agent=personal)
+            apply_treatment(treatment, handed_out, member, unit.now, personal_agent=personal)
             return
     status = handle.status_set if handle is not None else None
-    process.finish(member, status if status is not None else _UPDATED)
+    handed_out.finish(member, status if status is not None else _UPDATED)
 
 
-def reject_record(turn: Turn, book: Book, work: Work) -> KV:
+def reject_record(unit: UnitOfWork, handouts_cache: HandoutCache, pending: PendingRequest) -> KV:
     """RecordReject: everything is as before, but for what was changed meanwhile (H240 to H242)."""
-    process, member = book.find(work, is_final=True)
-    process.release()
-    return turn.event("RecordRejectAcknowledge", work, record_keys(process, member))
+    handed_out, member = handouts_cache.find(pending, is_final=True)
+    handed_out.release()
+    return unit.event("RecordRejectAcknowledge", pending, record_keys(handed_out, member))
 
 
-def cancel_record(turn: Turn, book: Book, work: Work) -> KV:
+def cancel_record(unit: UnitOfWork, handouts_cache: HandoutCache, pending: PendingRequest) -> KV:
     """RequestRecordCancel: cancel the record, or its chain; the others are as before (H250 to H253)."""
-    process, member = book.find(work, is_final=True)
-    attr = chain_attr(work, turn.directory, "records")
-    concerned = process.members if attr == "AllChain" else [member]
+    handed_out, member = handouts_cache.find(pending, is_final=True)
+    attr = chain_attr(pending, unit.directory, "records")
+    concerned = handed_out.members if attr == "AllChain" else [member]
     cancelled = [each for each in concerned if each.record.record_status in CANCELLABLE]
-    process.release()
+    handed_out.release()
     for each in cancelled:
         each.set(record_status=RecordStatus.CANCELLED.value, call_result=CallResult.CANCEL_RECORD.value)
-    members = record_keys(process, member)
+    members = record_keys(handed_out, member)
     members["GSW_CHAIN_ATTR"] = attr
     members["GSW_RECORDS_COUNT"] = len(cancelled)
-    return turn.event("RecordCancelAcknowledge", work, members)
+    return unit.event("RecordCancelAcknowledge", pending, members)

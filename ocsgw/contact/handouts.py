@@ -52,7 +52,7 @@ class Member:
 
 
 @dataclass(slots=True, eq=False)
-class Process:
+class ActiveHandout:
     """A chain in process: its hand-out, and all its records in the order of `chain_n`."""
 
     handout: Handout
@@ -123,13 +123,13 @@ class Process:
         self.ended = True
 
 
-def record_keys(process: Process, member: Member) -> KV:
+def record_keys(handed_out: ActiveHandout, member: Member) -> KV:
     """Return the record keys of an event (http.md section 10)."""
     keys: KV = {}
     if member.handle is not None:
         keys["GSW_RECORD_HANDLE"] = member.handle.handle
-    keys["GSW_CALLING_LIST"] = process.calling_list.name
-    if process.campaign is not None:
-        keys["GSW_CAMPAIGN_NAME"] = process.campaign.name
-    keys["GSW_CHAIN_ID"] = process.handout.chain_id
+    keys["GSW_CALLING_LIST"] = handed_out.calling_list.name
+    if handed_out.campaign is not None:
+        keys["GSW_CAMPAIGN_NAME"] = handed_out.campaign.name
+    keys["GSW_CHAIN_ID"] = handed_out.handout.chain_id
     return keys

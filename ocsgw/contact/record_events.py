@@ -1,47 +1,51 @@
 """Events that show a record: PreviewRecord and ChainedRecord (http.md sections 10.8 and 10.9)."""
 
 from ocsgw.contact.custom import custom_members
-from ocsgw.contact.handouts import Member, Process, record_keys
-from ocsgw.contact.probes import customer_id_text, customer_value
-from ocsgw.contact.work import Turn, Work
+from ocsgw.contact.dnc_lookup import customer_id_text, customer_value
+from ocsgw.contact.handouts import ActiveHandout, Member, record_keys
+from ocsgw.contact.unit_of_work import PendingRequest, UnitOfWork
 from ocsgw.contact.zones import offset, to_date_time
 from ocsgw.protocol.messages import KV
 
 
-def preview_record(turn: Turn, work: Work, process: Process, member: Member, mode: str) -> KV:
+def preview_record(
+    unit: UnitOfWork, pending: PendingRequest, handed_out: ActiveHandout, member: Member, mode: str
+) -> KV:
     """Return the event PreviewRecord of a hand-out; `mode` is the dial mode of the group."""
-    members = record_keys(process, member)
-    _add_uri(members, work)
-    group = process.group
+    members = record_keys(handed_out, member)
+    _add_uri(members, pending)
+    group = handed_out.group
     if group is not None:
         members["GSW_CAMPAIGN_GROUP_NAME"] = group.name
         members["GSW_CAMPAIGN_GROUP_DBID"] = group.dbid
         members["GSW_CAMPAIGN_MODE"] = mode
-    members.update(_properties(turn, process, member))
-    return turn.event("PreviewRecord", work, members)
+    members.update(_properties(unit, handed_out, member))
+    return unit.event("PreviewRecord", pending, members)
 
 
-def chained_record(turn: Turn, work: Work, process: Process, member: Member) -> dict[str, object]:
+def chained_record(
+    unit: UnitOfWork, pending: PendingRequest, handed_out: ActiveHandout, member: Member
+) -> dict[str, object]:
     """Return a ChainedRecord: what PreviewRecord has, without the campaign group (H291)."""
-    members = record_keys(process, member)
-    _add_uri(members, work)
-    members.update(_properties(turn, process, member))
+    members = record_keys(handed_out, member)
+    _add_uri(members, pending)
+    members.update(_properties(unit, handed_out, member))
     common: dict[str, object] = {
         "GSW_USER_EVENT": "ChainedRecord",
-        "GSW_APPLICATION_ID": turn.directory.application_dbid,
+        "GSW_APPLICATION_ID": unit.directory.application_dbid,
     }
     return {**common, **members}
 
 
-def _add_uri(members: KV, work: Work) -> None:
+def _add_uri(members: KV, pending: PendingRequest) -> None:
     """Add `GSW_RECORD_URI`; clients take it apart by its slashes (H65, H66)."""
-    if work.base_uri is not None:
-        members["GSW_RECORD_URI"] = f"{work.base_uri}/records/{members['GSW_RECORD_HANDLE']}"
+    if pending.base_uri is not None:
+        members["GSW_RECORD_URI"] = f"{pending.base_uri}/records/{members['GSW_RECORD_HANDLE']}"
 
 
-def _properties(turn: Turn, process: Process, member: Member) -> KV:
-    record, calling_list = member.record, process.calling_list
-    zone = turn.directory.zone_of(record.tz_dbid, calling_list.tenant)
+def _properties(unit: UnitOfWork, handed_out: ActiveHandout, member: Member) -> KV:
+    record, calling_list = member.record, handed_out.calling_list
+    zone = unit.directory.zone_of(record.tz_dbid, calling_list.tenant)
     members: KV = {
         "GSW_CALLING_LIST_DBID": calling_list.dbid,
         "GSW_CHAIN_N": record.chain_n,
@@ -53,7 +57,7 @@ def _properties(turn: Turn, process: Process, member: Member) -> KV:
         "GSW_FROM": record.daily_from,
         "GSW_UNTIL": record.daily_till,
         "GSW_TZ_NAME": zone.name,
-        "GSW_TZ_OFFSET": offset(turn.now, zone.zone),
+        "GSW_TZ_OFFSET": offset(unit.now, zone.zone),
     }
     if record.dial_sched_time:
         members["GSW_DATE_TIME"] = to_date_time(record.dial_sched_time, zone.zone)

@@ -9,7 +9,7 @@ from ocsgw.contact.directory import Directory
 from ocsgw.contact.groups import CONTROL_REQUESTS, STATUS_REQUESTS
 from ocsgw.contact.normal_form import normal_contact, normal_customer_id
 from ocsgw.contact.scope import chain_attr, named_by
-from ocsgw.contact.work import Work
+from ocsgw.contact.unit_of_work import PendingRequest
 
 # What a request may concern without naming it. Two requests that share a name keep their order.
 _RECORDS, _HANDOUTS, _CONTACTS, _GROUPS = "any record", "any hand-out", "any contact", "any group"
@@ -33,22 +33,22 @@ class Run:
     names: set[Hashable] = field(default_factory=set)
 
 
-def kind_of(work: Work) -> str:
+def kind_of(pending: PendingRequest) -> str:
     """Return the kind of run that a request belongs to; an unknown request has a kind without a rule.
 
     With a handle the other identifiers are attributes (P10).
     """
-    request = work.data.get("GSW_AGENT_REQ_TYPE")
+    request = pending.data.get("GSW_AGENT_REQ_TYPE")
     if request in STATUS_REQUESTS:
         return "status"
     if request in CONTROL_REQUESTS:
         return "control"
-    if request in HANDLE_REQUESTS and "GSW_RECORD_HANDLE" in work.data:
+    if request in HANDLE_REQUESTS and "GSW_RECORD_HANDLE" in pending.data:
         return "by handle"
     return str(request)
 
 
-def cut_into_runs(works: Sequence[Work], places: Sequence[int], directory: Directory) -> list[Run]:
+def cut_into_runs(requests: Sequence[PendingRequest], places: Sequence[int], directory: Directory) -> list[Run]:
     """Cut requests into runs of one kind, in the order of arrival.
 
     A request joins the last run of its kind unless a run behind that one may concern the same record, chain, contact or
@@ -56,20 +56,20 @@ def cut_into_runs(works: Sequence[Work], places: Sequence[int], directory: Direc
     """
     runs: list[Run] = []
     for at in places:
-        work = works[at]
-        kind = kind_of(work)
+        pending = requests[at]
+        kind = kind_of(pending)
         if runs and runs[-1].kind == kind:
             runs[-1].places.append(at)
             if len(runs) > 1:
-                runs[-1].names |= names_of(work, directory)
+                runs[-1].names |= names_of(pending, directory)
             continue
         if not runs:
             runs.append(Run(kind, [at]))
             continue
-        names = names_of(work, directory)
+        names = names_of(pending, directory)
         for run in runs:
             if not run.names:
-                run.names.update(*(names_of(works[each], directory) for each in run.places))
+                run.names.update(*(names_of(requests[each], directory) for each in run.places))
         home = _home(runs, kind, names)
         if home is None:
             home = Run(kind)
@@ -88,12 +88,12 @@ def _home(runs: Sequence[Run], kind: str, names: set[Hashable]) -> Run | None:
     return None
 
 
-def names_of(work: Work, directory: Directory) -> set[Hashable]:
+def names_of(pending: PendingRequest, directory: Directory) -> set[Hashable]:
     """Return what a request may concern, in forms that can be compared."""
-    data, kind = work.data, kind_of(work)
+    data, kind = pending.data, kind_of(pending)
     names: set[Hashable] = set(_OF_KIND.get(kind, ()))
     if data.get("GSW_AGENT_REQ_TYPE") == "DoNotCall":
-        names |= _blocked_by(work, kind, directory)
+        names |= _blocked_by(pending, kind, directory)
     if kind == "AddRecord" and "GSW_CHAIN_ID" in data:
         names.add(_RECORDS)
     phone = data.get("GSW_PHONE")
@@ -106,10 +106,10 @@ def names_of(work: Work, directory: Directory) -> set[Hashable]:
     return names
 
 
-def _blocked_by(work: Work, kind: str, directory: Directory) -> set[Hashable]:
+def _blocked_by(pending: PendingRequest, kind: str, directory: Directory) -> set[Hashable]:
     """Return what DoNotCall concerns besides what it names: contacts of the record, or of the chain, that it finds."""
     if kind == "by handle":
         return {_HANDOUTS, _CONTACTS}
-    by_phone = named_by(work) == "GSW_PHONE"
-    whole_chain = chain_attr(work, directory, "phones" if by_phone else "customer_ids") == "AllChain"
+    by_phone = named_by(pending) == "GSW_PHONE"
+    whole_chain = chain_attr(pending, directory, "phones" if by_phone else "customer_ids") == "AllChain"
     return cast("set[Hashable]", {_CONTACTS}) if by_phone and whole_chain else set()

@@ -8,7 +8,7 @@ from ocsgw.access.permissions import demand
 from ocsgw.contact.directory import CallingList, ChainAttr, Directory
 from ocsgw.contact.normal_form import normal_contact, normal_customer_id
 from ocsgw.contact.transaction import Match, UnavailableListError
-from ocsgw.contact.work import Turn, Work
+from ocsgw.contact.unit_of_work import PendingRequest, UnitOfWork
 
 EVERY_TENANT = 0
 # What a cancel ends (H251).
@@ -23,15 +23,15 @@ class Scope:
     entries: tuple[tuple[int, int, int], ...]
 
 
-def scope_of(turn: Turn, work: Work) -> Scope:
+def scope_of(unit: UnitOfWork, pending: PendingRequest) -> Scope:
     """Return what a request concerns: what it names, as far as the principal may touch it.
 
     Who may touch some lists only blocks contacts for these and not for the tenant. Raises `Refusal`:
     `invalid_attribute` for an unknown tenant, `forbidden` for one that the principal may not touch, or if nothing is
     left.
     """
-    directory, principal = turn.directory, work.principal
-    tenant = directory.tenant(work.data.get("GSW_TENANT_DBID"), work.data.get("GSW_TENANT_NAME"))
+    directory, principal = unit.directory, pending.principal
+    tenant = directory.tenant(pending.data.get("GSW_TENANT_DBID"), pending.data.get("GSW_TENANT_NAME"))
     if tenant is not None:
         directory.demand_tenant(principal, tenant)
     tenants = (tenant,) if tenant is not None else directory.tenants_of(principal)
@@ -45,35 +45,35 @@ def scope_of(turn: Turn, work: Work) -> Scope:
     return Scope(lists, tuple((each.dbid, 0, 0) for each in tenants))
 
 
-def named_by(work: Work) -> str:
+def named_by(pending: PendingRequest) -> str:
     """Return the key that says which records are meant; of several the first of phone, customer id counts (P10)."""
-    return "GSW_PHONE" if "GSW_PHONE" in work.data else "GSW_CUSTOMER_ID"
+    return "GSW_PHONE" if "GSW_PHONE" in pending.data else "GSW_CUSTOMER_ID"
 
 
-def chain_attr(work: Work, directory: Directory, resource: str) -> ChainAttr:
+def chain_attr(pending: PendingRequest, directory: Directory, resource: str) -> ChainAttr:
     """Return whether the request concerns records only or whole chains."""
-    given = work.data.get("GSW_CHAIN_ATTR") or directory.chain_attr[resource]
+    given = pending.data.get("GSW_CHAIN_ATTR") or directory.chain_attr[resource]
     return "AllChain" if given == "AllChain" else "RecordOnly"
 
 
 def find_matches(
-    turn: Turn, work: Work, lists: Sequence[CallingList], attr: ChainAttr
+    unit: UnitOfWork, pending: PendingRequest, lists: Sequence[CallingList], attr: ChainAttr
 ) -> list[tuple[CallingList, list[Match]]]:
     """Return the records of lists that a request by phone or customer id finds, with their chains if asked (H250).
 
     A list that is not open has nothing to say.
     """
-    key = named_by(work)
-    name = cast("str", work.data[key])
+    key = named_by(pending)
+    name = cast("str", pending.data[key])
     found = []
     for calling_list in lists:
         try:
             if key == "GSW_PHONE":
-                matches = turn.tx.find_by_contact(calling_list, normal_contact(name))
+                matches = unit.tx.find_by_contact(calling_list, normal_contact(name))
             else:
-                matches = turn.tx.find_by_customer_id(calling_list, normal_customer_id(name))
+                matches = unit.tx.find_by_customer_id(calling_list, normal_customer_id(name))
             if matches and attr == "AllChain":
-                matches = turn.tx.find_by_chain(calling_list, {match.chain_id for match in matches})
+                matches = unit.tx.find_by_chain(calling_list, {match.chain_id for match in matches})
         except UnavailableListError:
             continue
         if matches:

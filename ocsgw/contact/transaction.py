@@ -38,7 +38,7 @@ class NewRecord(msgspec.Struct, array_like=True):
     custom: list[FieldValue | None]
 
 
-class Probe(msgspec.Struct, array_like=True):
+class DncLookup(msgspec.Struct, array_like=True):
     """A question to the do-not-call table, whether an entry covers this contact or customer id (K43).
 
     `contact` and `customer_id` are in their normal forms; `customer_id` is None if there is none. `campaign_dbids` are
@@ -213,7 +213,7 @@ class Transaction(BulkStatements, Protocol):
     def forget(self, now: int, at_most: int) -> int:
         """Delete answers and spent handles that have expired, at most so many of each; return how many answers."""
 
-    def before_adding(self, calling_list: CallingList, probes: Sequence[Probe], now: int) -> Admission:
+    def before_adding(self, calling_list: CallingList, lookups: Sequence[DncLookup], now: int) -> Admission:
         """Return the highest record id and chain id of a list, 0 without rows, and what `blocked` returns."""
 
     def chain_ends(self, calling_list: CallingList, chain_ids: Iterable[int]) -> Mapping[int, int]:
@@ -225,7 +225,7 @@ class Transaction(BulkStatements, Protocol):
     def copy_further_columns(self, calling_list: CallingList, source: int, target: int) -> None:
         """Give a record what another one has in the columns that `NewRecord` lacks (K13)."""
 
-    def blocked(self, calling_list: CallingList, probes: Sequence[Probe], now: int) -> set[int]:
+    def blocked(self, calling_list: CallingList, lookups: Sequence[DncLookup], now: int) -> set[int]:
         """Return the places of those probes that an entry of the do-not-call table covers."""
 
     def find_by_contact(self, calling_list: CallingList, contact: str) -> list[Match]:

@@ -1,7 +1,7 @@
 """Treatments: what happens to a record after a call result (configuration.md section 11)."""
 
 from ocsgw.contact.directory import Campaign, Directory, Treatment
-from ocsgw.contact.handouts import Member, Process
+from ocsgw.contact.handouts import ActiveHandout, Member
 from ocsgw.protocol.enumerations import RecordStatus, RecordType
 
 PERSONAL = "RecordTreatPersonal"
@@ -26,7 +26,7 @@ def find_treatment(directory: Directory, campaign: Campaign | None, call_result:
 
 
 def apply_treatment(
-    treatment: Treatment, process: Process, member: Member, now: int, *, personal_agent: str | None
+    treatment: Treatment, handed_out: ActiveHandout, member: Member, now: int, *, personal_agent: str | None
 ) -> None:
     """End a hand-out by a treatment; `personal_agent` is the agent of RecordTreatPersonal, None without it."""
     if treatment.name:
@@ -36,23 +36,27 @@ def apply_treatment(
         member.set(record_type=kind.value, dial_sched_time=now + treatment.interval)
         if personal_agent:
             member.set(agent_id=personal_agent)
-        process.finish(member, RecordStatus.READY.value)
+        handed_out.finish(member, RecordStatus.READY.value)
     elif treatment.action == "next_in_chain":
-        _next_in_chain(process, member)
+        _next_in_chain(handed_out, member)
     elif treatment.action == "no_call":
         member.set(record_type=RecordType.NO_CALL.value)
-        process.finish(member, _UPDATED)
+        handed_out.finish(member, _UPDATED)
     else:
-        process.finish(member, _UPDATED)
+        handed_out.finish(member, _UPDATED)
 
 
-def _next_in_chain(process: Process, member: Member) -> None:
+def _next_in_chain(handed_out: ActiveHandout, member: Member) -> None:
     """End a hand-out so that the chain goes on with the next member, if there is one."""
     following = [
-        each for each in process.others(member) if each.record.chain_n > member.record.chain_n and not each.is_no_call
+        each
+        for each in handed_out.others(member)
+        if each.record.chain_n > member.record.chain_n and not each.is_no_call
     ]
-    waiting = [each for each in process.others(member) if not each.is_no_call and not process.is_rescheduled(each)]
-    process.finish(member, _UPDATED)
+    waiting = [
+        each for each in handed_out.others(member) if not each.is_no_call and not handed_out.is_rescheduled(each)
+    ]
+    handed_out.finish(member, _UPDATED)
     if following:
         for each in waiting:
             each.set(record_status=RecordStatus.READY.value if each is following[0] else _CHAIN_READY)

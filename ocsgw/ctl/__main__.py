@@ -5,9 +5,9 @@ import sys
 from collections.abc import Sequence
 from typing import NoReturn
 
+from ocsgw.control.errors import EXIT_FAILURE, EXIT_INTERRUPTED, EXIT_USAGE, CommandError
 from ocsgw.ctl import audit, campaign, explain, lists, server
-from ocsgw.ctl.errors import EXIT_FAILURE, EXIT_INTERRUPTED, EXIT_USAGE, CommandError
-from ocsgw.ctl.site import Site
+from ocsgw.ctl.installation import Installation
 from ocsgw.version import VERSION
 
 FAMILIES = (server, campaign, lists, explain, audit)
@@ -36,7 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; return the exit status."""
     parsed = make_parser().parse_args(arguments)
     try:
-        status: int = parsed.run(Site(parsed.config), parsed)
+        status: int = parsed.run(Installation(parsed.config), parsed)
     except CommandError as error:
         sys.stderr.write(f"ocsctl: {error}\n")
         return error.status

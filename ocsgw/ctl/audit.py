@@ -5,10 +5,10 @@ import sys
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
-from ocsgw.access.audit import verify
-from ocsgw.ctl.errors import EXIT_FAILURE, CommandError
+from ocsgw.audit.file import verify
+from ocsgw.control.errors import EXIT_FAILURE, CommandError
 from ocsgw.ctl.families import add_command, add_family
-from ocsgw.ctl.site import Site
+from ocsgw.ctl.installation import Installation
 
 if TYPE_CHECKING:
     from ocsgw.ctl.families import Commands
@@ -23,9 +23,9 @@ def add_commands(commands: "Commands") -> None:
     )
 
 
-def verify_chain(site: Site, arguments: argparse.Namespace) -> int:
+def verify_chain(installation: Installation, arguments: argparse.Namespace) -> int:
     """Verify the chain of hashes; the first bad line is told on standard error."""
-    paths = arguments.files or [site.config.audit.file]
+    paths = arguments.files or [installation.config.audit.file]
     with ExitStack() as stack:
         files = []
         for path in paths:

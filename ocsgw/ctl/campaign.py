@@ -4,7 +4,7 @@ import argparse
 from typing import TYPE_CHECKING
 
 from ocsgw.ctl.families import add_command, add_family
-from ocsgw.ctl.site import Site
+from ocsgw.ctl.installation import Installation
 
 if TYPE_CHECKING:
     from ocsgw.ctl.families import Commands
@@ -26,9 +26,9 @@ def add_commands(commands: "Commands") -> None:
         parser.add_argument("name", metavar="NAME", help="campaign, campaign group, or DBID of the group")
 
 
-def campaign(site: Site, arguments: argparse.Namespace) -> int:
+def campaign(installation: Installation, arguments: argparse.Namespace) -> int:
     """Give an order to a campaign group."""
-    with site.connect() as client:
+    with installation.connect() as client:
         event = client.call("campaign", order=arguments.order, name=arguments.name)
     print(f"{event['GSW_CAMPAIGN_GROUP_NAME']}: {event['GSW_USER_EVENT']}")
     return 0

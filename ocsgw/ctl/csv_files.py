@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import IO, Any, NamedTuple
 
-from ocsgw.ctl.errors import CommandError
+from ocsgw.control.errors import CommandError
 
 STANDARD = "-"
 # A line without an end is cut, so that it cannot fill the memory.

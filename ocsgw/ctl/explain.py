@@ -7,10 +7,10 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
-from ocsgw.ctl.errors import EXIT_USAGE, CommandError
+from ocsgw.control.errors import EXIT_USAGE, CommandError
 from ocsgw.ctl.families import add_command
+from ocsgw.ctl.installation import Installation
 from ocsgw.ctl.operator import open_operator
-from ocsgw.ctl.site import Site
 
 if TYPE_CHECKING:
     from ocsgw.ctl.families import Commands
@@ -28,10 +28,10 @@ def add_commands(commands: "Commands") -> None:
     parser.add_argument("--json", action="store_true", help="as JSON, for programs")
 
 
-def explain(site: Site, arguments: argparse.Namespace) -> int:
+def explain(installation: Installation, arguments: argparse.Namespace) -> int:
     """Say why a number would, or would not, be handed out."""
     at = parse_time(arguments.at) if arguments.at is not None else None
-    with open_operator(site) as operator:
+    with open_operator(installation) as operator:
         explained = operator.call("explain", contact=arguments.phone, at=at)
     if arguments.json:
         print(json.dumps(explained, ensure_ascii=False))

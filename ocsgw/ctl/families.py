@@ -4,10 +4,10 @@ import argparse
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from ocsgw.ctl.site import Site
+from ocsgw.ctl.installation import Installation
 
 # A command does its work and returns the exit status; it raises `CommandError`.
-Command = Callable[[Site, argparse.Namespace], int]
+Command = Callable[[Installation, argparse.Namespace], int]
 
 if TYPE_CHECKING:
     Commands = argparse._SubParsersAction[argparse.ArgumentParser]  # noqa: SLF001 - it has no other name

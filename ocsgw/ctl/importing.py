@@ -11,12 +11,12 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
 from typing import IO, Any
 
+from ocsgw.control.errors import EXIT_FAILURE, CommandError
 from ocsgw.ctl.csv_files import CsvReader, NumberedRow
-from ocsgw.ctl.errors import EXIT_FAILURE, CommandError
+from ocsgw.ctl.installation import Installation
 from ocsgw.ctl.operator import Operator, open_operator
 from ocsgw.ctl.progress import Progress
 from ocsgw.ctl.seen import SeenContacts
-from ocsgw.ctl.site import Site
 
 SLICE = 1000
 _FEWEST = 250
@@ -34,7 +34,7 @@ _SHORT = 0.05
 Slice = list[NumberedRow]
 
 
-class Pace:
+class SliceSize:
     """How many rows a slice has: fewer where slices take long, so that clients of the server need not wait for them."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
@@ -85,9 +85,13 @@ class _Verdicts:
                 sys.stderr.write("further rows are told only with --verdicts FILE\n")
 
 
-def import_file(site: Site, arguments: argparse.Namespace, calling_list: str | None) -> int:
+def import_file(installation: Installation, arguments: argparse.Namespace, calling_list: str | None) -> int:
     """Import a file into a list, or into the do-not-call table; return 1 if a row was refused, else 0."""
-    with CsvReader(arguments.file, arguments.encoding) as file, open_operator(site) as operator, ExitStack() as stack:
+    with (
+        CsvReader(arguments.file, arguments.encoding) as file,
+        open_operator(installation) as operator,
+        ExitStack() as stack,
+    ):
         fingerprint = file.fingerprint()
         rows = file.rows()
         header = next(rows, None)
@@ -145,9 +149,9 @@ def _transfer(
 ) -> Iterator[tuple[Slice, Any]]:
     """Send the rows and yield each slice with its result."""
     sent: deque[Slice] = deque()
-    pace = Pace()
+    slice_size = SliceSize()
     # The last slice, empty, says that all rows are there.
-    for slice_ in itertools.chain(_slices(rows, pace), ([],)):
+    for slice_ in itertools.chain(_slices(rows, slice_size), ([],)):
         cells = [each.cells for each in slice_]
         places = seen.places(slice_) if seen is not None else []
         operator.send("import", **common, first=first, rows=cells, last=not slice_, seen=places)
@@ -155,7 +159,7 @@ def _transfer(
         sent.append(slice_)
         if len(sent) == _IN_FLIGHT or seen is not None:
             result = operator.receive()
-            pace.stored()
+            slice_size.stored()
             if seen is not None:
                 seen.add(slice_, result["verdicts"])
             yield sent.popleft(), result
@@ -183,13 +187,13 @@ class _Seen:
         return "" if short else row.cells[self._contact_at]
 
 
-def _slices(rows: Iterable[NumberedRow], pace: Pace) -> Iterator[Slice]:
+def _slices(rows: Iterable[NumberedRow], slice_size: SliceSize) -> Iterator[Slice]:
     slice_: Slice = []
     characters = 0
     for row in rows:
         slice_.append(row)
         characters += sum(map(len, row.cells))
-        if len(slice_) >= pace.rows or characters > _LONGEST_SLICE:
+        if len(slice_) >= slice_size.rows or characters > _LONGEST_SLICE:
             yield slice_
             slice_, characters = [], 0
     if slice_:

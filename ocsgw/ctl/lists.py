@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 from ocsgw.ctl.csv_files import STANDARD, open_for_writing
 from ocsgw.ctl.families import add_command, add_family
 from ocsgw.ctl.importing import SLICE, import_file
+from ocsgw.ctl.installation import Installation
 from ocsgw.ctl.operator import open_operator
 from ocsgw.ctl.progress import Progress
-from ocsgw.ctl.site import Site
 
 if TYPE_CHECKING:
     from ocsgw.ctl.families import Commands
@@ -53,30 +53,30 @@ def _add_encoding(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--encoding", default="utf-8", metavar="NAME", help="of the file (%(default)s)")
 
 
-def import_list(site: Site, arguments: argparse.Namespace) -> int:
+def import_list(installation: Installation, arguments: argparse.Namespace) -> int:
     """Add the rows of a file to a calling list."""
-    return import_file(site, arguments, arguments.list)
+    return import_file(installation, arguments, arguments.list)
 
 
-def import_do_not_call(site: Site, arguments: argparse.Namespace) -> int:
+def import_do_not_call(installation: Installation, arguments: argparse.Namespace) -> int:
     """Add the rows of a file to the do-not-call list."""
-    return import_file(site, arguments, None)
+    return import_file(installation, arguments, None)
 
 
-def export_list(site: Site, arguments: argparse.Namespace) -> int:
+def export_list(installation: Installation, arguments: argparse.Namespace) -> int:
     """Write the records of a calling list into a file."""
-    return _export(site, arguments, arguments.list)
+    return _export(installation, arguments, arguments.list)
 
 
-def export_do_not_call(site: Site, arguments: argparse.Namespace) -> int:
+def export_do_not_call(installation: Installation, arguments: argparse.Namespace) -> int:
     """Write the do-not-call list into a file."""
-    return _export(site, arguments, None)
+    return _export(installation, arguments, None)
 
 
-def _export(site: Site, arguments: argparse.Namespace, calling_list: str | None) -> int:
+def _export(installation: Installation, arguments: argparse.Namespace, calling_list: str | None) -> int:
     """Write rows into a file, in slices; a row that is added meanwhile may or may not be among them."""
     count = 0
-    with open_operator(site) as operator:
+    with open_operator(installation) as operator:
         slice_ = operator.call("export", calling_list=calling_list, at_most=SLICE)
         with open_for_writing(arguments.file, arguments.encoding) as writer:
             writer.write([slice_["header"]])

@@ -7,19 +7,19 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, Protocol, TypeVar
 
-from ocsgw.access.audit import AuditError, AuditFile
+from ocsgw.audit.file import AuditError, AuditFile
+from ocsgw.audit.recorder import Auditor, not_audited
+from ocsgw.catalog import directory_of
 from ocsgw.contact.directory import Directory
-from ocsgw.contact.operations import OperationError, carry_out
 from ocsgw.contact.transaction import StoreFailureError
-from ocsgw.contact.work import Turn
-from ocsgw.ctl.client import ControlClient, UnreachableError
-from ocsgw.ctl.errors import EXIT_UNAVAILABLE, CommandError
-from ocsgw.ctl.site import Site
-from ocsgw.directory import directory_of
-from ocsgw.store.auditing import Auditor, not_audited
-from ocsgw.store.committer import random_guid
+from ocsgw.contact.unit_of_work import UnitOfWork
+from ocsgw.control.client import ControlClient, UnreachableError
+from ocsgw.control.errors import EXIT_UNAVAILABLE, CommandError
+from ocsgw.ctl.installation import Installation
+from ocsgw.execution.committer import random_guid
+from ocsgw.operations.steps import OperationError, carry_out
 from ocsgw.store.errors import CommitUnknownError, StoreError
-from ocsgw.store.sqlite import SQLiteStore
+from ocsgw.store.sqlite.engine import SQLiteStore
 
 # Another program may hold the store for so long (seconds).
 _WAIT = 5.0
@@ -73,14 +73,14 @@ class _Store:
         return self._results.popleft()
 
     def call(self, name: str, **arguments: object) -> Any:
-        return self._in_transaction(lambda turn: carry_out(turn, name, arguments))
+        return self._in_transaction(lambda unit: carry_out(unit, name, arguments))
 
-    def _in_transaction(self, function: Callable[[Turn], T]) -> T:
+    def _in_transaction(self, function: Callable[[UnitOfWork], T]) -> T:
         try:
             with self._audited() as record, self._store.transaction(_WAIT) as tx:
-                turn = Turn(tx, int(time.time()), self._directory, random_guid)
-                result = function(turn)
-                record(turn, (), ())
+                unit = UnitOfWork(tx, int(time.time()), self._directory, random_guid)
+                result = function(unit)
+                record(unit, (), ())
             return result
         except OperationError as error:
             raise CommandError(str(error)) from None
@@ -89,17 +89,17 @@ class _Store:
 
 
 @contextmanager
-def open_operator(site: Site) -> Iterator[Operator]:
+def open_operator(installation: Installation) -> Iterator[Operator]:
     """Give the running server, or without one the store itself, and tell the user so. Raises `CommandError`."""
     try:
-        client = site.connect()
+        client = installation.connect()
     except UnreachableError as error:
         reason = str(error)
     else:
         with client:
             yield _Server(client)
         return
-    with _open_store(site, reason) as operator:
+    with _open_store(installation, reason) as operator:
         yield operator
 
 
@@ -108,8 +108,8 @@ def _report(text: str) -> None:
 
 
 @contextmanager
-def _open_store(site: Site, unreachable: str) -> Iterator[Operator]:
-    config = site.config
+def _open_store(installation: Installation, unreachable: str) -> Iterator[Operator]:
+    config = installation.config
     if config.store.kind != "sqlite" or config.store.file is None:
         raise CommandError(f"{unreachable}; without a server only an SQLite store can be worked on", EXIT_UNAVAILABLE)
     store = SQLiteStore(

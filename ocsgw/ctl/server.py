@@ -5,8 +5,8 @@ import json
 from typing import TYPE_CHECKING
 
 from ocsgw.ctl.families import add_command, add_family
+from ocsgw.ctl.installation import Installation
 from ocsgw.ctl.output import duration, print_table
-from ocsgw.ctl.site import Site
 
 if TYPE_CHECKING:
     from ocsgw.ctl.families import Commands
@@ -24,9 +24,9 @@ def add_commands(commands: "Commands") -> None:
     )
 
 
-def status(site: Site, arguments: argparse.Namespace) -> int:
+def status(installation: Installation, arguments: argparse.Namespace) -> int:
     """Show the state of the server."""
-    with site.connect() as client:
+    with installation.connect() as client:
         shown = client.call("status")
     if arguments.json:
         print(json.dumps(shown, ensure_ascii=False))
@@ -48,9 +48,9 @@ def status(site: Site, arguments: argparse.Namespace) -> int:
     return 0
 
 
-def reload(site: Site, arguments: argparse.Namespace) -> int:
+def reload(installation: Installation, arguments: argparse.Namespace) -> int:
     """Let the server read its configuration again."""
-    with site.connect() as client:
+    with installation.connect() as client:
         waiting = client.call("reload")
     print("configuration reloaded")
     for key in waiting:
@@ -58,9 +58,9 @@ def reload(site: Site, arguments: argparse.Namespace) -> int:
     return 0
 
 
-def restart_proxies(site: Site, arguments: argparse.Namespace) -> int:
+def restart_proxies(installation: Installation, arguments: argparse.Namespace) -> int:
     """Let new HTTP proxies take the place of the running ones."""
-    with site.connect() as client:
+    with installation.connect() as client:
         replaced = client.call("proxy restart", listener=arguments.listener)
     for each in replaced:
         print(f"{each['listener']}: process {each['new']} serves in place of {each['old']}")

@@ -14,26 +14,26 @@ from twisted.internet.task import LoopingCall, deferLater
 from twisted.logger import ILogObserver, Logger
 from twisted.python.failure import Failure
 
-from ocsgw.access.audit import AuditError, AuditFile
-from ocsgw.admin.control import ControlError, ControlFactory
+from ocsgw.audit.file import AuditError, AuditFile
+from ocsgw.audit.recorder import Auditor
+from ocsgw.catalog import directory_of
 from ocsgw.config import Config, ConfigurationError, load
 from ocsgw.contact.directory import Directory
 from ocsgw.contact.opening import expire, prepare
-from ocsgw.directory import directory_of
+from ocsgw.control.server import ControlError, ControlFactory
+from ocsgw.execution.committer import Committer
+from ocsgw.execution.worker import ThreadWorker, Worker
 from ocsgw.logs import LogFile, say
 from ocsgw.ocs.certificate_expiry import CertificateExpiry
 from ocsgw.ocs.checks import CHECKS, RULES, not_served
-from ocsgw.ocs.controller import commands_of
+from ocsgw.ocs.commands import commands_of
 from ocsgw.ocs.dispatch import Dispatcher
 from ocsgw.ocs.key_expiry import KeyExpiry
 from ocsgw.ocs.listeners import HttpListener, match_listeners
+from ocsgw.ocs.service_notifier import ServiceNotifier
 from ocsgw.ocs.settings import dispatch_options_of
-from ocsgw.ocs.watch import Watch
-from ocsgw.store.auditing import Auditor
-from ocsgw.store.committer import Committer
 from ocsgw.store.errors import StoreError
-from ocsgw.store.sqlite import SQLiteStore
-from ocsgw.store.worker import ThreadWorker, Worker
+from ocsgw.store.sqlite.engine import SQLiteStore
 from ocsgw.systemd import ServiceManager
 from ocsgw.version import VERSION
 
@@ -109,7 +109,7 @@ class OCSService(MultiService):
         self._committer: Committer | None = None
         self._control: Any = None
         self._started_at = reactor.seconds()
-        self._watch = Watch(self, manager or ServiceManager({}, 0), reactor)
+        self._notifier = ServiceNotifier(self, manager or ServiceManager({}, 0), reactor)
 
     # The office of the listeners.
 
@@ -120,7 +120,7 @@ class OCSService(MultiService):
 
     def proxy_ready(self, url: str) -> None:
         """Tell the service manager, and how to try the server out if somebody wants to know."""
-        self._watch.look()
+        self._notifier.look()
         example = next((each for each in self._directory.calling_lists if each.enabled), None)
         if self._say_example is not None and example is not None:
             target = f"{url}/lists/{quote(example.name)}?req=AddRecord"
@@ -144,7 +144,7 @@ class OCSService(MultiService):
         for line in not_served(self.config):
             self._log.warn("{line}", line=line)
         self._certificate_expiry.use(self.config)
-        self._watch.start()
+        self._notifier.start()
         worker = self._worker = self._make_worker(self.reactor)
         committer = self._committer = Committer(
             self._store, worker, self._directory, self.reactor, auditor=self._auditor
@@ -194,7 +194,7 @@ class OCSService(MultiService):
         for listener in self.config.listeners:
             if listener.protocol == "http":
                 self._listen(HttpListener(self, listener))
-        self._watch.opened()
+        self._notifier.opened()
 
     def _open_control(self) -> None:
         """Open the socket of `ocsctl`; without it everything else works all the same."""
@@ -246,7 +246,7 @@ class OCSService(MultiService):
     def stopService(self) -> Any:
         """Stop HTTP, answer what is in flight, then close the store; the reactor waits for it."""
         self._stopping = True
-        self._watch.stopping(self.config.limits.stop_timeout)
+        self._notifier.stopping(self.config.limits.stop_timeout)
         for chore, _ in self._chores:
             if chore.running:
                 chore.stop()
@@ -260,7 +260,7 @@ class OCSService(MultiService):
             self._worker.stop()
             self._worker = None
         say(self._log, 93031)
-        self._watch.stop()
+        self._notifier.stop()
         yield super().stopService()
 
     # Reload.
@@ -270,11 +270,11 @@ class OCSService(MultiService):
 
         Fires with the keys whose change waits for a restart. Fails with `ControlError`; then nothing has changed (C60).
         """
-        self._watch.reloading()
+        self._notifier.reloading()
         return self._reload().addBoth(self._reloaded)
 
     def _reloaded(self, result: Any) -> Any:
-        self._watch.reloaded(refused=isinstance(result, Failure))
+        self._notifier.reloaded(refused=isinstance(result, Failure))
         return result
 
     def _reload(self) -> "Deferred[list[str]]":
@@ -375,7 +375,7 @@ class OCSService(MultiService):
         """End hand-outs whose time is over, in slices, between batches (H278)."""
         if self._committer is None:
             return None
-        return self._committer.chore(lambda turn: expire(turn, _AT_ONCE)).addCallbacks(
+        return self._committer.chore(lambda unit: expire(unit, _AT_ONCE)).addCallbacks(
             self._expired, self._chore_failed
         )
 
@@ -389,7 +389,7 @@ class OCSService(MultiService):
         if self._committer is None:
             return None
         now = int(time.time())
-        return self._committer.chore(lambda turn: turn.tx.forget(now, _AT_ONCE)).addCallbacks(
+        return self._committer.chore(lambda unit: unit.tx.forget(now, _AT_ONCE)).addCallbacks(
             lambda count: self._forget() if count == _AT_ONCE else None, self._chore_failed
         )
 

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from twisted.internet.interfaces import IReactorTime
 
 from ocsgw.contact.batch import Outcome, fingerprint
-from ocsgw.contact.work import ANONYMOUS, Work
+from ocsgw.contact.unit_of_work import ANONYMOUS, PendingRequest
+from ocsgw.execution.committer import Committer, Job
 from ocsgw.protocol.errors import Refusal
 from ocsgw.protocol.messages import KV, Event, Request
 from ocsgw.protocol.requests import REQUESTS, ClientKind
-from ocsgw.store.committer import Committer, Job
 
 Reply = Callable[[Event], None]
 _Key = tuple[str, str]
@@ -69,8 +69,8 @@ class Dispatcher:
             deadline = self._clock.seconds() + request.deadline_ms / 1000
         self._begin(request, self._work(request, caller), deadline, reply)
 
-    def _work(self, request: Request, caller: Caller) -> Work:
-        work = Work(
+    def _work(self, request: Request, caller: Caller) -> PendingRequest:
+        pending = PendingRequest(
             request.data,
             request.principal or ANONYMOUS,
             base_uri=caller.base_uri,
@@ -81,26 +81,26 @@ class Dispatcher:
         window = self.options.duplicate_window
         if request.idempotency_key is not None:
             # The prefix keeps keys of clients apart from those that are made here.
-            work.key = f"k{request.idempotency_key}"
-            work.keep_for = self.options.idempotency_ttl
+            pending.key = f"k{request.idempotency_key}"
+            pending.keep_for = self.options.idempotency_ttl
         elif window and request.data.get("GSW_AGENT_REQ_TYPE") == "AddRecord":
-            work.fingerprint = fingerprint(request.data, self._committer.directory, but=("GSW_REFERENCE_ID",))
-            work.key = f"d{work.fingerprint.hex()} {request.peer or ''}"
-            work.keep_for = window
-        return work
+            pending.fingerprint = fingerprint(request.data, self._committer.directory, but=("GSW_REFERENCE_ID",))
+            pending.key = f"d{pending.fingerprint.hex()} {request.peer or ''}"
+            pending.keep_for = window
+        return pending
 
-    def _begin(self, request: Request, work: Work, deadline: float | None, reply: Reply) -> None:
+    def _begin(self, request: Request, pending: PendingRequest, deadline: float | None, reply: Reply) -> None:
         if not self.available:
             reply(error_event(request, Refusal("unavailable")))
             return
-        key = (work.principal, work.key) if work.key is not None else None
+        key = (pending.principal, pending.key) if pending.key is not None else None
         if key is not None:
             waiting = self._executing.get(key)
             if waiting is not None:
-                if work.fingerprint is None:
+                if pending.fingerprint is None:
                     reply(error_event(request, Refusal("key_in_use")))
                 else:
-                    waiting.append(lambda: self._begin(request, work, deadline, reply))
+                    waiting.append(lambda: self._begin(request, pending, deadline, reply))
                 return
             self._executing[key] = []
 
@@ -110,7 +110,7 @@ class Dispatcher:
                 for again in self._executing.pop(key):
                     again()
 
-        self._committer.submit(Job(work, deliver, deadline))
+        self._committer.submit(Job(pending, deliver, deadline))
 
 
 def event_of(request: Request, outcome: Outcome) -> Event:

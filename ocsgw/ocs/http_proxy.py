@@ -21,7 +21,7 @@ from ocsgw.protocol.messages import Message, Settings
 _SILENT_INTERVALS = 3
 
 
-class Office(Protocol):
+class ProxyContext(Protocol):
     """What all listeners share; the configuration is the one in force."""
 
     config: Config
@@ -36,7 +36,7 @@ class Office(Protocol):
         """A proxy serves."""
 
 
-class Site(Protocol):
+class ServedListener(Protocol):
     """The listener that a proxy serves; `wanted` is how it is configured now."""
 
     wanted: Listener
@@ -54,13 +54,13 @@ class HttpProxy:
     another proxy has the same port for a moment.
     """
 
-    def __init__(self, office: Office, site: Site, number: int, starts: int = 0) -> None:
-        self._office = office
+    def __init__(self, context: ProxyContext, site: ServedListener, number: int, starts: int = 0) -> None:
+        self._context = context
         self._site = site
         self.number = number
         self.starts = starts
         self.in_use = site.wanted
-        self.supervisor = Supervisor(self.name, self, office.reactor)
+        self.supervisor = Supervisor(self.name, self, context.reactor)
         # The listening socket of the predecessor, until the first process has it.
         self._inherited: int | None = None
         self.overlaps = False
@@ -86,7 +86,7 @@ class HttpProxy:
         """Whether the process, if it runs, has given a sign of life of late."""
         if self.supervisor.state != "running" or self._child is None:
             return True
-        return self._child.silence() < _SILENT_INTERVALS * self._office.config.limits.heartbeat
+        return self._child.silence() < _SILENT_INTERVALS * self._context.config.limits.heartbeat
 
     def stop(self, reason: str | None = None) -> "Deferred[None]":
         """End the process; fires when it is gone."""
@@ -131,7 +131,7 @@ class HttpProxy:
 
     def times(self) -> Times:
         """Return the times in force."""
-        return times_of(self._office.config)
+        return times_of(self._context.config)
 
     def start_child(self, owner: ChildOwner) -> Child:
         """Start a process with the listener as it is configured now (C62)."""
@@ -139,13 +139,13 @@ class HttpProxy:
         self.starts += 1
         inherited, self._inherited = self._inherited, None
         descriptor = INHERITED_PORT if inherited is not None else None
-        office = self._office
+        context = self._context
         child = self._child = ProxyChild(
-            office.reactor,
+            context.reactor,
             owner,
-            office.dispatcher,
-            identity_of(office.config),
-            office.next_session(),
+            context.dispatcher,
+            identity_of(context.config),
+            context.next_session(),
             lambda: self._settings(descriptor),
             self.base_uri,
             self.trace,
@@ -174,18 +174,18 @@ class HttpProxy:
         """Return who holds the port and what to do (R24)."""
         return (
             f"{holder_of(self.in_use.port)}; stop that program, or change the port of [[listener]] "
-            f"{self.in_use.id} in {self._office.config.path}"
+            f"{self.in_use.id} in {self._context.config.path}"
         )
 
     def write_log(self, when: float | None, level: Level, number: int, text: str) -> None:
         """Write a line of the proxy into the one log."""
-        self._office.log_file.write(when if when is not None else time.time(), level, number, text)
+        self._context.log_file.write(when if when is not None else time.time(), level, number, text)
 
     def trace(self, message: Message, received: bool) -> None:
         """Write a message on the link into the log, if that is wanted (K62)."""
-        log = self._office.config.log
+        log = self._context.config.log
         if log.http_trace and is_traced(message):
-            self._office.log_file.write_pairs(
+            self._context.log_file.write_pairs(
                 time.time(),
                 "debug",
                 head_of(message, f"{self.name} {self.supervisor.pid or 0}", received=received),
@@ -194,7 +194,7 @@ class HttpProxy:
 
     def became_ready(self, port: int) -> None:
         """The proxy serves."""
-        self._office.proxy_ready(self.url(port))
+        self._context.proxy_ready(self.url(port))
         self._settle(None)
 
     def ended(self, reason: str) -> None:
@@ -215,4 +215,4 @@ class HttpProxy:
             self._inherited = None
 
     def _settings(self, descriptor: int | None) -> Settings:
-        return settings_of(self._office.config, self._site.wanted, self.in_use, descriptor, shared=self.overlaps)
+        return settings_of(self._context.config, self._site.wanted, self.in_use, descriptor, shared=self.overlaps)

@@ -6,15 +6,15 @@ from typing import Any
 from twisted.internet.defer import Deferred, DeferredList, inlineCallbacks
 
 from ocsgw.config import Listener
-from ocsgw.ocs.http_proxy import HttpProxy, Office, RenewalError
+from ocsgw.ocs.http_proxy import HttpProxy, ProxyContext, RenewalError
 from ocsgw.protocol.messages import RENEWAL
 
 
 class HttpListener:
     """A configured HTTP listener: `wanted` is how it is configured now, `proxies` are those that serve it."""
 
-    def __init__(self, office: Office, listener: Listener) -> None:
-        self._office = office
+    def __init__(self, context: ProxyContext, listener: Listener) -> None:
+        self._context = context
         self.wanted = listener
         self.proxies: list[HttpProxy] = []
         # Those that still end their work, and the one that is about to take another's place.
@@ -58,7 +58,7 @@ class HttpListener:
         for old in list(self.proxies):
             if old not in self.proxies:
                 continue
-            new = self._coming = HttpProxy(self._office, self, old.number, old.starts)
+            new = self._coming = HttpProxy(self._context, self, old.number, old.starts)
             pid = old.supervisor.pid
             try:
                 yield new.take_over(old)
@@ -99,7 +99,7 @@ class HttpListener:
         while len(self.proxies) > self.wanted.workers:
             self._see_off(self.proxies.pop())
         while len(self.proxies) < self.wanted.workers:
-            proxy = HttpProxy(self._office, self, len(self.proxies) + 1)
+            proxy = HttpProxy(self._context, self, len(self.proxies) + 1)
             self.proxies.append(proxy)
             proxy.supervisor.start()
 

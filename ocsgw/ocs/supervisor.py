@@ -34,7 +34,7 @@ class Times:
     stop: float
 
 
-class Surroundings(Protocol):
+class SupervisorContext(Protocol):
     """What a supervisor needs from outside; asked anew at every use, because a reload may change it."""
 
     def times(self) -> Times:
@@ -81,7 +81,7 @@ class Inputs(Protocol):
 @dataclass(eq=False)
 class _Core:
     name: str
-    surroundings: Surroundings
+    context: SupervisorContext
     owner: ChildOwner
     clock: IReactorTime
     log: Logger
@@ -130,14 +130,14 @@ def _enter_stopped(inputs: Inputs, core: _Core) -> None:
 def _enter_starting(inputs: Inputs, core: _Core) -> None:
     core.enter("starting")
     try:
-        core.child = core.surroundings.start_child(core.owner)
+        core.child = core.context.start_child(core.owner)
     except OSError as error:
         reason = str(error)
         core.child = None
         core.later(0, lambda: inputs.exited(Exit(reason=f"cannot be started: {reason}")))
         return
     say(core.log, 93001, listener=core.name, pid=core.child.pid)
-    core.later(core.surroundings.times().start, lambda: _give_up_start(core))
+    core.later(core.context.times().start, lambda: _give_up_start(core))
 
 
 def _give_up_start(core: _Core) -> None:
@@ -150,30 +150,30 @@ def _give_up_start(core: _Core) -> None:
 def _enter_running(inputs: Inputs, core: _Core, port: int) -> None:
     core.enter("running")
     core.port = port
-    say(core.log, 93002, listener=core.name, url=core.surroundings.url(port))
-    core.surroundings.became_ready(port)
+    say(core.log, 93002, listener=core.name, url=core.context.url(port))
+    core.context.became_ready(port)
 
 
 def _enter_waiting(inputs: Inputs, core: _Core, ending: Exit) -> None:
     core.enter("waiting")
-    delay = core.surroundings.times().reconnect
+    delay = core.context.times().reconnect
     last_words = core.child.last_words if core.child is not None else None
     core.child = None
     core.later(delay, inputs.wait_ended)
     if ending.status == EXIT_PORT:
         reason = last_words.text if last_words is not None and last_words.text else str(ending)
-        reason = f"{reason}; {core.surroundings.why_no_port()}; trying again in {delay:g} s"
+        reason = f"{reason}; {core.context.why_no_port()}; trying again in {delay:g} s"
         say(core.log, 93003, listener=core.name, reason=reason)
     else:
         told = f" ({last_words.code}: {last_words.text or 'no reason given'})" if last_words is not None else ""
         reason = f"{ending}{told}"
         say(core.log, 93004, listener=core.name, ending=reason, delay=delay)
-    core.later(0, lambda: core.surroundings.ended(reason))
+    core.later(0, lambda: core.context.ended(reason))
 
 
 def _enter_stopping(inputs: Inputs, core: _Core) -> None:
     core.enter("stopping")
-    times = core.surroundings.times()
+    times = core.context.times()
     child = core.child
     if child is None:
         # It could not even be started; its end has been reported already.
@@ -200,7 +200,7 @@ def _want_no_more(inputs: Inputs, core: _Core, _data: object) -> None:
     core.wanted = False
     if core.child is not None:
         # This stop may be more urgent than the one before.
-        core.child.drain(core.surroundings.times().drain, core.drain_reason)
+        core.child.drain(core.context.times().drain, core.drain_reason)
 
 
 def _build() -> TypeMachine[Inputs, _Core]:
@@ -248,8 +248,8 @@ class Supervisor:
 
     _log = Logger()
 
-    def __init__(self, name: str, surroundings: Surroundings, clock: IReactorTime) -> None:
-        self._core = _Core(name, surroundings, self, clock, self._log)
+    def __init__(self, name: str, context: SupervisorContext, clock: IReactorTime) -> None:
+        self._core = _Core(name, context, self, clock, self._log)
         self._machine: Inputs = MACHINE(self._core)
 
     @property
@@ -329,4 +329,4 @@ class Supervisor:
 
     def _write(self, when: float | None, level: Level, number: int, text: str) -> None:
         marked = f"[{self._core.name} {self.pid or 0}] {text}"
-        self._core.surroundings.write_log(when, level, number, marked)
+        self._core.context.write_log(when, level, number, marked)

@@ -13,12 +13,12 @@ from twisted.logger import Logger
 from ocsgw.logs import say
 from ocsgw.protocol.errors import Refusal
 from ocsgw.protocol.messages import KV, ByeCode, ListenerSettings, Settings
-from ocsgw.proxy.call import Call
-from ocsgw.proxy.front import Deliver, Front, SettingsError
-from ocsgw.proxy.gate import connections_of, room_of
+from ocsgw.proxy.frontend import Deliver, HttpFrontend, SettingsError
+from ocsgw.proxy.http.exchange import Exchange
+from ocsgw.proxy.http.port import PortFactory
 from ocsgw.proxy.link import ProxyLink
 from ocsgw.proxy.listening import PortError, listening_socket, share
-from ocsgw.proxy.port import PortFactory
+from ocsgw.proxy.policy.connection_limiter import connections_of, room_of
 from ocsgw.proxy.shipping import LogShipper
 from ocsgw.tls import TlsError
 from ocsgw.version import VERSION
@@ -59,7 +59,7 @@ class ProxyApplication:
         self._listening_socket = listening_socket
         self._link = ProxyLink(self, reactor, f"ocsgw {VERSION}")
         self.shipper = LogShipper(reactor, self._link.send_log)
-        self._front: Front | None = None
+        self._frontend: HttpFrontend | None = None
         # Those in force; there are some as soon as there is a front.
         self._settings: Settings
         self._factory: PortFactory | None = None
@@ -88,13 +88,13 @@ class ProxyApplication:
         """Take settings over: open the port with the first, change everything but the port with later ones (P100)."""
         self.shipper.level = settings.log_level
         self._fit_connections(settings)
-        if self._front is not None and self._factory is not None:
-            self._use_later(settings, self._front, self._factory)
+        if self._frontend is not None and self._factory is not None:
+            self._use_later(settings, self._frontend, self._factory)
             return
         tls = settings.listener.tls if settings.listener is not None else None
         try:
-            front = self._front = Front(settings, self, self._reactor, self._wall_clock)
-            self._factory = PortFactory(front, self._reactor)
+            frontend = self._frontend = HttpFrontend(settings, self, self._reactor, self._wall_clock)
+            self._factory = PortFactory(frontend, self._reactor)
             self._factory.use(tls)
         except SettingsError as error:
             self._give_up(EXIT_SETTINGS, str(error))
@@ -102,21 +102,21 @@ class ProxyApplication:
             self._give_up(EXIT_SETTINGS, f"[listener.tls] {error.part} {error}; {error.hint}")
         else:
             self._settings = settings
-            front.start()
+            frontend.start()
             if settings.listener is None:
                 self._link.ready(0, "")
             else:
                 self._open(settings.listener, self._factory)
 
-    def _use_later(self, settings: Settings, front: Front, factory: PortFactory) -> None:
+    def _use_later(self, settings: Settings, frontend: HttpFrontend, factory: PortFactory) -> None:
         """Change what a running proxy works with; settings that cannot be used leave everything as it is (C38)."""
         old = self._settings
         try:
-            front.use(settings)
+            frontend.use(settings)
             try:
                 factory.use(settings.listener.tls if settings.listener is not None else None)
             except TlsError:
-                front.use(old)
+                frontend.use(old)
                 raise
         except SettingsError as error:
             self._log.error("The new settings cannot be used, the old ones stay: {reason}", reason=str(error))
@@ -148,25 +148,25 @@ class ProxyApplication:
         if self._status is not None:
             return
         if self._draining:
-            if self._front is not None and not gently:
-                self._front.drain(self._leave)
+            if self._frontend is not None and not gently:
+                self._frontend.drain(self._leave)
             return
         self._draining = True
         if gently and self._port is not None:
             # Who waits to be accepted is served; closing the socket would reset them if nobody else has it.
             self._port.doRead()
         self._close_port()
-        if self._front is None:
+        if self._frontend is None:
             self._leave()
             return
         self._ends_due.append(self._reactor.callLater(timeout, self._leave))
         if gently:
-            self._ends_due.append(self._reactor.callLater(timeout / 2, self._front.drain, self._leave))
-        self._front.drain(self._leave, gently=gently)
+            self._ends_due.append(self._reactor.callLater(timeout / 2, self._frontend.drain, self._leave))
+        self._frontend.drain(self._leave, gently=gently)
 
     def terminate(self) -> None:
         """End as after `drain`, because of SIGTERM (C78)."""
-        self.drain(self._front.limits.drain_timeout_ms / 1000 if self._front is not None else 0)
+        self.drain(self._frontend.limits.drain_timeout_ms / 1000 if self._frontend is not None else 0)
 
     def hand_over(self) -> None:
         """Give the listening socket to OCS for the proxy that takes this one's place; both accept from it then."""
@@ -183,13 +183,13 @@ class ProxyApplication:
 
     # The way to OCS, for the front.
 
-    def submit(self, call: Call, data: KV, deliver: Deliver) -> Refusal | None:
+    def submit(self, exchange: Exchange, data: KV, deliver: Deliver) -> Refusal | None:
         """Hand a request over to OCS."""
-        alias = call.target.alias
-        if alias is not None and alias.lower() not in self._aliases_used and call.target.request is not None:
+        alias = exchange.target.alias
+        if alias is not None and alias.lower() not in self._aliases_used and exchange.target.request is not None:
             self._aliases_used.add(alias.lower())
-            say(self._log, 93009, alias=alias, request=call.target.request.name)
-        return self._link.submit(call, data, deliver)
+            say(self._log, 93009, alias=alias, request=exchange.target.request.name)
+        return self._link.submit(exchange, data, deliver)
 
     # The port.
 
@@ -200,8 +200,8 @@ class ProxyApplication:
             self._give_up(EXIT_PORT, str(error))
             return
         self._port = self._reactor.adoptStreamPort(port.fileno(), port.family, factory)
-        if self._front is not None:
-            self._front.gate.guard(self._port, self._room, self._front.limits)
+        if self._frontend is not None:
+            self._frontend.connection_limiter.guard(self._port, self._room, self._frontend.limits)
         interface, number = port.getsockname()[:2]
         self._link.ready(number, interface)
 
@@ -216,8 +216,8 @@ class ProxyApplication:
 
     def _close_port(self) -> None:
         if self._port is not None and self._socket is not None:
-            if self._front is not None:
-                self._front.gate.release()
+            if self._frontend is not None:
+                self._frontend.connection_limiter.release()
             self._port.stopListening()
             self._socket.close()
             self._port = self._socket = None
@@ -240,24 +240,24 @@ class ProxyApplication:
         """The link is gone: let answers that are on their way arrive, then end."""
         self._close_port()
         self._cancel_end()
-        if self._front is None:
+        if self._frontend is None:
             self._end(status)
             return
         self._ends_due.append(self._reactor.callLater(_LAST_WORDS, self._end, status))
-        self._front.drain(lambda: self._end(status))
+        self._frontend.drain(lambda: self._end(status))
 
     def _cancel_end(self) -> None:
-        calls, self._ends_due = self._ends_due, []
-        for call in calls:
-            if call.active():
-                call.cancel()
+        exchanges, self._ends_due = self._ends_due, []
+        for exchange in exchanges:
+            if exchange.active():
+                exchange.cancel()
 
     def _end(self, status: int) -> None:
         if self._over:
             return
         self._over = True
         self._cancel_end()
-        if self._front is not None:
-            self._front.stop()
+        if self._frontend is not None:
+            self._frontend.stop()
         self.shipper.stop()
         self._finish(status)

@@ -34,8 +34,8 @@ from ocsgw.protocol.messages import (
     encode,
 )
 from ocsgw.protocol.session import ClientSession, Heartbeat, WireError
-from ocsgw.proxy.call import Call
-from ocsgw.proxy.front import Deliver
+from ocsgw.proxy.frontend import Deliver
+from ocsgw.proxy.http.exchange import Exchange
 from ocsgw.writing import flush, unsent
 
 # Until OCS has told its own.
@@ -77,10 +77,10 @@ class LinkOwner(Protocol):
 class _Open:
     """A request in the hands of OCS."""
 
-    __slots__ = ("call", "deliver", "since")
+    __slots__ = ("deliver", "exchange", "since")
 
-    def __init__(self, call: Call, deliver: Deliver, since: float) -> None:
-        self.call = call
+    def __init__(self, exchange: Exchange, deliver: Deliver, since: float) -> None:
+        self.exchange = exchange
         self.deliver = deliver
         self.since = since
 
@@ -167,30 +167,30 @@ class ProxyLink(TwistedProtocol):
 
     # What the proxy calls.
 
-    def submit(self, call: Call, data: KV, deliver: Deliver) -> Refusal | None:
+    def submit(self, exchange: Exchange, data: KV, deliver: Deliver) -> Refusal | None:
         """Hand a request over; return a refusal if it cannot go out (check 13)."""
         if not self._up or self._ending or not self._session.greeted:
             return Refusal("unavailable")
         if len(self._open) >= self._window or self._blocked:
             return Refusal("busy")
         ref = self._next_ref
-        request_id = call.head.request_id
+        request_id = exchange.head.request_id
         frame = encode(
             Request(
                 ref=ref,
                 data=data,
                 deadline_ms=int(self._request_timeout * 1000),
-                idempotency_key=call.idempotency_key,
-                principal=call.principal,
+                idempotency_key=exchange.idempotency_key,
+                principal=exchange.principal,
                 request_id=request_id.decode("ascii") if request_id is not None else None,
-                peer=call.peer or None,
+                peer=exchange.peer or None,
             )
         )
         if len(frame) > self._frame_limit:
             # Text of an old encoding may be three times as long in UTF-8; OCS would cut the link (P66).
             return Refusal("body_too_large")
         self._next_ref = ref + 1
-        self._open[ref] = _Open(call, deliver, self._clock.seconds())
+        self._open[ref] = _Open(exchange, deliver, self._clock.seconds())
         self.transport.write(frame)
         if ref % _AT_ONCE == 0:
             # OCS begins while we still read what other clients want.
@@ -257,7 +257,7 @@ class ProxyLink(TwistedProtocol):
         if event.code is None and event.data.get("GSW_USER_EVENT") in _NO_SUCCESS:
             # Never a 2xx (H143).
             event.code = "internal"
-        waiting.deliver(waiting.call, event)
+        waiting.deliver(waiting.exchange, event)
 
     def _send(self, message: Message) -> None:
         if not self._ending:
@@ -274,7 +274,7 @@ class ProxyLink(TwistedProtocol):
             over.append(ref)
         for ref in over:
             waiting = self._open.pop(ref)
-            waiting.deliver(waiting.call, Refusal("no_response"))
+            waiting.deliver(waiting.exchange, Refusal("no_response"))
         if self._frame_began is not None and now - self._frame_began >= _FRAME_TIMEOUT:
             self._frame_began = None
             self.end("protocol_error", "a frame was not completed in time")
@@ -297,4 +297,4 @@ class ProxyLink(TwistedProtocol):
         else:
             self._owner.link_lost(reason, broken=broken)
         for request in waiting.values():
-            request.deliver(request.call, Refusal("no_response"))
+            request.deliver(request.exchange, Refusal("no_response"))

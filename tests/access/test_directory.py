@@ -3,8 +3,8 @@
 import hashlib
 
 from ocsgw.access.permissions import EVERYTHING, Permissions
+from ocsgw.catalog import directory_of
 from ocsgw.config import Config
-from ocsgw.directory import directory_of
 from ocsgw.ocs.settings import settings_of
 from tests.config.support import ConfigTestCase
 

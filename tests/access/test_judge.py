@@ -28,7 +28,7 @@ def listener(*, anonymous: bool = False, mutual: Any = None) -> ListenerSettings
 class AccessTests(HttpTestCase):
     """H340 to H346."""
 
-    def visit(
+    def usage(
         self,
         *fields: str,
         target: str = _ADD,
@@ -42,12 +42,12 @@ class AccessTests(HttpTestCase):
         client.channel._certificate = certificate
         fields += (f"Accept: {accept}",) if accept is not None else ()
         (answer,) = client.send(request(target, b'{"GSW_PHONE":"1"}' if target == _ADD else b"", *fields)).answers()
-        return answer, gateway.calls[0].principal if gateway.calls else "refused"
+        return answer, gateway.exchanges[0].principal if gateway.exchanges else "refused"
 
     def test_unauthorized(self) -> None:
         """H342: 401 has `WWW-Authenticate: Bearer` in both forms of an error."""
         for accept in (None, "text/html"):
-            answer, principal = self.visit(accept=accept, keys=[key("crm", "the key")])
+            answer, principal = self.usage(accept=accept, keys=[key("crm", "the key")])
             self.assertEqual(answer.status, 401)
             self.assertIn(b"Authentication required", answer.body)
             self.assertEqual((answer.header("WWW-Authenticate"), principal), ("Bearer", "refused"))
@@ -56,7 +56,7 @@ class AccessTests(HttpTestCase):
         """H346, RFC 6750 section 3.1: 403 names the kind of permission that is missing, and nothing of the client."""
         keys = [key("crm", "the key", actions=["PreviewRecordRequest"])]
         for accept in (None, "text/html"):
-            answer, principal = self.visit("Authorization: Bearer the key", accept=accept, keys=keys)
+            answer, principal = self.usage("Authorization: Bearer the key", accept=accept, keys=keys)
             self.assertEqual((answer.status, principal), (403, "refused"))
             self.assertIn(b"Not permitted", answer.body)
             self.assertEqual(answer.header("WWW-Authenticate"), 'Bearer error="insufficient_scope", scope="action"')
@@ -78,8 +78,8 @@ class AccessTests(HttpTestCase):
     def test_expired(self) -> None:
         """Section 5: a key that has expired is no key; the other of the same name is."""
         keys = [key("crm", "the old key", expires=1), key("crm", "the new key")]
-        self.assertEqual(self.visit("Authorization: Bearer the old key", keys=keys)[0].status, 401)
-        self.assertEqual(self.visit("Authorization: Bearer the new key", keys=keys)[1], "crm")
+        self.assertEqual(self.usage("Authorization: Bearer the old key", keys=keys)[0].status, 401)
+        self.assertEqual(self.usage("Authorization: Bearer the new key", keys=keys)[1], "crm")
 
     def test_anonymous(self) -> None:
         """H341: `allow_anonymous` lets in who shows nothing; a wrong key is a mistake all the same."""
@@ -90,7 +90,7 @@ class AccessTests(HttpTestCase):
             (True, ("Authorization: Bearer wrong",), 401, "refused"),
             (False, (), 401, "refused"),
         ):
-            answer, found = self.visit(*fields, keys=keys, listener=listener(anonymous=anonymous))
+            answer, found = self.usage(*fields, keys=keys, listener=listener(anonymous=anonymous))
             self.assertEqual((answer.status, found), (status, principal))
 
     def test_certificates(self) -> None:
@@ -108,7 +108,7 @@ class AccessTests(HttpTestCase):
             (None, _ADD, 401, "refused"),
         ):
             for mutual in (True, "optional"):
-                answer, found = self.visit(
+                answer, found = self.usage(
                     target=target, certificate=certificate, client_certificates=known, listener=listener(mutual=mutual)
                 )
                 self.assertEqual((answer.status, found), (status, principal), certificate)
@@ -117,7 +117,7 @@ class AccessTests(HttpTestCase):
         """H321, H344: without entries every verified name is a principal; one without a name is anonymous."""
         certificates: tuple[tuple[str, str | None], ...] = (("anything", "anything"), ("", None))
         for certificate, principal in certificates:
-            answer, found = self.visit(certificate=certificate, listener=listener(mutual=True))
+            answer, found = self.usage(certificate=certificate, listener=listener(mutual=True))
             self.assertEqual((answer.status, found), (200, principal))
 
     def test_key_or_certificate(self) -> None:
@@ -134,7 +134,7 @@ class AccessTests(HttpTestCase):
             (("Authorization: Bearer the key",), "unknown", "ivr"),
             ((), "unknown", "refused"),
         ):
-            self.assertEqual(self.visit(*fields, certificate=certificate, **changes)[1], principal)
+            self.assertEqual(self.usage(*fields, certificate=certificate, **changes)[1], principal)
 
     def test_custom_headers(self) -> None:
         """H15: the configured headers stand in 401, 403 and 429 too, whatever the method, and no `Server` in any."""
@@ -168,4 +168,4 @@ class AccessTests(HttpTestCase):
             ("/lists/CL?req=RecordProcessed", (bearer,), 400),
             ("/records/x?req=RecordProcessed", (bearer, 'Idempotency-Key: "'), 403),
         ):
-            self.assertEqual(self.visit(*fields, target=target, **changes)[0].status, status, target)
+            self.assertEqual(self.usage(*fields, target=target, **changes)[0].status, status, target)

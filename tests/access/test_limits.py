@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from ocsgw.access.limits import Allowance, Buckets, Quota, Turnstile, group_of, tighter
+from ocsgw.access.limits import Buckets, Limit, Quota, RateLimiter, group_of, tighter
 from ocsgw.protocol.messages import HttpLimits
 from tests.access.test_judge import key
 from tests.support.http import FakeGateway, HttpServer, HttpTestCase, request
@@ -96,8 +96,8 @@ class TurnstileTests(SynchronousTestCase):
 
     def test_connections(self) -> None:
         """A connection too many is not admitted; one that ends makes room, and leaves nothing behind."""
-        turnstile = Turnstile(lambda: 0.0)
-        turnstile.use(Allowance(connections=2), Allowance(connections=1), 9)
+        turnstile = RateLimiter(lambda: 0.0)
+        turnstile.use(Limit(connections=2), Limit(connections=1), 9)
         first, second, third = (turnstile.enter("192.0.2.7") for _ in range(3))
         self.assertEqual([first.admitted, second.admitted, third.admitted], [True, True, False])
         self.assertTrue(turnstile.enter("192.0.2.8").admitted)
@@ -107,8 +107,8 @@ class TurnstileTests(SynchronousTestCase):
         first.leave()
         fourth = turnstile.enter("192.0.2.7")
         self.assertTrue(fourth.admitted and fourth.identify("crm"))
-        for visit in (second, fourth):
-            visit.leave()
+        for usage in (second, fourth):
+            usage.leave()
         self.assertEqual(dict(turnstile._addresses.connections), {"192.0.2.8": 1})
         self.assertEqual(dict(turnstile._principals.connections), {})
 
@@ -132,7 +132,7 @@ class AnswerTests(HttpTestCase):
         server = self.limited()
         self.assertEqual({self.ask_as(server)[0] for _ in range(50)}, {200})
         self.assertEqual(self.ask_as(server)[1], {})
-        self.assertEqual(server.front.visits, {})
+        self.assertEqual(server.frontend.usages, {})
 
     def test_principal(self) -> None:
         """A principal beyond its rate gets 429 before anything of its request is looked at; others do not notice."""
@@ -142,7 +142,7 @@ class AnswerTests(HttpTestCase):
         self.assertEqual([status for status, _ in found], [200, 200, 429])
         self.assertEqual(found[1][1], {"RateLimit-Limit": "2", "RateLimit-Remaining": "0", "RateLimit-Reset": "2"})
         self.assertEqual(found[2][1], found[1][1] | {"Retry-After": "1"})
-        self.assertEqual(len(gateway.calls), 2)
+        self.assertEqual(len(gateway.exchanges), 2)
         self.assertEqual(self.ask_as(server, "ivr")[0], 200)
         self.clock.advance(1)
         self.assertEqual([self.ask_as(server)[0] for _ in range(2)], [200, 429])
@@ -206,7 +206,7 @@ class AnswerTests(HttpTestCase):
         """P100: new limits count at once; connections from before are not counted and go on."""
         server = self.serve()
         client = server.connect()
-        server.front.use(make_settings(HttpLimits(address_rate=1)))
+        server.frontend.use(make_settings(HttpLimits(address_rate=1)))
         raw = request("/lists/CL?req=AddRecord", b'{"GSW_PHONE":"1"}')
         self.assertEqual(client.send(raw * 2).statuses(), [200, 200])
         self.assertEqual(server.connect().send(raw * 2).statuses(), [200, 429])

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from ocsgw.access.permissions import EVERYTHING, Permissions
 from ocsgw.contact.batch import Outcome
 from ocsgw.contact.directory import Directory
-from ocsgw.contact.work import Work
+from ocsgw.contact.unit_of_work import PendingRequest
 from ocsgw.protocol.errors import Refusal
 from ocsgw.protocol.messages import KV
 from tests.support.rules import (
@@ -23,8 +23,8 @@ from tests.support.rules import (
     make_directory,
     make_list,
     of_group,
+    pending,
     preview_record,
-    work,
 )
 
 _OTHER = make_list(205, "CL_Other")
@@ -56,7 +56,7 @@ class PermissionTests(RuleTestCase):
 
     def missing(self, principal: str, request: KV) -> str | None:
         """Return what is missing for a request, None if it is acknowledged."""
-        (outcome,) = self.outcomes(work(request, principal=principal))
+        (outcome,) = self.outcomes(pending(request, principal=principal))
         return missing_of(outcome)
 
     def everything(self) -> list[object]:
@@ -78,7 +78,7 @@ class PermissionTests(RuleTestCase):
             ("neither", "CL_Second", "calling_list"),
         ):
             self.assertEqual(self.missing(principal, add_record("1", calling_list)), missing, (principal, calling_list))
-        self.assertTrue(self.refusal(work(add_record("1", "none"), principal="nothing")).startswith("404"))
+        self.assertTrue(self.refusal(pending(add_record("1", "none"), principal="nothing")).startswith("404"))
 
     def test_groups(self) -> None:
         """H346: who is limited to groups sees no other; existence comes first (check 15)."""
@@ -93,13 +93,15 @@ class PermissionTests(RuleTestCase):
             for request in ("CampaignStatusRequest", "PreviewRecordRequest"):
                 if (principal, request) != ("list", "PreviewRecordRequest"):
                     self.assertEqual(self.missing(principal, of_group(request, group)), missing, (principal, group))
-        self.assertTrue(self.refusal(work(of_group("PreviewRecordRequest", 9), principal="nothing")).startswith("404"))
+        self.assertTrue(
+            self.refusal(pending(of_group("PreviewRecordRequest", 9), principal="nothing")).startswith("404")
+        )
 
     def test_preview(self) -> None:
         """H346: only records of lists that may be touched are handed out, to each principal its own."""
         self.add("1")
         self.add("2", "CL_Other")
-        batch = [work(preview_record(), principal=name) for name in ("other", "list", "list", "other", "second")]
+        batch = [pending(preview_record(), principal=name) for name in ("other", "list", "list", "other", "second")]
         events = [each.reply for each in self.outcomes(*batch)]
         self.assertEqual(
             [each.code if isinstance(each, Refusal) else each.get("GSW_CALLING_LIST") for each in events],
@@ -139,7 +141,7 @@ class PermissionTests(RuleTestCase):
         for request, named in (("RequestRecordCancel", by_phone), ("RequestRecordCancel", by_customer_id)):
             self.add("1", CustomerID="1")
             self.add("1", "CL_Other")
-            event = self.reply(work(named(request, "1"), principal="other"))
+            event = self.reply(pending(named(request, "1"), principal="other"))
             self.assertEqual(event["GSW_RECORDS_COUNT"], 1 if named is by_phone else 0)
             self.assertEqual(self.column("record_status")[-1], 1)
         self.assertEqual(
@@ -155,11 +157,11 @@ class PermissionTests(RuleTestCase):
         handle = self.hand_out("2")
         self.add("1")
         self.add("1", "CL_Other")
-        self.reply(work(by_phone("DoNotCall", "1"), principal="list"))
-        self.reply(work(by_customer_id("DoNotCall", "c"), principal="list"))
+        self.reply(pending(by_phone("DoNotCall", "1"), principal="list"))
+        self.reply(pending(by_customer_id("DoNotCall", "c"), principal="list"))
         self.assertEqual(self.column("record_type"), [2, 7])
         self.assertEqual(self.column("record_type", "CL_Other"), [2])
-        self.reply(work(by_handle("DoNotCall", handle), principal="list"))
+        self.reply(pending(by_handle("DoNotCall", handle), principal="list"))
         scopes = self.rows("gsw_donotcall_list", "tenant_dbid", "campaign_dbid", "list_dbid")
         self.assertEqual([tuple(each.values()) for each in scopes], [(1, 0, 201)] * 3)
         self.assertEqual(self.add("2", "CL_Other")["GSW_RECORD_TYPE"], 2)
@@ -170,7 +172,7 @@ class PermissionTests(RuleTestCase):
     def test_neighbours(self) -> None:
         """H72, H346: in one batch those that are refused change nothing and those beside them are carried out."""
         batch = [
-            work(add_record(str(at)), principal=name) for at, name in enumerate(("list", "other", "list", "second"))
+            pending(add_record(str(at)), principal=name) for at, name in enumerate(("list", "other", "list", "second"))
         ]
         self.assertEqual([missing_of(each) for each in self.outcomes(*batch)], [None, "calling_list", None, "tenant"])
         self.assertEqual(self.column("contact_info"), ["0", "2"])
@@ -195,7 +197,7 @@ class HostileTests(RuleTestCase):
             for principal in ("other", "second"):
                 for request, needed in _BY_HANDLE.items():
                     data = by_handle(request, handle, **{**needed, **keys})
-                    self.assertTrue(self.refusal(work(data, principal=principal)).startswith("403"), data)
+                    self.assertTrue(self.refusal(pending(data, principal=principal)).startswith("403"), data)
         self.assertEqual(self.rows(), before)
 
     def test_names(self) -> None:
@@ -203,13 +205,13 @@ class HostileTests(RuleTestCase):
         principals = {"summer": Permissions(calling_lists=frozenset({"Liste été"}))}
         self.use_directory(make_directory(principals=principals))
         for name in ("Liste été", "Liste e\u0301te\u0301"):
-            self.reply(work(add_record("1", name), principal="summer"))
-        self.assertTrue(self.refusal(work(add_record("1", "liste été"), principal="summer")).startswith("404"))
+            self.reply(pending(add_record("1", name), principal="summer"))
+        self.assertTrue(self.refusal(pending(add_record("1", "liste été"), principal="summer")).startswith("404"))
 
     def test_repetition(self) -> None:
         """H324: the stored answer belongs to the principal; another with the same key is judged on its own."""
-        mine = Work(add_record(), principal="list", key="k1", keep_for=60)
-        theirs = Work(add_record(), principal="other", key="k1", keep_for=60)
+        mine = PendingRequest(add_record(), principal="list", key="k1", keep_for=60)
+        theirs = PendingRequest(add_record(), principal="other", key="k1", keep_for=60)
         self.reply(mine)
         self.assertTrue(self.refusal(theirs).startswith("403"))
         self.assertEqual(len(self.rows()), 1)
@@ -255,7 +257,7 @@ class AnyRequestTests(RuleTestCase):
         request: KV = {"GSW_AGENT_REQ_TYPE": action}
         for key in sorted(keys):
             request[key] = data.draw(_VALUES[key], key)
-        (outcome,) = self.outcomes(work({**request, **_BY_HANDLE.get(action, {})}, principal="nobody"))
+        (outcome,) = self.outcomes(pending({**request, **_BY_HANDLE.get(action, {})}, principal="nobody"))
         assert isinstance(outcome.reply, Refusal)
         self.assertIn(outcome.reply.status, {400, 403, 404})
         self.assertEqual([self.store.rows(table) for table in tables], before)

@@ -11,7 +11,7 @@ from tests.support.rules import (
     by_phone,
     make_directory,
     make_list,
-    work,
+    pending,
 )
 
 # A row of a new record with nothing but a phone, but for its numbers (10.1, K21, E1).
@@ -183,11 +183,11 @@ class ListTests(RuleTestCase):
     def test_permission(self) -> None:
         """H346: a principal limited to tenants gets 403 for lists of others; 404 comes first."""
         self.use_directory(make_directory(second_tenant=True, principals={"crm": frozenset({"Second"})}))
-        self.assertEqual(self.refusal(work(add_record(), principal="crm")), "403 Not permitted")
+        self.assertEqual(self.refusal(pending(add_record(), principal="crm")), "403 Not permitted")
         self.assertEqual(
-            self.refusal(work(add_record("6505550100", "X"), principal="crm")), "404 Calling list not found"
+            self.refusal(pending(add_record("6505550100", "X"), principal="crm")), "404 Calling list not found"
         )
-        self.assertEqual(self.reply(work(add_record("1", "CL_Second"), principal="crm"))["GSW_TZ_NAME"], "PST")
+        self.assertEqual(self.reply(pending(add_record("1", "CL_Second"), principal="crm"))["GSW_TZ_NAME"], "PST")
         self.assertEqual(self.rows(), [])
 
     def test_nothing_changes_with_a_refusal(self) -> None:

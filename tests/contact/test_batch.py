@@ -7,7 +7,7 @@ from ocsgw.contact import batch
 from ocsgw.contact.batch import Outcome, fingerprint
 from ocsgw.contact.directory import Directory
 from ocsgw.contact.transaction import StoreFailureError
-from ocsgw.contact.work import Work
+from ocsgw.contact.unit_of_work import PendingRequest
 from ocsgw.protocol.errors import Refusal
 from ocsgw.protocol.messages import KV
 from tests.support.rules import (
@@ -19,25 +19,25 @@ from tests.support.rules import (
     make_directory,
     make_list,
     of_group,
+    pending,
     preview_record,
-    work,
 )
 
 _DAY = 86400
 
 
-def keyed(data: KV, key: str = "k", **values: Any) -> Work:
+def keyed(data: KV, key: str = "k", **values: Any) -> PendingRequest:
     """Return a request with an idempotency key."""
-    return work(data, **{"key": key, "keep_for": _DAY, **values})
+    return pending(data, **{"key": key, "keep_for": _DAY, **values})
 
 
 class _TestCase(RuleTestCase):
-    def one(self, request: KV | Work) -> Outcome:
+    def one(self, request: KV | PendingRequest) -> Outcome:
         """Return the outcome of a request in a batch of its own."""
         (outcome,) = self.outcomes(request)
         return outcome
 
-    def code(self, request: KV | Work) -> str:
+    def code(self, request: KV | PendingRequest) -> str:
         """Return the code of a refusal, an empty text for an acknowledgement."""
         reply = self.one(request).reply
         return reply.code if isinstance(reply, Refusal) else ""
@@ -90,7 +90,7 @@ class ReplayTests(_TestCase):
         self.assertFalse(self.one(keyed(add_record("1"))).replayed)
         self.assertEqual(len(self.rows()), 2)
         self.store.now += _DAY
-        self.assertEqual(self.store.chore(lambda turn: turn.tx.forget(turn.now, 10)), 1)
+        self.assertEqual(self.store.chore(lambda unit: unit.tx.forget(unit.now, 10)), 1)
         self.assertEqual(self.rows("ocsgw_idempotency"), [])
 
     def test_sweep_in_slices(self) -> None:
@@ -98,7 +98,7 @@ class ReplayTests(_TestCase):
         self.outcomes(*(keyed(add_record(str(n)), f"k{n}") for n in range(5)))
         self.store.now += _DAY
         self.one(keyed(add_record("x"), "new"))
-        counts = [self.store.chore(lambda turn: turn.tx.forget(turn.now, 3)) for _ in range(3)]
+        counts = [self.store.chore(lambda unit: unit.tx.forget(unit.now, 3)) for _ in range(3)]
         self.assertEqual(counts, [3, 2, 0])
         self.assertEqual([row["key"] for row in self.rows("ocsgw_idempotency")], ["new"])
 
@@ -210,7 +210,7 @@ class DuplicateWindowTests(_TestCase):
     def add_again(self, data: KV) -> Outcome:
         """Send an AddRecord as dispatch does with a window of a minute."""
         mark = fingerprint(data, self.directory, but=("GSW_REFERENCE_ID",))
-        return self.one(work(data, key=f"d{mark.hex()}", keep_for=60, fingerprint=mark))
+        return self.one(pending(data, key=f"d{mark.hex()}", keep_for=60, fingerprint=mark))
 
     def test_window(self) -> None:
         """H331: within the window the stored answer comes again, afterwards a record is added."""
@@ -239,9 +239,9 @@ class PoisonTests(_TestCase):
         """Let the rule of a kind fail, after its work, on runs that have a request with this reference."""
         rule = batch._RULES[kind]
 
-        def failing(turn: Any, works: Any) -> Any:
-            replies = rule(turn, works)
-            if any(each.data.get("GSW_REFERENCE_ID") == when for each in works):
+        def failing(unit: Any, requests: Any) -> Any:
+            replies = rule(unit, requests)
+            if any(each.data.get("GSW_REFERENCE_ID") == when for each in requests):
                 raise ValueError("poison")
             return replies
 
@@ -270,8 +270,8 @@ class PoisonTests(_TestCase):
         with self.poison("control", "bad"):
             replies = self.replies(of_group("StopDialing"), of_group("UnloadCampaign", GSW_REFERENCE_ID="bad"))
         self.assertEqual([each.get("error") for each in replies], [None, "internal"])
-        assert self.store.turn is not None
-        self.assertEqual(self.store.turn.group_messages, [(52002, "Campaign1@Group1")])
+        assert self.store.unit is not None
+        self.assertEqual(self.store.unit.group_messages, [(52002, "Campaign1@Group1")])
         self.assertEqual(self.reply(of_group("CampaignStatusRequest"))["GSW_USER_EVENT"], "CampaignLoaded")
         self.store.defects.clear()
 
@@ -295,7 +295,7 @@ class PoisonTests(_TestCase):
     def test_store_failure(self) -> None:
         """C41: a failure of the store is not tried row by row: it concerns the whole batch."""
 
-        def failing(turn: Any, works: Any) -> Any:
+        def failing(unit: Any, requests: Any) -> Any:
             raise StoreFailureError("disk")
 
         with mock.patch.dict(batch._RULES, {"AddRecord": failing}):

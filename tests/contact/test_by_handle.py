@@ -15,8 +15,8 @@ from tests.support.rules import (
     make_directory,
     make_list,
     of_group,
+    pending,
     preview_record,
-    work,
 )
 
 DEAD = "404 Invalid record handle"
@@ -43,7 +43,7 @@ class _TestCase(RuleTestCase):
 
     def desktop(self, data: KV, agent: str = "Agent1") -> Any:
         """Return a request of a desktop."""
-        return work(data, client="desktop", agent_id=agent)
+        return pending(data, client="desktop", agent_id=agent)
 
 
 class RecordProcessedTests(_TestCase):
@@ -218,9 +218,9 @@ class UpdateTests(_TestCase):
         handle = self.hand_out("1")
         keys = {"GSW_CALLING_LIST": "Other", "GSW_CAMPAIGN_NAME": "Campaign1", "GSW_CHAIN_ID": 77}
         self.reply(by_handle("UpdateCallCompletionStats", handle, **keys))
-        assert self.store.turn is not None
+        assert self.store.unit is not None
         self.assertEqual(
-            self.store.turn.differences,
+            self.store.unit.differences,
             [
                 f"{key} of a request differs from that of record handle 1"
                 for key in ("GSW_CALLING_LIST", "GSW_CHAIN_ID")
@@ -452,7 +452,7 @@ class HandleTests(_TestCase):
             (outcome,) = self.outcomes(self.desktop(by_handle("RecordReject", held), agent))
             self.assertEqual(getattr(outcome.reply, "code", None), "invalid_state")
         self.reply(self.desktop(by_handle("UpdateCallCompletionStats", handle)))
-        self.reply(work(by_handle("UpdateCallCompletionStats", handle), client="third_party"))
+        self.reply(pending(by_handle("UpdateCallCompletionStats", handle), client="third_party"))
         self.reply(by_handle("RecordProcessed", handle))
 
     def test_permission(self) -> None:
@@ -461,7 +461,7 @@ class HandleTests(_TestCase):
         self.add("1", "CL_Second")
         handle = self.preview(SECOND_GROUP)["GSW_RECORD_HANDLE"]
         for request in (*_FINAL, "ChainedRecordRequest", "UpdateCallCompletionStats"):
-            refusal = self.refusal(work(by_handle(request, handle), principal="dialer"))
+            refusal = self.refusal(pending(by_handle(request, handle), principal="dialer"))
             self.assertTrue(refusal.startswith("403 "), request)
 
     def test_many_handles_in_one_run(self) -> None:

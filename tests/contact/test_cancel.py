@@ -3,7 +3,7 @@
 from typing import Any
 
 from ocsgw.contact.directory import Directory
-from tests.support.rules import RuleTestCase, by_customer_id, by_handle, by_phone, make_directory, work
+from tests.support.rules import RuleTestCase, by_customer_id, by_handle, by_phone, make_directory, pending
 
 
 class CancelTests(RuleTestCase):
@@ -114,9 +114,9 @@ class CancelTests(RuleTestCase):
         self.add("1")
         self.add("1", "CL_Second")
         for keys in ({"GSW_TENANT_DBID": 1}, {"GSW_CALLING_LIST": "CL_Test"}, {"GSW_CAMPAIGN_NAME": "Campaign1"}):
-            request = work(by_phone("RequestRecordCancel", "1", **keys), principal="dialer")
+            request = pending(by_phone("RequestRecordCancel", "1", **keys), principal="dialer")
             self.assertTrue(self.refusal(request).startswith("403 "), keys)
-        self.assertEqual(self.counts(work(by_phone("RequestRecordCancel", "1"), principal="dialer")), [1])
+        self.assertEqual(self.counts(pending(by_phone("RequestRecordCancel", "1"), principal="dialer")), [1])
         self.assertEqual(self.column("record_status"), [1])
 
     def test_in_process(self) -> None:

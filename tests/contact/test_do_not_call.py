@@ -13,7 +13,7 @@ from tests.support.rules import (
     by_handle,
     by_phone,
     make_directory,
-    work,
+    pending,
 )
 
 _TABLE = "gsw_donotcall_list"
@@ -184,17 +184,17 @@ class ByPhoneTests(_TestCase):
         self.use_directory(make_directory(second_tenant=True, principals={"dialer": frozenset({"Second"})}))
         self.add("1")
         self.add("1", "CL_Second")
-        event = self.reply(work(by_phone("DoNotCall", "1"), principal="dialer"))
+        event = self.reply(pending(by_phone("DoNotCall", "1"), principal="dialer"))
         self.assertEqual(event["GSW_RECORDS_COUNT"], 1)
         self.assertEqual(self.entries("dnc_message", *_SCOPE), [["dialer phones", 2, 0, 0]])
         self.assertEqual(self.state(), [[2, 1, 28]])
-        named = work(by_phone("DoNotCall", "1", GSW_TENANT_DBID=1), principal="dialer")
+        named = pending(by_phone("DoNotCall", "1", GSW_TENANT_DBID=1), principal="dialer")
         self.assertTrue(self.refusal(named).startswith("403 "))
 
     def test_message_fits(self) -> None:
         """6.1: the message names principal and resource type and fits its column."""
-        self.reply(work(by_phone("DoNotCall", "1"), principal="p" * 300))
-        self.reply(work(by_customer_id("DoNotCall", "1"), principal="key"))
+        self.reply(pending(by_phone("DoNotCall", "1"), principal="p" * 300))
+        self.reply(pending(by_customer_id("DoNotCall", "1"), principal="key"))
         self.assertEqual(self.entries("dnc_message"), [["p" * 248 + " phones"], ["key customer_ids"]])
 
     def test_in_process_elsewhere(self) -> None:
@@ -394,10 +394,10 @@ class ByHandleTests(_TestCase):
         """H346: neither the handle nor the grace is for a principal of another tenant."""
         self.use_directory(make_directory(second_tenant=True, principals={"dialer": frozenset({"Second"})}))
         handle = self.hand_out("1")
-        request = work(by_handle("DoNotCall", handle), principal="dialer")
+        request = pending(by_handle("DoNotCall", handle), principal="dialer")
         self.assertTrue(self.refusal(request).startswith("403 "))
         self.reply(by_handle("DoNotCall", handle))
-        request = work(by_handle("RecordProcessed", handle), principal="dialer")
+        request = pending(by_handle("RecordProcessed", handle), principal="dialer")
         self.assertTrue(self.refusal(request).startswith("403 "))
         self.reply(by_handle("RecordProcessed", handle))
 
@@ -407,13 +407,13 @@ class ByHandleTests(_TestCase):
         self.add("2", GSW_CHAIN_ID=1)
         desktop: dict[str, Any] = {"client": "desktop", "agent_id": "Agent1"}
         (outcome,) = self.outcomes(
-            work({"GSW_AGENT_REQ_TYPE": "PreviewRecordRequest", "GSW_CAMPAIGN_GROUP_DBID": GROUP}, **desktop)
+            pending({"GSW_AGENT_REQ_TYPE": "PreviewRecordRequest", "GSW_CAMPAIGN_GROUP_DBID": GROUP}, **desktop)
         )
         assert isinstance(outcome.reply, dict)
         handle: Any = outcome.reply["GSW_RECORD_HANDLE"]
-        self.reply(work(by_handle("DoNotCall", handle), **desktop))
+        self.reply(pending(by_handle("DoNotCall", handle), **desktop))
         self.assertEqual(self.state(), [[7, 2, 51], [7, 2, 51]])
-        self.reply(work(by_handle("RecordProcessed", handle, GSW_CALL_RESULT=33), **desktop))
+        self.reply(pending(by_handle("RecordProcessed", handle, GSW_CALL_RESULT=33), **desktop))
         self.assertEqual(self.state(), [[7, 3, 33], [7, 7, 51]])
 
 

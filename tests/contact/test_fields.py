@@ -198,17 +198,17 @@ class CustomMemberTests(RuleTestCase):
         self.assertEqual((event["GSW_PHONE"], event["GSW_RECORD_TYPE"], event["Segment"]), ("1", 2, "A"))
         (row,) = self.rows()
         self.assertEqual((row["contact_info"], row["cust_id"], row["record_type"]), ("1", None, 2))
-        turn = self.store.turn
-        assert turn is not None
+        unit = self.store.unit
+        assert unit is not None
         names = ("contact_info", "cust_id", "record_type", "hidden", "nonsense", "customerid")
-        self.assertEqual(turn.unknown_keys, {("CL_Test", name) for name in names})
+        self.assertEqual(unit.unknown_keys, {("CL_Test", name) for name in names})
 
     def test_unknown_gsw_members(self) -> None:
         """H95: an unknown `GSW_` member is ignored and is no custom member."""
         self.add(GSW_NONSENSE="x")
-        turn = self.store.turn
-        assert turn is not None
-        self.assertEqual(turn.unknown_keys, set())
+        unit = self.store.unit
+        assert unit is not None
+        self.assertEqual(unit.unknown_keys, set())
 
     def test_null_leaves_the_column(self) -> None:
         """H120: null, absence and an empty text leave a column of an existing record as it is."""

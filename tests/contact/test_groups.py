@@ -3,7 +3,7 @@
 from typing import Any
 
 from ocsgw.contact.directory import Directory
-from tests.support.rules import GROUP, RuleTestCase, make_directory, make_group, of_group, preview_record, work
+from tests.support.rules import GROUP, RuleTestCase, make_directory, make_group, of_group, pending, preview_record
 
 _ORDERS = ("LoadCampaign", "StartDialing", "StopDialing", "UnloadCampaign", "ForceUnloadCampaign")
 
@@ -37,7 +37,7 @@ class StatusTests(RuleTestCase):
         """H346: a group of another tenant is forbidden, to look at and to control."""
         self.use_directory(make_directory(principals={"dialer": frozenset({"Second"})}))
         for request in ("CampaignStatusRequest", *_ORDERS):
-            self.assertTrue(self.refusal(work(of_group(request), principal="dialer")).startswith("403 "))
+            self.assertTrue(self.refusal(pending(of_group(request), principal="dialer")).startswith("403 "))
 
 
 class ControlTests(RuleTestCase):
@@ -79,8 +79,8 @@ class ControlTests(RuleTestCase):
         for before, order, event, after, messages in rows:
             self.put(before)
             (reply,) = self.replies(of_group(order))
-            assert self.store.turn is not None
-            self.assertEqual([number for number, _ in self.store.turn.group_messages], messages, (before, order))
+            assert self.store.unit is not None
+            self.assertEqual([number for number, _ in self.store.unit.group_messages], messages, (before, order))
             self.assertEqual(reply.get("GSW_USER_EVENT"), event, (before, order))
             self.assertEqual(reply.get("error"), None if event else "invalid_state", (before, order))
             self.assertEqual(self.state(), after, (before, order))

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ocsgw.contact.normal_form import normal_contact, normal_customer_id
-from ocsgw.store.sqlite_forms import beyond_ascii, normal_contact_of, trimmed
+from ocsgw.store.sqlite.forms import beyond_ascii, normal_contact_of, trimmed
 from tests.support.case import ClockTestCase
 from tests.support.rules import RuleTestCase, by_phone
 

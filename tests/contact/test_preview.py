@@ -18,8 +18,8 @@ from tests.support.rules import (
     make_group,
     make_list,
     of_group,
+    pending,
     preview_record,
-    work,
 )
 
 _EMPTY = "PreviewRecordEmpty"
@@ -95,7 +95,7 @@ class EventTests(_TestCase):
     def test_keys_that_may_be_missing(self) -> None:
         """10.8, H68: without schedule, agent, customer id, custom value or listener there is no such key."""
         self.add("1")
-        event = self.reply(work(preview_record(), base_uri=None))
+        event = self.reply(pending(preview_record(), base_uri=None))
         missing = {"GSW_DATE_TIME", "GSW_AGENT_ID", "GSW_CUSTOMER_ID", "GSW_RECORD_URI", "GSW_REFERENCE_ID", "Remarks"}
         self.assertEqual(missing & set(event), set())
 
@@ -151,15 +151,17 @@ class RefusalTests(_TestCase):
     def test_agent_of_a_desktop(self) -> None:
         """P25: a desktop asks for its own agent only."""
         self.add("1")
-        request = work(preview_record(GSW_AGENT_ID="Other"), client="desktop", agent_id="Agent1")
+        request = pending(preview_record(GSW_AGENT_ID="Other"), client="desktop", agent_id="Agent1")
         self.assertEqual(self.refusal(request), "400 Invalid value of attribute GSW_AGENT_ID")
 
     def test_permission(self) -> None:
         """H346: a group of another tenant is forbidden."""
         self.use_directory(make_directory(second_tenant=True, principals={"dialer": frozenset({"Second"})}))
         self.add("1")
-        self.assertTrue(self.refusal(work(preview_record(), principal="dialer")).startswith("403 "))
-        self.assertEqual(self.reply(work(preview_record(SECOND_GROUP), principal="dialer"))["GSW_USER_EVENT"], _EMPTY)
+        self.assertTrue(self.refusal(pending(preview_record(), principal="dialer")).startswith("403 "))
+        self.assertEqual(
+            self.reply(pending(preview_record(SECOND_GROUP), principal="dialer"))["GSW_USER_EVENT"], _EMPTY
+        )
 
     def test_one_bad_request_in_a_run(self) -> None:
         """H72, P41: a refused request takes no record from its neighbours."""
@@ -207,7 +209,7 @@ class EligibilityTests(_TestCase):
         """H271: the agent of a desktop is that of its hello."""
         self.insert({"record_id": 1, "record_type": 5, "agent_id": "Agent1"})
         self.assertEqual(self.phones(1), [None])
-        event = self.reply(work(preview_record(), client="desktop", agent_id="Agent1"))
+        event = self.reply(pending(preview_record(), client="desktop", agent_id="Agent1"))
         self.assertEqual(event["GSW_PHONE"], "1")
 
     def test_campaign_of_the_record(self) -> None:
@@ -354,7 +356,7 @@ class DoNotCallTests(_TestCase):
         """H272, H279: a request gives up with 503 after very many, and the next ones go on from there to the record."""
         self.insert(*({"record_id": n} for n in range(1, 301)))
         self.store.sql("INSERT INTO gsw_donotcall_list (phone) SELECT contact_info FROM CL_Test WHERE record_id < 300")
-        with mock.patch("ocsgw.contact.choice._MOST_MARKED", 50):
+        with mock.patch("ocsgw.contact.choice.choose._MOST_MARKED", 50):
             replies = [self.replies(preview_record(), preview_record()) for _ in range(12)]
         answers = [each.get("error") or each.get("GSW_PHONE", _EMPTY) for pair in replies for each in pair]
         self.assertEqual(sorted(set(answers)), ["300", _EMPTY, "busy"])
@@ -514,7 +516,7 @@ class TimeoutTests(_TestCase):
     def test_not_renewed_by_a_replay(self) -> None:
         """H278, H324: a replay executes nothing, so it renews nothing."""
         handle = self.hand_out("1")
-        update = work(by_handle("UpdateCallCompletionStats", handle), key="k", keep_for=1000)
+        update = pending(by_handle("UpdateCallCompletionStats", handle), key="k", keep_for=1000)
         self.reply(update)
         self.pass_time(59)
         (outcome,) = self.outcomes(update)

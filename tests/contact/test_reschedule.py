@@ -3,7 +3,7 @@
 from typing import Any
 
 from ocsgw.protocol.messages import KV
-from tests.support.rules import NOW, RuleTestCase, by_handle, by_phone, epoch, make_directory, work
+from tests.support.rules import NOW, RuleTestCase, by_handle, by_phone, epoch, make_directory, pending
 
 _WHEN = "12/24/2026 09:05"
 _EPOCH = 1798103100
@@ -73,7 +73,7 @@ class CallbackTests(RuleTestCase):
     def test_personal_from_a_desktop(self) -> None:
         """10.4: the agent of the desktop is the default."""
         handle = self.hand_out("1")
-        request = work(reschedule(handle, "Personal"), client="third_party", agent_id="Desk")
+        request = pending(reschedule(handle, "Personal"), client="third_party", agent_id="Desk")
         self.reply(request)
         self.assertEqual(self.column("agent_id"), ["Desk"])
 

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ocsgw.contact.eligibility import is_open
+from ocsgw.contact.choice.eligibility import is_open
 from tests.support.case import ClockTestCase
 from tests.support.rules import RuleTestCase, epoch
 

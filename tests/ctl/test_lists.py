@@ -241,12 +241,12 @@ class PaceTests(SynchronousTestCase):
     def test_slices_follow_the_machine(self) -> None:
         """Slices get smaller where they take long, within a bound, and larger again where they do not."""
         now = [0.0]
-        pace = importing.Pace(lambda: now[0])
+        slice_size = importing.SliceSize(lambda: now[0])
         sizes = []
         for seconds in (9.0, 0.2, 0.2, 0.2, 0.07, 0.04, 0.04, 0.04):
             now[0] += seconds
-            pace.stored()
-            sizes.append(pace.rows)
+            slice_size.stored()
+            sizes.append(slice_size.rows)
         self.assertEqual(sizes, [1000, 500, 250, 250, 250, 500, 1000, 1000])
 
 

@@ -17,8 +17,8 @@ from typing import Any
 from cryptography.hazmat.primitives.serialization import Encoding
 from twisted.trial.unittest import SynchronousTestCase
 
-from ocsgw.ctl.client import ControlClient
-from ocsgw.ctl.errors import CommandError
+from ocsgw.control.client import ControlClient
+from ocsgw.control.errors import CommandError
 from tests.integration.server import PATIENCE, ROOT, Answer, Server, is_alive, make_server, shared_server
 from tests.support.certificates import DAY, NOW, Authority, Issued, rsa_key
 

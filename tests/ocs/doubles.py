@@ -2,10 +2,10 @@
 
 from typing import Any
 
+from ocsgw.execution.committer import Job
 from ocsgw.ocs.dispatch import Caller, Dispatcher, DispatchOptions, Reply
 from ocsgw.ocs.link import Identity
 from ocsgw.protocol.messages import Request, WireLimits
-from ocsgw.store.committer import Job
 
 
 def make_identity(**changes: Any) -> Identity:

@@ -21,7 +21,7 @@ class ExpiryTests(SynchronousTestCase):
         self.folder.mkdir(parents=True)
         self.log = LogCapture(self)
         self.now = NOW.timestamp()
-        self.watch = CertificateExpiry(lambda: self.now)
+        self.notifier = CertificateExpiry(lambda: self.now)
 
     def config(self, issued: Issued, more: str = "") -> Config:
         """Return a configuration with a listener that uses a certificate."""
@@ -54,11 +54,11 @@ class ExpiryTests(SynchronousTestCase):
         """Let time pass, hour by hour."""
         for _ in range(round(days * 24)):
             self.now += 3600
-            self.watch.look()
+            self.notifier.look()
 
     def test_days_ahead(self) -> None:
         """Issue text: one line each, 30, 7 and 1 days before the end, and one at the end."""
-        self.watch.use(self.config(ROOT.issue("ocs.example", end=NOW + 40 * DAY)))
+        self.notifier.use(self.config(ROOT.issue("ocs.example", end=NOW + 40 * DAY)))
         self.assertEqual(self.days(), [])
         what = "The certificate of CN=ocs.example "
         for passed, told in ((9, 0), (2, 1), (20, 1), (3, 2), (4, 2), (1.5, 3), (1, 4), (10, 4)):
@@ -68,7 +68,7 @@ class ExpiryTests(SynchronousTestCase):
     def test_words(self) -> None:
         """Issue text: the line names the file, the day and the remedy."""
         end = NOW + 5 * DAY
-        self.watch.use(self.config(ROOT.issue("ocs.example", end=end)))
+        self.notifier.use(self.config(ROOT.issue("ocs.example", end=end)))
         expected = f"The certificate of CN=ocs.example in {self.folder}/server.pem expires within 7 d, "
         expected += f"on {end:%Y-%m-%d %H:%M} UTC; renew it and reload"
         self.assertEqual(self.log.texts(), [expected])
@@ -76,10 +76,10 @@ class ExpiryTests(SynchronousTestCase):
     def test_reload(self) -> None:
         """C66: a reload with the same files is silent; a new certificate is watched instead of the old one."""
         old = ROOT.issue("ocs.example", end=NOW + 5 * DAY)
-        self.watch.use(self.config(old))
-        self.watch.use(self.config(old))
+        self.notifier.use(self.config(old))
+        self.notifier.use(self.config(old))
         self.assertEqual(len(self.days()), 1)
-        self.watch.use(self.config(ROOT.issue("ocs.example", end=NOW + 50 * DAY)))
+        self.notifier.use(self.config(ROOT.issue("ocs.example", end=NOW + 50 * DAY)))
         self.pass_days(19)
         self.assertEqual(len(self.days()), 1)
         self.pass_days(2)
@@ -91,7 +91,7 @@ class ExpiryTests(SynchronousTestCase):
         ROOT.issue("other.example", end=NOW + 6 * DAY).write(self.folder, "other")
         pair = 'certificate = "other.pem"\ncertificate_key = "other.key"\n'
         more = f"[[listener.sni_certificate]]\n{pair}[notifications]\n{pair}"
-        self.watch.use(self.config(middle.issue("ocs.example", end=NOW + 2 * DAY), more))
+        self.notifier.use(self.config(middle.issue("ocs.example", end=NOW + 2 * DAY), more))
         self.assertEqual(
             self.days(), ["The certificate of CN=ocs.example 7 d", "The certificate of CN=other.example 7 d"]
         )
@@ -102,7 +102,7 @@ class ExpiryTests(SynchronousTestCase):
         """Section 4, tls_crl: a list is told one day ahead, as most live for a week only."""
         (self.folder / "crl.pem").write_text(ROOT.revoke(end=NOW + timedelta(days=3)), encoding="ascii")
         more = 'trusted_ca = "ca.pem"\ntls_mutual = true\ntls_crl = "crl.pem"'
-        self.watch.use(self.config(ROOT.issue("ocs.example"), more))
+        self.notifier.use(self.config(ROOT.issue("ocs.example"), more))
         self.assertEqual(self.days(), [])
         self.pass_days(4)
         what = "The revocation list of CN=Test CA "
@@ -110,6 +110,6 @@ class ExpiryTests(SynchronousTestCase):
 
     def test_nothing_to_watch(self) -> None:
         """C38: a configuration without certificates is silent."""
-        self.watch.use(parse("[application]\ndbid = 1\n", self.folder / "c.toml"))
+        self.notifier.use(parse("[application]\ndbid = 1\n", self.folder / "c.toml"))
         self.pass_days(1)
         self.assertEqual(self.log.texts(), [])

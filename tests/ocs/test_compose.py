@@ -2,8 +2,8 @@
 
 import signal
 
-from ocsgw.admin.control import ControlError
 from ocsgw.config import load
+from ocsgw.control.server import ControlError
 from ocsgw.ocs.compose import waiting_for_restart
 from ocsgw.protocol.messages import KV, Drain, Event, Request
 from tests.ocs.service import SECOND_LISTENER, FakeProxy, ServiceTestCase
@@ -237,6 +237,6 @@ def add_record(calling_list: str = "CL_Test") -> KV:
     return {"GSW_AGENT_REQ_TYPE": "AddRecord", "GSW_CALLING_LIST": calling_list, "GSW_PHONE": "1"}
 
 
-def _make_all_expire(turn: object) -> None:
-    connection = turn.tx._connection  # type: ignore[attr-defined]  # time is the store's own here
+def _make_all_expire(unit: object) -> None:
+    connection = unit.tx._connection  # type: ignore[attr-defined]  # time is the store's own here
     connection.execute("UPDATE ocsgw_handout SET expires_at = 0")

@@ -50,9 +50,9 @@ class DispatchTests(SynchronousTestCase):
         self.handle(principal="crm", deadline_ms=1500)
         (job,) = self.committer.jobs
         self.assertEqual(
-            (job.work.principal, job.work.base_uri, job.deadline), ("crm", "http://ocs.example:8080", 101.5)
+            (job.pending.principal, job.pending.base_uri, job.deadline), ("crm", "http://ocs.example:8080", 101.5)
         )
-        self.assertIsNone(job.work.key)
+        self.assertIsNone(job.pending.key)
 
     def test_event(self) -> None:
         """An acknowledgement is the event of its request, marked if it is a replay (P76)."""
@@ -107,7 +107,7 @@ class DispatchTests(SynchronousTestCase):
         self.deliver(0, Outcome({"GSW_USER_EVENT": "X"}))
         self.handle(4, idempotency_key="a", principal="p")
         self.assertEqual(len(self.committer.jobs), 3)
-        self.assertEqual(self.committer.jobs[0].work.keep_for, 86400)
+        self.assertEqual(self.committer.jobs[0].pending.keep_for, 86400)
 
     def test_an_error_frees_the_key(self) -> None:
         """H327: after an error the key may be used again."""
@@ -126,7 +126,7 @@ class DispatchTests(SynchronousTestCase):
         self.assertEqual(len(self.committer.jobs), 3)
         self.deliver(0, Outcome({"GSW_USER_EVENT": "X"}))
         self.assertEqual(len(self.committer.jobs), 4)
-        first, second = self.committer.jobs[0].work, self.committer.jobs[3].work
+        first, second = self.committer.jobs[0].pending, self.committer.jobs[3].pending
         self.assertEqual((first.key, first.fingerprint, first.keep_for), (second.key, second.fingerprint, 30))
         self.assertEqual([event.ref for event in self.events], [1])
 
@@ -134,8 +134,8 @@ class DispatchTests(SynchronousTestCase):
         """A client cannot choose a key that the duplicate window would make."""
         self.dispatcher.options = DispatchOptions(duplicate_window=30)
         self.handle(1, peer="a")
-        made = self.committer.jobs[0].work.key
+        made = self.committer.jobs[0].pending.key
         assert made is not None
         self.handle(2, idempotency_key=made)
         self.assertEqual(len(self.committer.jobs), 2)
-        self.assertNotEqual(self.committer.jobs[1].work.key, made)
+        self.assertNotEqual(self.committer.jobs[1].pending.key, made)

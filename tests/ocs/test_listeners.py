@@ -6,9 +6,9 @@ from typing import Any
 
 from twisted.internet.defer import Deferred
 
-from ocsgw.admin.control import ControlError
+from ocsgw.control.server import ControlError
 from ocsgw.ocs.child import INHERITED_PORT
-from ocsgw.ocs.controller import commands_of
+from ocsgw.ocs.commands import commands_of
 from ocsgw.protocol.messages import RENEWAL, Bye, Drain, ListenerSettings, Port
 from tests.ocs.service import FakeProxy, ServiceTestCase
 

@@ -80,16 +80,16 @@ class SupervisorTests(SynchronousTestCase):
 
     def setUp(self) -> None:
         self.clock = Clock()
-        self.surroundings = FakeSurroundings()
+        self.context = FakeSurroundings()
         self.log = LogCapture(self)
-        self.supervisor = Supervisor("default", self.surroundings, self.clock)
+        self.supervisor = Supervisor("default", self.context, self.clock)
 
     def tearDown(self) -> None:
         self.assertEqual([call for call in self.clock.getDelayedCalls() if call.active()], [])
 
     @property
     def child(self) -> FakeChild:
-        return self.surroundings.children[-1]
+        return self.context.children[-1]
 
     def running(self) -> None:
         self.supervisor.start()
@@ -114,7 +114,7 @@ class SupervisorTests(SynchronousTestCase):
         """P82: the proxy counts as running from `ready` on, and where it serves is logged (93002)."""
         self.running()
         self.assertEqual((self.supervisor.state, self.supervisor.port), ("running", 8080))
-        self.assertEqual(self.surroundings.ready, [8080])
+        self.assertEqual(self.context.ready, [8080])
         self.assertIn("http://127.0.0.1:8080", self.log.text(93002))
         self.finish()
 
@@ -125,7 +125,7 @@ class SupervisorTests(SynchronousTestCase):
         }
         seen = {}
         for state, step in expected:
-            self.supervisor = Supervisor("default", self.surroundings, self.clock)
+            self.supervisor = Supervisor("default", self.context, self.clock)
             self.reach(state)
             self.assertEqual(self.supervisor.state, state)
             self.take(step)
@@ -173,7 +173,7 @@ class SupervisorTests(SynchronousTestCase):
         self.supervisor.start()
         self.supervisor.child_exited(Exit(1))
         self.supervisor.start()
-        self.assertEqual((self.supervisor.state, len(self.surroundings.children)), ("waiting", 1))
+        self.assertEqual((self.supervisor.state, len(self.context.children)), ("waiting", 1))
         self.finish()
 
     def test_restart_after_the_reconnect_timeout(self) -> None:
@@ -184,16 +184,16 @@ class SupervisorTests(SynchronousTestCase):
             self.supervisor.child_exited(Exit(None, 9))
             self.assertEqual((self.supervisor.state, self.supervisor.pid), ("waiting", None))
             self.clock.advance(2.999)
-            self.assertEqual(len(self.surroundings.children), round_)
+            self.assertEqual(len(self.context.children), round_)
             self.clock.advance(0.002)
-            self.assertEqual((self.supervisor.state, len(self.surroundings.children)), ("starting", round_ + 1))
+            self.assertEqual((self.supervisor.state, len(self.context.children)), ("starting", round_ + 1))
         self.assertIn("signal 9; next start in 3 s", self.log.text(93004))
         self.finish()
 
     def test_a_changed_reconnect_timeout_counts_from_the_next_wait_on(self) -> None:
         """R26, C66: the delay is the one that is configured when the child ends."""
         self.running()
-        self.surroundings.reconnect = 0.5
+        self.context.reconnect = 0.5
         self.supervisor.child_exited(Exit(1))
         self.clock.advance(0.5)
         self.assertEqual(self.supervisor.state, "starting")
@@ -221,9 +221,9 @@ class SupervisorTests(SynchronousTestCase):
         """C72: whoever waits for the proxy learns why it ended, unless a stop came first."""
         self.running()
         self.supervisor.child_exited(Exit(1))
-        self.assertEqual(self.surroundings.endings, [])
+        self.assertEqual(self.context.endings, [])
         self.clock.advance(0)
-        self.assertEqual(self.surroundings.endings, ["status 1"])
+        self.assertEqual(self.context.endings, ["status 1"])
         self.finish()
 
     def test_port_of_what_does_not_run(self) -> None:
@@ -253,7 +253,7 @@ class SupervisorTests(SynchronousTestCase):
         self.assertEqual(self.child.orders, ["close link", "TERM", "KILL"])
         self.supervisor.child_exited(Exit(None, 9))
         self.clock.advance(3)
-        self.assertEqual(len(self.surroundings.children), 2)
+        self.assertEqual(len(self.context.children), 2)
         self.finish()
 
     def test_ready_in_time_ends_the_watch(self) -> None:
@@ -273,7 +273,7 @@ class SupervisorTests(SynchronousTestCase):
         self.successResultOf(stopped)
         self.assertEqual((self.supervisor.state, self.log.numbers()[-1]), ("stopped", 93005))
         self.clock.advance(60)
-        self.assertEqual(len(self.surroundings.children), 1)
+        self.assertEqual(len(self.context.children), 1)
 
     def test_stop_by_force(self) -> None:
         """C74: after drain_timeout the link is closed, after stop_timeout the child is killed."""
@@ -301,7 +301,7 @@ class SupervisorTests(SynchronousTestCase):
         self.supervisor.child_exited(Exit(1))
         self.successResultOf(self.supervisor.stop())
         self.clock.advance(10)
-        self.assertEqual((self.supervisor.state, len(self.surroundings.children)), ("stopped", 1))
+        self.assertEqual((self.supervisor.state, len(self.context.children)), ("stopped", 1))
 
     def test_stop_of_what_is_stopped(self) -> None:
         """A stop without a child is done at once."""
@@ -331,7 +331,7 @@ class SupervisorTests(SynchronousTestCase):
         self.assertEqual(self.supervisor.state, "stopping")
         self.supervisor.child_exited(Exit(0))
         self.clock.advance(0)
-        self.assertEqual((self.supervisor.state, len(self.surroundings.children)), ("starting", 2))
+        self.assertEqual((self.supervisor.state, len(self.context.children)), ("starting", 2))
         self.finish()
 
     def test_the_last_order_counts_while_stopping(self) -> None:
@@ -342,23 +342,23 @@ class SupervisorTests(SynchronousTestCase):
         self.supervisor.stop()
         self.supervisor.child_exited(Exit(0))
         self.clock.advance(1)
-        self.assertEqual((self.supervisor.state, len(self.surroundings.children)), ("stopped", 1))
+        self.assertEqual((self.supervisor.state, len(self.context.children)), ("stopped", 1))
 
     def test_cannot_be_started(self) -> None:
         """C76: a process that cannot be started is tried again after the Reconnect Timeout."""
-        self.surroundings.error = OSError(11, "Resource temporarily unavailable")
+        self.context.error = OSError(11, "Resource temporarily unavailable")
         self.supervisor.start()
         self.clock.advance(0)
         self.assertEqual(self.supervisor.state, "waiting")
         self.assertIn("Resource temporarily unavailable", self.log.text(93004))
-        self.surroundings.error = None
+        self.context.error = None
         self.clock.advance(3)
         self.assertEqual((self.supervisor.state, self.supervisor.pid), ("starting", 100))
         self.finish()
 
     def test_stop_of_what_could_not_be_started(self) -> None:
         """A stop right after a failed start ends at once."""
-        self.surroundings.error = OSError(12, "Cannot allocate memory")
+        self.context.error = OSError(12, "Cannot allocate memory")
         self.supervisor.start()
         stopped = self.supervisor.stop()
         self.clock.advance(0)
@@ -373,7 +373,7 @@ class SupervisorTests(SynchronousTestCase):
         self.assertIn(93006, self.log.numbers())
         self.supervisor.child_exited(Exit(None, 9))
         self.clock.advance(3)
-        self.assertEqual(len(self.surroundings.children), 2)
+        self.assertEqual(len(self.context.children), 2)
         self.finish()
 
     def test_lost_link(self) -> None:
@@ -404,7 +404,7 @@ class SupervisorTests(SynchronousTestCase):
         """P123, P121: a line of the child keeps its time and level and names listener and process; drops are told."""
         self.running()
         self.supervisor.child_log(Log(lines=[LogLine(time=1_500_000, level="debug", id=7, text="hello")], dropped=4))
-        self.assertEqual(self.surroundings.written, [(1.5, "debug", 7, "[default 100] hello")])
+        self.assertEqual(self.context.written, [(1.5, "debug", 7, "[default 100] hello")])
         self.assertIn("4 log messages", self.log.text(93007))
         self.finish()
 
@@ -412,5 +412,5 @@ class SupervisorTests(SynchronousTestCase):
         """P124: what the child prints is a warning in the log of OCS."""
         self.running()
         self.supervisor.child_output("warning", "Traceback {braces}")
-        self.assertEqual(self.surroundings.written, [(None, "warning", 0, "[default 100] Traceback {braces}")])
+        self.assertEqual(self.context.written, [(None, "warning", 0, "[default 100] Traceback {braces}")])
         self.finish()

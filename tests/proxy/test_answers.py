@@ -8,8 +8,8 @@ from typing import Any
 
 from ocsgw.protocol.errors import ERRORS, Refusal
 from ocsgw.protocol.messages import KV, Event, KeySettings
-from ocsgw.proxy.call import Call
-from ocsgw.proxy.front import Front, SettingsError
+from ocsgw.proxy.frontend import HttpFrontend, SettingsError
+from ocsgw.proxy.http.exchange import Exchange
 from tests.support.http import (
     FakeGateway,
     HttpServer,
@@ -466,13 +466,13 @@ class CustomHeaderTests(HttpTestCase):
         for name, value in (("X Y", "1"), ("", "1"), ("X", "1\r\nY: 2"), ("X", "a\x00"), ("X:", "1"), ("X", "Ж")):
             settings = make_settings(http_custom_headers=[(name, value)])
             with self.assertRaises(SettingsError, msg=(name, value)):
-                Front(settings, FakeGateway(), self.clock, lambda: 0.0)
+                HttpFrontend(settings, FakeGateway(), self.clock, lambda: 0.0)
 
     def test_new_settings(self) -> None:
         """P100: answers follow the settings of the moment."""
         server = self.serve()
         client = server.connect().send(request())
-        server.front.use(make_settings(http_custom_headers=CUSTOM, error_codes=True))
+        server.frontend.use(make_settings(http_custom_headers=CUSTOM, error_codes=True))
         client.send(request() + request("/nowhere", b""))
         first, second, third = client.answers()
         self.assertEqual([a.header("x-frame-options") for a in (first, second, third)], [None] + ["SAMEORIGIN"] * 2)
@@ -488,17 +488,17 @@ class DefectTests(HttpTestCase):
             server = self.serve(fast_lane=fast_lane)
             self._break(server)
             client = server.connect().send(request(ADD, b'{"GSW_PHONE":"1"}', "X-Request-Id: r-1"))
-            server.front.use(make_settings())
+            server.frontend.use(make_settings())
             client.send(request())
             first, second = client.answers()
             self.assertEqual((first.status, first.error, second.status), (500, "Internal error", 200))
             self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
 
     def _break(self, server: HttpServer) -> None:
-        def fail(call: Call, body: bytes) -> KV:
+        def fail(exchange: Exchange, body: bytes) -> KV:
             raise ZeroDivisionError
 
-        self.patch(server.front.judge, "read_body", fail)
+        self.patch(server.frontend.policy, "read_body", fail)
 
 
 class ReaderTests(HttpTestCase):

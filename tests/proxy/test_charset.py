@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from ocsgw.protocol.errors import Refusal
 from ocsgw.protocol.messages import KV, Event
-from ocsgw.proxy.charset import (
+from ocsgw.proxy.translation.charset import (
     CHARSETS,
     codec_of_charset,
     decode_body,

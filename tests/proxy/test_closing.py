@@ -77,7 +77,7 @@ class HalfCloseTests(EndingTestCase):
             self.assertEqual(len(gateway.requests), whole)
             self.assertLessEqual(len(statuses), whole + 1)
             self.assertFalse(client.transport.connected)
-            self.assertEqual(server.front.connections, set())
+            self.assertEqual(server.frontend.connections, set())
 
         self.in_every_state(check)
 
@@ -99,7 +99,7 @@ class VanishingTests(EndingTestCase):
         def check(server: HttpServer, client: HttpClient, gateway: FakeGateway, name: str, handed: int) -> None:
             other = server.connect()
             client.vanish()
-            self.assertEqual(server.front.connections, {other.channel})
+            self.assertEqual(server.frontend.connections, {other.channel})
             while gateway.waiting:
                 gateway.release()
             self.assertEqual(len(gateway.requests), handed)
@@ -107,7 +107,7 @@ class VanishingTests(EndingTestCase):
             self.assertEqual(other.send(request()).statuses(), [200])
             self.advance(100)
             server.work()
-            self.assertEqual(server.front.connections, set())
+            self.assertEqual(server.frontend.connections, set())
 
         self.in_every_state(check)
 
@@ -117,7 +117,7 @@ class VanishingTests(EndingTestCase):
         client = server.connect().stall().send(request() * 3000)
         client.vanish()
         self.advance(60)
-        self.assertEqual(server.front.connections, set())
+        self.assertEqual(server.frontend.connections, set())
 
 
 class StopTests(EndingTestCase):
@@ -128,7 +128,7 @@ class StopTests(EndingTestCase):
 
         def check(server: HttpServer, client: HttpClient, gateway: FakeGateway, name: str, handed: int) -> None:
             gone: list[bool] = []
-            server.front.drain(lambda: gone.append(True))
+            server.frontend.drain(lambda: gone.append(True))
             client.take()
             if name in ("idle", "empty line"):
                 self.assertFalse(client.transport.connected)
@@ -141,7 +141,7 @@ class StopTests(EndingTestCase):
             self.advance(60)
             server.work()
             self.assertEqual(gone, [True])
-            self.assertEqual(server.front.connections, set())
+            self.assertEqual(server.frontend.connections, set())
 
         self.in_every_state(check)
 
@@ -151,7 +151,7 @@ class StopTests(EndingTestCase):
             for cut in (1, 30, len(raw) - 1):
                 server = self.serve()
                 client = server.connect().send(raw[:cut])
-                server.front.drain(lambda: None)
+                server.frontend.drain(lambda: None)
                 (answer,) = client.send(raw[cut:]).answers()
                 self.assertEqual((answer.status, answer.header("connection")), (200, "close"))
                 self.assertTrue(client.closed)
@@ -161,7 +161,7 @@ class StopTests(EndingTestCase):
         gateway = FakeGateway(holds=True)
         server = self.serve(gateway=gateway)
         client = server.connect().send(request())
-        server.front.drain(lambda: None)
+        server.frontend.drain(lambda: None)
         gateway.release()
         client.take().send(request())
         self.assertEqual(client.statuses(), [200])
@@ -172,7 +172,7 @@ class StopTests(EndingTestCase):
         gateway = FakeGateway(holds=True)
         server = self.serve(gateway=gateway)
         server.connect().send(request())
-        server.front.drain(lambda: None)
+        server.frontend.drain(lambda: None)
         late = server.connect()
         self.assertTrue(late.closed)
         self.assertEqual(late.send(request()).statuses(), [])
@@ -180,11 +180,11 @@ class StopTests(EndingTestCase):
     def test_nobody_there(self) -> None:
         """H353: without connections the end comes at once; asked twice, only the last one who asks is told."""
         told: list[int] = []
-        self.serve().front.drain(lambda: told.append(1))
+        self.serve().frontend.drain(lambda: told.append(1))
         server = self.serve(gateway=FakeGateway(holds=True))
         client = server.connect().send(request())
-        server.front.drain(lambda: told.append(2))
-        server.front.drain(lambda: told.append(3))
+        server.frontend.drain(lambda: told.append(2))
+        server.frontend.drain(lambda: told.append(3))
         client.vanish()
         self.assertEqual(told, [1, 3])
 

@@ -6,8 +6,8 @@ from typing import cast
 from twisted.internet.testing import StringTransport
 from twisted.web import http
 
-from ocsgw.proxy.call import Call
-from ocsgw.proxy.front import Deliver
+from ocsgw.proxy.frontend import Deliver
+from ocsgw.proxy.http.exchange import Exchange
 from tests.proxy.conformance import bodies, fields, lines
 from tests.proxy.conformance.rows import LIMITS, NEXT, Row
 from tests.support.http import HttpClient, HttpTestCase
@@ -83,18 +83,18 @@ class ConformanceTests(HttpTestCase):
     def outcome_of(self, row: Row, behind: bytes = b"", *, every: int | None = None, fast_lane: bool = True) -> Outcome:
         server = self.serve(fast_lane=fast_lane, **LIMITS)
         handed: list[tuple[bytes, bytes, bytes]] = []
-        handle = server.front.handle
+        handle = server.frontend.handle
 
-        def watch(call: Call, body: bytes, deliver: Deliver) -> None:
-            def note(call: Call, outcome: object) -> None:
-                deliver(call, outcome)  # type: ignore[arg-type]  # whatever the front delivers
+        def watch(exchange: Exchange, body: bytes, deliver: Deliver) -> None:
+            def note(exchange: Exchange, outcome: object) -> None:
+                deliver(exchange, outcome)  # type: ignore[arg-type]  # whatever the front delivers
 
             before = len(server.gateway.requests)
-            handle(call, body, note)
+            handle(exchange, body, note)
             if len(server.gateway.requests) > before:
-                handed.append((call.line.method, call.line.target, body))
+                handed.append((exchange.line.method, exchange.line.target, body))
 
-        self.patch(server.front, "handle", watch)
+        self.patch(server.frontend, "handle", watch)
         client = server.connect().send(row.raw + behind, every)
         outcome = Outcome(self._answers(row, client), handed, client.closed)
         server.stop()

@@ -4,9 +4,9 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from ocsgw.protocol.errors import Refusal
-from ocsgw.proxy.call import NO_HEAD, NO_LINE, Call
-from ocsgw.proxy.fairness import LARGE, LargeBodies
-from ocsgw.proxy.holdings import Holdings
+from ocsgw.proxy.http.exchange import NO_HEAD, NO_LINE, Exchange
+from ocsgw.proxy.policy.body_memory import BodyMemory
+from ocsgw.proxy.policy.fairness import LARGE, LargeBodies
 from tests.support.http import HttpTestCase
 
 _HEAD = b"POST /lists/CL_Test?req=AddRecord HTTP/1.1\r\nHost: ocs.example\r\n"
@@ -17,9 +17,9 @@ class LargeBodyTests(SynchronousTestCase):
 
     def setUp(self) -> None:
         self.time = Clock()
-        self.holdings: Holdings[object] = Holdings()
-        self.holdings.most = 1000
-        self.large = LargeBodies(self.time, self.holdings)
+        self.body_memory: BodyMemory[object] = BodyMemory()
+        self.body_memory.most = 1000
+        self.large = LargeBodies(self.time, self.body_memory)
         self.carried: list[str] = []
         self.refused: list[Refusal] = []
 
@@ -30,7 +30,7 @@ class LargeBodyTests(SynchronousTestCase):
             self.carried.append(name)
             self.time.rightNow += seconds
 
-        self.large.take(Call(NO_LINE, NO_HEAD, "127.0.0.1", None, None), size, carry, self.refused.append)
+        self.large.take(Exchange(NO_LINE, NO_HEAD, "127.0.0.1", None, None), size, carry, self.refused.append)
 
     def test_rest(self) -> None:
         """R53: after a body that took a while the next one waits as long; others have that time."""
@@ -44,7 +44,7 @@ class LargeBodyTests(SynchronousTestCase):
         self.assertEqual(self.carried, ["first", "second"])
         self.time.advance(0.11)
         self.assertEqual(self.carried, ["first", "second", "third"])
-        self.assertEqual(self.holdings.total, 0)
+        self.assertEqual(self.body_memory.total, 0)
 
     def test_quick(self) -> None:
         """What takes no time to speak of needs no rest."""
@@ -60,7 +60,7 @@ class LargeBodyTests(SynchronousTestCase):
         self.assertEqual(self.refused, [])
         self.take("large", 0.0, size=500)
         self.assertEqual([each.code for each in self.refused], ["busy"])
-        self.assertEqual(self.holdings.total, 1000)
+        self.assertEqual(self.body_memory.total, 1000)
 
     def test_stop(self) -> None:
         """P89: at the end everything that waits is carried out, and nothing is left to do."""

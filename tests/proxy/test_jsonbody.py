@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from ocsgw.protocol.attributes import NotText, NumberText
 from ocsgw.protocol.errors import Refusal
-from ocsgw.proxy.jsonbody import Members, read_fast, read_strictly, read_utf8
+from ocsgw.proxy.translation.jsonbody import Members, read_fast, read_strictly, read_utf8
 from tests.support.case import ClockTestCase
 
 DEPTH, MEMBERS = 32, 1000

@@ -202,7 +202,7 @@ class SlowReaderTests(HttpTestCase):
         self.assertTrue(client.transport.connected)
         self.advance(1.75)
         self.assertFalse(client.transport.connected)
-        self.assertEqual(server.front.connections, set())
+        self.assertEqual(server.frontend.connections, set())
 
     def test_last_answer(self) -> None:
         """H31: the limit holds for the last answer of a connection too."""

@@ -1,4 +1,4 @@
-"""Tests of ocsgw.proxy.port, secure and handshakes: HTTPS in memory."""
+"""Tests of ocsgw.proxy.http.port, secure and handshakes: HTTPS in memory."""
 
 import contextlib
 import os
@@ -8,7 +8,7 @@ from typing import Any
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from ocsgw.protocol.messages import ListenerSettings, TlsSettings
-from ocsgw.proxy.port import PortFactory
+from ocsgw.proxy.http.port import PortFactory
 from ocsgw.tls import TlsError
 from tests.support.certificates import Authority, Issued
 from tests.support.handshake import client_context
@@ -99,7 +99,7 @@ class SecureTestCase(HttpTestCase):
         tls = tls or settings()
         listener = ListenerSettings(id="default", interface="127.0.0.1", port=8443, public_host="ocs.example", tls=tls)
         server = self.serve(listener=listener, **changes)
-        self.port = server.site = PortFactory(server.front, self.clock)
+        self.port = server.site = PortFactory(server.frontend, self.clock)
         self.port.use(tls)
         return server
 
@@ -198,7 +198,7 @@ class ClientCertificateTests(SecureTestCase):
         """H321: the verified subject belongs to the call."""
         server = self.serve_tls(settings(trusted_ca=ROOT.pem, tls_mutual=True))
         self.client(server, ROOT.issue(subject="ivr")).send(request())
-        self.assertEqual([call.certificate for call in server.gateway.calls], ["CN=ivr"])
+        self.assertEqual([exchange.certificate for exchange in server.gateway.exchanges], ["CN=ivr"])
 
     def test_without_certificate(self) -> None:
         """H343: no valid certificate, no HTTP exchange."""

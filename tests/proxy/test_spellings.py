@@ -8,10 +8,10 @@ from ocsgw.config import parse
 from ocsgw.ocs.settings import settings_of
 from ocsgw.protocol.errors import Refusal
 from ocsgw.protocol.messages import AliasSettings, Settings
-from ocsgw.proxy.judge import Judge
-from ocsgw.proxy.spellings import STANDARD, spellings_with
-from ocsgw.proxy.target import Target, parse_target
-from ocsgw.proxy.translate import to_key_values
+from ocsgw.proxy.policy.request_policy import RequestPolicy
+from ocsgw.proxy.policy.spellings import STANDARD, spellings_with
+from ocsgw.proxy.policy.target import Target, parse_target
+from ocsgw.proxy.translation.translate import to_key_values
 from tests.support.settings import make_settings
 
 ALIASES = AliasSettings(
@@ -77,7 +77,7 @@ class SpellingTests(SynchronousTestCase):
     def test_alias_of_nothing(self) -> None:
         """Settings with an alias of something unknown cannot be used (exit status 78 of the child)."""
         for aliases in (AliasSettings(requests={"x": "y"}), AliasSettings(resources={"x": "y"})):
-            self.assertRaises(LookupError, Judge, make_settings(aliases=aliases))
+            self.assertRaises(LookupError, RequestPolicy, make_settings(aliases=aliases))
 
     def test_from_the_configuration(self) -> None:
         """The settings message carries them, each with what it means (protocol.md section 7)."""

@@ -4,8 +4,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ocsgw.protocol.errors import Refusal
-from ocsgw.proxy.grammar import FramingError
-from ocsgw.proxy.target import Target, allowed_requests, parse_handle, parse_target
+from ocsgw.proxy.http.grammar import FramingError
+from ocsgw.proxy.policy.target import Target, allowed_requests, parse_handle, parse_target
 from tests.support.case import ClockTestCase
 from tests.support.http import FakeGateway, HttpTestCase, request
 

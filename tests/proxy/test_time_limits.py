@@ -128,7 +128,7 @@ class TimeLimitTests(HttpTestCase):
         """P100: new limits count for open connections too."""
         server = self.server()
         client = server.connect()
-        server.front.use(make_settings(limits=HttpLimits(idle_timeout_ms=5_000)))
+        server.frontend.use(make_settings(limits=HttpLimits(idle_timeout_ms=5_000)))
         self.assert_ends(client, 5, [])
 
     def test_lingering(self) -> None:
@@ -139,7 +139,7 @@ class TimeLimitTests(HttpTestCase):
         self.assertTrue(client.transport.connected)
         self.advance(3.25)
         self.assertFalse(client.transport.connected)
-        self.assertEqual(server.front.connections, set())
+        self.assertEqual(server.frontend.connections, set())
 
     def test_many(self) -> None:
         """H27 to H29: 25 connections of each kind end in their time, none earlier, none later."""
@@ -201,7 +201,7 @@ class ConnectionLimitTests(HttpTestCase):
         first.vanish()
         self.advance(4)
         server.work()
-        self.assertEqual(server.front.connections, set())
+        self.assertEqual(server.frontend.connections, set())
         self.assertEqual(server.connect().statuses(), [])
 
     def test_flood(self) -> None:
@@ -211,6 +211,6 @@ class ConnectionLimitTests(HttpTestCase):
         working = server.connect().send(request())
         for _ in range(200):
             server.connect()
-        self.assertLessEqual(len(server.front.connections), 10)
+        self.assertLessEqual(len(server.frontend.connections), 10)
         gateway.release()
         self.assertEqual(working.take().statuses(), [200])

@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 from ocsgw.protocol.errors import Refusal
 from ocsgw.protocol.messages import KV, KVValue, Request, decode, payload_of
 from ocsgw.protocol.requests import COMMON_ATTRIBUTES, REQUESTS
-from ocsgw.proxy.jsonbody import read_utf8
-from ocsgw.proxy.target import parse_target
-from ocsgw.proxy.translate import reference_of, to_key_values, to_members
+from ocsgw.proxy.policy.target import parse_target
+from ocsgw.proxy.translation.jsonbody import read_utf8
+from ocsgw.proxy.translation.translate import reference_of, to_key_values, to_members
 from tests.support.case import ClockTestCase
 
 ADD = "/lists/CL?req=AddRecord"

@@ -87,7 +87,7 @@ class MountedTests(HttpTestCase):
         self.assertEqual(client.statuses(), [])
         client.vanish()
         self.assertEqual(len(page.gone), 1)
-        self.assertEqual(server.front.connections, set())
+        self.assertEqual(server.frontend.connections, set())
 
     def test_in_order(self) -> None:
         """H3: pages and requests to OCS on one connection are answered in order."""

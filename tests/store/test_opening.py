@@ -10,7 +10,7 @@ from importlib import resources
 from ocsgw.contact.directory import DoNotCallOptions
 from ocsgw.store import migrate
 from ocsgw.store.errors import StoreError
-from ocsgw.store.sqlite import SQLiteStore
+from ocsgw.store.sqlite.engine import SQLiteStore
 from tests.support.case import ClockTestCase
 from tests.support.rules import RuleTestCase, add_record, by_phone, make_directory, make_list
 

@@ -49,4 +49,4 @@ class ClockTestCase(SynchronousTestCase):
             self.fail(f"{len(failures)} rows fail\n" + "\n".join(failures))
 
     def _assert_nothing_is_left_to_do(self) -> None:
-        self.assertEqual([str(call) for call in self.clock.getDelayedCalls()], [])
+        self.assertEqual([str(exchange) for exchange in self.clock.getDelayedCalls()], [])

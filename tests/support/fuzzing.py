@@ -17,12 +17,12 @@ from ocsgw.protocol.errors import Refusal
 from ocsgw.protocol.frames import HEADER_SIZE
 from ocsgw.protocol.messages import Hello, Message, Request, decode, encode, payload_of
 from ocsgw.protocol.session import ClientSession, ServerSession, WireError
-from ocsgw.proxy.call import NO_HEAD, NO_LINE, Call
-from ocsgw.proxy.front import Front
-from ocsgw.proxy.jsonbody import read_fast, read_strictly
-from ocsgw.proxy.judge import Judge
-from ocsgw.proxy.target import parse_target
-from ocsgw.proxy.tree import ProxySite
+from ocsgw.proxy.frontend import HttpFrontend
+from ocsgw.proxy.http.exchange import NO_HEAD, NO_LINE, Exchange
+from ocsgw.proxy.http.tree import ProxySite
+from ocsgw.proxy.policy.request_policy import RequestPolicy
+from ocsgw.proxy.policy.target import parse_target
+from ocsgw.proxy.translation.jsonbody import read_fast, read_strictly
 from tests.support.http import HOST, PEER, FakeGateway, chunked, request
 from tests.support.settings import make_settings
 from tests.support.wire import SAMPLES, WELCOME
@@ -136,8 +136,8 @@ class HttpTarget(Target):
     def __init__(self) -> None:
         clock = Clock()
         self._gateway = FakeGateway()
-        self._front = Front(make_settings(), self._gateway, clock, lambda: 1_774_103_400.0)
-        self._site = ProxySite(self._front, clock)
+        self._frontend = HttpFrontend(make_settings(), self._gateway, clock, lambda: 1_774_103_400.0)
+        self._site = ProxySite(self._frontend, clock)
 
     def check(self, data: bytes, cuts: Sequence[int]) -> None:
         """Whole and in pieces: the same answers; 200 for what was handed over and nothing else; no 500."""
@@ -150,7 +150,7 @@ class HttpTarget(Target):
 
     def _read(self, parts: list[bytes]) -> tuple[bytes, int, bool]:
         self._gateway.requests.clear()
-        self._gateway.calls.clear()
+        self._gateway.exchanges.clear()
         channel = self._site.buildProtocol(PEER)
         transport = _Sink()
         channel.makeConnection(transport)
@@ -161,7 +161,7 @@ class HttpTarget(Target):
                 channel.dataReceived(part)
         finally:
             channel.connectionLost()
-        _expect(not self._front.connections, "something of the connection is left")
+        _expect(not self._frontend.connections, "something of the connection is left")
         return b"".join(transport.taken), len(self._gateway.requests), transport.closed
 
 
@@ -194,23 +194,25 @@ class BodyTarget(Target):
     )  # fmt: skip
 
     def __init__(self) -> None:
-        self._judges = (Judge(make_settings()), Judge(make_settings(encoding="windows-1252")))
+        self._judges = (RequestPolicy(make_settings()), RequestPolicy(make_settings(encoding="windows-1252")))
         self._targets = tuple(parse_target(target.encode(), None) for target in TARGETS_OF_REQUESTS)
 
     def check(self, data: bytes, cuts: Sequence[int]) -> None:
         """A refusal of the table, or key-values that cross the link unchanged; both readers of JSON agree."""
         choice, body = (data[0] if data else 0), data[1:]
-        judge = self._judges[choice // 10 % 2]
-        call = Call(NO_LINE, NO_HEAD, "", judge.encoding)
-        call.target = self._targets[choice % 10]
+        policy = self._judges[choice // 10 % 2]
+        exchange = Exchange(NO_LINE, NO_HEAD, "", policy.encoding)
+        exchange.target = self._targets[choice % 10]
         try:
-            values = judge.read_body(call, body)
+            values = policy.read_body(exchange, body)
         except Refusal as refusal:
             _expect(refusal.status in (400, 404), f"a body is refused with {refusal.status}")
         else:
             sent = Request(ref=1, data=values)
             _expect(decode(encode(sent)[HEADER_SIZE:]) == sent, "the key-values do not cross the link")
-        _expect(call.reference is None or type(call.reference) in (int, str), "the reference id has another type")
+        _expect(
+            exchange.reference is None or type(exchange.reference) in (int, str), "the reference id has another type"
+        )
         fast = read_fast(body, 32, 1000)
         if fast is not None:
             # What the strict reader refuses, or reads otherwise, the fast one has to leave to it.

@@ -13,10 +13,10 @@ from twisted.python.failure import Failure
 
 from ocsgw.protocol.errors import Refusal
 from ocsgw.protocol.messages import KV, Event, HttpLimits, Settings
-from ocsgw.proxy.call import Call
-from ocsgw.proxy.channel import HTTPChannel
-from ocsgw.proxy.front import Deliver, Front
-from ocsgw.proxy.tree import ProxySite
+from ocsgw.proxy.frontend import Deliver, HttpFrontend
+from ocsgw.proxy.http.channel import HTTPChannel
+from ocsgw.proxy.http.exchange import Exchange
+from ocsgw.proxy.http.tree import ProxySite
 from tests.support.case import ClockTestCase
 from tests.support.settings import make_settings
 
@@ -343,19 +343,19 @@ class FakeGateway:
     holds: bool = False
     refusal: Refusal | None = None
     requests: list[KV] = field(default_factory=list)
-    calls: list[Call] = field(default_factory=list)
+    exchanges: list[Exchange] = field(default_factory=list)
     waiting: list[Callable[[], None]] = field(default_factory=list)
 
-    def submit(self, call: Call, data: KV, deliver: Deliver) -> Refusal | None:
+    def submit(self, exchange: Exchange, data: KV, deliver: Deliver) -> Refusal | None:
         """Take a request."""
         if self.refusal is not None:
             return self.refusal
         self.requests.append(data)
-        self.calls.append(call)
+        self.exchanges.append(exchange)
         if self.holds:
-            self.waiting.append(lambda: deliver(call, self.reply(data)))
+            self.waiting.append(lambda: deliver(exchange, self.reply(data)))
         else:
-            deliver(call, self.reply(data))
+            deliver(exchange, self.reply(data))
         return None
 
     def release(self, at: int = 0) -> None:
@@ -376,10 +376,12 @@ class HttpServer:
     ) -> None:
         self.clock = clock
         self.gateway = gateway or FakeGateway()
-        self.front = Front(settings or make_settings(), self.gateway, clock, lambda: 1_774_103_400.0 + clock.seconds())
-        self.front.start()
+        self.frontend = HttpFrontend(
+            settings or make_settings(), self.gateway, clock, lambda: 1_774_103_400.0 + clock.seconds()
+        )
+        self.frontend.start()
         # What makes connections; another factory may take its place.
-        self.site: Any = ProxySite(self.front, clock, fast_lane=fast_lane)
+        self.site: Any = ProxySite(self.frontend, clock, fast_lane=fast_lane)
         self._clients: list[HttpClient] = []
 
     def connect(self) -> HttpClient:
@@ -399,7 +401,7 @@ class HttpServer:
         while happened:
             turns = [client.transport.turn() for client in self._clients]
             happened = any(turns)
-            due = [call for call in self.clock.getDelayedCalls() if call.getTime() <= self.clock.seconds()]
+            due = [exchange for exchange in self.clock.getDelayedCalls() if exchange.getTime() <= self.clock.seconds()]
             if due:
                 self.clock.advance(0)
                 happened = True
@@ -408,7 +410,7 @@ class HttpServer:
         """End every connection and stop watching time limits."""
         for client in self._clients:
             client.transport.lose(ConnectionLost())
-        self.front.stop()
+        self.frontend.stop()
         self.clock.advance(0)
 
 

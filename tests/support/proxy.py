@@ -252,7 +252,9 @@ class ProxyInMemory:
         while happened:
             turns = [client.transport.turn() for client in self._clients]
             happened = self.ocs.work() or any(turns)
-            due = [call for call in self.reactor.getDelayedCalls() if call.getTime() <= self.reactor.seconds()]
+            due = [
+                exchange for exchange in self.reactor.getDelayedCalls() if exchange.getTime() <= self.reactor.seconds()
+            ]
             if due:
                 self.reactor.advance(0)
                 happened = True

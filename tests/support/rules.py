@@ -28,10 +28,10 @@ from ocsgw.contact.directory import (
     TimeZone,
 )
 from ocsgw.contact.opening import expire, prepare
-from ocsgw.contact.work import Turn, Work
+from ocsgw.contact.unit_of_work import PendingRequest, UnitOfWork
 from ocsgw.protocol.errors import Refusal
 from ocsgw.protocol.messages import KV, KVValue
-from ocsgw.store.sqlite import SQLiteStore
+from ocsgw.store.sqlite.engine import SQLiteStore
 from tests.support.case import ClockTestCase
 
 T = TypeVar("T")
@@ -159,7 +159,7 @@ class RuleStore:
         self.reports: list[str] = []
         self.defects: list[Exception] = []
         self.freed: dict[str, int] = {}
-        self.turn: Turn | None = None
+        self.unit: UnitOfWork | None = None
         self._options = options
         self._guids = itertools.count(1)
         self._open()
@@ -190,20 +190,20 @@ class RuleStore:
     def _guid(self) -> str:
         return f"GUID{next(self._guids):028d}"
 
-    def chore(self, function: Callable[[Turn], T]) -> T:
+    def chore(self, function: Callable[[UnitOfWork], T]) -> T:
         """Return the result of `function`, called in a transaction."""
         with self.store.transaction(1.0) as tx:
-            return function(Turn(tx, self.now, self.directory, self._guid))
+            return function(UnitOfWork(tx, self.now, self.directory, self._guid))
 
-    def execute(self, works: Sequence[Work]) -> list[Outcome]:
-        """Carry out a batch in one transaction; its turn is kept in `turn`."""
+    def execute(self, requests: Sequence[PendingRequest]) -> list[Outcome]:
+        """Carry out a batch in one transaction; its unit of work is kept in `unit`."""
         with self.store.transaction(1.0) as tx:
-            self.turn = Turn(tx, self.now, self.directory, self._guid)
-            return execute(self.turn, works, lambda work, error: self.defects.append(error))
+            self.unit = UnitOfWork(tx, self.now, self.directory, self._guid)
+            return execute(self.unit, requests, lambda pending, error: self.defects.append(error))
 
     def expire(self) -> int:
         """End the hand-outs whose time is over."""
-        return self.chore(lambda turn: expire(turn, 500))
+        return self.chore(lambda unit: expire(unit, 500))
 
     def sql(self, text: str, *parameters: object) -> list[tuple[Any, ...]]:
         """Run a statement as another program would, on a connection of its own."""
@@ -300,25 +300,25 @@ class RuleTestCase(ClockTestCase):
 
     # Requests.
 
-    def outcomes(self, *requests: KV | Work) -> list[Outcome]:
+    def outcomes(self, *requests: KV | PendingRequest) -> list[Outcome]:
         """Carry out requests in one batch."""
-        return self.store.execute([each if isinstance(each, Work) else work(each) for each in requests])
+        return self.store.execute([each if isinstance(each, PendingRequest) else pending(each) for each in requests])
 
-    def replies(self, *requests: KV | Work) -> list[KV]:
+    def replies(self, *requests: KV | PendingRequest) -> list[KV]:
         """Return the events of requests in one batch; the key `error` stands for the code of a refusal."""
         return [
             {"error": each.reply.code} if isinstance(each.reply, Refusal) else each.reply
             for each in self.outcomes(*requests)
         ]
 
-    def reply(self, request: KV | Work) -> KV:
+    def reply(self, request: KV | PendingRequest) -> KV:
         """Return the event of a request that succeeds."""
         (outcome,) = self.outcomes(request)
         if isinstance(outcome.reply, Refusal):
             self.fail(f"refused with {outcome.reply.code}: {outcome.reply.text}")
         return outcome.reply
 
-    def refusal(self, request: KV | Work) -> str:
+    def refusal(self, request: KV | PendingRequest) -> str:
         """Return code and text of the refusal of a request."""
         (outcome,) = self.outcomes(request)
         if not isinstance(outcome.reply, Refusal):
@@ -361,9 +361,9 @@ class RuleTestCase(ClockTestCase):
         return row
 
 
-def work(data: KV, **values: Any) -> Work:
+def pending(data: KV, **values: Any) -> PendingRequest:
     """Return a request as it comes from an HTTP listener, or from whom `values` say."""
-    return Work(data, **{"base_uri": BASE_URI, **values})
+    return PendingRequest(data, **{"base_uri": BASE_URI, **values})
 
 
 def add_record(phone: str = "6505550100", calling_list: str = "CL_Test", /, **keys: Any) -> KV:

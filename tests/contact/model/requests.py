@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
 from ocsgw.contact.directory import DoNotCallOptions, Treatment
-from ocsgw.contact.work import Work
+from ocsgw.contact.unit_of_work import PendingRequest
 from ocsgw.protocol.errors import Refusal
 from tests.contact.model.world import KV, LISTS, TREATMENTS
-from tests.support.rules import NOW, make_directory, make_group, make_store, remove_store, work
+from tests.support.rules import NOW, make_directory, make_group, make_store, pending, remove_store
 
 # How many sequences of requests are tried. With a number of one's own they are other ones each time, and one that fails
 # is made as short as possible, which takes minutes.
@@ -205,11 +205,11 @@ class Requests(RuleBasedStateMachine):
     def send(self, *requests: KV, agent: str | None = None) -> list[KV]:
         """Carry out requests in one batch."""
         desktop = {"client": "desktop", "agent_id": agent} if agent is not None else {}
-        works: list[Work] = [work(dict(data), **desktop) for data in requests]
-        if agent is None and len(works) == 1:
+        batch: list[PendingRequest] = [pending(dict(data), **desktop) for data in requests]
+        if agent is None and len(requests) == 1:
             # Numbers that never come again, so that every request may be repeated later.
-            works[0].key, works[0].keep_for = f"k{len(self.kept)}", _FOR_EVER
-        outcomes = self.store.execute(works)
+            batch[0].key, batch[0].keep_for = f"k{len(self.kept)}", _FOR_EVER
+        outcomes = self.store.execute(batch)
         assert self.store.defects == [], self.store.defects
         events = []
         for outcome in outcomes:
@@ -217,7 +217,7 @@ class Requests(RuleBasedStateMachine):
             events.append(
                 _comparable({"error": outcome.reply.code} if isinstance(outcome.reply, Refusal) else outcome.reply)
             )
-        if works[0].key is not None and _is_kept(requests[0], events[0]):
+        if batch[0].key is not None and _is_kept(requests[0], events[0]):
             self.kept.append((dict(requests[0]), events[0]))
         for event in events:
             if event.get("GSW_USER_EVENT") == "PreviewRecord":
@@ -296,7 +296,7 @@ class Requests(RuleBasedStateMachine):
         if self.kept:
             number = at % len(self.kept)
             data, event = self.kept[number]
-            (outcome,) = self.store.execute([work(dict(data), key=f"k{number}", keep_for=_FOR_EVER)])
+            (outcome,) = self.store.execute([pending(dict(data), key=f"k{number}", keep_for=_FOR_EVER)])
             assert outcome.replayed and not isinstance(outcome.reply, Refusal)
             assert _comparable(outcome.reply) == event
             self.check([], [])

@@ -1,1 +1,0 @@
-"""Control of a running OCS: the socket that `ocsctl` talks to."""

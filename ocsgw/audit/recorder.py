@@ -1,0 +1,154 @@
+"""What of a batch goes into the audit log: one line per change, before the commit (docs/operations.md)."""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
+
+import msgspec
+
+from ocsgw.audit.file import AuditError, AuditFile
+from ocsgw.contact.batch import Outcome, is_kept
+from ocsgw.contact.transaction import StoreFailureError
+from ocsgw.contact.unit_of_work import PendingRequest, UnitOfWork
+from ocsgw.logs import mask_contact
+from ocsgw.protocol.errors import Refusal
+from ocsgw.protocol.messages import KV, KVValue
+from ocsgw.store.errors import CommitUnknownError
+
+Record = Callable[[UnitOfWork, Sequence[PendingRequest], Sequence[Outcome]], None]
+
+_ENCODER = msgspec.json.Encoder()
+
+
+class _Line(msgspec.Struct, omit_defaults=True):
+    """One change. `n` and `previous` are added by the file."""
+
+    time: str
+    principal: str
+    address: str
+    action: str
+    list: KVValue = None
+    campaign: KVValue = None
+    group: KVValue = None
+    handle: KVValue = None
+    chain: KVValue = None
+    chain_n: KVValue = None
+    contact: str | None = None
+    customer_id: str | None = None
+    records: KVValue = None
+    request_id: str | None = None
+    outcome: KVValue = None
+
+
+class Auditor:
+    """Writes the changes of batches, in their order; `wall_clock` is in seconds since 1970 UTC.
+
+    Contacts and customer ids are masked unless `clear` (`[log] contacts`). A batch whose lines cannot be written is
+    not committed: nothing is changed that is not in the log.
+    """
+
+    def __init__(self, file: AuditFile, wall_clock: Callable[[], float], *, clear: bool) -> None:
+        self.clear = clear
+        # What could not be written yet about a commit that failed.
+        self._owed: list[bytes] = []
+        self._file = file
+        self._wall_clock = wall_clock
+
+    def open(self) -> int:
+        """Open the log; return how many torn bytes at its end were cut off. Raises `AuditError`."""
+        return self._file.open(self._time())
+
+    def reopen(self) -> None:
+        """Open the log by its name again, after a rotation. Raises `AuditError`; the old file stays in use then."""
+        self._file.reopen(self._time())
+
+    def close(self) -> None:
+        """Close the log."""
+        self._file.close()
+
+    @contextmanager
+    def batch(self) -> Iterator[Record]:
+        """Surround the transaction of a batch; what is yielded is called in it, just before the commit.
+
+        If the commit fails after that, a further line says how many of the lines above did not come true.
+        """
+        lines = 0
+
+        def record(unit: UnitOfWork, requests: Sequence[PendingRequest], outcomes: Sequence[Outcome]) -> None:
+            nonlocal lines
+            lines = self._record(unit, requests, outcomes)
+
+        try:
+            yield record
+        except CommitUnknownError:
+            self._revoke("commit unknown", lines)
+            raise
+        except BaseException:
+            self._revoke("not committed", lines)
+            raise
+
+    def _record(self, unit: UnitOfWork, requests: Sequence[PendingRequest], outcomes: Sequence[Outcome]) -> int:
+        time, clear = self._time(), self.clear
+        bodies = [
+            _ENCODER.encode(line_of(time, pending, outcome.reply, clear=clear))
+            for pending, outcome in zip(requests, outcomes, strict=True)
+            if not outcome.replayed and not isinstance(outcome.reply, Refusal) and is_kept(pending, outcome.reply)
+        ]
+        operator = {"time": time, "principal": "", "address": "ocsctl"}
+        bodies += [_ENCODER.encode({**operator, **note}) for note in unit.notes]
+        if bodies:
+            self._append(bodies)
+        return len(bodies)
+
+    def _revoke(self, action: str, lines: int) -> None:
+        if lines:
+            self._owed.append(_ENCODER.encode({"time": self._time(), "action": action, "lines": lines}))
+            # How the commit has failed is what its requests are told; the line is written with the next batch at last.
+            with suppress(StoreFailureError):
+                self._append([])
+
+    def _append(self, bodies: list[bytes]) -> None:
+        try:
+            self._file.append([*self._owed, *bodies])
+        except AuditError as error:
+            raise StoreFailureError(str(error)) from error
+        self._owed = []
+
+    def _time(self) -> str:
+        return datetime.fromtimestamp(self._wall_clock(), UTC).isoformat(timespec="microseconds")
+
+
+@contextmanager
+def not_audited() -> Iterator[Record]:
+    """Surround a transaction where no audit log is kept."""
+    yield lambda unit, requests, outcomes: None
+
+
+def line_of(time: str, pending: PendingRequest, event: KV, *, clear: bool) -> _Line:
+    """Return the line of one change."""
+    data = pending.data
+    contact = event.get("GSW_PHONE", data.get("GSW_PHONE"))
+    customer_id = event.get("GSW_CUSTOMER_ID", data.get("GSW_CUSTOMER_ID"))
+    return _Line(
+        time,
+        pending.principal,
+        pending.peer,
+        str(data.get("GSW_AGENT_REQ_TYPE")),
+        event.get("GSW_CALLING_LIST"),
+        event.get("GSW_CAMPAIGN_NAME"),
+        event.get("GSW_CAMPAIGN_GROUP_NAME"),
+        event.get("GSW_RECORD_HANDLE"),
+        event.get("GSW_CHAIN_ID"),
+        event.get("GSW_CHAIN_N"),
+        _shown(contact, clear=clear),
+        _shown(customer_id, clear=clear),
+        event.get("GSW_RECORDS_COUNT"),
+        pending.request_id,
+        event.get("GSW_USER_EVENT"),
+    )
+
+
+def _shown(value: KVValue, *, clear: bool) -> str | None:
+    if value is None:
+        return None
+    return str(value) if clear else mask_contact(str(value))

@@ -1,0 +1,1 @@
+"""Which record is handed out next."""

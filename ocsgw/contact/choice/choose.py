@@ -1,0 +1,192 @@
+"""Which record comes next (http.md H271 to H274)."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ocsgw.contact.choice.eligibility import may_be_handed_out, open_windows, order_of
+from ocsgw.contact.directory import CallingList, Campaign
+from ocsgw.contact.dnc_lookup import dnc_lookup_of
+from ocsgw.contact.transaction import Record, UnavailableListError, Window
+from ocsgw.contact.unit_of_work import ANONYMOUS, UnitOfWork
+from ocsgw.protocol.enumerations import RecordStatus, RecordType
+
+_CLAIMED = frozenset({RecordStatus.READY.value, RecordStatus.CHAIN_READY.value})
+_NO_CALL = RecordType.NO_CALL.value
+# How many times as much is read when too little was found, and how much at most because of blocked records.
+_GROWTH = 4
+_MOST_BLOCKED = 4096
+# So many records on the do-not-call list are marked in one go at most, or one request would keep all others waiting.
+_MOST_MARKED = 16384
+
+# Scheduled before others; the time; record id; place of the list in the campaign (H273).
+_Place = tuple[int, int, int, int]
+
+
+@dataclass(slots=True, eq=False)
+class Choice:
+    """A record to be handed out, and the members of its chain that go with it, itself included."""
+
+    calling_list: CallingList
+    record: Record
+    members: list[Record]
+
+
+@dataclass(slots=True, eq=False)
+class _Source:
+    """A calling list of the campaign with its windows that are open now; `number` is its place in the campaign."""
+
+    number: int
+    calling_list: CallingList
+    windows: list[Window]
+
+    def place_of(self, record: Record) -> _Place:
+        return (*order_of(record), record.record_id, self.number)
+
+
+@dataclass(slots=True, eq=False)
+class _Candidate:
+    """The first record of a chain that may be handed out, before the do-not-call table has been asked."""
+
+    place: _Place
+    source: _Source
+    chain_id: int
+
+
+def choose(
+    unit: UnitOfWork, campaign: Campaign, agent: str, wanted: int, principal: str = ANONYMOUS
+) -> tuple[list[Choice], bool]:
+    """Return up to `wanted` records with their chains, in the order of H273, of lists that `principal` may touch.
+
+    Records found to be on the do-not-call list on the way are marked (H272). After very many of them the search is
+    given up, which the second value tells by being false: there may be others behind them.
+    """
+    sources = _sources(unit, campaign, agent, principal)
+    if not sources:
+        return [], True
+    marked = 0
+    chosen: dict[tuple[int, int], Choice] = {}
+    examined = wanted
+    # Many windows share what is wanted; the more of them, the less is read of each.
+    depth = min(wanted, 1 + _GROWTH * wanted // sum(len(each.windows) for each in sources))
+    while len(chosen) < wanted:
+        candidates, edge = _candidates(unit, sources, depth)
+        waiting = [each for each in candidates if (each.source.calling_list.dbid, each.chain_id) not in chosen]
+        if len(waiting) > examined:
+            edge = waiting[examined].place
+        round_ = _Round(unit, waiting[:examined])
+        # What lies beyond the edge may come after records that are not known yet.
+        certain = [each for each in round_.choices if edge is None or each[0] <= edge]
+        taken = certain[: wanted - len(chosen)]
+        chosen.update({(each.calling_list.dbid, each.record.chain_id): each for _, each in taken})
+        marked += round_.mark(None if len(chosen) < wanted else taken[-1][0])
+        if edge is None:
+            break
+        if marked >= _MOST_MARKED:
+            return list(chosen.values()), False
+        depth, examined = depth * _GROWTH, examined * _GROWTH
+        if round_.blocked:
+            depth, examined = min(depth, _MOST_BLOCKED), min(examined, _MOST_BLOCKED)
+    return list(chosen.values()), True
+
+
+def _sources(unit: UnitOfWork, campaign: Campaign, agent: str, principal: str) -> list[_Source]:
+    campaigns = [0, campaign.dbid]
+    agents = ["", agent] if agent else [""]
+    sources = []
+    permitted = unit.directory.lists_of(principal, campaign.calling_lists)
+    for number, calling_list in enumerate(campaign.calling_lists):
+        if not calling_list.enabled or calling_list not in permitted:
+            continue
+        try:
+            windows = unit.tx.windows(calling_list, campaigns, agents)
+        except UnavailableListError:
+            continue
+        open_now = open_windows(windows, unit.directory, calling_list.tenant, unit.now)
+        if open_now:
+            sources.append(_Source(number, calling_list, open_now))
+    return sources
+
+
+def _candidates(unit: UnitOfWork, sources: Sequence[_Source], depth: int) -> tuple[list[_Candidate], _Place | None]:
+    """Return the first candidates of all sources in their order, and the place up to which none is missing.
+
+    That is None if there are no others.
+    """
+    places: list[tuple[_Place, _Source, Record]] = []
+    edges: list[_Place] = []
+    for source in sources:
+        for rows in unit.tx.ready_records(source.calling_list, source.windows, unit.now, depth):
+            of_rows = [(source.place_of(row), source, row) for row in rows]
+            places += of_rows
+            if len(rows) >= depth:
+                edges.append(max(place for place, _, _ in of_rows))
+    edge = min(edges, default=None)
+    places.sort(key=lambda each: each[0])
+    candidates: dict[tuple[int, int], _Candidate] = {}
+    for place, source, row in places:
+        if edge is not None and place > edge:
+            break
+        candidates.setdefault((source.number, row.chain_id), _Candidate(place, source, row.chain_id))
+    return list(candidates.values()), edge
+
+
+class _Round:
+    """Candidates whose chains have been read and asked for at the do-not-call table.
+
+    `choices` are what may be handed out, each with its place, in order; `blocked` says whether entries were found.
+    """
+
+    def __init__(self, unit: UnitOfWork, candidates: Sequence[_Candidate]) -> None:
+        self._unit = unit
+        self._covered: list[tuple[_Place, CallingList, list[int]]] = []
+        choices: list[tuple[_Place, Choice]] = []
+        by_source: dict[_Source, list[_Candidate]] = {}
+        for each in candidates:
+            by_source.setdefault(each.source, []).append(each)
+        for source, of_source in by_source.items():
+            members = self._members(source.calling_list, of_source)
+            windows = frozenset(source.windows)
+            for candidate in of_source:
+                able = members.get(candidate.chain_id, [])
+                ready = [each for each in able if may_be_handed_out(each, windows, unit.now)]
+                if ready:
+                    # Of one chain the first by H273, at a tie the lowest chain_n (H274).
+                    record = min(ready, key=lambda each: (order_of(each), each.chain_n))
+                    choices.append((source.place_of(record), Choice(source.calling_list, record, able)))
+        choices.sort(key=lambda each: each[0])
+        self.choices = choices
+
+    def _members(self, calling_list: CallingList, candidates: Sequence[_Candidate]) -> dict[int, list[Record]]:
+        """Return, by chain, the members that may take part."""
+        places = {each.chain_id: each.place for each in candidates}
+        able = [
+            each
+            for each in self._unit.tx.records_of_chains(calling_list, places)
+            if each.record_status in _CLAIMED and each.record_type != _NO_CALL
+        ]
+        lookups = [dnc_lookup_of(self._unit.directory, calling_list, each) for each in able]
+        covered = self._unit.tx.blocked(calling_list, lookups, self._unit.now)
+        members: dict[int, list[Record]] = {}
+        for at, each in enumerate(able):
+            if at in covered:
+                self._covered.append((places[each.chain_id], calling_list, [each.record_id]))
+            else:
+                members.setdefault(each.chain_id, []).append(each)
+        return members
+
+    @property
+    def blocked(self) -> bool:
+        return bool(self._covered)
+
+    def mark(self, last: _Place | None) -> int:
+        """Mark the covered records of chains whose turn came before `last`; None: of all of them (H272).
+
+        Returns how many there were.
+        """
+        by_list: dict[CallingList, list[int]] = {}
+        for place, calling_list, record_ids in self._covered:
+            if last is None or place <= last:
+                by_list.setdefault(calling_list, []).extend(record_ids)
+        for calling_list, record_ids in by_list.items():
+            self._unit.tx.mark_do_not_call(calling_list, record_ids)
+        return sum(map(len, by_list.values()))

@@ -1,0 +1,68 @@
+"""A request on its way through the rules, and what a batch of them shares."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from ocsgw.contact.directory import Directory
+from ocsgw.contact.transaction import GroupStatus, Transaction
+from ocsgw.protocol.errors import Refusal
+from ocsgw.protocol.messages import KV
+from ocsgw.protocol.requests import ClientKind
+
+ANONYMOUS = ""
+
+# What a rule answers: the key-values of the event, or a refusal; then nothing was changed (H72).
+Reply = KV | Refusal
+
+
+@dataclass(slots=True, eq=False)
+class PendingRequest:
+    """One request: its key-values and who asks.
+
+    With a `key` its acknowledgement is stored under (principal, key) for `keep_for` seconds, and a repetition gets it
+    again (H324). `fingerprint` says what makes two requests the same; None: to be computed (H322). `base_uri` is what
+    `GSW_RECORD_URI` begins with, None without an HTTP listener (H65, H68). `client` is the kind of who asks, `agent_id`
+    the agent of a desktop. `peer` is the address of the client, `request_id` what it calls the request; for the audit
+    log.
+    """
+
+    data: KV
+    principal: str = ANONYMOUS
+    key: str | None = None
+    keep_for: int = 0
+    fingerprint: bytes | None = None
+    base_uri: str | None = None
+    client: ClientKind = "http_proxy"
+    agent_id: str = ""
+    peer: str = ""
+    request_id: str | None = None
+
+
+@dataclass(slots=True, eq=False)
+class UnitOfWork:
+    """One transaction's worth of requests: the store, the time in seconds since 1970 UTC, and the configuration.
+
+    `new_guid` makes a `GSW_CALL_ATTEMPT_GUID`. What should be logged once the transaction is committed is collected:
+    `unknown_keys` as (calling list, custom key) that the lists do not have (H97), `differences` as texts (H103), and
+    `group_messages` as (log number, group name). `notes` are what an operator has changed, for the audit log.
+    `group_statuses` are those of the store, None while not read.
+    """
+
+    tx: Transaction
+    now: int
+    directory: Directory
+    new_guid: Callable[[], str]
+    unknown_keys: set[tuple[str, str]] = field(default_factory=set)
+    differences: list[str] = field(default_factory=list)
+    group_messages: list[tuple[int, str]] = field(default_factory=list)
+    notes: list[dict[str, object]] = field(default_factory=list)
+    group_statuses: dict[int, GroupStatus] | None = None
+
+    def event(self, name: str, pending: PendingRequest, members: KV) -> KV:
+        """Return an acknowledgement: the common keys, then `members` (http.md section 10)."""
+        event: KV = {"GSW_USER_EVENT": name, "GSW_APPLICATION_ID": self.directory.application_dbid}
+        event.update(members)
+        reference = pending.data.get("GSW_REFERENCE_ID")
+        if reference is not None:
+            event["GSW_REFERENCE_ID"] = reference
+        return event

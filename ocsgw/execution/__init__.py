@@ -1,0 +1,1 @@
+"""Batches of requests become transactions: committer, worker, and the choice between reactor and thread."""

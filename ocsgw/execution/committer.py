@@ -1,0 +1,274 @@
+"""The committer: everything that waits becomes one transaction, then every answer goes out.
+
+A batch is what arrived while the last one was being committed; there is no timer. While the store is quick the reactor
+carries batches out itself, else a worker does (docs/architecture.md).
+"""
+
+import base64
+import secrets
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from typing import Protocol, TypeVar
+
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IReactorTime
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from ocsgw.audit.recorder import Auditor, not_audited
+from ocsgw.contact.batch import Outcome, execute
+from ocsgw.contact.directory import Directory
+from ocsgw.contact.transaction import StoreFailureError, Transaction
+from ocsgw.contact.unit_of_work import PendingRequest, UnitOfWork
+from ocsgw.execution.pace import Pace
+from ocsgw.execution.worker import Worker
+from ocsgw.logs import say
+from ocsgw.protocol.errors import Refusal
+from ocsgw.store.errors import CommitUnknownError, StoreBusyError
+
+_MAX_BATCH = 512
+# Without a deadline of its own a request waits so long for other programs that write (seconds).
+_LONGEST_WAIT = 30.0
+# What is kept of a deadline for the way of the answer (seconds).
+_WAY_BACK = 0.5
+_MAX_UNKNOWN_KEYS = 1000
+_CHORE_WAIT = 5.0
+
+T = TypeVar("T")
+
+
+def random_guid() -> str:
+    """Return 32 upper-case letters and digits (`GSW_CALL_ATTEMPT_GUID`)."""
+    return base64.b32encode(secrets.token_bytes(20)).decode("ascii")
+
+
+class Store(Protocol):
+    """What the committer needs of an engine."""
+
+    def transaction(self, wait: float) -> AbstractContextManager[Transaction]:
+        """Begin a write transaction within `wait` seconds, commit it at the end of the block."""
+
+
+@dataclass(slots=True, eq=False)
+class Job:
+    """A request that waits for the store. `deadline` is a time of the clock, None without one."""
+
+    pending: PendingRequest
+    deliver: Callable[[Outcome], None]
+    deadline: float | None = None
+
+
+@dataclass(slots=True)
+class _Result:
+    """What the worker brings back to the reactor."""
+
+    outcomes: list[Outcome]
+    unit: UnitOfWork | None = None
+    defects: list[Failure] = field(default_factory=list)
+    failure: str | None = None
+
+
+class Committer:
+    """Collects jobs and commits them in batches.
+
+    `wall_clock` is the clock of the rules, in seconds since 1970 UTC (R56); `new_guid` makes ids of hand-outs;
+    `auditor` writes the audit log, None without one.
+    """
+
+    _log = Logger()
+
+    def __init__(
+        self,
+        store: Store,
+        worker: Worker,
+        directory: Directory,
+        clock: IReactorTime,
+        wall_clock: Callable[[], float] = time.time,
+        new_guid: Callable[[], str] = random_guid,
+        auditor: Auditor | None = None,
+        pace: Pace | None = None,
+    ) -> None:
+        self._pace = pace or Pace()
+        self._audited = auditor.batch if auditor is not None else not_audited
+        self.directory = directory
+        self._store = store
+        self._worker = worker
+        self._clock = clock
+        self._wall_clock = wall_clock
+        self._new_guid = new_guid
+        self._waiting: deque[Job] = deque()
+        self._busy = False
+        self._idle_waiters: list[Deferred[None]] = []
+        self._failing = False
+        self._unknown_keys_logged: dict[str, set[str]] = {}
+
+    def submit(self, job: Job) -> None:
+        """Take a job; its outcome is delivered once, after the commit."""
+        self._waiting.append(job)
+        if not self._busy:
+            self._busy = True
+            # Everything else that this turn of the reactor brings joins the batch.
+            self._clock.callLater(0, self._next)
+
+    def chore(self, function: Callable[[UnitOfWork], T]) -> "Deferred[T]":
+        """Return a Deferred with the result of `function`, called in a transaction of its own between batches.
+
+        It fails with `StoreFailureError` or `CommitUnknownError` if the store does.
+        """
+        directory = self.directory
+
+        def run() -> tuple[UnitOfWork, T]:
+            with self._audited() as record, self._store.transaction(_CHORE_WAIT) as tx:
+                unit = self._unit(tx, directory)
+                result = function(unit)
+                record(unit, (), ())
+            return unit, result
+
+        def told(done: tuple[UnitOfWork, T]) -> T:
+            self._tell(done[0])
+            return done[1]
+
+        running: Deferred[tuple[UnitOfWork, T]] = self._worker.run(run)
+        return running.addCallback(told)
+
+    def drained(self) -> "Deferred[None]":
+        """Return a Deferred that fires when nothing waits and nothing is being committed."""
+        done: Deferred[None] = Deferred()
+        if self._busy:
+            self._idle_waiters.append(done)
+        else:
+            done.callback(None)
+        return done
+
+    def _next(self) -> None:
+        jobs = self._take_batch()
+        if not jobs:
+            self._rest()
+        elif not self._is_quick() or not self._carry_out(jobs):
+            self._give_to_worker(jobs)
+
+    def _rest(self) -> None:
+        self._busy = False
+        waiters, self._idle_waiters = self._idle_waiters, []
+        for waiter in waiters:
+            waiter.callback(None)
+
+    def _is_quick(self) -> bool:
+        """Whether a batch is carried out at once, in the reactor: the store is quick, and nobody else uses it."""
+        return self._worker.is_idle and self._pace.is_brisk
+
+    def _carry_out(self, jobs: Sequence[Job]) -> bool:
+        """Carry out a batch here. False: another program holds the store, and nothing has happened."""
+        try:
+            result = self._transact([job.pending for job in jobs], self.directory, 0.0, in_place=True)
+        except StoreBusyError:
+            return False
+        except Exception:  # noqa: BLE001 - whatever it is concerns this batch
+            self._deliver_defect(jobs, Failure())
+        else:
+            self._deliver(jobs, result)
+        if self._waiting:
+            # What clients have sent meanwhile is read first and joins the next batch.
+            self._clock.callLater(0, self._next)
+        else:
+            self._rest()
+        return True
+
+    def _give_to_worker(self, jobs: Sequence[Job]) -> None:
+        wait = min(
+            (job.deadline - self._clock.seconds() for job in jobs if job.deadline is not None), default=_LONGEST_WAIT
+        )
+        # "Surely not executed" has to reach the client before it is told that nobody knows (C41).
+        wait = max(0.0, wait - max(_WAY_BACK, wait / 10))
+        directory = self.directory
+        running = self._worker.run(lambda: self._transact([job.pending for job in jobs], directory, wait))
+        running.addCallbacks(lambda result: self._finish(jobs, result), lambda reason: self._fail(jobs, reason))
+
+    def _take_batch(self) -> list[Job]:
+        """Take what waits, without those whose deadline has passed (H161)."""
+        jobs: list[Job] = []
+        now = self._clock.seconds()
+        while self._waiting and len(jobs) < _MAX_BATCH:
+            job = self._waiting.popleft()
+            if job.deadline is not None and job.deadline <= now:
+                job.deliver(Outcome(Refusal("no_response")))
+            else:
+                jobs.append(job)
+        return jobs
+
+    def _transact(
+        self, requests: Sequence[PendingRequest], directory: Directory, wait: float, *, in_place: bool = False
+    ) -> _Result:
+        """Carry out a batch, in the worker or `in_place`. Raises `StoreBusyError` only in place."""
+        defects: list[Failure] = []
+        begun = self._pace.stopwatch()
+        try:
+            with self._audited() as record, self._store.transaction(wait) as tx:
+                unit = self._unit(tx, directory)
+                outcomes = execute(unit, requests, lambda pending, error: defects.append(Failure(error)))
+                record(unit, requests, outcomes)
+            return _Result(outcomes, unit, defects)
+        except StoreFailureError as error:
+            if in_place and isinstance(error, StoreBusyError):
+                raise
+            return _Result([Outcome(Refusal("unavailable")) for _ in requests], failure=str(error))
+        except CommitUnknownError as error:
+            return _Result([Outcome(Refusal("no_response")) for _ in requests], failure=str(error))
+        finally:
+            self._pace.note(begun)
+
+    def _finish(self, jobs: Sequence[Job], result: _Result) -> None:
+        # What waits is committed while these answers go out.
+        waiting = self._take_batch() if not self._is_quick() else []
+        if waiting:
+            self._give_to_worker(waiting)
+        self._deliver(jobs, result)
+        if not waiting:
+            self._next()
+
+    def _deliver(self, jobs: Sequence[Job], result: _Result) -> None:
+        self._tell_health(result.failure)
+        for failure in result.defects:
+            self._log.failure("A rule failed on a request, which was answered with 500", failure)
+        if result.unit is not None:
+            self._tell(result.unit)
+        for job, outcome in zip(jobs, result.outcomes, strict=True):
+            job.deliver(outcome)
+
+    def _fail(self, jobs: Sequence[Job], reason: Failure) -> None:
+        self._deliver_defect(jobs, reason)
+        self._next()
+
+    def _deliver_defect(self, jobs: Sequence[Job], reason: Failure) -> None:
+        """A defect outside of any single request: nothing was committed."""
+        self._log.failure("A batch failed as a whole and was rolled back", reason)
+        for job in jobs:
+            job.deliver(Outcome(Refusal("internal")))
+
+    def _tell_health(self, failure: str | None) -> None:
+        if failure is not None and not self._failing:
+            say(self._log, 93033, reason=failure)
+        elif failure is None and self._failing:
+            say(self._log, 93034)
+        self._failing = failure is not None
+
+    def _unit(self, tx: Transaction, directory: Directory) -> UnitOfWork:
+        return UnitOfWork(tx, int(self._wall_clock()), directory, self._new_guid)
+
+    def _tell(self, unit: UnitOfWork) -> None:
+        """Log what a committed transaction has noted."""
+        for calling_list, key in unit.unknown_keys:
+            self._tell_unknown_key(calling_list, key)
+        for text in unit.differences:
+            self._log.debug("{text}", text=text)
+        for number, group in unit.group_messages:
+            say(self._log, number, group=group)
+
+    def _tell_unknown_key(self, calling_list: str, key: str) -> None:
+        logged = self._unknown_keys_logged.setdefault(calling_list, set())
+        if key not in logged and len(logged) < _MAX_UNKNOWN_KEYS:
+            logged.add(key)
+            say(self._log, 93008, key=key, calling_list=calling_list)

@@ -1,0 +1,212 @@
+"""Rows of a CSV file become entries of the do-not-call table (constants.md section 6)."""
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
+from difflib import get_close_matches
+from typing import cast
+
+from ocsgw.contact.bulk_statements import ImportedEntry, StoredEntry
+from ocsgw.contact.directory import Directory
+from ocsgw.contact.fields import to_column
+from ocsgw.contact.normal_form import normal_contact, normal_customer_id, normal_name
+from ocsgw.contact.unit_of_work import UnitOfWork
+from ocsgw.operations.header import HeaderError
+from ocsgw.operations.import_records import Duplicates, Row, RowError, RowVerdict
+from ocsgw.protocol.attributes import CONVERTERS, INT32_MAX
+from ocsgw.protocol.errors import Refusal
+
+COLUMNS = ("phone", "customer_id", "tenant", "campaign", "list", "expires_at", "message")
+_OTHER_NAMES = {
+    "contact_info": "phone",
+    "GSW_PHONE": "phone",
+    "GSW_CUSTOMER_ID": "customer_id",
+    "tenant_dbid": "tenant",
+    "campaign_dbid": "campaign",
+    "list_dbid": "list",
+    "dnc_message": "message",
+}
+_NOT_READ = frozenset({"is_internal", "time_stamp"})
+_MESSAGE_LENGTH = 255
+
+_Reader = Callable[[str], str | int | None]
+_Key = tuple[str, str, int, int, int]
+
+
+def read_header(names: Sequence[str], *, ignore_unknown: bool) -> list[str | None]:
+    """Return which column of `COLUMNS` each column of a file is, None for one that is not read.
+
+    Raises `HeaderError`.
+    """
+    columns: list[str | None] = []
+    for name in (each.strip() for each in names):
+        column = name if name in COLUMNS else _OTHER_NAMES.get(name)
+        if column is None and name not in _NOT_READ and not ignore_unknown:
+            close = get_close_matches(name, [*COLUMNS, *_OTHER_NAMES], 1)
+            hint = f"did you mean {close[0]}" if close else "remove it"
+            raise HeaderError(f"the do-not-call list has no column {name!r}; {hint}, or use --ignore-unknown")
+        if column is not None and column in columns:
+            raise HeaderError(f"the column {column} is there twice; remove one of them")
+        columns.append(column)
+    if "phone" not in columns and "customer_id" not in columns:
+        raise HeaderError("the file has no column phone or customer_id; the first row must name the columns")
+    return columns
+
+
+def import_entries(
+    unit: UnitOfWork,
+    columns: Sequence[str | None],
+    rows: Sequence[Row],
+    duplicates: Duplicates,
+    *,
+    is_dry_run: bool = False,
+) -> list[RowVerdict]:
+    """Add rows to the do-not-call table and return a verdict for each; with `is_dry_run` only say what would become.
+
+    An entry is the same as another one with the same contact or customer id and the same scope. What happens to it
+    is up to `duplicates`: it is added all the same, skipped if the other one holds as long (H264), or it replaces
+    message and end of the other one.
+    """
+    verdicts: list[RowVerdict | None] = [None] * len(rows)
+    read = _readers(unit.directory)
+    widths = unit.tx.do_not_call_widths()
+    has_expiry = unit.tx.has_expiry()
+    entries: list[tuple[int, ImportedEntry]] = []
+    for at, row in enumerate(rows):
+        try:
+            entries.append((at, _entry(columns, read, row, widths, has_expiry=has_expiry)))
+        except Refusal as refusal:
+            verdicts[at] = RowVerdict("refused", refusal.text)
+        except RowError as error:
+            verdicts[at] = RowVerdict("refused", str(error))
+    equal = unit.tx.equal_entries([entry for _, entry in entries]) if duplicates != "add" else {}
+    new: dict[_Key | int, ImportedEntry] = {}
+    changes: dict[int, ImportedEntry] = {}
+    for place, (at, entry) in enumerate(entries):
+        key = _key(entry)
+        there = equal.get(place, [])
+        if duplicates == "add":
+            new[at] = entry
+            verdicts[at] = RowVerdict("added")
+        elif duplicates == "replace" and there:
+            changes.update({each.number: entry for each in there})
+            verdicts[at] = RowVerdict("replaced", "replaced an equal entry")
+        elif duplicates == "replace" and key in new:
+            new[key] = entry
+            verdicts[at] = RowVerdict("replaced", "replaced an earlier row")
+        elif any(_holds_as_long(each, entry) for each in (*there, *([new[key]] if key in new else ()))):
+            verdicts[at] = RowVerdict("skipped", "there is an equal entry")
+        else:
+            new[key] = entry
+            verdicts[at] = RowVerdict("added")
+    if not is_dry_run:
+        if new:
+            unit.tx.import_entries(list(new.values()), unit.now)
+        if changes:
+            unit.tx.change_entries(changes, unit.now)
+    return cast("list[RowVerdict]", verdicts)
+
+
+def export_row(directory: Directory, entry: StoredEntry) -> list[str | int | None]:
+    """Return an entry as a row of a file with `COLUMNS`; what is no longer configured is named by its DBID."""
+    tenants = {each.dbid: each.name for each in directory.tenants}
+    campaigns = {each.dbid: each.name for each in directory.campaigns}
+    calling_list = directory.list_by_dbid(entry.list_dbid)
+    return [
+        entry.phone,
+        entry.customer_id,
+        tenants.get(entry.tenant_dbid, entry.tenant_dbid or None),
+        campaigns.get(entry.campaign_dbid, entry.campaign_dbid or None),
+        calling_list.name if calling_list is not None else entry.list_dbid or None,
+        entry.expires_at or None,
+        entry.message,
+    ]
+
+
+def _entry(
+    columns: Sequence[str | None], read: Mapping[str, _Reader], row: Row, widths: tuple[int, int], *, has_expiry: bool
+) -> ImportedEntry:
+    """Return the entry of a row. Raises `Refusal`, or `RowError` with a text of its own."""
+    if isinstance(row, str):
+        raise RowError(row)
+    if len(row) != len(columns):
+        raise RowError(f"has {len(row)} columns, the first row {len(columns)}")
+    values: dict[str, str | int | None] = {}
+    for column, cell in zip(columns, row, strict=True):
+        if cell and column is not None:
+            if "\0" in cell:
+                raise Refusal("invalid_attribute", column)
+            values[column] = read[column](cell)
+    phone = cast("str | None", values.get("phone"))
+    customer_id = cast("str | None", values.get("customer_id"))
+    if phone is None and customer_id is None:
+        raise Refusal("missing_attribute", "phone")
+    for name, text, width in (("phone", phone, widths[0]), ("customer_id", customer_id, widths[1])):
+        if text is not None and len(text) > width:
+            raise Refusal("invalid_attribute", name)
+    expires_at = cast("int", values.get("expires_at") or 0)
+    if expires_at and not has_expiry:
+        raise RowError("the do-not-call table has no column expires_at; add it, or leave the cell empty")
+    return ImportedEntry(
+        phone,
+        customer_id,
+        cast("str | None", values.get("message")),
+        cast("int", values.get("tenant") or 0),
+        cast("int", values.get("campaign") or 0),
+        cast("int", values.get("list") or 0),
+        expires_at,
+    )
+
+
+def _readers(directory: Directory) -> dict[str, _Reader]:
+    return {
+        "phone": lambda cell: cast("str", CONVERTERS["GSW_PHONE"]("phone", cell)),
+        "customer_id": lambda cell: cast("str", CONVERTERS["GSW_CUSTOMER_ID"]("customer_id", cell)),
+        "tenant": _dbid_of({each.name: each.dbid for each in directory.tenants}, "tenant"),
+        "campaign": _dbid_of({each.name: each.dbid for each in directory.campaigns}, "campaign"),
+        "list": _dbid_of({each.name: each.dbid for each in directory.calling_lists}, "list"),
+        "expires_at": _expiry,
+        "message": _message,
+    }
+
+
+def _dbid_of(dbids: Mapping[str, int], column: str) -> _Reader:
+    """Return the reader of an object's name, or its DBID; 0 is every one."""
+    known = {"0": 0, **{str(dbid): dbid for dbid in dbids.values()}}
+    known.update({normal_name(name): dbid for name, dbid in dbids.items()})
+
+    def read(cell: str) -> int:
+        dbid = known.get(normal_name(cell).strip())
+        if dbid is None:
+            close = get_close_matches(cell, known, 1)
+            raise RowError(f"there is no {column} {cell[:64]!r}" + (f"; did you mean {close[0]}" if close else ""))
+        return dbid
+
+    return read
+
+
+def _expiry(cell: str) -> int:
+    """Return the end of an entry, given as seconds since 1970 UTC or as a date and time in UTC."""
+    if cell.isascii() and cell.isdigit() and int(cell[:20]) <= INT32_MAX:
+        return int(cell)
+    text = to_column("datetime", None, "expires_at", cell)
+    return int(datetime.fromisoformat(str(text)).replace(tzinfo=UTC).timestamp())
+
+
+def _message(cell: str) -> str:
+    if len(cell) > _MESSAGE_LENGTH:
+        raise Refusal("invalid_attribute", "message")
+    return cell
+
+
+def _key(entry: ImportedEntry) -> _Key:
+    return (
+        normal_contact(entry.phone) if entry.phone is not None else "",
+        normal_customer_id(entry.customer_id) if entry.customer_id is not None else "",
+        entry.tenant_dbid,
+        entry.campaign_dbid,
+        entry.list_dbid,
+    )
+
+
+def _holds_as_long(there: StoredEntry | ImportedEntry, entry: ImportedEntry) -> bool:
+    return there.expires_at == 0 or 0 < entry.expires_at <= there.expires_at

@@ -1,0 +1,158 @@
+"""Connections with TLS: the context that each gets, and what becomes of its handshake."""
+
+from typing import Any
+
+from OpenSSL import SSL
+from twisted.internet.interfaces import (
+    IAddress,
+    IHandshakeListener,
+    IOpenSSLServerConnectionCreator,
+    IReactorTime,
+)
+from twisted.internet.protocol import Protocol, connectionDone
+from twisted.protocols.tls import TLSMemoryBIOFactory, TLSMemoryBIOProtocol
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from ocsgw.protocol.messages import TlsSettings
+from ocsgw.proxy.frontend import HttpFrontend
+from ocsgw.proxy.http.channel import HTTPChannel
+from ocsgw.proxy.http.handshakes import Handshakes
+from ocsgw.proxy.http.tree import ProxySite
+from ocsgw.tls.pem import KeyPair
+from ocsgw.tls.server import ServerContexts, ServerOptions
+from ocsgw.writing import write_now
+
+# More than one TLS record, which is what is written at a time.
+_MOST_AT_ONCE = 1 << 15
+
+
+@implementer(IOpenSSLServerConnectionCreator)
+class ContextSelector:
+    """Gives each new connection the newest contexts; a connection keeps those that it began with (P101)."""
+
+    def __init__(self, tls: TlsSettings) -> None:
+        self._contexts = contexts_of(tls)
+
+    def use(self, tls: TlsSettings) -> None:
+        """Give contexts of these settings from now on. Raises `TlsError`; then nothing has changed."""
+        self._contexts = contexts_of(tls)
+
+    def serverConnectionForTLS(self, tlsProtocol: Any) -> SSL.Connection:
+        """Return the state machine of a new connection."""
+        return self._contexts.connection()
+
+
+@implementer(IHandshakeListener)
+class SecureChannel(HTTPChannel):
+    """A connection whose client has to complete a TLS handshake first, and may be known by it."""
+
+    def __init__(self, frontend: HttpFrontend, site: ProxySite, peer: str, handshakes: Handshakes) -> None:
+        super().__init__(frontend, site, peer, tls=True)
+        self._handshakes = handshakes
+
+    def handshakeCompleted(self) -> None:
+        """The time for requests begins, unless the client's certificate has a wrong name."""
+        try:
+            self._certificate = self._handshakes.verified_name(self.transport, self._peer)
+        except PermissionError:
+            self._watch(None)
+            self.abort()
+            return
+        if self._limit is self._frontend.handshake:
+            self._watch(self._frontend.idle)
+
+    def handshake_timed_out(self) -> None:
+        """Cut the connection, with a line in the log."""
+        self._handshakes.timed_out(self._peer)
+        super().handshake_timed_out()
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        """Tell why a handshake has failed."""
+        if self._limit is self._frontend.handshake:
+            self._handshakes.failed(self.transport, self._peer, reason)
+        super().connectionLost(reason)
+
+
+class SecureSite(ProxySite):
+    """Makes the channels of a port with TLS."""
+
+    def __init__(self, frontend: HttpFrontend, clock: IReactorTime, handshakes: Handshakes) -> None:
+        super().__init__(frontend, clock, tls=True)
+        self._handshakes = handshakes
+
+    def buildProtocol(self, addr: IAddress | None) -> Any:
+        """Return a channel for one connection."""
+        return SecureChannel(self.frontend, self, getattr(addr, "host", ""), self._handshakes)
+
+
+class PromptTransport(TLSMemoryBIOProtocol):
+    """The TLS side of a connection; what it writes goes to the socket at once.
+
+    A channel writes whole answers: nothing has to wait for the next turn of the reactor to be joined. Where Twisted has
+    another way to the socket than the method here, that way is taken.
+    """
+
+    def makeConnection(self, transport: Any) -> None:
+        """Begin as Twisted does, but for what nobody asks for here.
+
+        That is its account of the transport's interfaces, and a first step of the handshake: a server has nothing to
+        say before the client has spoken.
+        """
+        self._tlsConnection = self.factory._creatorCallable(self)  # noqa: SLF001
+        self._appSendBuffer: list[bytes] = []
+        self.factory.registerProtocol(self)
+        Protocol.makeConnection(self, transport)
+        self.wrappedProtocol.makeConnection(self)
+
+    def _flushSendBIO(self) -> None:
+        try:
+            data = self._tlsConnection.bio_read(_MOST_AT_ONCE)
+        except SSL.WantReadError:
+            return
+        write_now(self.transport, data)
+
+
+class SecureFactory(TLSMemoryBIOFactory):
+    """Makes the protocols of a port with TLS. Raises `TlsError`."""
+
+    protocol = PromptTransport
+
+    def __init__(self, frontend: HttpFrontend, clock: IReactorTime, tls: TlsSettings) -> None:
+        self._tls = tls
+        self._selector = ContextSelector(tls)
+        self._handshakes = Handshakes(tls, clock)
+        frontend.handshakes = self._handshakes
+        # Without the clock TLS would flush by the global reactor.
+        super().__init__(
+            self._selector,
+            False,  # noqa: FBT003 - not a client, in Twisted's own order
+            SecureSite(frontend, clock, self._handshakes),
+            clock=clock,
+        )
+
+    def use(self, tls: TlsSettings) -> None:
+        """Serve connections by these settings from now on. Raises `TlsError`; then nothing has changed.
+
+        Files that are the same keep their contexts, and with them the sessions that clients resume.
+        """
+        if tls != self._tls:
+            self._selector.use(tls)
+            self._handshakes.tls = self._tls = tls
+
+
+def contexts_of(tls: TlsSettings) -> ServerContexts:
+    """Return new contexts for a listener. Raises `TlsError`."""
+    first = KeyPair(tls.certificate, tls.certificate_key)
+    others = (KeyPair(each.certificate, each.certificate_key) for each in tls.certificates)
+    return ServerContexts(
+        ServerOptions(
+            pairs=(first, *others),
+            trusted_ca=tls.trusted_ca,
+            tls_crl=tls.tls_crl,
+            mutual=tls.tls_mutual,
+            versions=tuple(tls.sec_protocol),
+            ciphers=tls.cipher_list,
+            depth=tls.verify_depth,
+        )
+    )

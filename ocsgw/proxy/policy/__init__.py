@@ -1,0 +1,1 @@
+"""What a request is for, and whether it may be carried out."""

@@ -1,0 +1,148 @@
+"""The one judgement that every route shares: the checks of http.md section 4 that need no OCS.
+
+The fast lane and the resource tree both ask `RequestPolicy`; so they cannot differ.
+"""
+
+import time
+from collections.abc import Callable
+
+from ocsgw.access.keys import KeyMark, KeyRing
+from ocsgw.access.limits import ClientUsage, tighter
+from ocsgw.access.permissions import EVERYTHING, Permissions
+from ocsgw.protocol.errors import Refusal
+from ocsgw.protocol.messages import KV, HttpLimits, Settings
+from ocsgw.proxy.http.exchange import Exchange
+from ocsgw.proxy.http.grammar import parse_idempotency_key
+from ocsgw.proxy.policy.spellings import spellings_with
+from ocsgw.proxy.policy.target import parse_target
+from ocsgw.proxy.translation.charset import (
+    UTF8,
+    codec_of_charset,
+    decode_body,
+    encoding_of_option,
+    is_utf8_beyond_ascii,
+)
+from ocsgw.proxy.translation.jsonbody import read_utf8
+from ocsgw.proxy.translation.translate import reference_of, to_key_values
+
+
+class RequestPolicy:
+    """The checks, with the settings they depend on; `wall_clock` is in seconds since 1970 UTC, for keys that expire.
+
+    Raises `LookupError` or `ValueError` for settings that cannot be used: an unknown encoding, an alias of nothing, a
+    broken API key.
+    """
+
+    def __init__(self, settings: Settings, wall_clock: Callable[[], float] = time.time) -> None:
+        self.limits: HttpLimits = settings.limits
+        self.encoding = encoding_of_option(settings.encoding)
+        self._codec = self.encoding.codec if self.encoding is not None else None
+        self._detect = settings.encoding_detect
+        self._spellings = spellings_with(settings.aliases)
+        self._wall_clock = wall_clock
+        keys, certificates = settings.keys, settings.client_certificates
+        self._keys = KeyRing([KeyMark(each.name, each.salt, each.hash, each.expires) for each in keys])
+        # Subject of a certificate -> principal; None: every verified name is a principal.
+        self._certificates = {each.subject: each.name for each in certificates} if certificates is not None else None
+        self._permissions = {
+            each.name: Permissions(frozenset(each.actions))
+            for each in (*keys, *(certificates or ()))
+            if each.actions is not None
+        }
+        listener = settings.listener
+        tls = listener.tls if listener is not None else None
+        self._certificate_suffices = tls is not None and tls.tls_mutual is not False
+        self._anybody = not self._keys and self._certificates is None
+        self._allow_anonymous = listener is not None and listener.allow_anonymous
+
+    def check_head(self, exchange: Exchange) -> Refusal | None:
+        """Return the refusal that the head earns, None if it is admitted (checks 2 to 8, and H56 of check 1).
+
+        Raises `FramingError` for a target that is no target.
+        """
+        line, head = exchange.line, exchange.head
+        if exchange.usage is not None:
+            exchange.quota = exchange.usage.request()
+            if exchange.quota is not None and exchange.quota.wait is not None:
+                return Refusal("too_many_requests")
+        if line.method == b"CONNECT" or (line.target == b"*" and line.method == b"OPTIONS"):
+            return Refusal("method_not_allowed")
+        target = exchange.target = parse_target(line.target, self._codec, self._spellings)
+        if target.resource is None:
+            return Refusal("unknown_resource")
+        if line.method != b"POST":
+            return Refusal("method_not_allowed")
+        if not self._authenticate(exchange):
+            return Refusal("unauthorized")
+        if (
+            exchange.usage is not None
+            and exchange.principal is not None
+            and not _is_within_limits(exchange, exchange.usage)
+        ):
+            return Refusal("too_many_requests")
+        request = target.request
+        if request is None:
+            return target.refusal
+        if exchange.principal is not None:
+            missing = self._permissions.get(exchange.principal, EVERYTHING).missing_for_action(request.name)
+            if missing is not None:
+                return Refusal("forbidden", missing=missing)
+        if head.idempotency_keys:
+            try:
+                exchange.idempotency_key = parse_idempotency_key(head.idempotency_keys)
+            except Refusal as refusal:
+                return refusal
+        if head.bad_coding:
+            return Refusal("unsupported_coding")
+        if head.charset is not None and codec_of_charset(head.charset) is None:
+            return Refusal("unsupported_charset")
+        if head.bad_expectation:
+            return Refusal("expectation_failed")
+        return None
+
+    def read_body(self, exchange: Exchange, body: bytes) -> KV:
+        """Return the key-values of an admitted call. Raises `Refusal` (checks 10 to 12)."""
+        if exchange.encoding is not None or exchange.head.charset is not None:
+            body = self._in_utf8(exchange, body)
+        members = read_utf8(body, self.limits.json_depth, self.limits.json_members)
+        if "GSW_REFERENCE_ID" in members:
+            exchange.reference = reference_of(members)
+        return to_key_values(exchange.target, members)
+
+    def _in_utf8(self, exchange: Exchange, body: bytes) -> bytes:
+        """Return the body in UTF-8 and settle the encoding of the answer (H131 to H134)."""
+        charset, encoding = exchange.head.charset, exchange.encoding
+        if charset is not None:
+            codec, shown = codec_of_charset(charset) or UTF8, charset
+        elif encoding is None or (self._detect and is_utf8_beyond_ascii(body)):
+            codec, shown = UTF8, UTF8
+        else:
+            codec, shown = encoding.codec, encoding.name
+        if codec == UTF8:
+            exchange.encoding = None
+            return body
+        return decode_body(body, codec, shown).encode(UTF8)
+
+    def _authenticate(self, exchange: Exchange) -> bool:
+        """Settle whose request this is. False: nobody vouches for the caller (H340 to H345)."""
+        certificate = exchange.certificate or None
+        if self._certificates is not None:
+            certificate = self._certificates.get(certificate or "")
+        if self._anybody:
+            exchange.principal = certificate
+            return True
+        authorization = exchange.head.authorization
+        exchange.principal = self._keys.owner_of(authorization, self._wall_clock())
+        if exchange.principal is None and self._certificate_suffices:
+            exchange.principal = certificate
+        return exchange.principal is not None or (self._allow_anonymous and authorization is None)
+
+
+def _is_within_limits(exchange: Exchange, usage: ClientUsage) -> bool:
+    """Count a call of a principal, and its connection; settle what the limits leave."""
+    principal = exchange.principal or ""
+    if not usage.identify(principal):
+        exchange.close = True
+        return False
+    exchange.quota = tighter(exchange.quota, usage.request_of(principal))
+    return exchange.quota is None or exchange.quota.wait is None

@@ -1,0 +1,1 @@
+"""JSON bodies into key-values: character sets, JSON, attributes."""

@@ -1,0 +1,182 @@
+"""What imports, exports and explanations ask of the embedded store; a run of rows is one statement."""
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from ocsgw.contact.bulk_statements import ImportedEntry, ImportProgress, StoredEntry
+from ocsgw.contact.directory import CallingList
+from ocsgw.contact.fields import FieldValue
+from ocsgw.contact.normal_form import normal_contact, normal_customer_id
+from ocsgw.store.sqlite.forms import beyond_ascii, normal_contact_of, trimmed
+from ocsgw.store.sqlite.own_tables import as_json
+from ocsgw.store.sqlite.statements import INSERTED_COLUMNS, record_columns
+from ocsgw.store.sqlite.transaction import SQLiteTransaction
+
+_counts = msgspec.json.Decoder(dict[str, int])
+# Behind the columns of a new row stands one that is not exported.
+_TREATMENTS = len(INSERTED_COLUMNS)
+
+
+class SQLiteBulkTransaction(SQLiteTransaction):
+    """One write transaction; the further methods are those of `contact.bulk_statements.BulkStatements`."""
+
+    # Progress of imports.
+
+    def import_progress(self, target: str, fingerprint: str) -> ImportProgress | None:
+        """Return how far the import of a file has come, None if it was never begun."""
+        row = self._connection.execute(
+            "SELECT file, rows, counts, started_at, finished_at FROM ocsgw_import WHERE target = ? AND fingerprint = ?",
+            (target, fingerprint),
+        ).fetchone()
+        return None if row is None else ImportProgress(row[0], row[1], _counts.decode(row[2]), row[3], row[4])
+
+    def save_import_progress(self, target: str, fingerprint: str, progress: ImportProgress) -> None:
+        """Store how far an import has come."""
+        self._connection.execute(
+            "INSERT OR REPLACE INTO ocsgw_import (target, fingerprint, file, rows, counts, started_at, finished_at)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?)",
+            (
+                target,
+                fingerprint,
+                progress.file,
+                progress.rows,
+                as_json(progress.counts),
+                progress.started_at,
+                progress.finished_at,
+            ),
+        )
+
+    # Calling lists.
+
+    def records_by_contact(self, calling_list: CallingList, contacts: Collection[str]) -> dict[str, list[int]]:
+        """Return the ids of the records with these normal forms of contacts, ascending (K40)."""
+        table = self._text_of(calling_list).table
+        form = normal_contact_of("contact_info")
+        found: dict[str, list[int]] = {}
+        rows = self._query(
+            calling_list,
+            f"SELECT record_id, contact_info FROM {table} WHERE {form} IN (SELECT value FROM json_each(?))"
+            f" AND record_id IS NOT NULL UNION SELECT record_id, contact_info FROM {table}"
+            f" WHERE {beyond_ascii('contact_info')} AND record_id IS NOT NULL ORDER BY 1",
+            as_json(list(contacts)),
+        )
+        for record_id, contact in rows:
+            normal = normal_contact(contact)
+            if normal in contacts:
+                found.setdefault(normal, []).append(record_id)
+        return found
+
+    def export_records(self, calling_list: CallingList, after: int, at_most: int) -> list[list[FieldValue | None]]:
+        """Return records behind a record id, in its order, with what NULL is read as."""
+        text = self._text_of(calling_list)
+        rows = self._query(
+            calling_list,
+            f"SELECT {record_columns(calling_list, text.columns)} FROM {text.table} AS t"
+            " WHERE t.record_id > :after AND t.contact_info IS NOT NULL ORDER BY t.record_id LIMIT :at_most",
+            {"after": after, "at_most": at_most},
+        )
+        return [[*row[:_TREATMENTS], *row[_TREATMENTS + 1 :]] for row in rows]
+
+    # The do-not-call table.
+
+    def has_expiry(self) -> bool:
+        """Whether the do-not-call table has a column for the end of an entry."""
+        return self._do_not_call_text().has_expiry
+
+    def equal_entries(self, entries: Sequence[ImportedEntry]) -> dict[int, list[StoredEntry]]:
+        """Return, by the place of an entry, those stored with the same contact, customer id and scope (K40, K42)."""
+        wanted: dict[tuple[str, str, int, int, int], list[int]] = {}
+        for place, entry in enumerate(entries):
+            wanted.setdefault(_identity(entry), []).append(place)
+        found: dict[int, list[StoredEntry]] = {}
+        contacts = {contact for contact, *_ in wanted if contact}
+        # An entry with both is found by its contact.
+        customer_ids = {customer_id for contact, customer_id, *_ in wanted if not contact}
+        for stored in self._entries_for(contacts, customer_ids):
+            for place in wanted.get(_identity(stored), ()):
+                found.setdefault(place, []).append(stored)
+        return found
+
+    def covering_entries(self, contact: str, customer_id: str | None) -> list[StoredEntry]:
+        """Return the entries for a contact or a customer id in their normal forms, whatever their scope and end."""
+        found = self._entries_for({contact}, {customer_id} if customer_id is not None else set())
+        return [
+            each
+            for each in found
+            if _contact_of(each) == contact or (customer_id is not None and _customer_id_of(each) == customer_id)
+        ]
+
+    def _entries_for(self, contacts: Collection[str], customer_ids: Collection[str]) -> list[StoredEntry]:
+        """Return entries with one of these contacts or customer ids; and those whose contact is not ASCII."""
+        text = self._do_not_call_text()
+        columns = _entry_columns(has_expiry=text.has_expiry)
+        contact, customer_id = normal_contact_of("d.phone"), trimmed("d.customer_id")
+        rows = self._connection.execute(
+            f"SELECT {columns} FROM {text.table} AS d"
+            f" WHERE d.phone IS NOT NULL AND {contact} IN (SELECT value FROM json_each(:contacts))"
+            f" UNION SELECT {columns} FROM {text.table} AS d WHERE {beyond_ascii('d.phone')}"
+            f" UNION SELECT {columns} FROM {text.table} AS d"
+            f" WHERE d.customer_id IS NOT NULL AND {customer_id} IN (SELECT value FROM json_each(:ids)) ORDER BY 1",
+            {"contacts": as_json(list(contacts)), "ids": as_json(list(customer_ids))},
+        )
+        return [StoredEntry(*row) for row in rows]
+
+    def import_entries(self, entries: Sequence[ImportedEntry], now: int) -> None:
+        """Add entries to the do-not-call table; they are not ours (`is_internal` 0)."""
+        text = self._do_not_call_text()
+        expiry = (", expires_at", ", nullif(json_extract(value, '$[6]'), 0)") if text.has_expiry else ("", "")
+        values = ", ".join(f"json_extract(value, '$[{at}]')" for at in range(6))
+        self._connection.execute(
+            f"INSERT INTO {text.table} (phone, customer_id, dnc_message, tenant_dbid, campaign_dbid, list_dbid,"
+            f" is_internal, time_stamp{expiry[0]}) SELECT {values}, 0, :now{expiry[1]} FROM json_each(:entries)",
+            {"entries": as_json(entries), "now": now},
+        )
+
+    def change_entries(self, changes: Mapping[int, ImportedEntry], now: int) -> None:
+        """Give stored entries, by their numbers, another message and end."""
+        text = self._do_not_call_text()
+        expiry = ", expires_at = nullif(json_extract(j.value, '$[2]'), 0)" if text.has_expiry else ""
+        rows = [(number, entry.message, entry.expires_at) for number, entry in changes.items()]
+        self._connection.execute(
+            f"UPDATE {text.table} SET dnc_message = json_extract(j.value, '$[1]'), time_stamp = :now{expiry}"
+            f" FROM json_each(:rows) AS j WHERE {text.table}.rowid = json_extract(j.value, '$[0]')",
+            {"rows": as_json(rows), "now": now},
+        )
+
+    def export_entries(self, after: int, at_most: int) -> list[StoredEntry]:
+        """Return entries of the do-not-call table behind a number, in its order, at most so many."""
+        text = self._do_not_call_text()
+        rows = self._connection.execute(
+            f"SELECT {_entry_columns(has_expiry=text.has_expiry)} FROM {text.table} AS d"
+            " WHERE d.rowid > ? AND (d.phone IS NOT NULL OR d.customer_id IS NOT NULL) ORDER BY d.rowid LIMIT ?",
+            (after, at_most),
+        )
+        return [StoredEntry(*row) for row in rows]
+
+
+def _entry_columns(*, has_expiry: bool) -> str:
+    return (
+        "d.rowid, d.phone, d.customer_id, d.dnc_message, coalesce(d.tenant_dbid, 0), coalesce(d.campaign_dbid, 0),"
+        f" coalesce(d.list_dbid, 0), coalesce(d.time_stamp, 0), {'coalesce(d.expires_at, 0)' if has_expiry else '0'}"
+    )
+
+
+def _contact_of(entry: ImportedEntry | StoredEntry) -> str:
+    return normal_contact(entry.phone) if entry.phone is not None else ""
+
+
+def _customer_id_of(entry: ImportedEntry | StoredEntry) -> str:
+    return normal_customer_id(entry.customer_id) if entry.customer_id is not None else ""
+
+
+def _identity(entry: ImportedEntry | StoredEntry) -> tuple[Any, ...]:
+    """Return what makes two entries equal."""
+    return (
+        _contact_of(entry),
+        _customer_id_of(entry),
+        entry.tenant_dbid,
+        entry.campaign_dbid,
+        entry.list_dbid,
+    )

@@ -1,0 +1,172 @@
+"""SQL text for calling lists on SQLite, made once per list.
+
+Every statement takes a whole run of rows, as one JSON parameter or, where it inserts, as one list of values: row by
+row, each statement would give up and queue again for the interpreter lock.
+"""
+
+from collections.abc import Container, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+from ocsgw.contact.directory import CallingList
+from ocsgw.store.columns import CALLING_LIST_COLUMNS
+from ocsgw.store.sqlite.forms import beyond_ascii, normal_contact_of, quoted, trimmed
+from ocsgw.store.sqlite.ready import ready_index, ready_records_text, windows_text
+
+INSERTED_COLUMNS = tuple(column.name for column in CALLING_LIST_COLUMNS if column.block == 1)
+# A statement takes no more values than this. Those for so many rows are kept prepared, one for each number.
+_VALUES_AT_ONCE = 32766
+_ROWS_AT_ONCE = 64
+_FURTHER_COLUMNS = tuple(column.name for column in CALLING_LIST_COLUMNS if column.block != 1)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ListStatements:
+    """The statements of one calling list.
+
+    `find_by_customer_id` is None if the list has no customer id, `copy_further_columns` if its table has no column of
+    the second block. `insert` is followed by as many `insert_row` as there are rows, but
+    not more than `insert_at_once`. `columns` are those of the table that may be used, in lower case.
+    """
+
+    highest_ids: str
+    chain_ends: str
+    insert: str
+    insert_row: str
+    insert_at_once: int
+    copy_further_columns: str | None
+    find_by_contact: str
+    find_by_chain: str
+    find_by_customer_id: str | None
+    mark_do_not_call: str
+    records: str
+    records_of_chains: str
+    windows: str
+    ready_records: str
+    reset_unexplained: str
+    table: str
+    columns: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Index:
+    """An index of ours: its columns or expressions, and its condition, empty without one.
+
+    One that is `unless_leading` a column is needed only if no other index begins with that column.
+    """
+
+    body: str
+    condition: str = ""
+    unless_leading: str = ""
+
+
+def record_columns(calling_list: CallingList, columns: Container[str]) -> str:
+    """Return what is read of a record, in the order of `Record`, with what NULL is read as (K11, K13)."""
+    treatments = "coalesce(t.treatments, '')" if "treatments" in columns else "''"
+    custom = "".join(f", t.{quoted(field.column)}" for field in calling_list.fields)
+    return (
+        "t.record_id, t.contact_info, coalesce(t.contact_info_type, 0), coalesce(nullif(t.record_type, 0), 2),"
+        " coalesce(nullif(t.record_status, 0), 1), coalesce(t.call_result, 28), coalesce(t.attempt, 0),"
+        " coalesce(t.dial_sched_time, 0), coalesce(t.call_time, 0), coalesce(t.daily_from, 0),"
+        " coalesce(t.daily_till, 86399), coalesce(t.tz_dbid, 0), coalesce(t.campaign_id, 0), coalesce(t.agent_id, ''),"
+        f" coalesce(t.chain_id, t.record_id), coalesce(t.chain_n, 0), {treatments}{custom}"
+    )
+
+
+def list_text(calling_list: CallingList, columns: frozenset[str], *, may_lack_chain: bool) -> ListStatements:
+    """Return the statements of a list; `columns` are those of its table that may be used, in lower case.
+
+    If a row `may_lack_chain`, NULL in `chain_id` is read as its record id (K11).
+    """
+    table = quoted(calling_list.table)
+    names = ", ".join(quoted(name) for name in (*INSERTED_COLUMNS, *(field.column for field in calling_list.fields)))
+    width = len(INSERTED_COLUMNS) + len(calling_list.fields)
+    found = f"SELECT record_id, coalesce(chain_id, record_id), contact_info FROM {table}"
+    record = record_columns(calling_list, columns)
+    of_chains = "chain_id IN (SELECT value FROM json_each(:chains))"
+    if may_lack_chain:
+        of_chains = f"({of_chains} OR (chain_id IS NULL AND record_id IN (SELECT value FROM json_each(:chains))))"
+    whole_chains = f"{of_chains} AND record_id IS NOT NULL AND contact_info IS NOT NULL"
+    # A row without a chain counts as one: its number must not be given to another.
+    lone_chains = f", (SELECT max(record_id) FROM {table} WHERE chain_id IS NULL)" if may_lack_chain else ""
+    customer_id = calling_list.customer_id
+    further = ", ".join(quoted(name) for name in _FURTHER_COLUMNS if name in columns)
+    return ListStatements(
+        highest_ids=f"(SELECT max(record_id) FROM {table}), (SELECT max(chain_id) FROM {table}){lone_chains}",
+        chain_ends=(
+            f"SELECT coalesce(chain_id, record_id), max(coalesce(chain_n, 0)) FROM {table} WHERE {of_chains} GROUP BY 1"
+        ),
+        insert=f"INSERT INTO {table} ({names}) VALUES ",
+        insert_row=f"({', '.join('?' * width)})",
+        insert_at_once=max(1, min(_ROWS_AT_ONCE, _VALUES_AT_ONCE // width)),
+        copy_further_columns=(
+            f"UPDATE {table} SET ({further}) = (SELECT {further} FROM {table} WHERE record_id = :source)"
+            " WHERE record_id = :target"
+            if further
+            else None
+        ),
+        find_by_contact=(
+            f"{found} WHERE {normal_contact_of('contact_info')} = ? AND record_id IS NOT NULL"
+            f" UNION ALL {found} WHERE {beyond_ascii('contact_info')} AND record_id IS NOT NULL"
+        ),
+        find_by_chain=f"{found} WHERE {whole_chains}",
+        find_by_customer_id=(
+            f"{found} WHERE {trimmed(quoted(customer_id.column))} = ? AND {quoted(customer_id.column)} IS NOT NULL"
+            " AND record_id IS NOT NULL AND contact_info IS NOT NULL"
+            if customer_id is not None
+            else None
+        ),
+        mark_do_not_call=(
+            f"UPDATE {table} SET record_type = 7, call_result = 51,"
+            " record_status = CASE WHEN record_status = 2 THEN 2 ELSE 3 END"
+            " WHERE record_id IN (SELECT value FROM json_each(?))"
+        ),
+        records=(
+            f"SELECT {record} FROM {table} AS t"
+            " WHERE record_id IN (SELECT value FROM json_each(?)) AND contact_info IS NOT NULL"
+        ),
+        records_of_chains=(
+            f"SELECT {record} FROM {table} AS t WHERE {whole_chains}"
+            " ORDER BY coalesce(chain_id, record_id), chain_n, record_id"
+        ),
+        windows=windows_text(table),
+        ready_records=ready_records_text(table, record, may_lack_chain=may_lack_chain),
+        reset_unexplained=(
+            f"UPDATE {table} SET record_status = 1 WHERE record_status = 2 AND record_id NOT IN"
+            " (SELECT record_id FROM ocsgw_handle WHERE list_dbid = ?)"
+        ),
+        table=table,
+        columns=columns,
+    )
+
+
+@lru_cache(maxsize=1024)
+def insert_text(text: ListStatements, rows: int) -> str:
+    """Return the statement that inserts so many rows; its parameters are their values, one row after the other."""
+    return text.insert + ", ".join([text.insert_row] * rows)
+
+
+def change_text(text: ListStatements, columns: Sequence[str]) -> str:
+    """Return the statement that sets columns of records; its parameter is a JSON list of (record id, values...)."""
+    settings = ", ".join(
+        f"{quoted(column)} = json_extract(j.value, '$[{at}]')" for at, column in enumerate(columns, start=1)
+    )
+    return (
+        f"UPDATE {text.table} AS t SET {settings} FROM json_each(?) AS j"
+        " WHERE t.record_id = json_extract(j.value, '$[0]')"
+    )
+
+
+def list_indexes(calling_list: CallingList) -> dict[int, Index]:
+    """Return the indexes of a list by the numbers in their names (K23)."""
+    indexes = {
+        1: Index(normal_contact_of("contact_info")),
+        2: Index("contact_info", beyond_ascii("contact_info")),
+        3: Index(*ready_index()),
+        5: Index("record_id", unless_leading="record_id"),
+        6: Index("chain_id, chain_n", unless_leading="chain_id"),
+    }
+    if calling_list.customer_id is not None:
+        column = quoted(calling_list.customer_id.column)
+        indexes[4] = Index(trimmed(column), f"{column} IS NOT NULL")
+    return indexes

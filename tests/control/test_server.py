@@ -1,0 +1,89 @@
+"""The control socket of `ocsctl`."""
+
+from typing import Any
+
+from twisted.internet.defer import Deferred
+from twisted.internet.testing import StringTransport
+from twisted.trial.unittest import SynchronousTestCase
+
+from ocsgw.control.server import ControlError, ControlFactory
+from ocsgw.control.wire import FRAME_LIMIT, ControlReply, ControlRequest, decode_reply, encode
+from ocsgw.protocol.frames import FrameDecoder, frame
+
+
+class ControlTests(SynchronousTestCase):
+    """One connection."""
+
+    def setUp(self) -> None:
+        self.waiting: list[Deferred[Any]] = []
+        commands = {
+            "echo": lambda arguments: arguments,
+            "wait": self.wait,
+            "refuse": self.refuse,
+            "fail": lambda arguments: 1 // 0,
+        }
+        self.transport = StringTransport()
+        self.protocol = ControlFactory(commands).buildProtocol(None)
+        self.protocol.makeConnection(self.transport)
+
+    def wait(self, arguments: dict[str, Any]) -> "Deferred[Any]":
+        self.waiting.append(Deferred())
+        return self.waiting[-1]
+
+    def refuse(self, arguments: dict[str, Any]) -> None:
+        raise ControlError("not today; try tomorrow")
+
+    def replies(self) -> list[ControlReply]:
+        payloads = FrameDecoder(FRAME_LIMIT).feed(self.transport.value())
+        return [decode_reply(payload) for payload in payloads]
+
+    def test_command(self) -> None:
+        """A command gets its arguments, and its result is the reply."""
+        self.protocol.dataReceived(encode(ControlRequest("echo", {"a": 1})))
+        self.assertEqual(self.replies(), [ControlReply({"a": 1})])
+
+    def test_one_after_the_other(self) -> None:
+        """A second command waits for the reply of the first, however the bytes come."""
+        data = encode(ControlRequest("wait")) + encode(ControlRequest("echo", {"b": 2}))
+        for at in range(len(data)):
+            self.protocol.dataReceived(data[at : at + 1])
+        self.assertEqual(self.replies(), [])
+        self.waiting[0].callback("first")
+        self.assertEqual(self.replies(), [ControlReply("first"), ControlReply({"b": 2})])
+
+    def test_refused(self) -> None:
+        """A command that cannot be carried out is answered with the reason."""
+        self.protocol.dataReceived(encode(ControlRequest("refuse")))
+        self.assertEqual(self.replies(), [ControlReply(error="not today; try tomorrow")])
+
+    def test_unknown(self) -> None:
+        """An unknown command is answered with a hint."""
+        self.protocol.dataReceived(encode(ControlRequest("dance")))
+        self.assertIn("another version", str(self.replies()[0].error))
+
+    def test_defect(self) -> None:
+        """A defect is answered as such and logged; the connection stays."""
+        self.protocol.dataReceived(encode(ControlRequest("fail")) + encode(ControlRequest("echo")))
+        first, second = self.replies()
+        self.assertIn("internal error", str(first.error))
+        self.assertEqual(second, ControlReply({}))
+        self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
+
+    def test_rubbish(self) -> None:
+        """Bytes that are no command end this connection, with a reason."""
+        self.protocol.dataReceived(frame(b"\xc1"))
+        self.assertIn("not a command", str(self.replies()[0].error))
+        self.assertTrue(self.transport.disconnecting)
+
+    def test_too_long(self) -> None:
+        """A frame over the limit ends the connection before anything is reserved for it."""
+        self.protocol.dataReceived((FRAME_LIMIT + 1).to_bytes(4, "big"))
+        self.assertIsNotNone(self.replies()[0].error)
+        self.assertTrue(self.transport.disconnecting)
+
+    def test_client_gone(self) -> None:
+        """The reply of a command whose client is gone goes nowhere."""
+        self.protocol.dataReceived(encode(ControlRequest("wait")))
+        self.protocol.connectionLost()
+        self.waiting[0].callback("late")
+        self.assertEqual(self.transport.value(), b"")

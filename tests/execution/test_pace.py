@@ -1,0 +1,182 @@
+"""Batches that the reactor carries out itself while the store is quick (architecture; configuration.md C41)."""
+
+from typing import Any
+
+from ocsgw.contact.batch import Outcome
+from ocsgw.contact.transaction import StoreFailureError
+from ocsgw.execution.committer import Committer, Job
+from ocsgw.execution.pace import Pace
+from ocsgw.protocol.errors import Refusal
+from ocsgw.store.errors import StoreBusyError
+from tests.support.case import ClockTestCase
+from tests.support.rules import NOW, RuleTestCase, add_record, pending
+from tests.support.workers import FlakyStore, HeldWorker
+
+
+class Stopwatch:
+    """Time and processor time that go on with each reading, by what the test says."""
+
+    def __init__(self) -> None:
+        self.waits = 0.0
+        self.requests = 0.0
+        self._time = 0.0
+        self._work = 0.0
+
+    def __call__(self) -> tuple[float, float]:
+        """Return time and processor time, and let both go on."""
+        reading = self._time, self._work
+        self._time += self.waits + self.requests
+        self._work += self.requests
+        return reading
+
+
+class PaceTests(ClockTestCase):
+    """When the store is quick."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.stopwatch = Stopwatch()
+        self.pace = Pace(self.stopwatch)
+
+    def batches(self, count: int, *, waits: float = 0.0, requests: float = 0.0) -> bool:
+        """Let so many batches wait and work so long, in seconds; return whether the store counts as quick then."""
+        self.stopwatch.waits, self.stopwatch.requests = waits, requests
+        for _ in range(count):
+            self.pace.note(self.pace.stopwatch())
+        return self.pace.is_brisk
+
+    def test_quick(self) -> None:
+        """A store that nobody waits for is quick, however much there is to compute in a batch."""
+        self.assertTrue(self.pace.is_brisk)
+        self.assertTrue(self.batches(100, waits=0.0004, requests=0.005))
+
+    def test_slow_disk(self) -> None:
+        """A store that keeps every batch waiting is not; it is again when that ends."""
+        self.assertFalse(self.batches(100, waits=0.005))
+        self.assertTrue(self.batches(100, waits=0.0004))
+
+    def test_one_slow_batch(self) -> None:
+        """One batch that waits for a checkpoint changes nothing; one that waits for a stuck disk does."""
+        self.batches(100, waits=0.0004)
+        self.assertTrue(self.batches(1, waits=0.012))
+        self.assertFalse(self.batches(1, waits=0.2))
+
+    def test_long_work(self) -> None:
+        """Batches that compute for long are slow too: nothing else happens meanwhile."""
+        self.assertFalse(self.batches(2, requests=0.1))
+
+
+class QuickCommitterTests(RuleTestCase):
+    """The committer with a worker that has nothing to do."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.worker = HeldWorker()
+        self.worker.is_idle = True
+        self.flaky = FlakyStore(self.store.store)
+        self.stopwatch = Stopwatch()
+        self.committer = Committer(
+            self.flaky, self.worker, self.directory, self.clock, lambda: NOW, pace=Pace(self.stopwatch)
+        )
+        self.seen: list[tuple[str, str]] = []
+
+    def submit(self, phone: str, **values: Any) -> None:
+        """Submit an AddRecord."""
+
+        def deliver(outcome: Outcome) -> None:
+            self.seen.append((phone, outcome.reply.code if isinstance(outcome.reply, Refusal) else ""))
+
+        self.committer.submit(Job(pending(add_record(phone)), deliver, **values))
+
+    def test_in_the_reactor(self) -> None:
+        """A batch is what one turn of the reactor brings; the worker is not troubled."""
+        for phone in "12":
+            self.submit(phone)
+        self.assertEqual(self.seen, [])
+        self.clock.advance(0)
+        self.assertEqual(self.seen, [("1", ""), ("2", "")])
+        self.submit("3")
+        drained = self.committer.drained()
+        self.clock.advance(0)
+        self.successResultOf(drained)
+        self.assertEqual((self.column("contact_info"), self.worker.tasks), (["1", "2", "3"], []))
+
+    def test_worker_in_use(self) -> None:
+        """While the worker has something to do the store is its own; afterwards it is not."""
+        self.worker.is_idle = False
+        self.submit("1")
+        self.clock.advance(0)
+        self.submit("2")
+        self.worker.is_idle = True
+        self.worker.go_on()
+        self.assertEqual((self.seen, self.worker.tasks), ([("1", ""), ("2", "")], []))
+
+    def test_another_program(self) -> None:
+        """C41: a program that holds the store is waited for on the worker, as long as the deadline allows."""
+        self.flaky.before = StoreBusyError("database is locked")
+        self.submit("1", deadline=10.0)
+        self.clock.advance(0)
+        self.assertEqual((self.seen, self.flaky.waits), ([], [0.0]))
+        self.worker.go_on()
+        self.assertEqual((self.seen, self.flaky.waits), ([("1", "unavailable")], [0.0, 9.0]))
+        self.flaky.before = None
+        self.submit("2")
+        self.clock.advance(0)
+        self.assertEqual(self.seen[1:], [("2", "")])
+
+    def test_no_time_left_for_another_program(self) -> None:
+        """C41: with no time left to wait the answer is the same: not executed."""
+        self.flaky.before = StoreBusyError("database is locked")
+        self.submit("1", deadline=0.2)
+        self.clock.advance(0)
+        self.worker.go_on()
+        self.assertEqual((self.seen, self.flaky.waits), ([("1", "unavailable")], [0.0, 0.0]))
+
+    def test_slow_store(self) -> None:
+        """A slow store is left to the worker, and taken back when it is quick again."""
+        self.stopwatch.waits = 1.0
+        self.submit("1")
+        self.clock.advance(0)
+        for phone in "23":
+            self.submit(phone)
+            self.clock.advance(0)
+            self.assertEqual(len(self.worker.tasks), 1)
+            self.worker.go_on()
+        self.stopwatch.waits = 0.0
+        for number in range(200):
+            self.submit(str(number))
+            self.clock.advance(0)
+            if self.worker.tasks:
+                self.worker.go_on()
+        self.assertEqual(self.worker.tasks, [])
+        self.submit("last")
+        self.clock.advance(0)
+        self.assertEqual((self.worker.tasks, len(self.seen)), ([], 204))
+
+    def test_failure_and_defect(self) -> None:
+        """C41, section 8: failures and defects give the answers that they give on the worker."""
+        for error, code in ((StoreFailureError("full"), "unavailable"), (ZeroDivisionError("defect"), "internal")):
+            self.flaky.after = error
+            self.submit("1")
+            self.clock.advance(0)
+            self.assertEqual(self.seen.pop(), ("1", code))
+        self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
+        self.assertEqual(self.rows(), [])
+        self.flaky.after = None
+        self.submit("2")
+        self.clock.advance(0)
+        self.assertEqual(self.seen, [("2", "")])
+
+    def test_requests_that_follow_from_answers(self) -> None:
+        """H331: requests that wait for one another, however many, come one by one with the turns of the reactor."""
+
+        def again(outcome: Outcome) -> None:
+            if len(self.seen) < 3000:
+                self.seen.append(("", ""))
+                self.committer.submit(Job(pending({"GSW_AGENT_REQ_TYPE": "None"}), again))
+
+        self.committer.submit(Job(pending({"GSW_AGENT_REQ_TYPE": "None"}), again))
+        for _ in range(3001):
+            self.clock.advance(0)
+        self.assertEqual(len(self.seen), 3000)
+        self.successResultOf(self.committer.drained())
