@@ -10,6 +10,7 @@ from typing import Any
 from twisted.internet.error import ReactorNotRunning
 from twisted.python import usage
 
+from ocsgw.clock import use_monotonic_time
 from ocsgw.config import Config, ConfigurationError, load
 from ocsgw.logs import STDOUT, LogFile
 from ocsgw.ocs.checks import CHECKS, RULES
@@ -102,6 +103,7 @@ def make(options: Options) -> tuple[OCSService, Ending]:
     """Return the service of a configuration file, and how it will end."""
     from twisted.internet import reactor
 
+    use_monotonic_time(reactor)
     config = load_or_exit(options["config"])
     try:
         log_file = LogFile(

@@ -131,8 +131,8 @@ def line_of(time: str, pending: PendingRequest, event: KV, *, clear: bool) -> _L
     customer_id = event.get("GSW_CUSTOMER_ID", data.get("GSW_CUSTOMER_ID"))
     return _Line(
         time,
-        pending.principal,
-        pending.peer,
+        pending.context.principal,
+        pending.context.peer,
         str(data.get("GSW_AGENT_REQ_TYPE")),
         event.get("GSW_CALLING_LIST"),
         event.get("GSW_CAMPAIGN_NAME"),

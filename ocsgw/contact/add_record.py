@@ -38,7 +38,7 @@ def add_records(unit: UnitOfWork, requests: Sequence[PendingRequest]) -> list[Re
     for at, pending in enumerate(requests):
         try:
             calling_list = unit.directory.calling_list(pending.data.get("GSW_CALLING_LIST"))
-            unit.directory.demand_list(pending.principal, calling_list)
+            unit.directory.demand_list(pending.context.principal, calling_list)
             drafts.setdefault(calling_list, []).append(_draft(unit, calling_list, at, pending))
         except Refusal as refusal:
             replies[at] = refusal

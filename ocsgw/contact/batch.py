@@ -108,7 +108,7 @@ def _store(
 
 
 def _name_of(pending: PendingRequest) -> tuple[str, str]:
-    return pending.principal, cast("str", pending.key)
+    return pending.context.principal, cast("str", pending.key)
 
 
 def is_kept(pending: PendingRequest, event: KV) -> bool:

@@ -20,7 +20,7 @@ _UPDATED = RecordStatus.UPDATED.value
 
 def block_record(unit: UnitOfWork, handouts_cache: HandoutCache, pending: PendingRequest) -> KV:
     """Block a contact or customer id and mark the record, or its chain (H260 to H268)."""
-    is_final = pending.client == "http_proxy"
+    is_final = pending.context.client == "http_proxy"
     handed_out, member = handouts_cache.find(pending, is_final=is_final)
     data, calling_list = pending.data, handed_out.calling_list
     custom = given_columns(unit, calling_list, data)
@@ -42,7 +42,7 @@ def block_record(unit: UnitOfWork, handouts_cache: HandoutCache, pending: Pendin
             each.set(record_status=_UPDATED)
     keys = record_keys(handed_out, member)
     if is_final:
-        store_last_agent(handed_out, member, pending.agent_id or handed_out.handout.agent_id)
+        store_last_agent(handed_out, member, pending.context.agent_id or handed_out.handout.agent_id)
         handed_out.finish(member, _UPDATED)
         grace = unit.directory.do_not_call_grace
         unit.tx.spend_handle(cast("int", data["GSW_RECORD_HANDLE"]), keys, unit.now + grace)
@@ -62,7 +62,7 @@ def _entries(
 ) -> list[DoNotCallEntry]:
     """Return the entries to be made, with the scope of the option (H261, H265)."""
     scope = unit.directory.do_not_call.scope
-    if unit.directory.permissions_of(pending.principal).calling_lists is not None:
+    if unit.directory.permissions_of(pending.context.principal).calling_lists is not None:
         # Who may touch some lists only does not block for the others.
         scope = "list"
     calling_list = handed_out.calling_list

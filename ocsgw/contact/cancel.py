@@ -46,14 +46,14 @@ def _named_lists(unit: UnitOfWork, pending: PendingRequest, lists: Sequence[Call
         named = directory.list_named(list_name)
         if named is None:
             raise Refusal("invalid_attribute", "GSW_CALLING_LIST")
-        directory.demand_list(pending.principal, named)
+        directory.demand_list(pending.context.principal, named)
         chosen = [each for each in chosen if each is named]
     campaign_name = pending.data.get("GSW_CAMPAIGN_NAME")
     if campaign_name is not None:
         campaign = directory.campaign_named(campaign_name)
         if campaign is None:
             raise Refusal("invalid_attribute", "GSW_CAMPAIGN_NAME")
-        directory.demand_tenant(pending.principal, campaign.tenant)
+        directory.demand_tenant(pending.context.principal, campaign.tenant)
         chosen = [each for each in chosen if each in campaign.calling_lists]
     return chosen
 

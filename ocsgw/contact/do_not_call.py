@@ -69,5 +69,5 @@ def check_widths(unit: UnitOfWork, contacts: Iterable[str], customer_id: str | N
 
 def message_of(pending: PendingRequest, resource: str) -> str:
     """Return what is written beside an entry: who made it, and how (constants.md section 6.1)."""
-    principal = pending.principal or "anonymous"
+    principal = pending.context.principal or "anonymous"
     return f"{principal[: _MESSAGE_LENGTH - len(resource) - 1]} {resource}"

@@ -32,7 +32,7 @@ def process_record(unit: UnitOfWork, handouts_cache: HandoutCache, pending: Pend
     call_time = cast("int", data.get("GSW_CALL_TIME", unit.now))
     call_result = cast("int", data.get("GSW_CALL_RESULT", record.call_result))
     member.set(call_time=call_time, call_result=call_result)
-    agent = cast("str", data.get("GSW_AGENT_ID") or pending.agent_id or handed_out.handout.agent_id)
+    agent = cast("str", data.get("GSW_AGENT_ID") or pending.context.agent_id or handed_out.handout.agent_id)
     store_last_agent(handed_out, member, agent)
     if handle is not None and not handle.attempts_set:
         member.set(attempt=record.attempt + 1)
@@ -48,7 +48,7 @@ def _spent(unit: UnitOfWork, pending: PendingRequest) -> KV | None:
         return None
     calling_list = unit.directory.list_named(keys["GSW_CALLING_LIST"])
     if calling_list is not None:
-        unit.directory.demand_list(pending.principal, calling_list)
+        unit.directory.demand_list(pending.context.principal, calling_list)
     unit.tx.forget_spent_handle(handle)
     return keys
 

@@ -28,7 +28,7 @@ def find_group(unit: UnitOfWork, pending: PendingRequest) -> CampaignGroup:
             raise Refusal("group_not_found")
         groups.sort(key=lambda each: each.dbid)
         group = next((each for each in groups if status_of(unit, each).state == "started"), groups[0])
-    unit.directory.demand_group(pending.principal, group)
+    unit.directory.demand_group(pending.context.principal, group)
     return group
 
 

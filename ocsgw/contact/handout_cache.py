@@ -86,12 +86,12 @@ class HandoutCache:
         if found is None:
             raise Refusal("unavailable" if handle in self._of_closed_lists else "invalid_handle")
         handed_out, _ = found
-        self._unit.directory.demand_list(pending.principal, handed_out.calling_list)
+        self._unit.directory.demand_list(pending.context.principal, handed_out.calling_list)
         if handed_out.group is not None:
-            self._unit.directory.demand_group(pending.principal, handed_out.group)
+            self._unit.directory.demand_group(pending.context.principal, handed_out.group)
         if not is_final and self._unit.directory.is_retired(handed_out.calling_list):
             raise Refusal("invalid_handle")
-        if pending.client == "desktop" and handed_out.handout.agent_id != pending.agent_id:
+        if pending.context.client == "desktop" and handed_out.handout.agent_id != pending.context.agent_id:
             raise Refusal("invalid_state")
         return found
 

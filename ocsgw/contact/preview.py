@@ -30,8 +30,8 @@ def preview(unit: UnitOfWork, requests: Sequence[PendingRequest]) -> list[Reply]
             replies[at] = refusal
             continue
         groups[group.dbid] = (group, status)
-        agent = cast("str", pending.data.get("GSW_AGENT_ID") or pending.agent_id)
-        asking.setdefault((group.dbid, agent, pending.principal), []).append(at)
+        agent = cast("str", pending.data.get("GSW_AGENT_ID") or pending.context.agent_id)
+        asking.setdefault((group.dbid, agent, pending.context.principal), []).append(at)
     for (dbid, agent, principal), places in asking.items():
         group, status = groups[dbid]
         choices, is_complete = choose(unit, group.campaign, agent, len(places), principal)
@@ -49,7 +49,10 @@ def _started_group(unit: UnitOfWork, pending: PendingRequest) -> tuple[CampaignG
     name = pending.data.get("GSW_CAMPAIGN_NAME")
     if name is not None and unit.directory.campaign_named(name) is not group.campaign:
         raise Refusal("invalid_attribute", "GSW_CAMPAIGN_NAME")
-    if pending.agent_id and pending.data.get("GSW_AGENT_ID", pending.agent_id) != pending.agent_id:
+    if (
+        pending.context.agent_id
+        and pending.data.get("GSW_AGENT_ID", pending.context.agent_id) != pending.context.agent_id
+    ):
         raise Refusal("invalid_attribute", "GSW_AGENT_ID")
     status = status_of(unit, group)
     if status.state != "started":
@@ -60,8 +63,8 @@ def _started_group(unit: UnitOfWork, pending: PendingRequest) -> tuple[CampaignG
 def _demand_some_list(unit: UnitOfWork, pending: PendingRequest, group: CampaignGroup) -> None:
     """Raise `Refusal` (`forbidden`) if the principal may touch none of the lists that records could come from."""
     lists = group.campaign.calling_lists
-    if lists and not unit.directory.lists_of(pending.principal, lists):
-        unit.directory.demand_list(pending.principal, lists[0])
+    if lists and not unit.directory.lists_of(pending.context.principal, lists):
+        unit.directory.demand_list(pending.context.principal, lists[0])
 
 
 def _empty(unit: UnitOfWork, pending: PendingRequest, group: CampaignGroup) -> Reply:

@@ -39,8 +39,8 @@ def chained_record(
 
 def _add_uri(members: KV, pending: PendingRequest) -> None:
     """Add `GSW_RECORD_URI`; clients take it apart by its slashes (H65, H66)."""
-    if pending.base_uri is not None:
-        members["GSW_RECORD_URI"] = f"{pending.base_uri}/records/{members['GSW_RECORD_HANDLE']}"
+    if pending.context.base_uri is not None:
+        members["GSW_RECORD_URI"] = f"{pending.context.base_uri}/records/{members['GSW_RECORD_HANDLE']}"
 
 
 def _properties(unit: UnitOfWork, handed_out: ActiveHandout, member: Member) -> KV:

@@ -43,7 +43,7 @@ def reschedule_record(unit: UnitOfWork, handouts_cache: HandoutCache, pending: P
         target = _added_to_chain(unit, handed_out, member, phone)
     kind = RecordType.PERSONAL_CALLBACK if is_personal else RecordType.CAMPAIGN_CALLBACK
     target.set(record_type=kind.value, dial_sched_time=when)
-    agent = data.get("GSW_AGENT_ID") or pending.agent_id or handed_out.handout.agent_id or record.agent_id
+    agent = data.get("GSW_AGENT_ID") or pending.context.agent_id or handed_out.handout.agent_id or record.agent_id
     if is_personal and agent:
         target.set(agent_id=agent)
     if "GSW_PHONE_TYPE" in data:

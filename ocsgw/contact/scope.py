@@ -30,7 +30,7 @@ def scope_of(unit: UnitOfWork, pending: PendingRequest) -> Scope:
     `invalid_attribute` for an unknown tenant, `forbidden` for one that the principal may not touch, or if nothing is
     left.
     """
-    directory, principal = unit.directory, pending.principal
+    directory, principal = unit.directory, pending.context.principal
     tenant = directory.tenant(pending.data.get("GSW_TENANT_DBID"), pending.data.get("GSW_TENANT_NAME"))
     if tenant is not None:
         directory.demand_tenant(principal, tenant)

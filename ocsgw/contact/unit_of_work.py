@@ -5,11 +5,9 @@ from dataclasses import dataclass, field
 
 from ocsgw.contact.directory import Directory
 from ocsgw.contact.transaction import GroupStatus, Transaction
+from ocsgw.protocol.context import NOBODY, RequestContext
 from ocsgw.protocol.errors import Refusal
 from ocsgw.protocol.messages import KV
-from ocsgw.protocol.requests import ClientKind
-
-ANONYMOUS = ""
 
 # What a rule answers: the key-values of the event, or a refusal; then nothing was changed (H72).
 Reply = KV | Refusal
@@ -17,24 +15,18 @@ Reply = KV | Refusal
 
 @dataclass(slots=True, eq=False)
 class PendingRequest:
-    """One request: its key-values and who asks.
+    """One request on its way through the rules: its key-values and who asks.
 
     With a `key` its acknowledgement is stored under (principal, key) for `keep_for` seconds, and a repetition gets it
-    again (H324). `fingerprint` says what makes two requests the same; None: to be computed (H322). `base_uri` is what
-    `GSW_RECORD_URI` begins with, None without an HTTP listener (H65, H68). `client` is the kind of who asks, `agent_id`
-    the agent of a desktop. `peer` is the address of the client, `request_id` what it calls the request; for the audit
-    log.
+    again (H324). `fingerprint` says what makes two requests the same; None: to be computed (H322). `request_id` is what
+    the client calls the request, for the audit log.
     """
 
     data: KV
-    principal: str = ANONYMOUS
+    context: RequestContext = NOBODY
     key: str | None = None
     keep_for: int = 0
     fingerprint: bytes | None = None
-    base_uri: str | None = None
-    client: ClientKind = "http_proxy"
-    agent_id: str = ""
-    peer: str = ""
     request_id: str | None = None
 
 

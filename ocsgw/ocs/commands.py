@@ -15,6 +15,7 @@ from ocsgw.execution.committer import Committer, Job
 from ocsgw.ocs.http_proxy import HttpProxy, RenewalError
 from ocsgw.ocs.listeners import HttpListener
 from ocsgw.operations.steps import OperationError, carry_out
+from ocsgw.protocol.context import RequestContext
 from ocsgw.protocol.errors import Refusal
 from ocsgw.protocol.messages import KV
 from ocsgw.store.errors import CommitUnknownError
@@ -96,7 +97,7 @@ class _Controller:
                 done.callback(outcome.reply)
 
         data: KV = {"GSW_AGENT_REQ_TYPE": order, "GSW_CAMPAIGN_GROUP_DBID": group.dbid}
-        pending = PendingRequest(data, client="third_party", peer="ocsctl")
+        pending = PendingRequest(data, RequestContext(client="third_party", peer="ocsctl"))
         committer.submit(Job(pending, deliver))
         return done
 

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from twisted.internet.interfaces import IReactorTime
 
 from ocsgw.contact.batch import Outcome, fingerprint
-from ocsgw.contact.unit_of_work import ANONYMOUS, PendingRequest
+from ocsgw.contact.unit_of_work import PendingRequest
 from ocsgw.execution.committer import Committer, Job
+from ocsgw.protocol.context import ANONYMOUS, RequestContext
 from ocsgw.protocol.errors import Refusal
 from ocsgw.protocol.messages import KV, Event, Request
 from ocsgw.protocol.requests import REQUESTS, ClientKind
@@ -72,10 +73,9 @@ class Dispatcher:
     def _work(self, request: Request, caller: Caller) -> PendingRequest:
         pending = PendingRequest(
             request.data,
-            request.principal or ANONYMOUS,
-            base_uri=caller.base_uri,
-            client=caller.client,
-            peer=request.peer or "",
+            RequestContext(
+                request.principal or ANONYMOUS, caller.client, peer=request.peer or "", base_uri=caller.base_uri
+            ),
             request_id=request.request_id,
         )
         window = self.options.duplicate_window
@@ -93,7 +93,7 @@ class Dispatcher:
         if not self.available:
             reply(error_event(request, Refusal("unavailable")))
             return
-        key = (pending.principal, pending.key) if pending.key is not None else None
+        key = (pending.context.principal, pending.key) if pending.key is not None else None
         if key is not None:
             waiting = self._executing.get(key)
             if waiting is not None:

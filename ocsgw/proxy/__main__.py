@@ -34,10 +34,12 @@ def main() -> int:
     from twisted.internet import reactor as global_reactor
     from twisted.logger import globalLogBeginner
 
+    from ocsgw.clock import use_monotonic_time
     from ocsgw.proxy.app import ProxyApplication
     from ocsgw.resources import raise_descriptor_limit
 
     reactor: Any = global_reactor
+    use_monotonic_time(reactor)
     statuses: list[int] = []
 
     def finish(status: int) -> None:

@@ -10,6 +10,7 @@ from ocsgw.access.permissions import EVERYTHING, Permissions
 from ocsgw.contact.batch import Outcome
 from ocsgw.contact.directory import Directory
 from ocsgw.contact.unit_of_work import PendingRequest
+from ocsgw.protocol.context import RequestContext
 from ocsgw.protocol.errors import Refusal
 from ocsgw.protocol.messages import KV
 from tests.support.rules import (
@@ -210,8 +211,8 @@ class HostileTests(RuleTestCase):
 
     def test_repetition(self) -> None:
         """H324: the stored answer belongs to the principal; another with the same key is judged on its own."""
-        mine = PendingRequest(add_record(), principal="list", key="k1", keep_for=60)
-        theirs = PendingRequest(add_record(), principal="other", key="k1", keep_for=60)
+        mine = PendingRequest(add_record(), RequestContext("list"), key="k1", keep_for=60)
+        theirs = PendingRequest(add_record(), RequestContext("other"), key="k1", keep_for=60)
         self.reply(mine)
         self.assertTrue(self.refusal(theirs).startswith("403"))
         self.assertEqual(len(self.rows()), 1)

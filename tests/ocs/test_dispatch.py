@@ -50,7 +50,8 @@ class DispatchTests(SynchronousTestCase):
         self.handle(principal="crm", deadline_ms=1500)
         (job,) = self.committer.jobs
         self.assertEqual(
-            (job.pending.principal, job.pending.base_uri, job.deadline), ("crm", "http://ocs.example:8080", 101.5)
+            (job.pending.context.principal, job.pending.context.base_uri, job.deadline),
+            ("crm", "http://ocs.example:8080", 101.5),
         )
         self.assertIsNone(job.pending.key)
 

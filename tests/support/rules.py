@@ -29,6 +29,7 @@ from ocsgw.contact.directory import (
 )
 from ocsgw.contact.opening import expire, prepare
 from ocsgw.contact.unit_of_work import PendingRequest, UnitOfWork
+from ocsgw.protocol.context import RequestContext
 from ocsgw.protocol.errors import Refusal
 from ocsgw.protocol.messages import KV, KVValue
 from ocsgw.store.sqlite.engine import SQLiteStore
@@ -363,7 +364,8 @@ class RuleTestCase(ClockTestCase):
 
 def pending(data: KV, **values: Any) -> PendingRequest:
     """Return a request as it comes from an HTTP listener, or from whom `values` say."""
-    return PendingRequest(data, **{"base_uri": BASE_URI, **values})
+    own = {name: values.pop(name) for name in ("key", "keep_for", "fingerprint", "request_id") if name in values}
+    return PendingRequest(data, RequestContext(**{"base_uri": BASE_URI, **values}), **own)
 
 
 def add_record(phone: str = "6505550100", calling_list: str = "CL_Test", /, **keys: Any) -> KV:

@@ -7,7 +7,8 @@ from ocsgw.contact.choice.eligibility import may_be_handed_out, open_windows, or
 from ocsgw.contact.directory import CallingList, Campaign
 from ocsgw.contact.dnc_lookup import dnc_lookup_of
 from ocsgw.contact.transaction import Record, UnavailableListError, Window
-from ocsgw.contact.unit_of_work import ANONYMOUS, UnitOfWork
+from ocsgw.contact.unit_of_work import UnitOfWork
+from ocsgw.protocol.context import ANONYMOUS
 from ocsgw.protocol.enumerations import RecordStatus, RecordType
 
 _CLAIMED = frozenset({RecordStatus.READY.value, RecordStatus.CHAIN_READY.value})

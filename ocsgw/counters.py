@@ -1,0 +1,119 @@
+"""Counters and gauges that every room writes; `/metrics` and `ocsctl status` read them.
+
+They stand in one leaf module, so that no room has to be handed them, and cost one dictionary access on the hot path: a
+writer takes the cell of its labels once, with `cell`, and adds to it. Each process has its own; those of HTTP Proxies
+reach OCS over the link.
+"""
+
+from bisect import bisect_left
+from collections.abc import Iterator, Sequence
+
+Labels = tuple[str, ...]
+
+
+class Cell:
+    """One number."""
+
+    __slots__ = ("value",)
+
+    def __init__(self) -> None:
+        self.value: float = 0
+
+    def add(self, amount: float = 1) -> None:
+        """Count."""
+        self.value += amount
+
+    def set(self, value: float) -> None:
+        """Set, for gauges."""
+        self.value = value
+
+
+class Metric:
+    """A counter or gauge: a name and unit as Prometheus asks, a help text, a cell for each combination of labels."""
+
+    def __init__(self, kind: str, name: str, help_: str, labels: Labels = ()) -> None:
+        self.kind = kind
+        self.name = name
+        self.help = help_
+        self.labels = labels
+        self._cells: dict[Labels, Cell] = {}
+        ALL.append(self)
+
+    def cell(self, **labels: str) -> Cell:
+        """Return the cell of these labels; there is one as soon as somebody asks."""
+        key = tuple(labels[name] for name in self.labels)
+        found = self._cells.get(key)
+        if found is None:
+            found = self._cells[key] = Cell()
+        return found
+
+    def add(self, amount: float = 1, **labels: str) -> None:
+        """Count, off the hot path."""
+        self.cell(**labels).add(amount)
+
+    def set(self, value: float, **labels: str) -> None:
+        """Set, off the hot path."""
+        self.cell(**labels).set(value)
+
+    def samples(self) -> Iterator[tuple[Labels, float]]:
+        """Yield labels and value of each cell."""
+        for key, cell in self._cells.items():
+            yield key, cell.value
+
+    def clear(self) -> None:
+        """Forget every cell, as between two tests."""
+        self._cells.clear()
+
+
+class Histogram:
+    """How often a value was at most each of `bounds`, its sum and number; `observe` costs one bisection."""
+
+    def __init__(self, name: str, help_: str, bounds: Sequence[float]) -> None:
+        self.name = name
+        self.help = help_
+        self.bounds = tuple(bounds)
+        self.buckets = [0] * (len(self.bounds) + 1)
+        self.sum = 0.0
+        HISTOGRAMS.append(self)
+
+    def observe(self, value: float) -> None:
+        """Count a value."""
+        self.buckets[bisect_left(self.bounds, value)] += 1
+        self.sum += value
+
+    @property
+    def count(self) -> int:
+        """How many values there were."""
+        return sum(self.buckets)
+
+    def clear(self) -> None:
+        """Forget everything, as between two tests."""
+        self.buckets = [0] * (len(self.bounds) + 1)
+        self.sum = 0.0
+
+
+ALL: list[Metric] = []
+HISTOGRAMS: list[Histogram] = []
+
+_SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5)
+
+REQUESTS = Metric(
+    "counter", "ocsgw_requests_total", "Requests that OCS answered, by request type and result.", ("request", "code")
+)
+REPLAYED = Metric(
+    "counter", "ocsgw_idempotent_replays_total", "Requests answered with the stored answer of an earlier one."
+)
+COMMITS = Metric("counter", "ocsgw_commits_total", "Transactions, by result.", ("result",))
+BATCH_SIZES = Histogram("ocsgw_batch_requests", "Requests in a transaction.", (1, 2, 4, 8, 16, 32, 64, 128, 256, 512))
+COMMIT_SECONDS = Histogram("ocsgw_transaction_seconds", "Duration of a transaction in seconds.", _SECONDS)
+CALLBACK_FAILURES = Metric(
+    "counter", "ocsgw_callback_failures_total", "Callbacks that raised and were contained, by place.", ("place",)
+)
+PERIODIC_FAILURES = Metric("counter", "ocsgw_periodic_failures_total", "Rounds of periodic jobs that failed.", ("job",))
+UNREADABLE_ROWS = Metric(
+    "counter", "ocsgw_unreadable_rows_total", "Rows with values that cannot be represented, by calling list.", ("list",)
+)
+DNC_BLOCKED = Metric("counter", "ocsgw_dnc_blocked_total", "Records that an entry of the do-not-call list blocked.")
+PROXY_STARTS = Metric(
+    "counter", "ocsgw_proxy_starts_total", "HTTP Proxy processes started, by listener.", ("listener",)
+)

@@ -1,0 +1,62 @@
+"""Work that is done again and again, whatever happens to a single round of it."""
+
+from collections.abc import Callable
+
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IReactorTime
+from twisted.internet.task import LoopingCall
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from ocsgw.counters import PERIODIC_FAILURES
+
+
+class Periodic:
+    """Calls `function` every so many seconds of `clock`; a round that fails is logged and counted, and the next comes.
+
+    `name` says in the log what has failed. A round whose Deferred has not fired yet is waited for, as by `LoopingCall`.
+    `failures` is how many rounds have failed in a row.
+    """
+
+    _log = Logger()
+
+    def __init__(self, name: str, function: Callable[[], object], clock: IReactorTime) -> None:
+        self.name = name
+        self.failures = 0
+        self._function = function
+        self._ticker = LoopingCall(self._round)
+        self._ticker.clock = clock
+
+    @property
+    def running(self) -> bool:
+        """Whether it has been started and not been stopped."""
+        return self._ticker.running
+
+    def start(self, interval: float, *, now: bool = False) -> None:
+        """Begin, `now` or after the first interval; with another interval if it runs already."""
+        self.stop()
+        self._ticker.start(interval, now=now)
+
+    def stop(self) -> None:
+        """End; nothing happens if it does not run."""
+        if self._ticker.running:
+            self._ticker.stop()
+
+    def _round(self) -> object:
+        try:
+            result = self._function()
+        except Exception:  # noqa: BLE001 - whatever it is, the next round comes
+            self._failed(Failure())
+            return None
+        if isinstance(result, Deferred):
+            return result.addCallbacks(self._succeeded, self._failed)
+        self.failures = 0
+        return None
+
+    def _succeeded(self, _: object) -> None:
+        self.failures = 0
+
+    def _failed(self, reason: Failure) -> None:
+        self.failures += 1
+        PERIODIC_FAILURES.add(job=self.name)
+        self._log.failure("The periodic job {job} failed; it is tried again", reason, job=self.name)

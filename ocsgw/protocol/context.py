@@ -1,0 +1,28 @@
+"""Who asks: what is known about the sender of a request, from the edge to the rules."""
+
+import msgspec
+
+from ocsgw.protocol.requests import ClientKind
+
+ANONYMOUS = ""
+
+
+class RequestContext(msgspec.Struct, frozen=True):
+    """The sender of a request, made once where it enters OCS.
+
+    `principal` is who is known to ask, `ANONYMOUS` for nobody (http.md section 13). `client` is the kind of client
+    (protocol.md section 2), `agent_id` the agent of a desktop, `tenant` the tenant that a session is bound to, None for
+    every one. `peer` is the address of the client, for the audit log and for limits. `base_uri` is what
+    `GSW_RECORD_URI` begins with, None without an HTTP listener (H65, H68).
+    """
+
+    principal: str = ANONYMOUS
+    client: ClientKind = "http_proxy"
+    agent_id: str = ""
+    tenant: str | None = None
+    peer: str = ""
+    base_uri: str | None = None
+
+
+# A sender of which nothing is known: chores, tests, and tools.
+NOBODY = RequestContext()

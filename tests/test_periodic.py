@@ -1,0 +1,76 @@
+"""Work that is done again and again."""
+
+from twisted.internet.defer import Deferred, fail
+from twisted.internet.task import Clock
+from twisted.trial.unittest import SynchronousTestCase
+
+from ocsgw.counters import PERIODIC_FAILURES
+from ocsgw.periodic import Periodic
+
+
+class PeriodicTests(SynchronousTestCase):
+    """`Periodic`."""
+
+    def setUp(self) -> None:
+        self.clock = Clock()
+        self.rounds = 0
+        PERIODIC_FAILURES.clear()
+
+    def test_goes_on_after_an_exception(self) -> None:
+        """A round that raises is logged and counted; the next one comes all the same."""
+
+        def work() -> None:
+            self.rounds += 1
+            if self.rounds < 3:
+                raise ValueError("a bad moment")
+
+        job = Periodic("sweep", work, self.clock)
+        job.start(1.0)
+        self.clock.pump([1.0] * 4)
+        self.assertEqual((self.rounds, job.failures), (4, 0))
+        self.assertEqual(len(self.flushLoggedErrors(ValueError)), 2)
+        self.assertEqual(list(PERIODIC_FAILURES.samples()), [(("sweep",), 2)])
+
+    def test_goes_on_after_a_failed_deferred(self) -> None:
+        """A round whose Deferred fails is logged and counted; the next one comes all the same."""
+
+        def work() -> "Deferred[None]":
+            self.rounds += 1
+            return fail(ValueError("a bad moment"))
+
+        job = Periodic("sweep", work, self.clock)
+        job.start(1.0, now=True)
+        self.clock.pump([1.0] * 2)
+        self.assertEqual((self.rounds, job.failures), (3, 3))
+        self.assertEqual(len(self.flushLoggedErrors(ValueError)), 3)
+
+    def test_waits_for_a_round(self) -> None:
+        """A round that is still going on is not overtaken by the next one."""
+        running: Deferred[None] = Deferred()
+
+        def work() -> "Deferred[None]":
+            self.rounds += 1
+            return running
+
+        Periodic("sweep", work, self.clock).start(1.0)
+        self.clock.pump([1.0] * 5)
+        self.assertEqual(self.rounds, 1)
+        running.callback(None)
+        self.clock.advance(1.0)
+        self.assertEqual(self.rounds, 2)
+
+    def test_start_and_stop(self) -> None:
+        """It may be started again with another interval, and stopped twice."""
+
+        def work() -> None:
+            self.rounds += 1
+
+        job = Periodic("sweep", work, self.clock)
+        job.start(10.0)
+        job.start(1.0)
+        self.clock.advance(1.0)
+        self.assertEqual((self.rounds, job.running), (1, True))
+        job.stop()
+        job.stop()
+        self.clock.advance(10.0)
+        self.assertEqual((self.rounds, job.running), (1, False))
