@@ -23,7 +23,7 @@ SOAK := OCSGW_KILLS=200 \
         OCSGW_SLOW=400 \
         OCSGW_PIPELINED=20000
 
-.PHONY: run test soak lint format diagram bench fuzz tls-audit clean
+.PHONY: run test soak lint format diagram bench bench-quick fuzz tls-audit clean
 
 run: $(VENV)/.run
 	@exec $(BIN)/python -m ocsgw run --config etc/ocsgw.toml --example
@@ -46,8 +46,12 @@ format: $(VENV)/.dev
 diagram: $(VENV)/.dev
 	$(BIN)/python docs/diagram.py
 
+# One table, build/bench/bench.json and bench.png; half an hour. `make bench-quick` gives the main rows in two minutes.
 bench: $(VENV)/.bench
 	$(BIN)/python -m benchmarks
+
+bench-quick: $(VENV)/.bench
+	$(BIN)/python -m benchmarks front durable --rounds 1 --seconds 1 --pinned yes --keys constant
 
 # Broken inputs for each reader of bytes; the number of one that fails is printed.
 ROUNDS ?= 100000

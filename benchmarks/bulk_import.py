@@ -10,7 +10,8 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
-from benchmarks.runner import BODY, ROOT, TARGET, Peer, cpu_of, memory_of
+from benchmarks.runner import ROOT, Peer, cpu_of, memory_of
+from benchmarks.scripts import BODY, TARGET
 
 _CLIENTS = 4
 # Each client sends, waits for the answer, and pauses so long.

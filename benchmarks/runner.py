@@ -13,13 +13,9 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from benchmarks.scripts import TARGET, script_of
+
 ROOT = Path(__file__).resolve().parents[1]
-BODY = (
-    '{"GSW_PHONE":"6505550100","GSW_PHONE_TYPE":4,"GSW_FROM":0,"GSW_UNTIL":86399,"GSW_TZ_NAME":"PST",'
-    '"GSW_CAMPAIGN_NAME":"Campaign1","GSW_RECORD_TYPE":2,"GSW_ATTEMPTS":0,"CustomerID":"C-123456",'
-    '"Disposition":"left message","Segment":"Private","Remarks":"call again soon, ask for the new address"}'
-)
-TARGET = "/lists/CL_Test?req=AddRecord"
 _TICKS = os.sysconf("SC_CLK_TCK")
 
 CONFIG = """
@@ -81,20 +77,31 @@ http {{
 
 @dataclass(frozen=True)
 class Load:
-    """What one run of load gave: requests per second, latencies in milliseconds, processor time per request in us."""
+    """What one run of load gave: requests per second, latencies in milliseconds, processor time per request in us.
+
+    `output` is what else the script of the load has printed.
+    """
 
     rate: float
     p50: float
     p99: float
+    longest: float
     cpu: float
     errors: int
+    output: str = ""
 
 
 class Peer:
-    """A server under load, in a folder of its own."""
+    """A server under load, in a folder of its own.
 
-    def __init__(self, name: str) -> None:
+    `root` is the tree that `ocsgw` runs from, another one for an earlier version. `pinned` keeps all its processes on
+    the first core and the load on the second.
+    """
+
+    def __init__(self, name: str, *, root: Path = ROOT, pinned: bool = False) -> None:
         self.name = name
+        self.root = root
+        self.pinned = pinned
         self.folder = Path(tempfile.mkdtemp(prefix="ocsgw-bench-"))
         self.port = free_port()
         # "https" with lines for the configuration of its TLS; see benchmarks.tls.
@@ -122,9 +129,9 @@ class Peer:
         began = time.monotonic()
         with (self.folder / "log").open("ab") as log:
             self.process = subprocess.Popen(
-                self.command(),
+                [*self._on_core(0), *self.command()],
                 cwd=self.folder,
-                env={**os.environ, "PYTHONPATH": str(ROOT)},
+                env={**os.environ, "PYTHONPATH": str(self.root)},
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -153,24 +160,19 @@ class Peer:
             return []
         return family(self.process.pid)
 
-    def load(self, connections: int, seconds: int) -> Load:
-        """Send AddRecords over keep-alive connections and return what came of it."""
-        script = self.folder / "post.lua"
-        script.write_text(
-            f'wrk.method = "POST"\nwrk.body = [==[{BODY}]==]\nwrk.headers["Content-Type"] = "application/json"\n',
-            encoding="utf-8",
-        )
+    def _on_core(self, core: int) -> list[str]:
+        return ["taskset", "-c", str(core)] if self.pinned else []
+
+    def load(self, connections: int, seconds: int, kind: str = "constant", seed: int = 1) -> Load:
+        """Send requests of a kind (`benchmarks.scripts`) over kept connections and return what came of it."""
+        script = self.folder / "load.lua"
+        script.write_text(script_of(kind, seed), encoding="utf-8")
+        url = f"{self.scheme}://127.0.0.1:{self.port}{TARGET}"
         before = sum(cpu_of(pid) for pid in self.pids())
         done = subprocess.run(
             [
-                "wrk",
-                "-t1",
-                f"-c{connections}",
-                f"-d{seconds}s",
-                "--latency",
-                "-s",
-                str(script),
-                f"{self.scheme}://127.0.0.1:{self.port}{TARGET}",
+                *self._on_core(1),
+                *("wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--latency", "-s", str(script), url),
             ],
             capture_output=True,
             text=True,
@@ -188,14 +190,19 @@ def read_wrk(text: str, cpu_seconds: float) -> Load:
     broken = re.search(r"Socket errors: connect (\d+), read (\d+), write (\d+), timeout (\d+)", text)
     errors = int(refused.group(1)) if refused else 0
     errors += sum(map(int, broken.groups())) if broken else 0
-    return Load(rate, latency(text, "50%"), latency(text, "99%"), cpu_seconds / max(1, total) * 1e6, errors)
+    summary = re.search(r"Latency +\S+ +\S+ +([\d.]+)(us|ms|s)", text)
+    longest = _milliseconds(summary) if summary is not None else float("nan")
+    cpu = cpu_seconds / max(1, total) * 1e6
+    return Load(rate, latency(text, "50%"), latency(text, "99%"), longest, cpu, errors, text)
 
 
 def latency(text: str, which: str) -> float:
     """Return a latency of wrk's table in milliseconds."""
     found = re.search(rf"{which}\s+([\d.]+)(us|ms|s)", text)
-    if found is None:
-        return float("nan")
+    return _milliseconds(found) if found is not None else float("nan")
+
+
+def _milliseconds(found: re.Match[str]) -> float:
     return float(found.group(1)) * {"us": 0.001, "ms": 1.0, "s": 1000.0}[found.group(2)]
 
 

@@ -1,0 +1,67 @@
+"""Start, restart after a kill, and memory."""
+
+import os
+import signal
+import socket
+import statistics
+import subprocess
+import sys
+import time
+
+from benchmarks.compare import progress
+from benchmarks.report import Report
+from benchmarks.runner import Peer, answers, memory_of
+
+# What a child cannot be quicker than: an interpreter with what every Twisted server with TLS needs.
+_BARE = "import twisted.web.server, twisted.internet.ssl"
+_RECONNECT_TIMEOUT = 10
+
+
+def life(report: Report, rounds: int) -> None:
+    """Print start-up, restart after kill -9 of either process, and memory."""
+    starts, parents, children, bare, idle = [], [], [], [], 0.0
+    memory: list[float] = []
+    for _ in range(rounds):
+        progress("start, restart, memory")
+        began = time.monotonic()
+        subprocess.run([sys.executable, "-c", _BARE], check=True)
+        bare.append(time.monotonic() - began)
+        peer = Peer("ocsgw")
+        try:
+            peer.start()
+            peer.load(1, 1)
+            child = peer.pids()[1]
+            killed = time.monotonic()
+            os.kill(child, signal.SIGKILL)
+            while answers(peer.port):
+                time.sleep(0.001)
+            while not answers(peer.port):
+                time.sleep(0.002)
+            children.append(time.monotonic() - killed - _RECONNECT_TIMEOUT)
+            if peer.process is not None:
+                peer.process.kill()
+                peer.process.wait()
+            parents.append(peer.start())
+            starts.append(parents[-1])
+            parent, child = peer.pids()[:2]
+            memory = [memory_of(parent), memory_of(child)]
+            connections = [socket.create_connection(("127.0.0.1", peer.port)) for _ in range(2000)]
+            time.sleep(1)
+            idle = (memory_of(child) - memory[1]) * 1024 / len(connections)
+            for connection in connections:
+                connection.close()
+        finally:
+            peer.stop()
+    progress("")
+    middle = statistics.median
+    ratio = middle([ours / theirs for ours, theirs in zip(children, bare, strict=True)])
+    for name, value, unit in (
+        ("start until the port answers", middle(starts), "s"),
+        ("the same after kill -9 of both processes", middle(parents), "s"),
+        ("after kill -9 of the child, beyond the timeout", middle(children), "s"),
+        ("the same to an interpreter that imports Twisted", ratio, "times"),
+        ("resident memory of OCS", memory[0], "MiB"),
+        ("resident memory of HTTP Proxy", memory[1], "MiB"),
+        ("memory for each idle connection", idle, "KiB"),
+    ):
+        report.figure(name, value, f"{name:48} {value:6.2f} {unit}")
