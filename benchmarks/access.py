@@ -19,7 +19,8 @@ from ocsgw.catalog import directory_of
 from ocsgw.config import parse
 from ocsgw.contact.directory import Directory
 from ocsgw.execution.committer import Committer
-from ocsgw.ocs.dispatch import Caller, Dispatcher, DispatchOptions
+from ocsgw.ocs.dispatch import Dispatcher, DispatchOptions
+from ocsgw.protocol.context import ANONYMOUS, RequestContext
 from ocsgw.protocol.messages import KV, Event, Request
 from ocsgw.store.sqlite.engine import SQLiteStore
 
@@ -83,10 +84,11 @@ class _Parent:
     def carry_out(self, requests: Sequence[KV], principal: str | None = None) -> tuple[float, list[Event]]:
         """Return the processor time of a batch in seconds, and its events."""
         self._events = []
+        context = RequestContext(principal or ANONYMOUS, peer="127.0.0.1")
         began = time.process_time()
         for at, data in enumerate(requests, 1):
             request = Request(ref=at, data=data, principal=principal, peer="127.0.0.1")
-            self._dispatcher.handle(request, Caller("http_proxy"), self._events.append)
+            self._dispatcher.handle(request, context, self._events.append)
         self._clock.advance(0)
         return time.process_time() - began, self._events
 

@@ -166,7 +166,7 @@ class ProxyChild(ProcessProtocol):
 
     def use(self, settings: Settings) -> None:
         """Send settings."""
-        self._link.caller.base_uri = self._base_uri(self._port)
+        self._link.use_base_uri(self._base_uri(self._port))
         self._link.send(settings)
 
     def drain(self, timeout: float, reason: str | None = None) -> None:
@@ -214,7 +214,7 @@ class ProxyChild(ProcessProtocol):
         if self._exited:
             return
         self._port = port
-        self._link.caller.base_uri = self._base_uri(port)
+        self._link.use_base_uri(self._base_uri(port))
         self._owner.child_ready(port, interface)
 
     def log_lines(self, message: Log) -> None:

@@ -8,10 +8,10 @@ from twisted.internet.interfaces import IReactorTime
 from ocsgw.contact.batch import Outcome, fingerprint
 from ocsgw.contact.unit_of_work import PendingRequest
 from ocsgw.execution.committer import Committer, Job
-from ocsgw.protocol.context import ANONYMOUS, RequestContext
+from ocsgw.protocol.context import RequestContext
 from ocsgw.protocol.errors import Refusal
 from ocsgw.protocol.messages import KV, Event, Request
-from ocsgw.protocol.requests import REQUESTS, ClientKind
+from ocsgw.protocol.requests import REQUESTS
 
 Reply = Callable[[Event], None]
 _Key = tuple[str, str]
@@ -23,14 +23,6 @@ class DispatchOptions:
 
     idempotency_ttl: int = 86400
     duplicate_window: int = 0
-
-
-@dataclass(slots=True)
-class Caller:
-    """Who sends requests over a link; `base_uri` is what `GSW_RECORD_URI` begins with (H65, H68)."""
-
-    client: ClientKind
-    base_uri: str | None = None
 
 
 class Dispatcher:
@@ -49,18 +41,21 @@ class Dispatcher:
         # Keys of requests that are being executed; with those that wait for the first of its kind to end (H331).
         self._executing: dict[_Key, list[Callable[[], None]]] = {}
 
-    def handle(self, request: Request, caller: Caller, reply: Reply) -> None:
-        """Carry out a request; `reply` is called exactly once with its final event (P2, P72)."""
+    def handle(self, request: Request, context: RequestContext, reply: Reply) -> None:
+        """Carry out a request; `reply` is called exactly once with its final event (P2, P72).
+
+        `context` says who asks; it was made where the request entered OCS.
+        """
         self.requests += 1
         kind = request.data.get("GSW_AGENT_REQ_TYPE")
         known = REQUESTS.get(kind) if isinstance(kind, str) else None
         if known is None:
             reply(error_event(request, Refusal("unknown_request", str(kind))))
             return
-        if caller.client not in known.clients:
+        if context.client not in known.clients:
             reply(error_event(request, Refusal("forbidden")))
             return
-        permissions = self._committer.directory.permissions_of(request.principal or ANONYMOUS)
+        permissions = self._committer.directory.permissions_of(context.principal)
         missing = permissions.missing_for_action(known.name)
         if missing is not None:
             reply(error_event(request, Refusal("forbidden", missing=missing)))
@@ -68,16 +63,10 @@ class Dispatcher:
         deadline = None
         if request.deadline_ms is not None:
             deadline = self._clock.seconds() + request.deadline_ms / 1000
-        self._begin(request, self._work(request, caller), deadline, reply)
+        self._begin(request, self._work(request, context), deadline, reply)
 
-    def _work(self, request: Request, caller: Caller) -> PendingRequest:
-        pending = PendingRequest(
-            request.data,
-            RequestContext(
-                request.principal or ANONYMOUS, caller.client, peer=request.peer or "", base_uri=caller.base_uri
-            ),
-            request_id=request.request_id,
-        )
+    def _work(self, request: Request, context: RequestContext) -> PendingRequest:
+        pending = PendingRequest(request.data, context, request_id=request.request_id)
         window = self.options.duplicate_window
         if request.idempotency_key is not None:
             # The prefix keeps keys of clients apart from those that are made here.
@@ -85,7 +74,7 @@ class Dispatcher:
             pending.keep_for = self.options.idempotency_ttl
         elif window and request.data.get("GSW_AGENT_REQ_TYPE") == "AddRecord":
             pending.fingerprint = fingerprint(request.data, self._committer.directory, but=("GSW_REFERENCE_ID",))
-            pending.key = f"d{pending.fingerprint.hex()} {request.peer or ''}"
+            pending.key = f"d{pending.fingerprint.hex()} {context.peer}"
             pending.keep_for = window
         return pending
 

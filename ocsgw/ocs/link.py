@@ -13,7 +13,8 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from ocsgw.ocs.dispatch import Caller, Dispatcher, error_event
+from ocsgw.ocs.dispatch import Dispatcher, error_event
+from ocsgw.protocol.context import ANONYMOUS, RequestContext
 from ocsgw.protocol.errors import Refusal
 from ocsgw.protocol.messages import (
     VERSION,
@@ -40,6 +41,8 @@ from ocsgw.writing import flush, unsent
 _HELLO_TIMEOUT = 5.0
 # Events that go out together, so that the client begins while there is still more to come.
 _AT_ONCE = 16
+# Contexts that are kept for the next request of the same client; all are made anew when there are more.
+_MOST_CONTEXTS = 4096
 
 
 class LinkOwner(Protocol):
@@ -106,8 +109,9 @@ class OCSProtocol(TwistedProtocol):
         self._identity = identity
         self._clock = clock
         self._number = session
-        # Whose requests these are; the owner adds what it knows.
-        self.caller = Caller("http_proxy")
+        self._base_uri: str | None = None
+        # Principal and address -> the context of their requests.
+        self._contexts: dict[tuple[str | None, str | None], RequestContext] = {}
         self._session = ServerSession(accepts, identity.limits.frame)
         self._heartbeat = Heartbeat(identity.limits.heartbeat_ms / 1000, clock.seconds())
         self._ticker = LoopingCall(self._tick)
@@ -181,6 +185,12 @@ class OCSProtocol(TwistedProtocol):
             if self._slow:
                 self._bound_backlog()
 
+    def use_base_uri(self, base_uri: str) -> None:
+        """Let `GSW_RECORD_URI` begin with this from now on (H65, H68)."""
+        if base_uri != self._base_uri:
+            self._base_uri = base_uri
+            self._contexts.clear()
+
     def silence(self) -> float:
         """Return the seconds since something came from the client."""
         return self._heartbeat.silence(self._clock.seconds())
@@ -225,7 +235,6 @@ class OCSProtocol(TwistedProtocol):
             self._hello_due.cancel()
             self._hello_due = None
         identity = self._identity
-        self.caller.client = hello.client
         self.send(
             Welcome(
                 version=VERSION,
@@ -243,7 +252,22 @@ class OCSProtocol(TwistedProtocol):
             self.send(error_event(request, Refusal("busy")))
         else:
             self._in_work += 1
-            self._dispatcher.handle(request, self.caller, self._reply)
+            self._dispatcher.handle(request, self._context_of(request), self._reply)
+
+    def _context_of(self, request: Request) -> RequestContext:
+        """Return who sends a request; it is the same object for all requests of the same principal and address."""
+        key = request.principal, request.peer
+        context = self._contexts.get(key)
+        if context is None:
+            if len(self._contexts) >= _MOST_CONTEXTS:
+                self._contexts.clear()
+            context = self._contexts[key] = RequestContext(
+                request.principal or ANONYMOUS,
+                self._session.client or "http_proxy",
+                peer=request.peer or "",
+                base_uri=self._base_uri,
+            )
+        return context
 
     def _reply(self, event: Event) -> None:
         self._in_work -= 1

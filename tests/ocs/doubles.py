@@ -3,8 +3,9 @@
 from typing import Any
 
 from ocsgw.execution.committer import Job
-from ocsgw.ocs.dispatch import Caller, Dispatcher, DispatchOptions, Reply
+from ocsgw.ocs.dispatch import Dispatcher, DispatchOptions, Reply
 from ocsgw.ocs.link import Identity
+from ocsgw.protocol.context import RequestContext
 from ocsgw.protocol.messages import Request, WireLimits
 
 
@@ -24,12 +25,12 @@ class FakeDispatcher(Dispatcher):
     """Keeps requests; the test replies."""
 
     def __init__(self) -> None:
-        self.handled: list[tuple[Request, Caller, Reply]] = []
+        self.handled: list[tuple[Request, RequestContext, Reply]] = []
         self.available = True
         self.options = DispatchOptions()
 
-    def handle(self, request: Request, caller: Caller, reply: Reply) -> None:
-        self.handled.append((request, caller, reply))
+    def handle(self, request: Request, context: RequestContext, reply: Reply) -> None:
+        self.handled.append((request, context, reply))
 
 
 class FakeCommitter:

@@ -7,9 +7,11 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from ocsgw.contact.batch import Outcome
 from ocsgw.contact.directory import CallingList, Directory, Tenant, TimeZone
-from ocsgw.ocs.dispatch import Caller, Dispatcher, DispatchOptions
+from ocsgw.ocs.dispatch import Dispatcher, DispatchOptions
+from ocsgw.protocol.context import ANONYMOUS, RequestContext
 from ocsgw.protocol.errors import Refusal
 from ocsgw.protocol.messages import KV, Event, Request
+from ocsgw.protocol.requests import ClientKind
 from tests.ocs.doubles import FakeCommitter
 
 ADD: KV = {"GSW_AGENT_REQ_TYPE": "AddRecord", "GSW_CALLING_LIST": "CL", "GSW_PHONE": "1"}
@@ -34,12 +36,15 @@ class DispatchTests(SynchronousTestCase):
         self.clock = Clock()
         self.committer = FakeCommitter(make_directory())
         self.dispatcher = Dispatcher(self.committer, self.clock, DispatchOptions())  # type: ignore[arg-type]  # a stand-in
-        self.caller = Caller("http_proxy", "http://ocs.example:8080")
+        self.client: ClientKind = "http_proxy"
         self.events: list[Event] = []
 
     def handle(self, ref: int = 1, data: KV | None = None, **more: object) -> None:
         request = Request(ref=ref, data=data or dict(ADD), **more)  # type: ignore[arg-type]  # optional keys
-        self.dispatcher.handle(request, self.caller, self.events.append)
+        context = RequestContext(
+            request.principal or ANONYMOUS, self.client, peer=request.peer or "", base_uri="http://ocs.example:8080"
+        )
+        self.dispatcher.handle(request, context, self.events.append)
 
     def deliver(self, at: int, outcome: Outcome) -> None:
         self.committer.jobs[at].deliver(outcome)

@@ -157,14 +157,26 @@ class LinkTests(SynchronousTestCase):
     def test_requests_and_replies(self) -> None:
         """P70 to P73: requests go to the dispatcher with their sender; replies may come in any order."""
         self.greeted()
-        self.protocol.caller.base_uri = "http://x:1"
+        self.protocol.use_base_uri("http://x:1")
         self.send(Request(ref=1, data={"a": 1}), Request(ref=2, data={"b": 2}))
-        (first, caller, reply_first), (second, _, reply_second) = self.dispatcher.handled
+        (first, context, reply_first), (second, _, reply_second) = self.dispatcher.handled
         self.assertEqual((first.data, second.data), ({"a": 1}, {"b": 2}))
-        self.assertEqual((caller.client, caller.base_uri), ("http_proxy", "http://x:1"))
+        self.assertEqual((context.client, context.base_uri), ("http_proxy", "http://x:1"))
         reply_second(Event(ref=2, data={}))
         reply_first(Event(ref=1, data={}))
         self.assertEqual([event.ref for event in self.received() if isinstance(event, Event)], [2, 1])
+
+    def test_context_of_a_sender(self) -> None:
+        """Requests of one principal and address have one context; it is made anew when the base URI changes."""
+        self.greeted()
+        for ref in (1, 2):
+            self.send(Request(ref=ref, data={}, principal="crm", peer="192.0.2.1"))
+        self.protocol.use_base_uri("http://x:2")
+        self.send(Request(ref=3, data={}, principal="crm", peer="192.0.2.1"))
+        first, second, third = (context for _, context, _ in self.dispatcher.handled)
+        self.assertIs(first, second)
+        self.assertEqual((first.principal, first.peer, first.base_uri), ("crm", "192.0.2.1", None))
+        self.assertEqual(third.base_uri, "http://x:2")
 
     def test_ref_in_use(self) -> None:
         """P71: a ref that is in use again is a protocol error; after its reply it may be used again."""
