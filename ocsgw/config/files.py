@@ -4,6 +4,7 @@ import os
 import re
 import stat
 import urllib.parse
+from collections.abc import Callable
 from typing import Any, Final, Literal, NamedTuple
 
 from ocsgw.access.keys import digest_of, is_digest
@@ -33,14 +34,35 @@ def path(value: Any, place: Place) -> str:
     return os.path.join(place.directory, _path_text(value, place))
 
 
-def working_path(value: Any, place: Place) -> str:
-    """Read a path, relative to the working directory (C7)."""
-    return in_working_directory(_path_text(value, place))
+def state_directory(value: Any, place: Place) -> str:
+    """Read the directory of the running server, relative to the directory of the configuration file."""
+    written = _path_text(value, place)
+    return _settled(written, place, lambda there: f'write "{there}"')
 
 
-def in_working_directory(relative: str) -> str:
-    """Make a path absolute that is relative to the working directory."""
-    return os.path.join(os.getcwd(), relative)
+def _settled(relative: str, place: Place, remedy: Callable[[str], str]) -> str:
+    """Return the path of what the server itself has made, which must not begin anew unnoticed.
+
+    Formerly such paths began at the working directory. What still lies there, and is not yet at the
+    directory of the configuration file, is a problem: the server would come up without its records.
+    """
+    now = os.path.join(place.directory, relative)
+    before = os.path.abspath(relative) if _has_working_directory() else now
+    if os.path.exists(before) and not os.path.exists(now):
+        raise InvalidValueError(
+            f"begins at the directory of the configuration file now, where {quoted(now, at_most=len(now))} does not "
+            f"exist; formerly it began at the working directory, where {quoted(before, at_most=len(before))} is",
+            f"{remedy(before)} to go on with that, or move it",
+        )
+    return now
+
+
+def _has_working_directory() -> bool:
+    try:
+        os.getcwd()
+    except OSError:
+        return False
+    return True
 
 
 def log_target(value: Any, place: Place) -> str:
@@ -109,7 +131,7 @@ def store_url(value: Any, place: Place) -> StoreUrl:
         file = url.removeprefix("sqlite:///")
         if file in {url, "", ":memory:"} or file.endswith("/") or "?" in file:
             raise InvalidValueError("must name a file, without parameters", hint)
-        return StoreUrl(url, "sqlite", in_working_directory(file))
+        return StoreUrl(url, "sqlite", _settled(file, place, lambda there: f'write url = "sqlite:///{there}"'))
     if not url.startswith("postgresql://"):
         raise InvalidValueError("must begin with sqlite:/// or postgresql://", hint)
     try:

@@ -8,7 +8,7 @@ from typing import Final
 
 from ocsgw.config import model
 from ocsgw.config.constants import CALL_RESULTS, HTTP_REQUESTS, RESOURCE_TYPES
-from ocsgw.config.files import api_key, headers, log_target, pem, private_pem, secret, store_url, working_path
+from ocsgw.config.files import api_key, headers, log_target, pem, private_pem, secret, state_directory, store_url
 from ocsgw.config.network import custom_headers, host, interface, mutual_tls, tls_versions, tunnel, uri
 from ocsgw.config.schema import Key, Keys, Table
 from ocsgw.config.terms import (
@@ -72,7 +72,7 @@ _APPLICATION: Final[Keys] = {
     "http_custom_headers": Key(custom_headers, default=False),
     "error_codes": Key(boolean, default=False),
     "customer_id": Key(column, None),
-    "state_dir": Key(working_path, None),
+    "state_dir": Key(state_directory, None),
     "chain_attr": Table(
         {
             "records": Key(_CHAIN_SCOPE, "AllChain"),
@@ -296,7 +296,7 @@ GRAMMAR: Final = Table(
         "treatments": Table({"on_processed": Key(boolean, default=False)}, makes=model.TreatmentOptions),
         "treatment": Table(_TREATMENT, makes=model.Treatment, array=True),
         "limits": Table(_LIMITS, makes=model.Limits),
-        "audit": Table({"enabled": Key(boolean, default=False), "file": Key(working_path, None)}, makes=model.Audit),
+        "audit": Table({"enabled": Key(boolean, default=False), "file": Key(state_directory, None)}, makes=model.Audit),
         "log": Table(_LOG, makes=model.Log),
     },
     makes=model.Config,

@@ -64,7 +64,12 @@ def parse(text: str, path: str | os.PathLike[str], checks: Sequence[Check] = (),
     file = os.fspath(path)
     data = _read_toml(text, file)
     report = Report(file, text, data)
-    absolute = os.path.abspath(file)
+    try:
+        absolute = os.path.abspath(file)
+    except OSError:
+        # The working directory is gone; what is relative to it has no place.
+        message, hint = "the working directory does not exist any more", "change into another directory"
+        raise ConfigurationError([Problem(file, 1, "", message, hint)]) from None
     document = read_table(data, GRAMMAR, Place(report, (), os.path.dirname(absolute)))
     _apply_rules(document)
     for rule in rules:

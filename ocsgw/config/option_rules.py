@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from itertools import product
 from typing import Final
 
-from ocsgw.config.files import in_working_directory
 from ocsgw.config.model import control_socket_in
 from ocsgw.config.sections import Section
 
@@ -73,7 +72,9 @@ def _complete_state_dir(application: Section, stores: list[Section]) -> None:
     for store in stores:
         if store.sound("file"):
             file = store["file"]
-            application["state_dir"] = os.path.dirname(file) if file else in_working_directory("var")
+            application["state_dir"] = (
+                os.path.dirname(file) if file else os.path.join(application.place.directory, "var")
+            )
 
 
 def _check_control_socket(application: Section) -> None:

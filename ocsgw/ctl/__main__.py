@@ -5,12 +5,15 @@ import sys
 from collections.abc import Sequence
 from typing import NoReturn
 
+from ocsgw.control.client import TIMEOUT
 from ocsgw.control.errors import EXIT_FAILURE, EXIT_INTERRUPTED, EXIT_USAGE, CommandError
 from ocsgw.ctl import audit, campaign, explain, lists, server
 from ocsgw.ctl.installation import Installation
 from ocsgw.version import VERSION
 
 FAMILIES = (server, campaign, lists, explain, audit)
+
+_LONGEST_WAIT = 86400.0
 
 
 class _Parser(argparse.ArgumentParser):
@@ -26,17 +29,31 @@ def make_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "-c", "--config", default="etc/ocsgw.toml", metavar="FILE", help="the server's configuration file (%(default)s)"
     )
+    parser.add_argument(
+        "--timeout",
+        default=TIMEOUT,
+        type=_seconds,
+        metavar="SECONDS",
+        help="how long to wait for the server (%(default)g)",
+    )
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for family in FAMILIES:
         family.add_commands(commands)
     return parser
 
 
+def _seconds(text: str) -> float:
+    seconds = float(text)
+    if not 0 < seconds <= _LONGEST_WAIT:
+        raise ValueError
+    return seconds
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; return the exit status."""
     parsed = make_parser().parse_args(arguments)
     try:
-        status: int = parsed.run(Installation(parsed.config), parsed)
+        status: int = parsed.run(Installation(parsed.config, parsed.timeout), parsed)
     except CommandError as error:
         sys.stderr.write(f"ocsctl: {error}\n")
         return error.status

@@ -3,15 +3,16 @@
 from functools import cached_property
 
 from ocsgw.config import Config, ConfigurationError, load
-from ocsgw.control.client import ControlClient
+from ocsgw.control.client import TIMEOUT, ControlClient
 from ocsgw.control.errors import EXIT_CONFIGURATION, CommandError
 
 
 class Installation:
     """The installation that a configuration file describes; the file is read when it is first needed."""
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, timeout: float = TIMEOUT) -> None:
         self.path = path
+        self._timeout = timeout
 
     @cached_property
     def config(self) -> Config:
@@ -23,4 +24,4 @@ class Installation:
 
     def connect(self) -> ControlClient:
         """Return a connection to the running server. Raises `CommandError`."""
-        return ControlClient(self.config.application.control_socket)
+        return ControlClient(self.config.application.control_socket, self._timeout)

@@ -16,6 +16,7 @@ from ocsgw.contact.unit_of_work import UnitOfWork
 from ocsgw.control.client import ControlClient, UnreachableError
 from ocsgw.control.errors import EXIT_UNAVAILABLE, CommandError
 from ocsgw.ctl.installation import Installation
+from ocsgw.ctl.store_at_rest import store_at_rest
 from ocsgw.execution.committer import random_guid
 from ocsgw.operations.steps import OperationError, carry_out
 from ocsgw.store.errors import CommitUnknownError, StoreError
@@ -110,10 +111,12 @@ def _report(text: str) -> None:
 @contextmanager
 def _open_store(installation: Installation, unreachable: str) -> Iterator[Operator]:
     config = installation.config
-    if config.store.kind != "sqlite" or config.store.file is None:
-        raise CommandError(f"{unreachable}; without a server only an SQLite store can be worked on", EXIT_UNAVAILABLE)
+    try:
+        file = store_at_rest(installation)
+    except CommandError as error:
+        raise CommandError(f"{unreachable}; and {error}", error.status) from None
     store = SQLiteStore(
-        config.store.file,
+        file,
         _report,
         create=config.store.create,
         create_indexes=config.store.create_indexes,
@@ -129,7 +132,7 @@ def _open_store(installation: Installation, unreachable: str) -> Iterator[Operat
     except (AuditError, StoreError) as error:
         raise CommandError(f"{unreachable}; and {error}", EXIT_UNAVAILABLE) from error
     try:
-        sys.stderr.write(f"ocsctl: no server runs; working on the store {config.store.file} itself\n")
+        sys.stderr.write(f"ocsctl: no server runs; working on the store {file} itself\n")
         yield _Store(store, directory, auditor)
     finally:
         store.close()

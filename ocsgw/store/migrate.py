@@ -2,18 +2,34 @@
 
 import sqlite3
 
+from ocsgw.store.errors import StoreError
+
 VERSION_TABLE = "ocsgw_alembic_version"
 # The newest revision in migrations/versions; a test keeps it true.
 HEAD = "0002"
 
 
+def revision_of(connection: sqlite3.Connection) -> str | None:
+    """Return the revision of our own tables in a database, None without them; asked without importing alembic.
+
+    Raises `sqlite3.Error` if the file is not a database.
+    """
+    found = connection.execute("SELECT 1 FROM sqlite_master WHERE name = ?", (VERSION_TABLE,)).fetchone()
+    if found is None:
+        return None
+    row = connection.execute(f"SELECT version_num FROM {VERSION_TABLE}").fetchone()
+    return str(row[0]) if row is not None else None
+
+
 def needs_migration(connection: sqlite3.Connection) -> bool:
-    """Whether the tables of this database are older than this program; asked without importing alembic."""
-    try:
-        row = connection.execute(f"SELECT version_num FROM {VERSION_TABLE}").fetchone()
-    except sqlite3.OperationalError:
-        return True
-    return row is None or row[0] != HEAD
+    """Whether the tables of this database are older than this program. Raises `StoreError` if they are newer."""
+    revision = revision_of(connection)
+    if revision is not None and revision > HEAD:
+        raise StoreError(
+            f"the store was written by a later version of ocsgw (its tables have revision {revision}, this version "
+            f"knows {HEAD}); start that version, or restore a backup that this version has made"
+        )
+    return revision != HEAD
 
 
 def upgrade(file: str) -> None:

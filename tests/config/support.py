@@ -1,6 +1,8 @@
 """What the tests of the configuration share: a directory of their own and short ways to parse."""
 
 import os
+import shutil
+import tempfile
 from collections.abc import Iterator, Sequence
 
 from twisted.trial.unittest import SynchronousTestCase
@@ -17,8 +19,9 @@ class ConfigTestCase(SynchronousTestCase):
     """Parses texts as if they stood in a file ``ocsgw.toml`` of a directory of the test."""
 
     def setUp(self) -> None:
-        self.directory = os.path.abspath(self.mktemp())
-        os.makedirs(self.directory)
+        # Not the folder of the test: the path of a UNIX socket is limited.
+        self.directory = tempfile.mkdtemp(prefix="ocsgw-")
+        self.addCleanup(shutil.rmtree, self.directory)
         self.path = os.path.join(self.directory, "ocsgw.toml")
 
     def write(self, name: str, contents: str | bytes, mode: int = 0o640) -> str:

@@ -46,10 +46,10 @@ class ExampleTests(ConfigTestCase):
         self.assertEqual(self.config.listeners[0].public_host, "ocs.example")
 
     def test_store_and_pair(self) -> None:
-        """Section 2: SQLite in the working directory, no pair."""
+        """Section 2: SQLite beside the configuration file, no pair."""
         store = self.config.store
         self.assertEqual((store.url, store.kind), ("sqlite:///var/ocsgw.sqlite", "sqlite"))
-        self.assertEqual(store.file, os.path.join(os.getcwd(), "var/ocsgw.sqlite"))
+        self.assertEqual(store.file, os.path.join(os.path.dirname(self.config.path), "var/ocsgw.sqlite"))
         self.assertFalse(self.config.ha.enabled)
 
     def test_tenants_and_zones(self) -> None:

@@ -6,7 +6,7 @@ import os
 from twisted.trial.unittest import SynchronousTestCase
 
 from ocsgw.access.keys import digest_of
-from ocsgw.config import ApiKey, PemFile, Secret
+from ocsgw.config import ApiKey, ConfigurationError, PemFile, Secret, parse
 from tests.config.support import ConfigTestCase
 
 LISTENER = '[[listener]]\nid = "a"\nprotocol = "http"\nport = 8080\n[listener.tls]\n'
@@ -198,20 +198,52 @@ class PathTests(ConfigTestCase):
         for wrong in ('""', "5", '"a\\u0000b"'):
             self.assert_refused("[log]", "target", wrong)
 
-    def test_relative_to_working_directory(self) -> None:
-        """C7: the SQLite file and state_dir begin at the working directory."""
+    def test_store_begins_at_the_configuration(self) -> None:
+        """The SQLite file and state_dir begin where all other paths begin, wherever the command is run."""
         text = '[application]\ndbid = 1\nstate_dir = "s"\n[store]\nurl = "sqlite:///d/x.sqlite"\n'
         config = self.parse_text(text)
-        self.assertEqual(config.application.state_dir, os.path.join(os.getcwd(), "s"))
-        self.assertEqual(config.application.control_socket, os.path.join(os.getcwd(), "s", "control.sock"))
-        self.assertEqual(config.store.file, os.path.join(os.getcwd(), "d/x.sqlite"))
+        self.assertEqual(config.application.state_dir, os.path.join(self.directory, "s"))
+        self.assertEqual(config.application.control_socket, os.path.join(self.directory, "s", "control.sock"))
+        self.assertEqual(config.store.file, os.path.join(self.directory, "d/x.sqlite"))
+
+    def test_what_a_former_version_left(self) -> None:
+        """A store, or a state directory, that is in the working directory only is reported once, with the remedy."""
+        working = os.path.abspath(self.mktemp())
+        os.makedirs(os.path.join(working, "d"))
+        self.addCleanup(os.chdir, os.getcwd())
+        os.chdir(working)
+        for written, key, remedy in (
+            ('[store]\nurl = "sqlite:///d/x.sqlite"\n', "[store] url", f'url = "sqlite:///{working}/d/x.sqlite"'),
+            ('[application]\ndbid = 1\nstate_dir = "d"\n', "[application] state_dir", f'write "{working}/d"'),
+        ):
+            text = written if "dbid" in written else f'[application]\ndbid = 1\nstate_dir = "/run"\n{written}'
+            if key == "[store] url":
+                self.parse_text(text)
+                with open("d/x.sqlite", "wb"):
+                    pass
+            (problem,) = self.problems(text)
+            self.assertEqual(problem.key, key)
+            self.assertIn(remedy, problem.hint)
+        self.write("d/x.sqlite", "")
+        self.parse_text('[application]\ndbid = 1\nstate_dir = "/run"\n[store]\nurl = "sqlite:///d/x.sqlite"\n')
+
+    def test_no_working_directory(self) -> None:
+        """A working directory that was deleted is reported as such, and does not matter to an absolute path."""
+        gone = os.path.abspath(self.mktemp())
+        os.makedirs(gone)
+        self.addCleanup(os.chdir, os.getcwd())
+        os.chdir(gone)
+        os.rmdir(gone)
+        self.parse_text('[application]\ndbid = 1\nstate_dir = "/run"\n')
+        error = self.assertRaises(ConfigurationError, parse, "[application]\ndbid = 1\n", "ocsgw.toml")
+        self.assertIn("working directory does not exist", str(error))
 
     def test_default_state_dir(self) -> None:
         """Section 3: by default state_dir is the directory of the SQLite file, with PostgreSQL var."""
         for url, state_dir in (
             ("sqlite:////data/x.sqlite", "/data"),
-            ("sqlite:///x.sqlite", os.getcwd()),
-            ("postgresql://u@h/d", os.path.join(os.getcwd(), "var")),
+            ("sqlite:///x.sqlite", self.directory),
+            ("postgresql://u@h/d", os.path.join(self.directory, "var")),
         ):
             config = self.parse_text(f'[application]\ndbid = 1\n[store]\nurl = "{url}"\n')
             self.assertEqual(config.application.state_dir.rstrip("/"), state_dir)

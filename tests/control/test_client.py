@@ -62,6 +62,14 @@ class ClientTests(SynchronousTestCase):
         self.server.sendall(frame(b"\xc1"))
         self.assertIn("does not know", str(self.error()))
 
+    def test_frozen_server(self) -> None:
+        """A server that does not answer is given up after a while, in words, and the store is left alone."""
+        with ControlClient(self.path, 0.05) as client:
+            error: CommandError = self.assertRaises(CommandError, client.call, "status")
+        self.assertIn("has not answered for 0.05 s", str(error))
+        self.assertEqual(error.status, 69)
+        self.assertNotIsInstance(error, UnreachableError)
+
     def test_nobody_there(self) -> None:
         """Without a server the error says what to look at."""
         error: UnreachableError = self.assertRaises(UnreachableError, ControlClient, self.path + "x")

@@ -12,7 +12,10 @@ from typing import Any, NamedTuple
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from ocsgw.catalog import directory_of
+from ocsgw.config import load
 from ocsgw.ctl.__main__ import main
+from ocsgw.store.sqlite.engine import SQLiteStore
 from tests.integration.server import CONFIG
 
 
@@ -23,8 +26,11 @@ def _new_store() -> Path:
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     config = folder / "ocsgw.toml"
     config.write_text(_config(folder), encoding="utf-8")
-    with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
-        main(["--config", str(config), "dnc", "export", str(folder / "none.csv")])
+    loaded = load(config)
+    # As the first start of a server does.
+    store = SQLiteStore(str(folder / "ocsgw.sqlite"), lambda _: None)
+    store.open(directory_of(loaded, loaded.application.dbid))
+    store.close()
     return folder / "ocsgw.sqlite"
 
 
