@@ -65,6 +65,8 @@ MESSAGES: Mapping[int, tuple[Level, str]] = MappingProxyType(
             "warning",
             "The descriptor limit of HTTP Proxy allows {room} connections, not {wanted}; raise LimitNOFILE",
         ),
+        93110: ("error", "A callback failed and was contained: {place}{context}"),
+        93111: ("error", "A request failed and was answered with 500: {request}"),
     }
 )
 

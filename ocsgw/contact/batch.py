@@ -69,10 +69,7 @@ def execute(unit: UnitOfWork, requests: Sequence[PendingRequest], on_defect: Def
         replies = _run(unit, [requests[at] for at in run.places], _RULES.get(run.kind), on_defect)
         for at, reply in zip(run.places, replies, strict=True):
             outcomes[at] = Outcome(reply)
-    done = cast("list[Outcome]", outcomes)
-    if keyed:
-        _store(unit, requests, keyed, done)
-    return done
+    return cast("list[Outcome]", outcomes)
 
 
 # Idempotency (http.md section 12).
@@ -93,14 +90,11 @@ def _replay(
                 outcomes[at] = Outcome(Refusal("key_mismatch"))
 
 
-def _store(
-    unit: UnitOfWork, requests: Sequence[PendingRequest], keyed: Sequence[int], outcomes: Sequence[Outcome]
-) -> None:
+def _store(unit: UnitOfWork, requests: Sequence[PendingRequest], replies: Sequence[Reply]) -> None:
     """Keep the acknowledgements that were given under a key; errors and reads are not kept (H327, H328)."""
     answers = {}
-    for at in keyed:
-        pending, reply = requests[at], outcomes[at].reply
-        if not outcomes[at].replayed and not isinstance(reply, Refusal) and is_kept(pending, reply):
+    for pending, reply in zip(requests, replies, strict=True):
+        if pending.key is not None and not isinstance(reply, Refusal) and is_kept(pending, reply):
             mark = _fingerprint_of(unit, pending, reply)
             answers[_name_of(pending)] = StoredAnswer(mark, reply, unit.now + pending.keep_for)
     if answers:
@@ -173,7 +167,9 @@ def _run(unit: UnitOfWork, requests: list[PendingRequest], rule: Rule | None, on
     differences, messages = len(unit.differences), len(unit.group_messages)
     try:
         with unit.tx.savepoint():
-            return rule(unit, requests)
+            replies = rule(unit, requests)
+            _store(unit, requests, replies)
+            return replies
     except StoreFailureError:
         raise
     except Exception as error:  # noqa: BLE001 - whatever a rule raises concerns its own requests only
@@ -185,7 +181,4 @@ def _run(unit: UnitOfWork, requests: list[PendingRequest], rule: Rule | None, on
                 return [Refusal("unavailable")]
             on_defect(requests[0], error)
             return [Refusal("internal")]
-    replies: list[Reply] = []
-    for pending in requests:
-        replies += _run(unit, [pending], rule, on_defect)
-    return replies
+    return [reply for pending in requests for reply in _run(unit, [pending], rule, on_defect)]

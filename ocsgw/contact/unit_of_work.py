@@ -29,6 +29,12 @@ class PendingRequest:
     fingerprint: bytes | None = None
     request_id: str | None = None
 
+    @property
+    def title(self) -> str:
+        """What the log calls the request: its name, who asked, and the client's own name for it."""
+        said = f"{self.data.get('GSW_AGENT_REQ_TYPE')} of {self.context.principal or 'nobody known'}"
+        return f"{said}, request id {self.request_id}" if self.request_id is not None else said
+
 
 @dataclass(slots=True, eq=False)
 class UnitOfWork:

@@ -23,8 +23,10 @@ from ocsgw.contact.batch import Outcome, execute
 from ocsgw.contact.directory import Directory
 from ocsgw.contact.transaction import StoreFailureError, Transaction
 from ocsgw.contact.unit_of_work import PendingRequest, UnitOfWork
+from ocsgw.counters import BATCH_SIZES, COMMIT_SECONDS, COMMITS
 from ocsgw.execution.pace import Pace
 from ocsgw.execution.worker import Worker
+from ocsgw.guard import contain, guarded
 from ocsgw.logs import say
 from ocsgw.protocol.errors import Refusal
 from ocsgw.store.errors import CommitUnknownError, StoreBusyError
@@ -36,6 +38,7 @@ _LONGEST_WAIT = 30.0
 _WAY_BACK = 0.5
 _MAX_UNKNOWN_KEYS = 1000
 _CHORE_WAIT = 5.0
+_COMMITTED = COMMITS.cell(result="committed")
 
 T = TypeVar("T")
 
@@ -63,11 +66,14 @@ class Job:
 
 @dataclass(slots=True)
 class _Result:
-    """What the worker brings back to the reactor."""
+    """What the worker brings back to the reactor: one outcome for each request, and what to log once committed.
+
+    `failure` is why the store failed; `defects` are requests that were answered with 500, with what a rule raised.
+    """
 
     outcomes: list[Outcome]
-    unit: UnitOfWork | None = None
-    defects: list[Failure] = field(default_factory=list)
+    units: list[UnitOfWork] = field(default_factory=list)
+    defects: list[tuple[PendingRequest, Failure]] = field(default_factory=list)
     failure: str | None = None
 
 
@@ -127,12 +133,12 @@ class Committer:
                 record(unit, (), ())
             return unit, result
 
-        def told(done: tuple[UnitOfWork, T]) -> T:
-            self._tell(done[0])
+        def committed(done: tuple[UnitOfWork, T]) -> T:
+            guarded(self._log, "log of a chore", self._log_notes, done[0])
             return done[1]
 
         running: Deferred[tuple[UnitOfWork, T]] = self._worker.run(run)
-        return running.addCallback(told)
+        return running.addCallback(committed)
 
     def drained(self) -> "Deferred[None]":
         """Return a Deferred that fires when nothing waits and nothing is being committed."""
@@ -142,6 +148,8 @@ class Committer:
         else:
             done.callback(None)
         return done
+
+    # One batch after the other. Whatever happens to one of them, the next one comes.
 
     def _next(self) -> None:
         jobs = self._take_batch()
@@ -154,7 +162,7 @@ class Committer:
         self._busy = False
         waiters, self._idle_waiters = self._idle_waiters, []
         for waiter in waiters:
-            waiter.callback(None)
+            guarded(self._log, "drained", waiter.callback, None)
 
     def _is_quick(self) -> bool:
         """Whether a batch is carried out at once, in the reactor: the store is quick, and nobody else uses it."""
@@ -167,15 +175,20 @@ class Committer:
         except StoreBusyError:
             return False
         except Exception:  # noqa: BLE001 - whatever it is concerns this batch
-            self._deliver_defect(jobs, Failure())
-        else:
+            self._fail(jobs, Failure())
+            return True
+        try:
             self._deliver(jobs, result)
+        finally:
+            self._go_on()
+        return True
+
+    def _go_on(self) -> None:
         if self._waiting:
             # What clients have sent meanwhile is read first and joins the next batch.
             self._clock.callLater(0, self._next)
         else:
             self._rest()
-        return True
 
     def _give_to_worker(self, jobs: Sequence[Job]) -> None:
         wait = min(
@@ -184,8 +197,13 @@ class Committer:
         # "Surely not executed" has to reach the client before it is told that nobody knows (C41).
         wait = max(0.0, wait - max(_WAY_BACK, wait / 10))
         directory = self.directory
-        running = self._worker.run(lambda: self._transact([job.pending for job in jobs], directory, wait))
+        try:
+            running = self._worker.run(lambda: self._transact([job.pending for job in jobs], directory, wait))
+        except Exception:  # noqa: BLE001 - whatever it is concerns this batch
+            self._fail(jobs, Failure())
+            return
         running.addCallbacks(lambda result: self._finish(jobs, result), lambda reason: self._fail(jobs, reason))
+        running.addErrback(lambda reason: self._log.failure("The committer failed after a batch", reason))
 
     def _take_batch(self) -> list[Job]:
         """Take what waits, without those whose deadline has passed (H161)."""
@@ -194,7 +212,7 @@ class Committer:
         while self._waiting and len(jobs) < _MAX_BATCH:
             job = self._waiting.popleft()
             if job.deadline is not None and job.deadline <= now:
-                job.deliver(Outcome(Refusal("no_response")))
+                self._answer(job, Outcome(Refusal("no_response")))
             else:
                 jobs.append(job)
         return jobs
@@ -202,53 +220,84 @@ class Committer:
     def _transact(
         self, requests: Sequence[PendingRequest], directory: Directory, wait: float, *, in_place: bool = False
     ) -> _Result:
-        """Carry out a batch, in the worker or `in_place`. Raises `StoreBusyError` only in place."""
-        defects: list[Failure] = []
+        """Carry out a batch, in the worker or `in_place`. Raises `StoreBusyError` only in place.
+
+        A batch that fails as a whole is rolled back and carried out again request by request, each in a transaction of
+        its own: a fault stays with its request.
+        """
         begun = self._pace.stopwatch()
         try:
-            with self._audited() as record, self._store.transaction(wait) as tx:
-                unit = self._unit(tx, directory)
-                outcomes = execute(unit, requests, lambda pending, error: defects.append(Failure(error)))
-                record(unit, requests, outcomes)
-            return _Result(outcomes, unit, defects)
+            return self._committed(requests, directory, wait)
         except StoreFailureError as error:
             if in_place and isinstance(error, StoreBusyError):
                 raise
+            COMMITS.add(result="failed")
             return _Result([Outcome(Refusal("unavailable")) for _ in requests], failure=str(error))
         except CommitUnknownError as error:
+            COMMITS.add(result="unknown")
             return _Result([Outcome(Refusal("no_response")) for _ in requests], failure=str(error))
+        except Exception:  # noqa: BLE001 - whatever it is concerns one request of the batch, or each
+            COMMITS.add(result="rolled back")
+            failure = Failure()
         finally:
-            self._pace.note(begun)
+            COMMIT_SECONDS.observe(self._pace.note(begun))
+        if len(requests) == 1:
+            return _Result([Outcome(Refusal("internal"))], defects=[(requests[0], failure)])
+        return _joined([self._transact([pending], directory, wait) for pending in requests])
+
+    def _committed(self, requests: Sequence[PendingRequest], directory: Directory, wait: float) -> _Result:
+        """Carry out a batch as one transaction."""
+        defects: list[tuple[PendingRequest, Failure]] = []
+        with self._audited() as record, self._store.transaction(wait) as tx:
+            unit = self._unit(tx, directory)
+            outcomes = execute(unit, requests, lambda pending, error: defects.append((pending, Failure(error))))
+            record(unit, requests, outcomes)
+        _COMMITTED.add()
+        BATCH_SIZES.observe(len(requests))
+        return _Result(outcomes, [unit], defects)
 
     def _finish(self, jobs: Sequence[Job], result: _Result) -> None:
         # What waits is committed while these answers go out.
         waiting = self._take_batch() if not self._is_quick() else []
-        if waiting:
-            self._give_to_worker(waiting)
-        self._deliver(jobs, result)
-        if not waiting:
-            self._next()
+        try:
+            if waiting:
+                self._give_to_worker(waiting)
+            self._deliver(jobs, result)
+        finally:
+            if not waiting:
+                self._next()
 
     def _deliver(self, jobs: Sequence[Job], result: _Result) -> None:
-        self._tell_health(result.failure)
-        for failure in result.defects:
-            self._log.failure("A rule failed on a request, which was answered with 500", failure)
-        if result.unit is not None:
-            self._tell(result.unit)
+        guarded(self._log, "log of a batch", self._log_result, result)
         for job, outcome in zip(jobs, result.outcomes, strict=True):
+            self._answer(job, outcome)
+
+    def _answer(self, job: Job, outcome: Outcome) -> None:
+        """Deliver an outcome; whatever that raises concerns nobody else."""
+        try:
             job.deliver(outcome)
+        except Exception:  # noqa: BLE001 - the next one gets its answer
+            contain(self._log, "deliver", job.pending.title)
 
     def _fail(self, jobs: Sequence[Job], reason: Failure) -> None:
-        self._deliver_defect(jobs, reason)
-        self._next()
-
-    def _deliver_defect(self, jobs: Sequence[Job], reason: Failure) -> None:
-        """A defect outside of any single request: nothing was committed."""
+        """A defect outside of the transaction: nothing was committed."""
         self._log.failure("A batch failed as a whole and was rolled back", reason)
-        for job in jobs:
-            job.deliver(Outcome(Refusal("internal")))
+        try:
+            for job in jobs:
+                self._answer(job, Outcome(Refusal("internal")))
+        finally:
+            self._go_on()
 
-    def _tell_health(self, failure: str | None) -> None:
+    # What is logged.
+
+    def _log_result(self, result: _Result) -> None:
+        self._log_health(result.failure)
+        for pending, failure in result.defects:
+            say(self._log, 93111, request=pending.title, log_failure=failure)
+        for unit in result.units:
+            self._log_notes(unit)
+
+    def _log_health(self, failure: str | None) -> None:
         if failure is not None and not self._failing:
             say(self._log, 93033, reason=failure)
         elif failure is None and self._failing:
@@ -258,17 +307,28 @@ class Committer:
     def _unit(self, tx: Transaction, directory: Directory) -> UnitOfWork:
         return UnitOfWork(tx, int(self._wall_clock()), directory, self._new_guid)
 
-    def _tell(self, unit: UnitOfWork) -> None:
+    def _log_notes(self, unit: UnitOfWork) -> None:
         """Log what a committed transaction has noted."""
         for calling_list, key in unit.unknown_keys:
-            self._tell_unknown_key(calling_list, key)
+            self._log_unknown_key(calling_list, key)
         for text in unit.differences:
             self._log.debug("{text}", text=text)
         for number, group in unit.group_messages:
             say(self._log, number, group=group)
 
-    def _tell_unknown_key(self, calling_list: str, key: str) -> None:
+    def _log_unknown_key(self, calling_list: str, key: str) -> None:
         logged = self._unknown_keys_logged.setdefault(calling_list, set())
         if key not in logged and len(logged) < _MAX_UNKNOWN_KEYS:
             logged.add(key)
             say(self._log, 93008, key=key, calling_list=calling_list)
+
+
+def _joined(results: Sequence[_Result]) -> _Result:
+    """Return the results of requests that were carried out one by one."""
+    failures = [each.failure for each in results if each.failure is not None]
+    return _Result(
+        [outcome for each in results for outcome in each.outcomes],
+        [unit for each in results for unit in each.units],
+        [defect for each in results for defect in each.defects],
+        failures[0] if failures else None,
+    )

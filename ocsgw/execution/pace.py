@@ -32,9 +32,10 @@ class Pace:
         """Whether the next batch may be expected to keep nobody waiting."""
         return self._waited < _PATIENCE
 
-    def note(self, begun: tuple[float, float]) -> None:
-        """Take account of the batch that began at this reading of the stopwatch, in this thread."""
-        time, pending = self.stopwatch()
-        took = time - begun[0]
-        waited = took if took > _LONG else max(0.0, took - (pending - begun[1]))
+    def note(self, begun: tuple[float, float]) -> float:
+        """Note the batch of this thread that began at this reading of the stopwatch; return its duration."""
+        now, busy = self.stopwatch()
+        took = now - begun[0]
+        waited = took if took > _LONG else max(0.0, took - (busy - begun[1]))
         self._waited += (waited - self._waited) / _MEMORY
+        return took

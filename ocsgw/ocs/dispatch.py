@@ -2,19 +2,28 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import cast
 
 from twisted.internet.interfaces import IReactorTime
+from twisted.logger import Logger
 
 from ocsgw.contact.batch import Outcome, fingerprint
 from ocsgw.contact.unit_of_work import PendingRequest
+from ocsgw.counters import REPLAYED
+from ocsgw.counters import REQUESTS as REQUESTS_ANSWERED
 from ocsgw.execution.committer import Committer, Job
+from ocsgw.guard import contain, guarded
 from ocsgw.protocol.context import RequestContext
 from ocsgw.protocol.errors import Refusal
 from ocsgw.protocol.messages import KV, Event, Request
 from ocsgw.protocol.requests import REQUESTS
 
+# Takes the final event of a request. One that raises has not taken it, and may be called again with an error event.
 Reply = Callable[[Event], None]
+_Waiting = tuple[Request, PendingRequest, float | None, Reply]
 _Key = tuple[str, str]
+_SUCCEEDED = {name: REQUESTS_ANSWERED.cell(request=name, code="ok") for name in REQUESTS}
+_REPLAYED = REPLAYED.cell()
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +41,7 @@ class Dispatcher:
     """
 
     requests = 0
+    _log = Logger()
 
     def __init__(self, committer: Committer, clock: IReactorTime, options: DispatchOptions) -> None:
         self.available = True
@@ -39,26 +49,34 @@ class Dispatcher:
         self._committer = committer
         self._clock = clock
         # Keys of requests that are being executed; with those that wait for the first of its kind to end (H331).
-        self._executing: dict[_Key, list[Callable[[], None]]] = {}
+        self._executing: dict[_Key, list[_Waiting]] = {}
 
     def handle(self, request: Request, context: RequestContext, reply: Reply) -> None:
-        """Carry out a request; `reply` is called exactly once with its final event (P2, P72).
+        """Carry out a request; `reply` takes its final event, exactly one (P2, P72).
 
-        `context` says who asks; it was made where the request entered OCS.
+        `context` says who asks; it was made where the request entered OCS. Nothing is raised: a request that
+        cannot even be handed over is answered with 500.
         """
         self.requests += 1
+        try:
+            self._hand_over(request, context, reply)
+        except Exception:  # noqa: BLE001 - whatever it is concerns this request only
+            self._fail(request, reply)
+
+    def _hand_over(self, request: Request, context: RequestContext, reply: Reply) -> None:
+        """Check what needs no store, and bring the request to the committer."""
         kind = request.data.get("GSW_AGENT_REQ_TYPE")
         known = REQUESTS.get(kind) if isinstance(kind, str) else None
         if known is None:
-            reply(error_event(request, Refusal("unknown_request", str(kind))))
+            self._answer(request, Refusal("unknown_request", str(kind)), reply)
             return
         if context.client not in known.clients:
-            reply(error_event(request, Refusal("forbidden")))
+            self._answer(request, Refusal("forbidden"), reply)
             return
         permissions = self._committer.directory.permissions_of(context.principal)
         missing = permissions.missing_for_action(known.name)
         if missing is not None:
-            reply(error_event(request, Refusal("forbidden", missing=missing)))
+            self._answer(request, Refusal("forbidden", missing=missing), reply)
             return
         deadline = None
         if request.deadline_ms is not None:
@@ -80,33 +98,77 @@ class Dispatcher:
 
     def _begin(self, request: Request, pending: PendingRequest, deadline: float | None, reply: Reply) -> None:
         if not self.available:
-            reply(error_event(request, Refusal("unavailable")))
+            self._answer(request, Refusal("unavailable"), reply)
             return
         key = (pending.context.principal, pending.key) if pending.key is not None else None
         if key is not None:
             waiting = self._executing.get(key)
             if waiting is not None:
                 if pending.fingerprint is None:
-                    reply(error_event(request, Refusal("key_in_use")))
+                    self._answer(request, Refusal("key_in_use"), reply)
                 else:
-                    waiting.append(lambda: self._begin(request, pending, deadline, reply))
+                    waiting.append((request, pending, deadline, reply))
                 return
             self._executing[key] = []
 
         def deliver(outcome: Outcome) -> None:
-            reply(event_of(request, outcome))
+            try:
+                self._deliver(request, outcome, reply)
+            finally:
+                if key is not None:
+                    self._release(key)
+
+        try:
+            self._committer.submit(Job(pending, deliver, deadline))
+        except Exception:
             if key is not None:
-                for again in self._executing.pop(key):
-                    again()
+                self._release(key)
+            raise
 
-        self._committer.submit(Job(pending, deliver, deadline))
+    def _release(self, key: _Key) -> None:
+        """A request with a key has ended; those that waited for it go on."""
+        for request, pending, deadline, reply in self._executing.pop(key):
+            try:
+                self._begin(request, pending, deadline, reply)
+            except Exception:  # noqa: BLE001 - whatever it is concerns this request only
+                self._fail(request, reply)
+
+    # Answers.
+
+    def _fail(self, request: Request, reply: Reply) -> None:
+        """A request could not be handed over because of the exception that is being handled."""
+        contain(self._log, "dispatch", _title(request))
+        self._answer(request, Refusal("internal"), reply)
+
+    def _deliver(self, request: Request, outcome: Outcome, reply: Reply) -> None:
+        """Answer with an outcome; an event that cannot be sent costs its own request only, which gets 500."""
+        if isinstance(outcome.reply, Refusal):
+            self._answer(request, outcome.reply, reply)
+            return
+        if outcome.replayed:
+            _REPLAYED.add()
+        try:
+            reply(Event(ref=request.ref, data=outcome.reply, replayed=outcome.replayed))
+        except Exception:  # noqa: BLE001 - a value that cannot be encoded, or a defect of the link
+            contain(self._log, "reply", _title(request))
+            self._answer(request, Refusal("internal"), reply)
+        else:
+            _SUCCEEDED[cast("str", request.data["GSW_AGENT_REQ_TYPE"])].value += 1
+
+    def _answer(self, request: Request, refusal: Refusal, reply: Reply) -> None:
+        """Answer with a refusal."""
+        name = request.data.get("GSW_AGENT_REQ_TYPE")
+        known = name if isinstance(name, str) and name in REQUESTS else "unknown"
+        REQUESTS_ANSWERED.add(request=known, code=refusal.code)
+        guarded(self._log, "reply", reply, error_event(request, refusal))
 
 
-def event_of(request: Request, outcome: Outcome) -> Event:
-    """Return the final event of a request."""
-    if isinstance(outcome.reply, Refusal):
-        return error_event(request, outcome.reply)
-    return Event(ref=request.ref, data=outcome.reply, replayed=outcome.replayed)
+def _title(request: Request) -> str:
+    """Return what the log calls a request."""
+    return (
+        f"{request.data.get('GSW_AGENT_REQ_TYPE')} of {request.principal or 'nobody known'}, "
+        f"request id {request.request_id}"
+    )
 
 
 def error_event(request: Request, refusal: Refusal) -> Event:

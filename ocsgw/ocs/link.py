@@ -270,10 +270,11 @@ class OCSProtocol(TwistedProtocol):
         return context
 
     def _reply(self, event: Event) -> None:
+        # An event that cannot be sent has not ended its request.
+        self.send(event)
         self._in_work -= 1
         if event.ref is not None:
             self._session.close_request(event.ref)
-        self.send(event)
         self._answered += 1
         if self._answered % _AT_ONCE == 0:
             flush(self.transport)

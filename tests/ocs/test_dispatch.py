@@ -1,5 +1,7 @@
 """Requests of a link become jobs, outcomes become events."""
 
+from collections.abc import Callable
+from unittest import mock
 from zoneinfo import ZoneInfo
 
 from twisted.internet.task import Clock
@@ -7,10 +9,12 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from ocsgw.contact.batch import Outcome
 from ocsgw.contact.directory import CallingList, Directory, Tenant, TimeZone
+from ocsgw.counters import REQUESTS
+from ocsgw.execution.committer import Job
 from ocsgw.ocs.dispatch import Dispatcher, DispatchOptions
 from ocsgw.protocol.context import ANONYMOUS, RequestContext
 from ocsgw.protocol.errors import Refusal
-from ocsgw.protocol.messages import KV, Event, Request
+from ocsgw.protocol.messages import KV, Event, Request, encode
 from ocsgw.protocol.requests import ClientKind
 from tests.ocs.doubles import FakeCommitter
 
@@ -40,11 +44,15 @@ class DispatchTests(SynchronousTestCase):
         self.events: list[Event] = []
 
     def handle(self, ref: int = 1, data: KV | None = None, **more: object) -> None:
+        self.handle_with(self.events.append, ref, data, **more)
+
+    def handle_with(self, reply: Callable[[Event], None], ref: int = 1, data: KV | None = None, **more: object) -> None:
+        """Hand a request over whose events go to `reply`."""
         request = Request(ref=ref, data=data or dict(ADD), **more)  # type: ignore[arg-type]  # optional keys
         context = RequestContext(
             request.principal or ANONYMOUS, self.client, peer=request.peer or "", base_uri="http://ocs.example:8080"
         )
-        self.dispatcher.handle(request, context, self.events.append)
+        self.dispatcher.handle(request, context, reply)
 
     def deliver(self, at: int, outcome: Outcome) -> None:
         self.committer.jobs[at].deliver(outcome)
@@ -145,3 +153,89 @@ class DispatchTests(SynchronousTestCase):
         self.handle(2, idempotency_key=made)
         self.assertEqual(len(self.committer.jobs), 2)
         self.assertNotEqual(self.committer.jobs[1].pending.key, made)
+
+    # Barriers: whatever goes wrong with a request, it is answered, and its key is free again.
+
+    def over_a_link(self, event: Event) -> None:
+        """Send an event, as a link does."""
+        encode(event)
+        self.events.append(event)
+
+    def test_event_that_cannot_be_encoded(self) -> None:
+        """An event with a value that cannot travel costs its own request only: 500; the key is free."""
+        for number, value in enumerate((10**24, -(10**30), object())):
+            with self.subTest(value=value):
+                self.handle_with(self.over_a_link, idempotency_key="a", request_id="r1")
+                self.deliver(number, Outcome({"GSW_USER_EVENT": "X", "GSW_ATTEMPTS": value}))  # type: ignore[dict-item]  # on purpose
+                self.assertEqual([event.code for event in self.events], ["internal"])
+                self.events.clear()
+                self.assertEqual(len(self.flushLoggedErrors()), 1)
+        self.handle_with(self.over_a_link, idempotency_key="a")
+        self.deliver(3, Outcome({"GSW_USER_EVENT": "X"}))
+        self.assertEqual([event.code for event in self.events], [None])
+
+    def test_link_that_takes_nothing(self) -> None:
+        """A link that raises at every event does not keep a key, nor those that wait for its request."""
+        self.dispatcher.options = DispatchOptions(duplicate_window=30)
+
+        def refuse(event: Event) -> None:
+            raise ZeroDivisionError
+
+        self.handle_with(refuse, 1)
+        self.handle_with(refuse, 2)
+        self.handle_with(self.over_a_link, 3)
+        self.assertEqual(len(self.committer.jobs), 1)
+        for at in range(2):
+            self.deliver(at, Outcome(Refusal("list_not_found")))
+        self.deliver(2, Outcome({"GSW_USER_EVENT": "X"}))
+        self.assertEqual([event.ref for event in self.events], [3])
+        self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 2)
+
+    def test_duplicate_that_cannot_be_handed_over(self) -> None:
+        """Of several that wait for a request each is handed over on its own, or answered with 500."""
+        self.dispatcher.options = DispatchOptions(duplicate_window=30)
+        for ref in (1, 2, 3):
+            self.handle(ref)
+        original = self.committer.submit
+        refused: list[Job] = []
+
+        def submit(job: Job) -> None:
+            if not refused:
+                refused.append(job)
+                raise ZeroDivisionError
+            original(job)
+
+        with mock.patch.object(self.committer, "submit", submit):
+            self.deliver(0, Outcome({"GSW_USER_EVENT": "X"}))
+        self.deliver(1, Outcome({"GSW_USER_EVENT": "X"}))
+        self.assertEqual([(event.ref, event.code) for event in self.events], [(1, None), (2, "internal"), (3, None)])
+        self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
+
+    def test_request_that_cannot_be_handed_over(self) -> None:
+        """Whatever fails before the committer has the request: 500, and the key is free."""
+        for number, (owner, name) in enumerate(
+            (
+                (self.committer, "submit"),
+                (Directory, "permissions_of"),
+                (self.dispatcher, "_work"),
+            )
+        ):
+            with self.subTest(name=name), mock.patch.object(owner, name, side_effect=ZeroDivisionError):
+                self.handle(number, idempotency_key="a")
+            self.assertEqual([(event.ref, event.code) for event in self.events], [(number, "internal")])
+            self.events.clear()
+            self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
+        self.handle(9, idempotency_key="a")
+        self.assertEqual(len(self.committer.jobs), 1)
+
+    def test_counters(self) -> None:
+        """Requests are counted by their type and result; what nobody knows is one type."""
+        self.handle(1)
+        self.deliver(0, Outcome({"GSW_USER_EVENT": "X"}, replayed=True))
+        self.handle(2)
+        self.deliver(1, Outcome(Refusal("list_not_found")))
+        self.handle(3, {"GSW_AGENT_REQ_TYPE": "Nonsense"})
+        counted = dict(REQUESTS.samples())
+        for labels in (("AddRecord", "ok"), ("AddRecord", "list_not_found"), ("unknown", "unknown_request")):
+            self.assertGreaterEqual(counted[labels], 1, labels)
+        self.assertNotIn("Nonsense", {name for name, _ in counted})

@@ -75,3 +75,11 @@ class FlakyStore:
             yield tx
             if self.after is not None:
                 raise self.after
+
+
+class IdleWorker(InlineWorker):
+    """A worker that has nothing to do, so that batches are carried out in the reactor."""
+
+    @property
+    def is_idle(self) -> bool:
+        return True
