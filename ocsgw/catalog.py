@@ -1,5 +1,6 @@
 """From the configuration to the directory that the rules look things up in."""
 
+import math
 from collections.abc import Mapping
 from types import MappingProxyType
 from zoneinfo import ZoneInfo
@@ -90,13 +91,13 @@ def directory_of(config: Config, application_dbid: int, before: Directory | None
                 each.call_result,
                 each.action,
                 frozenset(each.campaigns) if each.campaigns is not None else None,
-                int(each.interval or 0),
+                math.ceil(each.interval or 0),
                 each.max_attempts,
             )
             for each in config.treatments
         ),
         treat_on_processed=config.treatment_options.on_processed,
-        do_not_call_grace=int(config.limits.do_not_call_grace),
+        do_not_call_grace=math.ceil(config.limits.do_not_call_grace),
         retired=(*before.calling_lists, *before.retired) if before is not None else (),
         principals=permissions_of(config, before.principals if before is not None else {}),
     )

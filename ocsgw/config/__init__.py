@@ -30,6 +30,7 @@ from ocsgw.config.model import (
     Treatment,
     TreatmentOptions,
 )
+from ocsgw.config.not_built import refuse_not_built
 from ocsgw.config.problems import ConfigurationError, Problem
 from ocsgw.config.sections import Section
 
@@ -68,4 +69,5 @@ __all__ = [
     "TreatmentOptions",
     "load",
     "parse",
+    "refuse_not_built",
 ]

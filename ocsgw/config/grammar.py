@@ -22,9 +22,21 @@ from ocsgw.config.terms import (
     table_name,
     zone,
 )
-from ocsgw.config.values import all_or, anything, array, boolean, duration, integer, name, one_of, size, text
+from ocsgw.config.values import (
+    LARGEST_INTEGER,
+    all_or,
+    anything,
+    array,
+    boolean,
+    duration,
+    integer,
+    name,
+    one_of,
+    size,
+    text,
+)
 
-_DBID: Final = Key(integer(1))
+_DBID: Final = Key(integer(1, LARGEST_INTEGER))
 _NAME: Final = Key(name())
 _NAME_WITHOUT_SLASH: Final = Key(name(without="/"))
 _OBJECT_NAMES: Final = array(name())
@@ -32,7 +44,7 @@ _SOME_NAMES: Final = Key(array(name(), at_least=1), None)
 _SOME_NAMES_OR_ALL: Final = Key(all_or(array(name(), at_least=1)), None)
 _GENERAL_ERROR: Final = CALL_RESULTS.index("General Error")
 _CHAIN_SCOPE: Final = one_of("RecordOnly", "AllChain")
-_LARGEST_FRAME: Final = 2**32 - 1  # P60: four bytes of length
+_LARGEST_FRAME: Final = "4294967295B"  # P60: four bytes of length
 
 _TLS: Final[Keys] = {
     "certificate": Key(pem),
@@ -54,7 +66,7 @@ _PRE_DIAL_OF_OBJECT: Final[Keys] = {
 }
 
 _OUTGOING: Final[Keys] = {
-    "http_response_timeout": Key(duration(), "10s"),
+    "http_response_timeout": Key(duration("1ms", "1h"), "10s"),
     "http_connection_pool_size": Key(integer(1, 1000), 5),
     "trusted_ca": Key(pem, None),
     "certificate": Key(pem, None),
@@ -66,7 +78,7 @@ _OUTGOING: Final[Keys] = {
 _APPLICATION: Final[Keys] = {
     "name": Key(name(), "OCS"),
     "dbid": _DBID,
-    "reconnect_timeout": Key(duration(0.1), 10),
+    "reconnect_timeout": Key(duration("100ms", "1d"), 10),
     "encoding": Key(encoding, None),
     "encoding_detect": Key(boolean, default=True),
     "http_custom_headers": Key(custom_headers, default=False),
@@ -92,7 +104,7 @@ _LISTENER: Final[Keys] = {
     "public_host": Key(host, None),
     "public_scheme": Key(one_of("http", "https"), None),
     "public_port": Key(integer(1, 65535), None),
-    "backlog": Key(integer(1), 1024),
+    "backlog": Key(integer(1, 65535), 1024),
     "workers": Key(integer(1, 64), 1),
     "allow_anonymous": Key(boolean, default=False),
     "tls": Table(_TLS, makes=model.Tls, inherits=True),
@@ -123,18 +135,18 @@ _CLIENT_CERTIFICATE: Final[Keys] = {"name": _NAME, "subject": Key(text(at_least=
 _STORE: Final[Keys] = {
     "url": Key(store_url, "sqlite:///var/ocsgw.sqlite"),
     "password_file": Key(secret, None),
-    "journal_retention": Key(duration(0), "30d"),
+    "journal_retention": Key(duration("0s", "3650d"), "30d"),
     "create": Key(boolean, default=True),
     "create_indexes": Key(boolean, default=True),
-    "connect_timeout": Key(duration(), "10s"),
-    "wait": Key(duration(0), "60s"),
+    "connect_timeout": Key(duration("1ms", "1h"), "10s"),
+    "wait": Key(duration("0s", "7d"), "60s"),
 }
 
 _HA: Final[Keys] = {
     "enabled": Key(boolean, default=False),
     "name": Key(name(), None),
-    "lease_time": Key(duration(), "5s"),
-    "renew_interval": Key(duration(), "1s"),
+    "lease_time": Key(duration("1ms", "1h"), "5s"),
+    "renew_interval": Key(duration("1ms", "1h"), "1s"),
 }
 
 TENANT: Final = Table(
@@ -187,14 +199,14 @@ _CAMPAIGN_GROUP: Final[Keys] = {
     "name": Key(name(), None),
     "dial_mode": Key(one_of("Preview", "PushPreview"), "Preview"),
     "state": Key(one_of("unloaded", "loaded", "started"), "unloaded"),
-    "record_timeout": Key(duration(), "10m"),
+    "record_timeout": Key(duration("1ms", "365d"), "10m"),
     **_PRE_DIAL_OF_OBJECT,
 }
 
 _DO_NOT_CALL: Final[Keys] = {
     "table": Key(table_name, "gsw_donotcall_list"),
     "scope": Key(one_of("tenant", "campaign", "list"), "tenant"),
-    "reread": Key(duration(), "60s"),
+    "reread": Key(duration("1ms", "1d"), "60s"),
 }
 
 _PRE_DIAL_VALIDATION: Final[Keys] = {
@@ -202,19 +214,19 @@ _PRE_DIAL_VALIDATION: Final[Keys] = {
     "validation_uri": Key(uri, None),
     "validation_timeout_call_result": Key(call_result, _GENERAL_ERROR),
     "max_tries": Key(integer(1, 1000), 10),
-    "failure_retry": Key(duration(0), "5m"),
+    "failure_retry": Key(duration("0s", "365d"), "5m"),
     **_OUTGOING,
 }
 
 _NOTIFICATIONS: Final[Keys] = {
     "send_campaigngroup_states": Key(boolean, default=False),
     "campaigngroup_states_uri": Key(uri, None),
-    "campaigngroup_states_interval": Key(duration(), "10s"),
+    "campaigngroup_states_interval": Key(duration("1ms", "1d"), "10s"),
     "send_history": Key(boolean, default=False),
     "history_uri": Key(uri, None),
-    "history_wait_condition_threshold": Key(integer(0), 0),
-    "history_wait_recovery_timeout": Key(duration(0), "60s"),
-    "history_retention": Key(duration(0), "24h"),
+    "history_wait_condition_threshold": Key(integer(0, 1_000_000), 0),
+    "history_wait_recovery_timeout": Key(duration("0s", "1d"), "60s"),
+    "history_retention": Key(duration("0s", "365d"), "24h"),
     "validation_race_condition_call_result": Key(call_result, _GENERAL_ERROR),
     "contact_processed_notification": Key(boolean, default=False),
     "contact_processed_notification_uri": Key(uri, None),
@@ -228,44 +240,44 @@ _TREATMENT: Final[Keys] = {
     "call_result": Key(call_result),
     "campaigns": _SOME_NAMES,
     "action": Key(one_of("finish", "next_in_chain", "retry_in", "no_call")),
-    "interval": Key(duration(0), None),
-    "max_attempts": Key(integer(0), 0),
+    "interval": Key(duration("0s", "3650d"), None),
+    "max_attempts": Key(integer(0, LARGEST_INTEGER), 0),
 }
 
 _LIMITS: Final[Keys] = {
-    "body": Key(size(), "1MiB"),
-    "request_line": Key(size(), "8KiB"),
-    "header_block": Key(size(), "64KiB"),
-    "headers": Key(integer(1), 100),
-    "json_depth": Key(integer(1), 32),
-    "json_members": Key(integer(1), 1000),
-    "header_timeout": Key(duration(), "10s"),
-    "body_timeout": Key(duration(), "30s"),
-    "idle_timeout": Key(duration(), "75s"),
-    "write_timeout": Key(duration(), "30s"),
-    "request_timeout": Key(duration(), "30s"),
-    "connections": Key(integer(1), 10000),
-    "in_flight": Key(integer(1), 1024),
-    "pipeline": Key(integer(1), 64),
-    "drain": Key(size(at_least=0), "256KiB"),
-    "buffered": Key(size(), "256MiB"),
-    "drain_timeout": Key(duration(0), "10s"),
-    "idempotency_ttl": Key(duration(60), "24h"),
-    "duplicate_window": Key(duration(0), 0),
-    "do_not_call_grace": Key(duration(0), "60s"),
-    "frame": Key(size(at_most=_LARGEST_FRAME), "2MiB"),
-    "frame_timeout": Key(duration(), "30s"),
-    "send_buffer": Key(size(), "4MiB"),
-    "start_timeout": Key(duration(), "20s"),
-    "stop_timeout": Key(duration(0), "15s"),
-    "heartbeat": Key(duration(), "3s"),
-    "address_rate": Key(integer(0), 0),
-    "address_burst": Key(integer(0), 0),
-    "address_connections": Key(integer(0), 0),
-    "principal_rate": Key(integer(0), 0),
-    "principal_burst": Key(integer(0), 0),
-    "principal_connections": Key(integer(0), 0),
-    "remembered_addresses": Key(integer(1), 10000),
+    "body": Key(size("1B", "1GiB"), "1MiB"),
+    "request_line": Key(size("1B", "1MiB"), "8KiB"),
+    "header_block": Key(size("1B", "16MiB"), "64KiB"),
+    "headers": Key(integer(1, 10_000), 100),
+    "json_depth": Key(integer(1, 100), 32),
+    "json_members": Key(integer(1, 100_000), 1000),
+    "header_timeout": Key(duration("1ms", "1h"), "10s"),
+    "body_timeout": Key(duration("1ms", "1d"), "30s"),
+    "idle_timeout": Key(duration("1ms", "1d"), "75s"),
+    "write_timeout": Key(duration("1ms", "1d"), "30s"),
+    "request_timeout": Key(duration("1ms", "1d"), "30s"),
+    "connections": Key(integer(1, 1_000_000), 10000),
+    "in_flight": Key(integer(1, 65536), 1024),
+    "pipeline": Key(integer(1, 10_000), 64),
+    "drain": Key(size("0B", "1GiB"), "256KiB"),
+    "buffered": Key(size("1B", "1024GiB"), "256MiB"),
+    "drain_timeout": Key(duration("0s", "1h"), "10s"),
+    "idempotency_ttl": Key(duration("1m", "365d"), "24h"),
+    "duplicate_window": Key(duration("0s", "365d"), 0),
+    "do_not_call_grace": Key(duration("0s", "365d"), "60s"),
+    "frame": Key(size("1B", _LARGEST_FRAME), "2MiB"),
+    "frame_timeout": Key(duration("1ms", "1h"), "30s"),
+    "send_buffer": Key(size("1B", "16GiB"), "4MiB"),
+    "start_timeout": Key(duration("1ms", "1h"), "20s"),
+    "stop_timeout": Key(duration("0s", "1h"), "15s"),
+    "heartbeat": Key(duration("1ms", "1h"), "3s"),
+    "address_rate": Key(integer(0, 1_000_000), 0),
+    "address_burst": Key(integer(0, 1_000_000), 0),
+    "address_connections": Key(integer(0, 1_000_000), 0),
+    "principal_rate": Key(integer(0, 1_000_000), 0),
+    "principal_burst": Key(integer(0, 1_000_000), 0),
+    "principal_connections": Key(integer(0, 1_000_000), 0),
+    "remembered_addresses": Key(integer(1, 1_000_000), 10000),
 }
 
 _LOG: Final[Keys] = {

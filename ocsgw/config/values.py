@@ -4,7 +4,8 @@ import datetime as dt
 import difflib
 import re
 import unicodedata
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any, Final
 
 from ocsgw.config.problems import alternatives, quoted
@@ -12,9 +13,6 @@ from ocsgw.config.schema import InvalidValueError, Place, Reader
 
 LARGEST_INTEGER: Final = 2**31 - 1
 LARGEST_SIZE: Final = 2**53 - 1
-LONGEST_DURATION: Final = 100 * 365 * 86400.0
-"""Keeps sums with a clock in the range of every calendar and timer."""
-
 NAME_CHARACTERS: Final = 255
 
 LISTED: Final = 24
@@ -80,49 +78,63 @@ def boolean(value: Any, _place: Place) -> bool:
     return value
 
 
-def integer(low: int, high: int = LARGEST_INTEGER) -> Reader:
+@dataclass(frozen=True, slots=True)
+class Range:
+    """A reader of numbers of a range, whose ends are part of it.
+
+    Every number of the configuration has an upper end that the code can take: ``high`` in the unit of the value
+    (seconds, bytes), ``lowest`` and ``highest`` as they would stand in the file.
+    """
+
+    read: Callable[[Any], float]
+    low: float
+    high: float
+    lowest: str
+    highest: str
+    hint: str
+
+    def __call__(self, value: Any, _place: Place) -> Any:
+        """Read a value; raise InvalidValueError."""
+        found = self.read(value)
+        if not self.low <= found <= self.high:
+            raise InvalidValueError(f"must be from {self.lowest} to {self.highest}, not {shown(value)}", self.hint)
+        return found
+
+
+def integer(low: int, high: int) -> Range:
     """Make a reader of integers of a range."""
 
-    def read(value: Any, _place: Place) -> int:
+    def read(value: Any) -> int:
         if isinstance(value, bool) or not isinstance(value, int):
             raise InvalidValueError(
                 f"must be an integer, not {type_name(value)}", f"write a number from {low} to {high}"
             )
-        if not low <= value <= high:
-            raise InvalidValueError(
-                f"must be from {low} to {high}, not {shown(value)}", "choose a number in that range"
-            )
         return value
 
-    return read
+    return Range(read, low, high, str(low), str(high), "choose a number in that range")
 
 
-def duration(at_least: float = 0.001) -> Reader:
-    """Make a reader of durations in seconds (C5)."""
+def duration(at_least: str, at_most: str) -> Range:
+    """Make a reader of durations in seconds (C5); the ends of the range are written as in the file."""
+    hint = 'write seconds or a string with ms, s, m, h or d, for example 30 or "1.5h"'
 
-    def read(value: Any, _place: Place) -> float:
-        hint = 'write seconds or a string with ms, s, m, h or d, for example 30 or "1.5h"'
-        seconds = _measured(value, _SECONDS, hint)
-        if not at_least <= seconds <= LONGEST_DURATION:
-            raise InvalidValueError(f"must be from {at_least:g} s to 100 years, not {shown(value)}", hint)
-        return float(seconds)
+    def read(value: Any) -> float:
+        return float(_measured(value, _SECONDS, hint))
 
-    return read
+    return Range(read, read(at_least), read(at_most), at_least, at_most, hint)
 
 
-def size(at_least: int = 1, at_most: int = LARGEST_SIZE) -> Reader:
-    """Make a reader of sizes in bytes (C5)."""
+def size(at_least: str, at_most: str) -> Range:
+    """Make a reader of sizes in bytes (C5); the ends of the range are written as in the file."""
+    hint = 'write bytes or a string with B, KiB, MiB or GiB, for example 4096 or "64KiB"'
 
-    def read(value: Any, _place: Place) -> int:
-        hint = 'write bytes or a string with B, KiB, MiB or GiB, for example 4096 or "64KiB"'
+    def read(value: Any) -> int:
         count = _measured(value, _BYTES, hint)
         if count != int(count):
             raise InvalidValueError(f"must be a whole number of bytes, not {shown(value)}", hint)
-        if not at_least <= count <= at_most:
-            raise InvalidValueError(f"must be from {at_least} to {at_most} bytes, not {shown(value)}", hint)
         return int(count)
 
-    return read
+    return Range(read, read(at_least), read(at_most), at_least, at_most, hint)
 
 
 def _measured(value: Any, units: Mapping[str, float], hint: str) -> float:
@@ -131,7 +143,7 @@ def _measured(value: Any, units: Mapping[str, float], hint: str) -> float:
         raise InvalidValueError(f"must be a number or a string with a unit, not {type_name(value)}", hint)
     number: float | None = _measure(value, units) if isinstance(value, str) else value
     if number is None:
-        raise InvalidValueError(f"{shown(value)} is no number with a known unit", hint)
+        raise InvalidValueError(f"{shown(value)} is not a number with a known unit", hint)
     if not 0 <= number <= LARGEST_SIZE:  # refuses nan as well
         raise InvalidValueError(f"must not be {'negative' if number < 0 else shown(value)}", hint)
     return number

@@ -25,7 +25,7 @@ from ocsgw.execution.committer import Committer
 from ocsgw.execution.worker import ThreadWorker, Worker
 from ocsgw.logs import LogFile, say
 from ocsgw.ocs.certificate_expiry import CertificateExpiry
-from ocsgw.ocs.checks import CHECKS, RULES, not_served
+from ocsgw.ocs.checks import CHECKS, RULES
 from ocsgw.ocs.commands import commands_of
 from ocsgw.ocs.dispatch import Dispatcher
 from ocsgw.ocs.key_expiry import KeyExpiry
@@ -141,8 +141,6 @@ class OCSService(MultiService):
         for warning in self.config.warnings:
             self._log.warn("{warning}", warning=str(warning))
         self._look_at_keys()
-        for line in not_served(self.config):
-            self._log.warn("{line}", line=line)
         self._certificate_expiry.use(self.config)
         self._notifier.start()
         worker = self._worker = self._make_worker(self.reactor)

@@ -43,8 +43,8 @@ def times_of(config: Config) -> Times:
 
 
 def dispatch_options_of(config: Config) -> DispatchOptions:
-    """Return what the dispatcher needs of `[limits]`."""
-    return DispatchOptions(int(config.limits.idempotency_ttl), int(config.limits.duplicate_window))
+    """Return what the dispatcher needs of `[limits]`, in whole seconds: a part of a second does not mean "off"."""
+    return DispatchOptions(math.ceil(config.limits.idempotency_ttl), math.ceil(config.limits.duplicate_window))
 
 
 def settings_of(

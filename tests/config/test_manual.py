@@ -24,25 +24,28 @@ def toml(value: object) -> str:
     return f'"{value}"' if isinstance(value, str) else str(value)
 
 
+def documented() -> dict[str, dict[str, tuple[str, str | None]]]:
+    """Return kind and default of each key, as the page has them, by section."""
+    found: dict[str, dict[str, tuple[str, str | None]]] = {}
+    section: dict[str, tuple[str, str | None]] | None = None
+    for line in PAGE.read_text(encoding="utf-8").splitlines():
+        if line.startswith((".Ss", ".Sh")):
+            header = SECTION.match(line)
+            section = found.setdefault(header[1], {}) if header else None
+        item = ITEM.match(line)
+        if item and section is not None:
+            if item[1] in section:
+                raise AssertionError(f"{item[1]} is documented twice")
+            section[item[1]] = (item[2], item[3] and item[3].replace(r"\(dq", '"'))
+    return found
+
+
 class ManualTests(SynchronousTestCase):
     """The manual page of the configuration file."""
 
-    def documented(self) -> dict[str, dict[str, tuple[str, str | None]]]:
-        found: dict[str, dict[str, tuple[str, str | None]]] = {}
-        section: dict[str, tuple[str, str | None]] | None = None
-        for line in PAGE.read_text(encoding="utf-8").splitlines():
-            if line.startswith((".Ss", ".Sh")):
-                header = SECTION.match(line)
-                section = found.setdefault(header[1], {}) if header else None
-            item = ITEM.match(line)
-            if item and section is not None:
-                self.assertNotIn(item[1], section, f"{item[1]} is documented twice")
-                section[item[1]] = (item[2], item[3] and item[3].replace(r"\(dq", '"'))
-        return found
-
     def test_every_key(self) -> None:
         """Each key stands in the page under its table, in the order of none, with its default; no other does."""
-        documented = self.documented()
+        sections = documented()
         expected: dict[str, dict[str, str | None]] = {}
         for path, table in tables():
             if not path:
@@ -56,15 +59,15 @@ class ManualTests(SynchronousTestCase):
                 )
         expected[INHERITED] = {}
         for section, keys in expected.items():
-            self.assertEqual({key: text for key, (_, text) in documented[section].items()}, keys, section)
-        self.assertEqual(set(documented), set(expected))
+            self.assertEqual({key: text for key, (_, text) in sections[section].items()}, keys, section)
+        self.assertEqual(set(sections), set(expected))
 
     def test_types(self) -> None:
         """Each key has a kind of value that the page explains or that TOML has."""
         words = re.compile(
             r"(array of )?(strings?|integer|boolean|table|tables|names?|DBID|duration|size|path|secret|URI|call result)"
-            r"( or .*)?|value of the type"
+            r"( from \S+ to \S+)?( or .*)?|value of the type"
         )
-        for section, keys in self.documented().items():
+        for section, keys in documented().items():
             for key, (kind, _) in keys.items():
                 self.assertRegex(kind, rf"^(?:{words.pattern})$", f"{section} {key}")

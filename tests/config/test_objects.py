@@ -125,7 +125,7 @@ class UniqueTests(ConfigTestCase):
             '[[calling_list]]\ndbid = 1\nname = "L"\ntable = "GSW_donotcall_list"\n',
             4,
             "[[calling_list]] table",
-            "Call",
+            "Do Not Call",
         )
 
 

@@ -24,7 +24,6 @@ class DurationTests(ConfigTestCase):
             ('"10m"', 600.0),
             ('"1.5h"', 5400.0),
             ('"7d"', 604800.0),
-            ('"36500d"', 3153600000.0),
         ):
             value = self.wait(written)
             self.assertEqual(value, seconds)
@@ -41,19 +40,19 @@ class DurationTests(ConfigTestCase):
     def test_beyond_all_ranges(self) -> None:
         """C5: infinite and absurd values are errors, whatever their size."""
         huge = "9" * 400
-        for written in ("inf", "nan", "-inf", huge, f"0x{'f' * 5000}", f'"{huge}d"', '"36501d"', f"-{huge}"):
+        for written in ("inf", "nan", "-inf", huge, f"0x{'f' * 5000}", f'"{huge}d"', '"8d"', f"-{huge}"):
             self.assert_refused("[store]", "wait", written)
 
     def test_least(self) -> None:
         """C5, section 3: reconnect_timeout is at least 100 ms, idempotency_ttl at least a minute."""
         tables = '[log]\n[limits]\nidempotency_ttl = "1m"\n'
         self.assertEqual(self.parse_tables(tables).limits.idempotency_ttl, 60)
-        self.assert_refused("[limits]", "idempotency_ttl", '"59s"', "60 s")
+        self.assert_refused("[limits]", "idempotency_ttl", '"59s"', "1m")
         self.assertEqual(
             self.parse_text('[application]\ndbid = 1\nreconnect_timeout = "100ms"').application.reconnect_timeout, 0.1
         )
         (problem,) = self.problems("[application]\ndbid = 1\nreconnect_timeout = 0.0999")
-        self.assertIn("0.1 s", problem.message)
+        self.assertIn("100ms", problem.message)
 
     def test_zero(self) -> None:
         """C5: time limits of zero would let nothing through; where zero has a meaning it is taken."""
@@ -68,7 +67,7 @@ class DurationTests(ConfigTestCase):
     def test_any_number(self, number: int, unit: str) -> None:
         """C5: a whole number with a unit is exactly that many units."""
         units = {"ms": 1, "s": 1000, "m": 60_000, "h": 3_600_000}
-        if number * units[unit] / 1000 <= 100 * 365 * 86400:
+        if number * units[unit] / 1000 <= 7 * 86400:
             self.assertEqual(self.wait(f'"{number}{unit}"'), number * units[unit] / 1000)
 
 

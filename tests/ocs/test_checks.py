@@ -1,49 +1,94 @@
-"""What this version does not do is refused, or told, never passed over."""
+"""What this version does not do is refused by name, never passed over."""
 
-from ocsgw.config import ConfigurationError
-from ocsgw.ocs.checks import CHECKS, not_served
+import pathlib
+
+from ocsgw.config import ConfigurationError, Problem, load, parse
+from ocsgw.config.not_built import NOT_BUILT
+from ocsgw.ocs.checks import CHECKS, RULES
 from tests.config.support import APPLICATION, ConfigTestCase
 
+EXAMPLE = pathlib.Path(__file__).parents[2] / "etc" / "ocsgw.toml"
+_OBJECTS = """[[calling_list]]
+dbid = 1
+name = "L"
+table = "t"
+{calling_list}
+[[campaign]]
+dbid = 1
+name = "C"
+calling_lists = ["L"]
+{campaign}
+[[campaign_group]]
+dbid = 1
+campaign = "C"
+group = "G"
+{campaign_group}
+"""
+_NO_OBJECT = {"calling_list": "", "campaign": "", "campaign_group": ""}
+_VALIDATION = '[pre_dial_validation]\nvalidation_uri = "http://127.0.0.1/x"\n'
+_SWITCHED_ON = "pre_dial_validation = true"
 
-class CheckTests(ConfigTestCase):
-    """Refusals before anything starts, and lines at each start."""
-
-    def refusals(self, tables: str) -> list[str]:
-        """Return key and hint of each problem of a configuration."""
-        error: ConfigurationError = self.assertRaises(ConfigurationError, self.parse_text, APPLICATION + tables, CHECKS)
-        return [f"{each.key}: {each.hint}" for each in error.problems]
-
-    def test_store(self) -> None:
-        """C40: a store that this version cannot open is refused with its key, and what to write instead."""
-        (problem,) = self.refusals('[store]\nurl = "postgresql://db/ocs"\n')
-        self.assertEqual(problem, '[store] url: use "sqlite:///FILE"')
-
-    def test_pair(self) -> None:
-        """C80: a pair of servers would both be primary; it is refused."""
-        (problem,) = self.refusals("[ha]\nenabled = true\n")
-        self.assertEqual(problem, "[ha] enabled: set it to false")
-
-    def test_good(self) -> None:
-        """What is served has no problem and no line."""
-        text = APPLICATION + '[[listener]]\nid = "a"\nprotocol = "http"\nport = 8080\n[store]\nurl = "sqlite:///x"\n'
-        self.assertEqual(not_served(self.parse_text(text, CHECKS)), [])
-
-    def test_listeners(self) -> None:
-        """C76: a listener that stays closed is named with its protocol."""
-        config = self.parse_tables(
-            '[[listener]]\nid = "a"\nprotocol = "ocs"\nport = 7200\n'
-            '[[listener]]\nid = "b"\nprotocol = "admin"\nport = 7280\n'
+# Tables, with the key that is refused.
+REFUSED = (
+    ('[[listener]]\nid = "a"\nprotocol = "ocs"\nport = 7200\n', "[[listener]] protocol"),
+    ('[[listener]]\nid = "a"\nprotocol = "admin"\nport = 7280\n', "[[listener]] protocol"),
+    ('[store]\nurl = "postgresql://db/ocs"\n', "[store] url"),
+    ('[store]\npassword_file = "secret"\n', "[store] password_file"),
+    ('[store]\nconnect_timeout = "10s"\n', "[store] connect_timeout"),
+    ('[store]\njournal_retention = "30d"\n', "[store] journal_retention"),
+    ("[ha]\nenabled = true\n", "[ha] enabled"),
+    (f"{_VALIDATION}pre_dial_validation = true\n", "[pre_dial_validation] pre_dial_validation"),
+    *(
+        (
+            _VALIDATION + _OBJECTS.format(**{**_NO_OBJECT, kind: "pre_dial_validation = true"}),
+            f"[[{kind}]] pre_dial_validation",
         )
-        first, second = not_served(config)
-        self.assertIn("Listener a has the protocol ocs", first)
-        self.assertIn("Listener b has the protocol admin", second)
-
-    def test_notifications(self) -> None:
-        """Section 10: each notification that is switched on is told as not sent, once for all."""
+        for kind in _NO_OBJECT
+    ),
+    *(
+        (f'[notifications]\n{switch} = true\n{uri} = "http://127.0.0.1/x"\n', f"[notifications] {switch}")
         for switch, uri in (
             ("send_campaigngroup_states", "campaigngroup_states_uri"),
             ("send_history", "history_uri"),
             ("contact_processed_notification", "contact_processed_notification_uri"),
-        ):
-            config = self.parse_tables(f'[notifications]\n{switch} = true\n{uri} = "http://127.0.0.1/x"\n')
-            self.assertEqual(len(not_served(config)), 1, switch)
+        )
+    ),
+)
+
+
+class CheckTests(ConfigTestCase):
+    """Refusals before anything starts."""
+
+    def refusals(self, tables: str) -> tuple[Problem, ...]:
+        """Return the problems of a configuration."""
+        error: ConfigurationError = self.assertRaises(
+            ConfigurationError, parse, APPLICATION + tables, self.path, CHECKS, RULES
+        )
+        return error.problems
+
+    def test_refused(self) -> None:
+        """Each part of the file that this version does not do is the one problem, with a hint that helps."""
+        self.write("secret", "secret")
+        for tables, key in REFUSED:
+            with self.subTest(key=key):
+                (problem,) = self.refusals(tables)
+                self.assertEqual(problem.key, key)
+                self.assertRegex(f"{problem.message}; {problem.hint}", "this version.*; (set|leave|use|remove) ")
+
+    def test_every_line(self) -> None:
+        """Each line of the table is tried here."""
+        tried = {key.split()[0].strip("[]") + " " + key.split()[1] for _, key in REFUSED}
+        self.assertEqual({f"{each.table} {each.key}" for each in NOT_BUILT}, tried)
+
+    def test_hints_lead_out(self) -> None:
+        """Switched off, or with a value that this version knows, the same keys are accepted."""
+        tables = (
+            '[[listener]]\nid = "a"\nprotocol = "http"\nport = 8080\n[store]\nurl = "sqlite:///x"\n'
+            '[ha]\nenabled = false\n[pre_dial_validation]\npre_dial_validation = false\nhttp_response_timeout = "10s"\n'
+            '[notifications]\nsend_history = false\n[do_not_call]\nreread = "60s"\n'
+        )
+        self.assertEqual(parse(APPLICATION + tables, self.path, CHECKS, RULES).warnings, ())
+
+    def test_example(self) -> None:
+        """The supplied configuration is accepted without a warning."""
+        self.assertEqual(load(EXAMPLE, CHECKS, RULES).warnings, ())

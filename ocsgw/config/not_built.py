@@ -1,0 +1,83 @@
+"""What the file can say and this version does not do: refused by name, never passed over.
+
+A promise that is not kept is dangerous: numbers would be handed out unvalidated, reports would never be sent. Whoever
+builds one of these deletes its line.
+"""
+
+from collections.abc import Callable
+from typing import Any, Final, NamedTuple
+
+from ocsgw.config.sections import Section
+
+
+class NotBuilt(NamedTuple):
+    """A key whose value, if it stands in the file and `when` says so, asks for what this version does not do."""
+
+    table: str
+    key: str
+    when: Callable[[Any], bool]
+    message: str
+    hint: str
+
+
+def _always(_value: Any) -> bool:
+    return True
+
+
+def _is(wanted: Any) -> Callable[[Any], bool]:
+    return lambda value: bool(value == wanted)
+
+
+def _on(value: Any) -> bool:
+    return value is True
+
+
+_SWITCH_OFF: Final = "set it to false, or leave it out"
+_POSTGRESQL: Final = "is for PostgreSQL, which this version does not support"
+_VALIDATION: Final = "pre-dial validation is not available in this version; records would be handed out unvalidated"
+
+NOT_BUILT: Final = (
+    *(
+        NotBuilt(
+            "listener",
+            "protocol",
+            _is(protocol),
+            f'listeners with the protocol "{protocol}" are not available in this version',
+            "remove this [[listener]]",
+        )
+        for protocol in ("ocs", "admin")
+    ),
+    NotBuilt(
+        "store",
+        "url",
+        lambda url: str(url).startswith("postgresql:"),
+        "PostgreSQL is not available in this version",
+        'use "sqlite:///FILE"',
+    ),
+    NotBuilt("store", "password_file", _always, _POSTGRESQL, "leave it out"),
+    NotBuilt("store", "connect_timeout", _always, _POSTGRESQL, "leave it out"),
+    NotBuilt(
+        "store",
+        "journal_retention",
+        _always,
+        "a journal of changes is not available in this version",
+        "leave it out; [audit] keeps a log of who changed what",
+    ),
+    NotBuilt("ha", "enabled", _on, "a pair of servers is not available in this version", _SWITCH_OFF),
+    *(
+        NotBuilt(table, "pre_dial_validation", _on, _VALIDATION, _SWITCH_OFF)
+        for table in ("pre_dial_validation", "campaign", "campaign_group", "calling_list")
+    ),
+    *(
+        NotBuilt("notifications", switch, _on, "notifications are not available in this version", _SWITCH_OFF)
+        for switch in ("send_campaigngroup_states", "send_history", "contact_processed_notification")
+    ),
+)
+
+
+def refuse_not_built(document: Section) -> None:
+    """Report each key of the file that asks for what this version does not do."""
+    for each in NOT_BUILT:
+        for section in document.tables(each.table):
+            if each.key in section.given and section.sound(each.key) and each.when(section[each.key]):
+                section.problem(each.key, each.message, each.hint)
