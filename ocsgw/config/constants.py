@@ -162,6 +162,11 @@ CODECS: Final = frozenset(
 )
 """Python's names of the character encodings of H133."""
 
+RENAMED_KEYS: Final = {
+    ("notifications", "http_tunnel"): "http_proxy",
+}
+"""Header of a table and key of an earlier version: the key of today (C89)."""
+
 UNSUPPORTED_OPTIONS: Final = {
     "upgrade": "an open port cannot change to TLS; give TLS a listener of its own with [listener.tls]",
     "fips140_enabled": "use a FIPS build of OpenSSL on the machine; leave the option out",

@@ -9,10 +9,11 @@ from typing import Final
 from ocsgw.config import model
 from ocsgw.config.constants import CALL_RESULTS, HTTP_REQUESTS, RESOURCE_TYPES
 from ocsgw.config.files import api_key, headers, log_target, pem, private_pem, secret, state_directory, store_url
-from ocsgw.config.network import custom_headers, host, interface, mutual_tls, tls_versions, tunnel, uri
+from ocsgw.config.network import custom_headers, host, http_proxy, interface, mutual_tls, tls_versions, uri
 from ocsgw.config.schema import Key, Keys, Table
 from ocsgw.config.terms import (
     call_result,
+    call_result_or_none,
     column,
     encoding,
     moment,
@@ -154,6 +155,7 @@ TENANT: Final = Table(
         "dbid": _DBID,
         "name": _NAME_WITHOUT_SLASH,
         "ccid": Key(text(), None),
+        "customer_name": Key(name(), None),
         "default_time_zone": Key(name(), "GMT"),
     },
     makes=model.Tenant,
@@ -200,7 +202,13 @@ _CAMPAIGN_GROUP: Final[Keys] = {
     "dial_mode": Key(one_of("Preview", "PushPreview"), "Preview"),
     "state": Key(one_of("unloaded", "loaded", "started"), "unloaded"),
     "record_timeout": Key(duration("1ms", "365d"), "10m"),
+    "campaigngroup_auto_complete": Key(boolean, default=False),
     **_PRE_DIAL_OF_OBJECT,
+}
+
+_DESKTOP: Final[Keys] = {
+    "agent_preview_mode_start": Key(boolean, default=False),
+    "agent_logout_preview_call_result": Key(call_result_or_none, -1),
 }
 
 _DO_NOT_CALL: Final[Keys] = {
@@ -215,13 +223,17 @@ _PRE_DIAL_VALIDATION: Final[Keys] = {
     "validation_timeout_call_result": Key(call_result, _GENERAL_ERROR),
     "max_tries": Key(integer(1, 1000), 10),
     "failure_retry": Key(duration("0s", "365d"), "5m"),
+    "store_answer_fields": Key(boolean, default=False),
     **_OUTGOING,
 }
+
+_REPEATED: Final = ("history", "contact_processed")
 
 _NOTIFICATIONS: Final[Keys] = {
     "send_campaigngroup_states": Key(boolean, default=False),
     "campaigngroup_states_uri": Key(uri, None),
     "campaigngroup_states_interval": Key(duration("1ms", "1d"), "10s"),
+    "campaigngroup_states_per_list": Key(boolean, default=False),
     "send_history": Key(boolean, default=False),
     "history_uri": Key(uri, None),
     "history_wait_condition_threshold": Key(integer(0, 1_000_000), 0),
@@ -230,7 +242,9 @@ _NOTIFICATIONS: Final[Keys] = {
     "validation_race_condition_call_result": Key(call_result, _GENERAL_ERROR),
     "contact_processed_notification": Key(boolean, default=False),
     "contact_processed_notification_uri": Key(uri, None),
-    "http_tunnel": Key(tunnel, None),
+    "http_retry_max_attempts": Key(integer(0, 1_000_000), 0),
+    "http_retry_applies_to": Key(array(one_of(*_REPEATED)), list(_REPEATED)),
+    "http_proxy": Key(http_proxy, None),
     **_OUTGOING,
 }
 
@@ -302,6 +316,7 @@ GRAMMAR: Final = Table(
         "calling_list": Table(_CALLING_LIST, makes=model.CallingList, array=True),
         "campaign": Table(_CAMPAIGN, makes=model.Campaign, array=True),
         "campaign_group": Table(_CAMPAIGN_GROUP, makes=model.CampaignGroup, array=True),
+        "desktop": Table(_DESKTOP, makes=model.Desktop),
         "do_not_call": Table(_DO_NOT_CALL, makes=model.DoNotCall),
         "pre_dial_validation": Table(_PRE_DIAL_VALIDATION, makes=model.PreDialValidation),
         "notifications": Table(_NOTIFICATIONS, makes=model.Notifications),

@@ -130,6 +130,7 @@ def _make_config(document: Section, path: str) -> Config:
         calling_lists=made["calling_list"],
         campaigns=made["campaign"],
         campaign_groups=made["campaign_group"],
+        desktop=made["desktop"],
         do_not_call=made["do_not_call"],
         pre_dial_validation=made["pre_dial_validation"],
         notifications=made["notifications"],

@@ -215,6 +215,7 @@ class Tenant(Part, frozen=True):
     dbid: int
     name: str
     ccid: str | None
+    customer_name: str | None
     default_time_zone: str
 
 
@@ -277,9 +278,18 @@ class CampaignGroup(Part, frozen=True):
     dial_mode: Literal["Preview", "PushPreview"]
     state: Literal["unloaded", "loaded", "started"]
     record_timeout: float
+    campaigngroup_auto_complete: bool
     pre_dial_validation: bool | None
     validation_uri: str | None
     validation_timeout_call_result: int | None
+
+
+class Desktop(Part, frozen=True):
+    """``[desktop]`` (section 8)."""
+
+    agent_preview_mode_start: bool
+    agent_logout_preview_call_result: int | None
+    """None: a log-out ends no hand-out (-1 in the file)."""
 
 
 class DoNotCall(Part, frozen=True):
@@ -300,6 +310,7 @@ class PreDialValidation(Part, frozen=True):
     http_connection_pool_size: int
     max_tries: int
     failure_retry: float
+    store_answer_fields: bool
     trusted_ca: PemFile | None
     certificate: PemFile | None
     certificate_key: PemFile | None
@@ -314,6 +325,7 @@ class Notifications(Part, frozen=True):
     send_campaigngroup_states: bool
     campaigngroup_states_uri: str | None
     campaigngroup_states_interval: float
+    campaigngroup_states_per_list: bool
     send_history: bool
     history_uri: str | None
     history_wait_condition_threshold: int
@@ -324,7 +336,10 @@ class Notifications(Part, frozen=True):
     contact_processed_notification_uri: str | None
     http_response_timeout: float
     http_connection_pool_size: int
-    http_tunnel: str | None
+    http_retry_max_attempts: int
+    """0: no limit."""
+    http_retry_applies_to: tuple[Literal["history", "contact_processed"], ...]
+    http_proxy: str | None
     trusted_ca: PemFile | None
     certificate: PemFile | None
     certificate_key: PemFile | None
@@ -432,6 +447,7 @@ class Config(Part, frozen=True):
     calling_lists: tuple[CallingList, ...]
     campaigns: tuple[Campaign, ...]
     campaign_groups: tuple[CampaignGroup, ...]
+    desktop: Desktop
     do_not_call: DoNotCall
     pre_dial_validation: PreDialValidation
     notifications: Notifications

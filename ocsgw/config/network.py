@@ -70,7 +70,7 @@ def uri(value: Any, place: Place) -> str:
     return written
 
 
-def tunnel(value: Any, place: Place) -> str:
+def http_proxy(value: Any, place: Place) -> str:
     """Read the address of an HTTP proxy for outgoing calls, ``http://host:port`` (O65)."""
     written, parts = _split_uri(value, place, ("http",))
     if parts.port is None or parts.path not in {"", "/"} or parts.query:

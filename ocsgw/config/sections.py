@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
-from ocsgw.config.constants import UNSUPPORTED_OPTIONS
+from ocsgw.config.constants import RENAMED_KEYS, UNSUPPORTED_OPTIONS
 from ocsgw.config.grammar import GRAMMAR
 from ocsgw.config.positions import KeyPath
 from ocsgw.config.problems import alternatives, canonical, quoted
@@ -133,6 +133,13 @@ def _read_tables(value: Any, entry: Table, place: Place) -> Section | list[Secti
 def _report_unknown(section: Section, key: str, value: Any) -> None:
     if key in UNSUPPORTED_OPTIONS:
         section.problem(key, "is a classic option that is not supported", UNSUPPORTED_OPTIONS[key])
+        return
+    header = _header(section.place)
+    if (header, key) in RENAMED_KEYS:
+        renamed = RENAMED_KEYS[header, key]
+        hint = f"it is {quoted(renamed)} now; write that"
+        section.problem(key, "is a key of an earlier version", hint)
+        section.spoil(renamed)
         return
     known = section.table.keys
     meant = f"{key}_file" if f"{key}_file" in known else nearest(key, known)

@@ -34,6 +34,19 @@ def call_result(value: Any, place: Place) -> int:
     return found
 
 
+def call_result_or_none(value: Any, place: Place) -> int | None:
+    """Read a call result, or -1, which stands for none."""
+    if value == -1 and isinstance(value, int):
+        return None
+    try:
+        return call_result(value, place)
+    except InvalidValueError as invalid:
+        refusal = InvalidValueError()
+        for _, message, hint in invalid.issues:
+            refusal.add((), InvalidValueError(message, f"{hint}, or -1 for none"))
+        raise refusal from None
+
+
 def encoding(value: Any, place: Place) -> str:
     """Read the name of a character encoding (H133, H137) into lower case."""
     charset: str = text()(value, place)

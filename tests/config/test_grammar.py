@@ -138,6 +138,7 @@ class DefaultTests(ConfigTestCase):
             validation_timeout_call_result=3,
             max_tries=10,
             failure_retry=300.0,
+            store_answer_fields=False,
             **outgoing,
         )
         self.assert_values(
@@ -145,6 +146,7 @@ class DefaultTests(ConfigTestCase):
             send_campaigngroup_states=False,
             campaigngroup_states_uri=None,
             campaigngroup_states_interval=10.0,
+            campaigngroup_states_per_list=False,
             send_history=False,
             history_uri=None,
             history_wait_condition_threshold=0,
@@ -153,9 +155,12 @@ class DefaultTests(ConfigTestCase):
             validation_race_condition_call_result=3,
             contact_processed_notification=False,
             contact_processed_notification_uri=None,
-            http_tunnel=None,
+            http_retry_max_attempts=0,
+            http_retry_applies_to=("history", "contact_processed"),
+            http_proxy=None,
             **outgoing,
         )
+        self.assert_values(config.desktop, agent_preview_mode_start=False, agent_logout_preview_call_result=None)
         self.assert_values(config.treatment_options, on_processed=False)
         self.assertEqual(config.treatments, ())
 

@@ -95,16 +95,17 @@ class UriTests(ConfigTestCase):
     @given(st.text("htps:/@[]#?%.0 \\x", max_size=20))
     def test_never_shown(self, tail: str) -> None:
         """O7: whatever is wrong with a URI, the message does not repeat it."""
-        problems = self.problems_of(f"[notifications]\nhttp_tunnel = 'http://u:hunter2@{tail}'\n")
-        self.assertEqual([problem.key for problem in problems], ["[notifications] http_tunnel"])
+        problems = self.problems_of(f"[notifications]\nhttp_proxy = 'http://u:hunter2@{tail}'\n")
+        self.assertEqual([problem.key for problem in problems], ["[notifications] http_proxy"])
         self.assertNotIn("hunter2", str(problems[0]))
 
-    def test_tunnel(self) -> None:
-        """O65: a tunnel is http://host:port and nothing more."""
-        config = self.parse_tables('[notifications]\nhttp_tunnel = "http://proxy.example:3128"\n')
-        self.assertEqual(config.notifications.http_tunnel, "http://proxy.example:3128")
+    def test_http_proxy(self) -> None:
+        """O65: an HTTP proxy is http://host:port and nothing more; the key of earlier versions is named (C89)."""
+        config = self.parse_tables('[notifications]\nhttp_proxy = "http://proxy.example:3128"\n')
+        self.assertEqual(config.notifications.http_proxy, "http://proxy.example:3128")
         for uri in ("https://p:1", "http://p", "http://p:1/x", "http://p:1/?x", "http://u@p:1"):
-            self.assert_refused("[notifications]", "http_tunnel", f'"{uri}"')
+            self.assert_refused("[notifications]", "http_proxy", f'"{uri}"')
+        self.assert_refused("[notifications]", "http_tunnel", '"http://p:1"', "earlier version", '"http_proxy"')
 
 
 class CustomHeaderTests(ConfigTestCase):

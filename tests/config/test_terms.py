@@ -38,6 +38,13 @@ class CallResultTests(ConfigTestCase):
     def test_all_names(self) -> None:
         """Section 3 of the constants: there are 54 names, each of its own number."""
         self.assertEqual(len(CALL_RESULTS), 54)
+        for written in ("-1", "-1.0", "-2", '"-1"'):
+            self.assert_refused("[pre_dial_validation]", "validation_timeout_call_result", written)
+        for written in ("-1.0", "-2", '"-1"', "54"):
+            self.assert_refused("[desktop]", "agent_logout_preview_call_result", written, "or -1")
+        for written, result in (("-1", None), ("0", 0), ('"Wrong Number"', 53)):
+            config = self.parse_tables(f"[desktop]\nagent_logout_preview_call_result = {written}\n")
+            self.assertEqual(config.desktop.agent_logout_preview_call_result, result)
         self.assertEqual([self.result(f'"{name.upper()}"') for name in CALL_RESULTS], list(range(54)))
 
     def test_unknown(self) -> None:

@@ -45,6 +45,13 @@ REFUSED = (
         )
         for kind in _NO_OBJECT
     ),
+    ("[pre_dial_validation]\nstore_answer_fields = true\n", "[pre_dial_validation] store_answer_fields"),
+    (
+        _OBJECTS.format(**{**_NO_OBJECT, "campaign_group": "campaigngroup_auto_complete = true"}),
+        "[[campaign_group]] campaigngroup_auto_complete",
+    ),
+    ("[desktop]\nagent_preview_mode_start = true\n", "[desktop] agent_preview_mode_start"),
+    ("[desktop]\nagent_logout_preview_call_result = 0\n", "[desktop] agent_logout_preview_call_result"),
     *(
         (f'[notifications]\n{switch} = true\n{uri} = "http://127.0.0.1/x"\n', f"[notifications] {switch}")
         for switch, uri in (
@@ -86,6 +93,7 @@ class CheckTests(ConfigTestCase):
             '[[listener]]\nid = "a"\nprotocol = "http"\nport = 8080\n[store]\nurl = "sqlite:///x"\n'
             '[ha]\nenabled = false\n[pre_dial_validation]\npre_dial_validation = false\nhttp_response_timeout = "10s"\n'
             '[notifications]\nsend_history = false\n[do_not_call]\nreread = "60s"\n'
+            "[desktop]\nagent_logout_preview_call_result = -1\n"
         )
         self.assertEqual(parse(APPLICATION + tables, self.path, CHECKS, RULES).warnings, ())
 
