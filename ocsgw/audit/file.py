@@ -210,7 +210,7 @@ def _link_of(line: bytes) -> ChainPosition | None:
 def _members(line: bytes) -> dict[str, Any] | None:
     try:
         members = json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     if not isinstance(members, dict) or type(members.get("n")) is not int or type(members.get("previous")) is not str:
         return None

@@ -18,6 +18,8 @@ _API_KEY: Final = re.compile(r"[!-~][ -~]{14,510}[!-~]")
 _SECRET_PARAMETERS: Final = frozenset({"password", "sslpassword"})
 # systemd, LoadCredential=: https://systemd.io/CREDENTIALS
 _CREDENTIAL: Final = "credential:"
+# Bytes; also what has no end is larger.
+_LARGEST_FILE: Final = 16 << 20
 _POSTGRESQL: Final = "postgresql://USER@HOST:PORT/DATABASE?sslmode=verify-full"
 
 
@@ -180,7 +182,12 @@ def _contents(file: str, *, secret: bool) -> str:
     try:
         with open(file, "rb") as stream:
             mode = os.fstat(stream.fileno()).st_mode
-            contents = stream.read().decode()
+            data = stream.read(_LARGEST_FILE + 1)
+            if len(data) > _LARGEST_FILE:
+                raise InvalidValueError(
+                    f"{shown} is larger than {_LARGEST_FILE} bytes", "give the path of a PEM or text file"
+                )
+            contents = data.decode()
     except OSError as error:
         raise InvalidValueError(
             f"cannot read {shown}: {error.strerror}",

@@ -27,6 +27,9 @@ key (``("listener", 0, "tls", "certificate")``), what is wrong with it, and a hi
 Rule = Callable[[Section], None]
 """Looks at the tables of a file, some of which may be unsound, and reports problems at their sections."""
 
+LARGEST_FILE: Final = 16 << 20
+"""Bytes; what is larger, or has no end, is not a configuration file."""
+
 _POSITION: Final = re.compile(r" \(at (?:line (\d+), column (\d+)|end of document)\)$")
 
 
@@ -38,12 +41,15 @@ def load(path: str | os.PathLike[str], checks: Sequence[Check] = (), rules: Sequ
     file = os.fspath(path)
     try:
         with open(file, "rb") as stream:
-            contents = stream.read()
+            contents = stream.read(LARGEST_FILE + 1)
     except OSError as error:
         message = f"cannot read the file: {error.strerror}"
         raise ConfigurationError(
             [Problem(file, 1, "", message, "give the path of a configuration file that ocsgw may read")]
         ) from None
+    if len(contents) > LARGEST_FILE:
+        message = f"the file is larger than {LARGEST_FILE} bytes"
+        raise ConfigurationError([Problem(file, 1, "", message, "give the path of a configuration file")])
     try:
         text = contents.decode()
     except UnicodeDecodeError as error:

@@ -1,19 +1,22 @@
 """The command line of `ocsctl`."""
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 from typing import NoReturn
 
 from ocsgw.control.client import TIMEOUT
 from ocsgw.control.errors import EXIT_FAILURE, EXIT_INTERRUPTED, EXIT_USAGE, CommandError
-from ocsgw.ctl import audit, campaign, explain, lists, server
+from ocsgw.ctl import audit, campaign, explain, lists, server, streams
 from ocsgw.ctl.installation import Installation
 from ocsgw.version import VERSION
 
 FAMILIES = (server, campaign, lists, explain, audit)
 
 _LONGEST_WAIT = 86400.0
+# Arguments that are paths, which the system takes as bytes.
+_PATHS = frozenset({"config", "file", "verdicts"})
 
 
 class _Parser(argparse.ArgumentParser):
@@ -36,6 +39,7 @@ def make_parser() -> argparse.ArgumentParser:
         metavar="SECONDS",
         help="how long to wait for the server (%(default)g)",
     )
+    parser.add_argument("--debug", action="store_true", help="show where a fault of ocsctl itself is")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for family in FAMILIES:
         family.add_commands(commands)
@@ -50,20 +54,50 @@ def _seconds(text: str) -> float:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line; return the exit status."""
+    """Run the command line; return the exit status. Whatever happens is one line on standard error, no traceback."""
+    streams.prepare()
     parsed = make_parser().parse_args(arguments)
     try:
+        _refuse_broken_texts(parsed)
         status: int = parsed.run(Installation(parsed.config, parsed.timeout), parsed)
+        streams.deliver()
     except CommandError as error:
-        sys.stderr.write(f"ocsctl: {error}\n")
+        streams.complain(str(error))
         return error.status
     except KeyboardInterrupt:
-        sys.stderr.write("ocsctl: interrupted; an import goes on where it was when the same command is given again\n")
+        streams.complain("interrupted; an import goes on where it was when the same command is given again")
         return EXIT_INTERRUPTED
     except BrokenPipeError:
         # Whoever read the output has seen enough.
+        streams.abandon()
+        return EXIT_FAILURE
+    except OSError as error:
+        streams.complain(f"cannot read or write {_name_of(error)}: {error.strerror or error}")
+        streams.abandon()
+        return EXIT_FAILURE
+    except Exception as error:
+        if parsed.debug:
+            raise
+        kind = type(error).__name__
+        streams.complain(f"unexpected {kind}: {error}; this is a fault of ocsctl, --debug shows where it is")
         return EXIT_FAILURE
     return status
+
+
+def _refuse_broken_texts(parsed: argparse.Namespace) -> None:
+    """Refuse names and contacts with bytes that are not UTF-8; only paths may have them."""
+    for name, value in vars(parsed).items():
+        if isinstance(value, str) and name not in _PATHS:
+            try:
+                value.encode("utf-8")
+            except UnicodeEncodeError:
+                raise CommandError(f"the argument {value!a} is not valid UTF-8", EXIT_USAGE) from None
+
+
+def _name_of(error: OSError) -> str:
+    if isinstance(error.filename, str | bytes):
+        return streams.shown(os.fsdecode(error.filename))
+    return "standard output"
 
 
 if __name__ == "__main__":

@@ -1,14 +1,22 @@
 """The audit log: `audit verify`."""
 
 import argparse
+import gzip
+import os
+import stat
 import sys
+import zlib
 from contextlib import ExitStack
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO, cast
 
 from ocsgw.audit.file import verify
 from ocsgw.control.errors import EXIT_FAILURE, CommandError
 from ocsgw.ctl.families import add_command, add_family
 from ocsgw.ctl.installation import Installation
+from ocsgw.ctl.streams import shown
+
+# How a compressed file begins (RFC 1952).
+_GZIP = b"\x1f\x8b"
 
 if TYPE_CHECKING:
     from ocsgw.ctl.families import Commands
@@ -23,6 +31,18 @@ def add_commands(commands: "Commands") -> None:
     )
 
 
+def _open(path: str) -> BinaryIO:
+    """Open a file of the log; rotated ones are often compressed. Raises `OSError`, `CommandError`."""
+    if not stat.S_ISREG(os.stat(path).st_mode):
+        raise CommandError(f"{shown(path)} is not a regular file")
+    file = open(path, "rb")  # noqa: SIM115 - whoever calls closes it
+    if file.read(len(_GZIP)) == _GZIP:
+        file.close()
+        return cast("BinaryIO", gzip.open(path, "rb"))
+    file.seek(0)
+    return file
+
+
 def verify_chain(installation: Installation, arguments: argparse.Namespace) -> int:
     """Verify the chain of hashes; the first bad line is told on standard error."""
     paths = arguments.files or [installation.config.audit.file]
@@ -30,11 +50,14 @@ def verify_chain(installation: Installation, arguments: argparse.Namespace) -> i
         files = []
         for path in paths:
             try:
-                files.append((path, stack.enter_context(open(path, "rb"))))
+                files.append((shown(path), stack.enter_context(_open(path))))
             except OSError as error:
                 hint = "is [audit] enabled, and is this the configuration of the server?"
-                raise CommandError(f"cannot read {path}: {error.strerror}; {hint}") from error
-        verdict = verify(files)
+                raise CommandError(f"cannot read {shown(path)}: {error.strerror}; {hint}") from error
+        try:
+            verdict = verify(files)
+        except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+            raise CommandError(f"a compressed file is damaged: {error}") from error
     if verdict.bad is not None:
         sys.stderr.write(f"ocsctl: {verdict.bad}\n")
         return EXIT_FAILURE

@@ -1,19 +1,16 @@
-"""CSV files (RFC 4180), read in constant memory and written."""
+"""CSV files (RFC 4180), read in constant memory."""
 
-import codecs
 import csv
 import hashlib
 import io
 import os
-import sys
 from collections import deque
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from typing import IO, Any, NamedTuple
+from typing import NamedTuple
 
 from ocsgw.control.errors import CommandError
+from ocsgw.ctl.encodings import codec_of
 
-STANDARD = "-"
 # A line without an end is cut, so that it cannot fill the memory.
 _LONGEST_LINE = 1 << 20
 _BLOCK = 1 << 20
@@ -29,21 +26,11 @@ class NumberedRow(NamedTuple):
     cells: list[str] | str
 
 
-def codec_of(encoding: str) -> str:
-    """Return the codec of an encoding, which takes a byte order mark. Raises `CommandError`."""
-    try:
-        name = codecs.lookup(encoding).name
-        "".encode(name)
-    except LookupError:
-        raise CommandError(f"there is no encoding {encoding!r}; write for example utf-8 or windows-1252") from None
-    return "utf-8-sig" if name == "utf-8" else name
-
-
 class CsvReader:
     """A file to be read. Raises `CommandError` if that is not possible."""
 
     def __init__(self, path: str, encoding: str) -> None:
-        codec = codec_of(encoding)
+        codec = codec_of(encoding).replace("utf-8", "utf-8-sig")
         self._encoding = encoding
         try:
             # Not opened with a context manager: the reader is one.
@@ -120,42 +107,3 @@ def _has_surrogates(cells: Sequence[str]) -> bool:
     except UnicodeEncodeError:
         return True
     return False
-
-
-class CsvWriter:
-    """Rows on their way into a file."""
-
-    def __init__(self, stream: IO[str]) -> None:
-        self._writer = csv.writer(stream)
-
-    def write(self, rows: Sequence[Sequence[Any]]) -> None:
-        """Write rows. Raises `CommandError` for a character that the encoding of the file lacks."""
-        try:
-            self._writer.writerows(rows)
-        except UnicodeEncodeError as error:
-            character = error.object[error.start]
-            raise CommandError(f"{error.encoding} has no character {character!r}; use --encoding utf-8") from None
-
-
-@contextmanager
-def open_for_writing(path: str, encoding: str) -> Iterator[CsvWriter]:
-    """Give a writer for a file, or for standard output; the file is there once everything is in it.
-
-    Raises `CommandError`.
-    """
-    codec = codec_of(encoding).removesuffix("-sig")
-    if path == STANDARD:
-        sys.stdout.reconfigure(encoding=codec, newline="")  # type: ignore[union-attr]  # a text stream of Python's own
-        yield CsvWriter(sys.stdout)
-        sys.stdout.flush()
-        return
-    part = f"{path}.part"
-    try:
-        with open(part, "w", encoding=codec, newline="") as stream:
-            yield CsvWriter(stream)
-        os.replace(part, path)
-    except OSError as error:
-        raise CommandError(f"cannot write {path}: {error.strerror}") from error
-    finally:
-        if os.path.exists(part):
-            os.unlink(part)

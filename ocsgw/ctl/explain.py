@@ -15,6 +15,9 @@ from ocsgw.ctl.operator import open_operator
 if TYPE_CHECKING:
     from ocsgw.ctl.families import Commands
 
+# The end of the year 9000; behind it the calendar ends.
+_LATEST = 221845132800
+
 
 def add_commands(commands: "Commands") -> None:
     """Tell the command line about this family."""
@@ -43,11 +46,14 @@ def explain(installation: Installation, arguments: argparse.Namespace) -> int:
 def parse_time(text: str) -> int:
     """Return a time in seconds since 1970 UTC. Raises `CommandError`."""
     try:
-        return int(datetime.fromisoformat(text).timestamp())
+        moment = int(datetime.fromisoformat(text).timestamp())
     except (ValueError, OverflowError, OSError):
         raise CommandError(
-            f"--at {text!r} is no time; write for example '2026-11-23 09:00' or 2026-11-23T09:00Z", EXIT_USAGE
+            f"--at {text!r} is not a valid time; write for example '2026-11-23 09:00' or 2026-11-23T09:00Z", EXIT_USAGE
         ) from None
+    if not 0 <= moment <= _LATEST:
+        raise CommandError(f"--at {text!r} is outside the years 1970 to 9000", EXIT_USAGE)
+    return moment
 
 
 def in_words(explained: dict[str, Any]) -> str:

@@ -4,12 +4,13 @@ import argparse
 import sys
 from typing import TYPE_CHECKING
 
-from ocsgw.ctl.csv_files import STANDARD, open_for_writing
 from ocsgw.ctl.families import add_command, add_family
 from ocsgw.ctl.importing import SLICE, import_file
 from ocsgw.ctl.installation import Installation
 from ocsgw.ctl.operator import open_operator
+from ocsgw.ctl.output_files import STANDARD, open_csv
 from ocsgw.ctl.progress import Progress
+from ocsgw.ctl.streams import shown
 
 if TYPE_CHECKING:
     from ocsgw.ctl.families import Commands
@@ -78,7 +79,7 @@ def _export(installation: Installation, arguments: argparse.Namespace, calling_l
     count = 0
     with open_operator(installation) as operator:
         slice_ = operator.call("export", calling_list=calling_list, at_most=SLICE)
-        with open_for_writing(arguments.file, arguments.encoding) as writer:
+        with open_csv(arguments.file, arguments.encoding) as writer:
             writer.write([slice_["header"]])
             progress = Progress()
             while slice_["rows"]:
@@ -89,5 +90,5 @@ def _export(installation: Installation, arguments: argparse.Namespace, calling_l
                 slice_ = operator.call("export", calling_list=calling_list, at_most=SLICE, after=slice_["after"])
             progress.clear()
     if arguments.file != STANDARD:
-        sys.stderr.write(f"{count} rows written to {arguments.file}\n")
+        sys.stderr.write(f"{count} rows written to {shown(arguments.file)}\n")
     return 0

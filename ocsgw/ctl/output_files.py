@@ -1,0 +1,99 @@
+"""Files that a command writes: there once everything is in them, in the place and with the mode that they had."""
+
+import csv
+import os
+import stat
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from typing import IO, Any
+
+from ocsgw.control.errors import CommandError
+from ocsgw.ctl.encodings import codec_of
+from ocsgw.ctl.streams import shown
+
+STANDARD = "-"
+
+
+class CsvWriter:
+    """Rows on their way into a file."""
+
+    def __init__(self, stream: IO[str]) -> None:
+        self._writer = csv.writer(stream)
+
+    def write(self, rows: Sequence[Sequence[Any]]) -> None:
+        """Write rows. Raises `CommandError` for a character that the encoding of the file lacks."""
+        try:
+            self._writer.writerows(rows)
+        except UnicodeEncodeError as error:
+            character = error.object[error.start]
+            raise CommandError(f"{error.encoding} has no character {character!r}; use --encoding utf-8") from None
+
+
+@contextmanager
+def open_csv(path: str, encoding: str) -> Iterator[CsvWriter]:
+    """Give a writer of rows for a file, or for standard output. Raises `CommandError`.
+
+    A byte order mark is written if the encoding has one in its name or by its nature: utf-8-sig, utf-16.
+    """
+    codec = codec_of(encoding)
+    if path == STANDARD:
+        sys.stdout.reconfigure(encoding=codec, errors="strict", newline="")  # type: ignore[union-attr]  # Python's own
+        yield CsvWriter(sys.stdout)
+        sys.stdout.flush()
+        return
+    with replaced(path) as target, open(target, "w", encoding=codec, newline="") as stream:
+        yield CsvWriter(stream)
+
+
+@contextmanager
+def replaced(path: str) -> Iterator[str]:
+    """Give the path to write to, which takes the place of `path` when the block ends without an exception.
+
+    A device or a pipe is written to directly, a symbolic link stays and its target is replaced, and a file that was
+    there before keeps its mode. Raises `CommandError`.
+    """
+    place = os.path.realpath(path)
+    try:
+        before = _mode_of(place)
+        if before is not None and not stat.S_ISREG(before):
+            if stat.S_ISDIR(before):
+                raise CommandError(f"cannot write {shown(path)}: it is a directory")
+            yield place
+            return
+        descriptor, part = tempfile.mkstemp(prefix=".ocsctl-", dir=os.path.dirname(place))
+        os.close(descriptor)
+        try:
+            os.chmod(part, stat.S_IMODE(before) if before is not None else 0o666 & ~_umask())
+            yield part
+            _synchronize(part)
+            os.replace(part, place)
+        finally:
+            with suppress(FileNotFoundError):
+                os.unlink(part)
+    except OSError as error:
+        if isinstance(error, BrokenPipeError):
+            raise
+        raise CommandError(f"cannot write {shown(path)}: {error.strerror or error}") from error
+
+
+def _mode_of(path: str) -> int | None:
+    try:
+        return os.stat(path).st_mode
+    except FileNotFoundError:
+        return None
+
+
+def _synchronize(path: str) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
