@@ -17,6 +17,7 @@ from ocsgw.ctl.installation import Installation
 from ocsgw.ctl.operator import Operator, open_operator
 from ocsgw.ctl.progress import Progress
 from ocsgw.ctl.seen import SeenContacts
+from ocsgw.ctl.streams import shown
 
 SLICE = 1000
 _FEWEST = 250
@@ -97,11 +98,11 @@ def import_file(installation: Installation, arguments: argparse.Namespace, calli
         header = next(rows, None)
         if header is None or isinstance(header.cells, str):
             wrong = "is empty" if header is None else header.cells
-            raise CommandError(f"{arguments.file}: the first row, which names the columns, {wrong}")
+            raise CommandError(f"{shown(arguments.file)}: the first row, which names the columns, {wrong}")
         common = {
             "header": header.cells,
             "fingerprint": fingerprint,
-            "file": arguments.file,
+            "file": shown(arguments.file),
             "calling_list": calling_list,
             "duplicates": arguments.duplicates,
             "ignore_unknown": arguments.ignore_unknown,
@@ -112,7 +113,7 @@ def import_file(installation: Installation, arguments: argparse.Namespace, calli
             sys.stderr.write(f"columns that are not read: {', '.join(begun['ignored'])}\n")
         counts = Counter(begun["counts"])
         if begun["finished_at"] is not None:
-            print(f"{arguments.file} has been imported before: {_summary(counts)}; --again imports it once more")
+            print(f"{shown(arguments.file)} has been imported before: {_summary(counts)}; --again imports it once more")
             return EXIT_FAILURE if counts["refused"] else 0
         if begun["rows"]:
             print(f"going on behind the {begun['rows']} rows that are stored already")

@@ -51,7 +51,7 @@ class CommandTests(CommandTestCase):
         self.assertEqual(done.status, 64)
         self.assertIn("write for example", done.messages)
         done = self.run_command("explain", "1", "--at", "1969-01-01T00:00Z")
-        self.assertEqual(done.status, 1, done)
+        self.assertEqual(done.status, 64, done)
 
 
 class WordTests(SynchronousTestCase):

@@ -53,7 +53,8 @@ class ListImportTests(CommandTestCase):
         self.assertEqual(done.status, 0, done)
         self.assertEqual(self.sql("SELECT remarks FROM CL_Test"), [("x",), ("été",), ("x",)])
         self.assertIn(
-            "no encoding 'klingon'", self.run_command("list", "import", "L", file, "--encoding", "klingon").messages
+            "'klingon' is not a known encoding",
+            self.run_command("list", "import", "L", file, "--encoding", "klingon").messages,
         )
 
     def test_verdicts(self) -> None:

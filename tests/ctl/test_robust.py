@@ -73,7 +73,6 @@ class RealProcessTests(CommandTestCase):
     def test_working_directory_is_gone(self) -> None:
         """A deleted working directory is reported, and does not matter to a configuration with an absolute path."""
         gone = self.folder / "gone"
-        gone.mkdir()
         code = (
             f"import os, sys; os.chdir({str(gone)!r}); os.rmdir({str(gone)!r}); from ocsgw.ctl.__main__ import main; "
             "sys.exit(main(sys.argv[1:]))"
@@ -82,6 +81,7 @@ class RealProcessTests(CommandTestCase):
             ("ocsgw.toml", 78, "No such file"),
             (str(self.folder / "ocsgw.toml"), 69, "is the server running"),
         ):
+            gone.mkdir()
             done = subprocess.run(
                 [sys.executable, "-c", code, "--config", config, "status"],
                 env={**os.environ, "PYTHONPATH": str(ROOT)},
