@@ -87,11 +87,16 @@ def directory_of(config: Config, application_dbid: int, before: Directory | None
         ),
         treatments=tuple(
             Treatment(
+                each.dbid,
                 each.name,
                 each.call_result,
                 each.action,
-                frozenset(each.campaigns) if each.campaigns is not None else None,
-                math.ceil(each.interval or 0),
+                frozenset(lists[name].dbid for name in each.calling_lists) if each.calling_lists is not None else None,
+                each.sequence,
+                each.interval or 0,
+                each.increment,
+                each.at,
+                each.cycle_attempt,
                 each.max_attempts,
             )
             for each in config.treatments

@@ -89,6 +89,19 @@ CLASSIC_COLUMNS: Final = frozenset(
 )
 """Columns that every calling list has (section 5 of the constants)."""
 
+TREATMENT_ACTIONS: Final = (
+    "finish",
+    "next_in_chain",
+    "retry_in",
+    "retry_at",
+    "assign_to_group",
+    "agent_error",
+    "no_call",
+)
+"""What a treatment may do (section 11)."""
+
+AGENT_CALLBACK_ERROR: Final = CALL_RESULTS.index("Agent CallBack Error")
+
 OWN_TABLES: Final = "ocsgw_"
 """Beginning of the names of ocsgw's own tables (K15)."""
 
@@ -164,6 +177,7 @@ CODECS: Final = frozenset(
 
 RENAMED_KEYS: Final = {
     ("notifications", "http_tunnel"): "http_proxy",
+    ("treatment", "campaigns"): "calling_lists",
 }
 """Header of a table and key of an earlier version: the key of today (C89)."""
 

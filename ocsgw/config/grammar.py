@@ -7,7 +7,7 @@ added here is added to its struct in ``model`` and to the manual page as well; t
 from typing import Final
 
 from ocsgw.config import model
-from ocsgw.config.constants import CALL_RESULTS, HTTP_REQUESTS, RESOURCE_TYPES
+from ocsgw.config.constants import CALL_RESULTS, HTTP_REQUESTS, RESOURCE_TYPES, TREATMENT_ACTIONS
 from ocsgw.config.files import api_key, headers, log_target, pem, private_pem, secret, state_directory, store_url
 from ocsgw.config.network import custom_headers, host, http_proxy, interface, mutual_tls, tls_versions, uri
 from ocsgw.config.schema import Key, Keys, Table
@@ -21,6 +21,7 @@ from ocsgw.config.terms import (
     send_attribute,
     spellings,
     table_name,
+    wall_time,
     zone,
 )
 from ocsgw.config.values import (
@@ -170,6 +171,7 @@ _CALLING_LIST: Final[Keys] = {
     "table": Key(table_name),
     "tenant": Key(name(), None),
     "enabled": Key(boolean, default=True),
+    "personal_callback_limit": Key(duration("0s", "3650d"), None),
     "field": Table(
         {
             "name": Key(column),
@@ -249,12 +251,16 @@ _NOTIFICATIONS: Final[Keys] = {
 }
 
 _TREATMENT: Final[Keys] = {
-    # The column "treatments" holds names that end in semicolons.
-    "name": Key(name(32, without=";")),
+    "dbid": _DBID,
+    "name": _NAME,
     "call_result": Key(call_result),
-    "campaigns": _SOME_NAMES,
-    "action": Key(one_of("finish", "next_in_chain", "retry_in", "no_call")),
+    "calling_lists": _SOME_NAMES,
+    "sequence": Key(integer(1, LARGEST_INTEGER), 1),
+    "action": Key(one_of(*TREATMENT_ACTIONS)),
     "interval": Key(duration("0s", "3650d"), None),
+    "increment": Key(duration("0s", "3650d"), 0),
+    "at": Key(wall_time, None),
+    "cycle_attempt": Key(integer(0, LARGEST_INTEGER), 0),
     "max_attempts": Key(integer(0, LARGEST_INTEGER), 0),
 }
 
@@ -320,7 +326,10 @@ GRAMMAR: Final = Table(
         "do_not_call": Table(_DO_NOT_CALL, makes=model.DoNotCall),
         "pre_dial_validation": Table(_PRE_DIAL_VALIDATION, makes=model.PreDialValidation),
         "notifications": Table(_NOTIFICATIONS, makes=model.Notifications),
-        "treatments": Table({"on_processed": Key(boolean, default=False)}, makes=model.TreatmentOptions),
+        "treatments": Table(
+            {"on_processed": Key(boolean, default=False), "personal_callback_limit": Key(duration("0s", "3650d"), 0)},
+            makes=model.TreatmentOptions,
+        ),
         "treatment": Table(_TREATMENT, makes=model.Treatment, array=True),
         "limits": Table(_LIMITS, makes=model.Limits),
         "audit": Table({"enabled": Key(boolean, default=False), "file": Key(state_directory, None)}, makes=model.Audit),

@@ -19,6 +19,7 @@ from ocsgw.config.principal_rules import check_principals, complete_principals
 from ocsgw.config.problems import ConfigurationError, Problem, Report
 from ocsgw.config.schema import Place
 from ocsgw.config.sections import Section, read_table
+from ocsgw.config.treatment_rules import check_treatments
 
 Check = Callable[[Config, Callable[[KeyPath, str, str], None]], None]
 """Looks at a configuration that the grammar allows, and calls the second argument with the path of a
@@ -116,6 +117,7 @@ def _apply_rules(document: Section) -> None:
     check_principals(document)
     check_objects(document)
     check_fields(document)
+    check_treatments(document)
     check_options(document)
 
 

@@ -5,6 +5,7 @@ are in Unicode normalization form C. Structs for tables compare and hash by iden
 be the key of what is made from it; the values in them compare by content.
 """
 
+import datetime as dt
 import ipaddress
 import os
 from typing import Literal
@@ -248,6 +249,8 @@ class CallingList(Part, frozen=True):
     table: str
     tenant: str
     enabled: bool
+    personal_callback_limit: float | None
+    """None: that of ``[treatments]``."""
     fields: tuple[Field, ...]
     pre_dial_validation: bool | None
     validation_uri: str | None
@@ -352,20 +355,28 @@ class TreatmentOptions(Part, frozen=True):
     """``[treatments]`` (section 11)."""
 
     on_processed: bool
+    personal_callback_limit: float
+    """0: off."""
 
 
 class Treatment(Part, frozen=True):
     """``[[treatment]]`` (section 11)."""
 
+    dbid: int
     name: str
     call_result: int
-    campaigns: tuple[str, ...] | None
+    calling_lists: tuple[str, ...] | None
     """None: all."""
-    action: Literal["finish", "next_in_chain", "retry_in", "no_call"]
+    sequence: int
+    action: Literal["finish", "next_in_chain", "retry_in", "retry_at", "assign_to_group", "agent_error", "no_call"]
     interval: float | None
     """Always set for ``retry_in``."""
+    increment: float
+    at: dt.datetime | None
+    """What a clock in the record's zone shows; always set for ``retry_at``."""
+    cycle_attempt: int
+    """0: no limit, as for the following."""
     max_attempts: int
-    """0: no limit."""
 
 
 class Limits(Part, frozen=True):

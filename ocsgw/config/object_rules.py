@@ -1,4 +1,4 @@
-"""Rules about the objects of the file: unique numbers and names, references, tenants, zones, treatments."""
+"""Rules about the objects of the file: unique numbers and names, references, tenants, zones."""
 
 from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any, Final, NamedTuple
@@ -42,6 +42,7 @@ _UNIQUE: Final = (
     Unique("campaign", "name"),
     Unique("campaign_group", "dbid"),
     Unique("campaign_group", "name"),
+    Unique("treatment", "dbid"),
     Unique("treatment", "name"),
 )
 
@@ -60,7 +61,7 @@ _REFERENCES: Final = (
     Reference("campaign", "tenant", "tenant"),
     Reference("campaign", "calling_lists", "calling_list"),
     Reference("campaign_group", "campaign", "campaign"),
-    Reference("treatment", "campaigns", "campaign"),
+    Reference("treatment", "calling_lists", "calling_list"),
 )
 
 
@@ -84,8 +85,6 @@ def check_objects(document: Section) -> None:
     _check_time_zones(document)
     _check_do_not_call_table(document)
     _check_same_tenant(document)
-    for treatment in document.tables("treatment"):
-        _check_interval(treatment)
 
 
 def check_unique(sections: Iterable[Section], key: str, normal: Callable[[str], str] | None = None) -> None:
@@ -192,9 +191,3 @@ def _check_same_tenant(document: Section) -> None:
                     f"{quoted(name)} belongs to the tenant {quoted(owner)}, not to {quoted(campaign['tenant'])}",
                     "use lists of the campaign's own tenant",
                 )
-
-
-def _check_interval(treatment: Section) -> None:
-    retry = treatment.sound("action", "interval") and treatment["action"] == "retry_in"
-    if retry and treatment["interval"] is None:
-        treatment.problem("interval", 'is missing for the action "retry_in"', 'add for example interval = "15m"')

@@ -64,6 +64,11 @@ class Report:
         """Note something doubtful that does not hinder a start."""
         self._warnings.append(self._describe(path, message, hint))
 
+    def raw_tables(self, key: str) -> list[dict[str, Any]]:
+        """Return the tables of an array of tables as they stand in the file, read or not."""
+        value = next((value for name, value in self._data.items() if canonical(name) == key), None)
+        return [each for each in value if isinstance(each, dict)] if isinstance(value, list) else []
+
     def line(self, path: KeyPath) -> int:
         """Tell the line of the key, or of the nearest enclosing table that stands in the file."""
         spelled, _ = self._locate(path)

@@ -138,6 +138,8 @@ def _report_unknown(section: Section, key: str, value: Any) -> None:
     if (header, key) in RENAMED_KEYS:
         renamed = RENAMED_KEYS[header, key]
         hint = f"it is {quoted(renamed)} now; write that"
+        if renamed == "calling_lists":
+            hint = _calling_lists_of(section, value)
         section.problem(key, "is a key of an earlier version", hint)
         section.spoil(renamed)
         return
@@ -153,6 +155,22 @@ def _report_unknown(section: Section, key: str, value: Any) -> None:
         hints.append(f"{quoted(key)} belongs in {alternatives(homes)}")
     hint = " ".join(hints) or f"known here: {', '.join(known)}"
     section.problem(key, "unknown table" if isinstance(value, dict) else "unknown key", hint)
+
+
+def _calling_lists_of(section: Section, campaigns: Any) -> str:
+    """Return what to write for the campaigns of a treatment, which belongs to calling lists now (C89)."""
+    lists: dict[str, None] = {}
+    for each in section.place.report.raw_tables("campaign"):
+        named = each.get("name")
+        of_campaign = each.get("calling_lists", each.get("calling-lists"))
+        if isinstance(campaigns, list) and isinstance(named, str) and named in campaigns:
+            lists |= dict.fromkeys(name for name in _listed(of_campaign) if isinstance(name, str))
+    shown = f"calling_lists = [{', '.join(map(quoted, lists))}]" if lists else '"calling_lists"'
+    return f"treatments belong to calling lists: write {shown}"
+
+
+def _listed(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []
 
 
 def _tables_with(key: str, table: Table, header: str = "") -> list[str]:

@@ -16,6 +16,10 @@ IDENTIFIER_BYTES: Final = 63
 """PostgreSQL cuts longer names silently."""
 
 _CHARSET_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:+-]*")
+_WALL_TIME: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}(:[0-9]{2})?").fullmatch
+LAST_YEAR: Final = 9998
+"""A day in any zone later than this cannot be calculated with."""
+
 END_OF_DAY: Final = clock_time(23, 59, 59)
 _DATE_LENGTH: Final = len("2027-01-31")
 _CALL_RESULT_NUMBER: Final = integer(0, len(CALL_RESULTS) - 1)
@@ -117,6 +121,26 @@ def moment(value: Any, _place: Place) -> int:
     if seconds < 0:
         raise InvalidValueError("must not be before 1970", hint)
     return seconds
+
+
+def wall_time(value: Any, _place: Place) -> datetime:
+    """Read a date and time without a zone, of TOML or as a text ``YYYY-MM-DD HH:MM[:SS]``."""
+    hint = 'write it as 2026-12-24 09:30:00, or as text "2026-12-24 09:30"; its zone is that of each record'
+    found = value
+    if isinstance(value, str):
+        try:
+            found = datetime.fromisoformat(value) if _WALL_TIME(value) else None
+        except ValueError:
+            found = None
+        if found is None:
+            raise InvalidValueError(f"{quoted(value)} is not a valid date and time", hint)
+    if not isinstance(found, datetime):
+        raise InvalidValueError(f"must be a date and time, not {type_name(value)}", hint)
+    if found.tzinfo is not None:
+        raise InvalidValueError("must not have a zone", hint)
+    if not 1970 <= found.year <= LAST_YEAR:
+        raise InvalidValueError(f"must be in the years 1970 to {LAST_YEAR}", hint)
+    return found.replace(microsecond=0)
 
 
 def column(value: Any, place: Place) -> str:

@@ -6,6 +6,7 @@ A batch of requests uses one snapshot; a reload replaces it.
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Literal
 from zoneinfo import ZoneInfo
 
@@ -17,7 +18,9 @@ from ocsgw.protocol.errors import Refusal
 DialMode = Literal["Preview", "PushPreview"]
 GroupState = Literal["unloaded", "loaded", "started"]
 Scope = Literal["tenant", "campaign", "list"]
-TreatmentAction = Literal["finish", "next_in_chain", "retry_in", "no_call"]
+TreatmentAction = Literal[
+    "finish", "next_in_chain", "retry_in", "retry_at", "assign_to_group", "agent_error", "no_call"
+]
 ChainAttr = Literal["RecordOnly", "AllChain"]
 
 
@@ -130,14 +133,20 @@ class CampaignGroup:
 class Treatment:
     """What happens to a record after a call result (configuration.md section 11).
 
-    `campaigns` are names, None for all; `interval` is in seconds; a `max_attempts` of 0 is no limit.
+    `calling_lists` are DBIDs, None for all; `interval` and `increment` are in seconds; `at` is what a clock in the
+    record's zone shows; a `cycle_attempt` or `max_attempts` of 0 is no limit.
     """
 
+    dbid: int
     name: str
     call_result: int
     action: TreatmentAction
-    campaigns: frozenset[str] | None = None
-    interval: int = 0
+    calling_lists: frozenset[int] | None = None
+    sequence: int = 1
+    interval: float = 0
+    increment: float = 0
+    at: datetime | None = None
+    cycle_attempt: int = 0
     max_attempts: int = 0
 
 
@@ -199,6 +208,7 @@ class Directory:
         self._groups = {each.dbid: each for each in groups}
         self._zones_by_dbid = {each.dbid: each for each in zones}
         self._zones = self._zone_names(zones)
+        self._sequences: dict[tuple[int, int], tuple[Treatment, ...]] = {}
         self._campaigns_of = {
             calling_list.dbid: tuple(each for each in campaigns if calling_list in each.calling_lists)
             for calling_list in calling_lists
@@ -257,6 +267,21 @@ class Directory:
         found = self.group_by_dbid(dbid)
         if found is None:
             raise Refusal("group_not_found")
+        return found
+
+    def sequence(self, calling_list: CallingList, call_result: int) -> tuple[Treatment, ...]:
+        """Return the treatments of a list for a call result, in the order in which they are applied (C90)."""
+        key = (calling_list.dbid, call_result)
+        found = self._sequences.get(key)
+        if found is None:
+            fitting = [
+                each
+                for each in self.treatments
+                if each.call_result == call_result
+                and (each.calling_lists is None or calling_list.dbid in each.calling_lists)
+            ]
+            # The sort keeps the order of the file among equal numbers.
+            found = self._sequences[key] = tuple(sorted(fitting, key=lambda each: each.sequence))
         return found
 
     def zone_named(self, name: object) -> TimeZone:

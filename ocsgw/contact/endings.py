@@ -30,14 +30,25 @@ def process_record(unit: UnitOfWork, handouts_cache: HandoutCache, pending: Pend
         member.set_custom(handed_out.calling_list, custom)
         handouts_cache.forget_blocked(handed_out, member)
     call_time = cast("int", data.get("GSW_CALL_TIME", unit.now))
-    call_result = cast("int", data.get("GSW_CALL_RESULT", record.call_result))
+    call_result = cast("int", data.get("GSW_CALL_RESULT", _default_result(record.call_result)))
     member.set(call_time=call_time, call_result=call_result)
     agent = cast("str", data.get("GSW_AGENT_ID") or pending.context.agent_id or handed_out.handout.agent_id)
     store_last_agent(handed_out, member, agent)
     if handle is not None and not handle.attempts_set:
         member.set(attempt=record.attempt + 1)
+    if handle is not None:
+        # Of several the last one counts (H216).
+        handle.treatment = cast("str | None", data.get("GSW_TREATMENT", handle.treatment))
     _end(unit, handouts_cache, handed_out, member, agent)
     return unit.event("RecordProcessedAcknowledge", pending, record_keys(handed_out, member))
+
+
+def _default_result(known: int) -> int:
+    """Return the call result where the request has none.
+
+    That an agent did not take a callback is over once somebody has processed the record (H356).
+    """
+    return CallResult.ANSWER.value if known == CallResult.AGENT_CALLBACK_ERROR.value else known
 
 
 def _spent(unit: UnitOfWork, pending: PendingRequest) -> KV | None:
@@ -72,10 +83,10 @@ def _end(unit: UnitOfWork, handouts_cache: HandoutCache, handed_out: ActiveHando
         return
     asked = handle.treatment if handle is not None else None
     if asked is not None or unit.directory.treat_on_processed:
-        treatment = find_treatment(unit.directory, handed_out.campaign, record.call_result, record.attempt)
-        if treatment is not None:
-            personal = (agent or record.agent_id) if asked == PERSONAL else None
-            apply_treatment(treatment, handed_out, member, unit.now, personal_agent=personal)
+        application = find_treatment(unit.directory, handed_out.calling_list, record, unit.now)
+        if application is not None:
+            personal = (agent or record.agent_id) if asked == PERSONAL else ""
+            apply_treatment(application, handed_out, member, unit.now, personal_agent=personal)
             return
     status = handle.status_set if handle is not None else None
     handed_out.finish(member, status if status is not None else _UPDATED)

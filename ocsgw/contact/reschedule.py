@@ -100,6 +100,7 @@ def _added_to_chain(unit: UnitOfWork, handed_out: ActiveHandout, member: Member,
     fresh.contact_info = phone
     fresh.record_status = RecordStatus.READY.value
     fresh.attempt = 0
+    fresh.treatments = ""
     fresh.custom = list(fresh.custom)
     unit.tx.insert_records(calling_list, [new_record_of(fresh)])
     unit.tx.copy_further_columns(calling_list, member.record.record_id, fresh.record_id)

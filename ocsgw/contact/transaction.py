@@ -223,7 +223,7 @@ class Transaction(BulkStatements, Protocol):
         """Insert rows."""
 
     def copy_further_columns(self, calling_list: CallingList, source: int, target: int) -> None:
-        """Give a record what another one has in the columns that `NewRecord` lacks (K13)."""
+        """Give a record what another has in the columns that `NewRecord` lacks, but for `treatments` (K13, H232)."""
 
     def blocked(self, calling_list: CallingList, lookups: Sequence[DncLookup], now: int) -> set[int]:
         """Return the places of those probes that an entry of the do-not-call table covers."""

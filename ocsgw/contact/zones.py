@@ -13,7 +13,12 @@ def to_epoch(text: str, zone: ZoneInfo) -> int:
     datetime with `fold=0` means. Raises `Refusal` (`invalid_datetime`).
     """
     year, month, day, hour, minute = parse_date_time(text)
-    return int(datetime(year, month, day, hour, minute, tzinfo=zone).timestamp())
+    return wall_time_to_epoch(datetime(year, month, day, hour, minute), zone)  # noqa: DTZ001 - what a clock shows
+
+
+def wall_time_to_epoch(moment: datetime, zone: ZoneInfo) -> int:
+    """Return the seconds since 1970 UTC when a clock in a zone shows `moment`, which has no zone (H172)."""
+    return int(moment.replace(tzinfo=zone, fold=0).timestamp())
 
 
 def to_date_time(epoch: int, zone: ZoneInfo) -> str:

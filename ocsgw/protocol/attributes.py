@@ -202,7 +202,7 @@ CONVERTERS: Mapping[str, Converter] = MappingProxyType(
         "GSW_CAMPAIGN_GROUP_DBID": _DBID,
         "GSW_CAMPAIGN_NAME": _text(255),
         "GSW_CHAIN_ATTR": _choice("RecordOnly", "AllChain"),
-        "GSW_CHAIN_ID": _integer(INT32_MIN, INT32_MAX),
+        "GSW_CHAIN_ID": _integer(1, INT32_MAX),
         "GSW_CUSTOMER_ID": _text(255, trim=True),
         "GSW_DATE_TIME": _date_time,
         "GSW_FROM": _integer(0, 86400),

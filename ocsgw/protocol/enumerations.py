@@ -17,6 +17,10 @@ class RecordType(IntEnum):
     NO_CALL = 7
 
 
+# Records that may be for one agent only (http.md H271).
+PERSONAL_TYPES = frozenset({RecordType.PERSONAL_RESCHEDULED.value, RecordType.PERSONAL_CALLBACK.value})
+
+
 class RecordStatus(IntEnum):
     """`record_status`, key `GSW_RECORD_STATUS` (constants.md section 2)."""
 
@@ -40,6 +44,8 @@ class CallResult(IntEnum):
     OK = 0
     GENERAL_ERROR = 3
     UNKNOWN = 28
+    ANSWER = 33
+    AGENT_CALLBACK_ERROR = 47
     DO_NOT_CALL = 51
     CANCEL_RECORD = 52
 

@@ -128,6 +128,7 @@ _ROWS = (
                 attribute("GSW_CALL_RESULT"),
                 attribute("GSW_CALL_TIME"),
                 attribute("GSW_AGENT_ID"),
+                attribute("GSW_TREATMENT"),
                 *_RECORD_INFORMATION,
             )
         },

@@ -45,9 +45,10 @@ dbid = 1
 campaign = "C"
 group = "G"
 [[treatment]]
+dbid = 1
 name = "t"
 call_result = 6
-campaigns = ["C"]
+calling_lists = ["L"]
 action = "finish"
 """
 """Every object, with little more than what is required."""
@@ -155,6 +156,7 @@ name = "L"
 table = "t"
 tenant = "T"
 enabled = false
+personal_callback_limit = 1
 pre_dial_validation = true
 validation_uri = "http://h"
 validation_timeout_call_result = 1
@@ -232,12 +234,18 @@ tls_minimum = "TLSv13"
 headers_file = "secret"
 [treatments]
 on_processed = true
+personal_callback_limit = 5
 [[treatment]]
+dbid = 1
 name = "t"
 call_result = 6
-campaigns = ["C"]
+calling_lists = ["L"]
+sequence = 5
 action = "retry_in"
 interval = 5
+increment = 5
+at = 2030-01-01 00:00:00
+cycle_attempt = 5
 max_attempts = 5
 [limits]
 body = 5

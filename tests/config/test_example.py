@@ -113,8 +113,8 @@ class ExampleTests(ConfigTestCase):
     def test_treatments(self) -> None:
         """Section 2: one treatment."""
         (found,) = self.config.treatments
-        self.assertEqual((found.name, found.call_result, found.action), ("busy", 6, "retry_in"))
-        self.assertEqual((found.interval, found.max_attempts, found.campaigns), (900.0, 5, None))
+        self.assertEqual((found.dbid, found.name, found.call_result, found.action), (401, "busy", 6, "retry_in"))
+        self.assertEqual((found.interval, found.max_attempts, found.calling_lists), (900.0, 5, None))
         self.assertFalse(self.config.treatment_options.on_processed)
 
     def test_everything_else_is_default(self) -> None:

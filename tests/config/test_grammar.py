@@ -161,7 +161,7 @@ class DefaultTests(ConfigTestCase):
             **outgoing,
         )
         self.assert_values(config.desktop, agent_preview_mode_start=False, agent_logout_preview_call_result=None)
-        self.assert_values(config.treatment_options, on_processed=False)
+        self.assert_values(config.treatment_options, on_processed=False, personal_callback_limit=0.0)
         self.assertEqual(config.treatments, ())
 
     def test_limits(self) -> None:
@@ -233,7 +233,7 @@ class DefaultTests(ConfigTestCase):
             ("calling_list", "dbid name table"),
             ("campaign", "dbid name calling_lists"),
             ("campaign_group", "dbid campaign group"),
-            ("treatment", "name call_result action"),
+            ("treatment", "dbid name call_result action"),
         ):
             problems = self.problems_of(f"\n[[{table}]]\n")
             self.assertEqual([problem.key for problem in problems], [f"[[{table}]] {key}" for key in keys.split()])

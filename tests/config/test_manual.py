@@ -65,8 +65,8 @@ class ManualTests(SynchronousTestCase):
     def test_types(self) -> None:
         """Each key has a kind of value that the page explains or that TOML has."""
         words = re.compile(
-            r"(array of )?(strings?|integer|boolean|table|tables|names?|DBID|duration|size|path|secret|URI|call result)"
-            r"( from \S+ to \S+)?( or .*)?|value of the type"
+            r"(array of )?(strings?|integer|boolean|table|tables|names?|DBID|duration|size|path|secret|URI|call result"
+            r"|date and time)( from \S+ to \S+)?( or .*)?|value of the type"
         )
         for section, keys in documented().items():
             for key, (kind, _) in keys.items():

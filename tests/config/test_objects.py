@@ -1,4 +1,4 @@
-"""Tests of ocsgw.config.object_rules: tenants, lists, campaigns, groups, treatments."""
+"""Tests of ocsgw.config.object_rules: tenants, lists, campaigns, groups."""
 
 from tests.config.support import ConfigTestCase
 
@@ -96,13 +96,13 @@ class UniqueTests(ConfigTestCase):
     def test_names(self) -> None:
         """C8: a name stands once among the objects of a kind; normal forms are equal."""
         zone = '[[time_zone]]\ndbid = {}\nname = "{}"\nzone = "Etc/UTC"\n'
-        treatment = '[[treatment]]\nname = "{}"\ncall_result = 1\naction = "finish"\n'
+        treatment = '[[treatment]]\ndbid = {}\nname = "{}"\ncall_result = 1\naction = "finish"\n'
         for first, second, kind in (
             (tenant(1, "\u00e9"), tenant(2, "e\u0301"), "tenant"),
             (zone.format(1, "zone"), zone.format(2, "ZONE"), "time_zone"),
             (calling_list(1, "L"), calling_list(2, "L"), "calling_list"),
             (campaign(1, "C", "[]"), campaign(2, "C", "[]"), "campaign"),
-            (treatment.format("T"), treatment.format("T"), "treatment"),
+            (treatment.format(1, "T"), treatment.format(2, "T"), "treatment"),
         ):
             (problem,) = self.problems_of(first + second)
             self.assertEqual(problem.key, f"[[{kind}]] name")
@@ -210,33 +210,3 @@ class CampaignTests(ConfigTestCase):
             "[[campaign_group]] dial_mode",
             '"PushPreview"',
         )
-
-
-class TreatmentTests(ConfigTestCase):
-    """Section 11."""
-
-    def treatment(self, *lines: str) -> str:
-        return "\n".join(['[[treatment]]\nname = "T"\ncall_result = "Busy"', *lines, ""])
-
-    def test_defaults(self) -> None:
-        """Section 11: a treatment counts in all campaigns and without limit of attempts."""
-        found = self.parse_tables(self.treatment('action = "finish"')).treatments[0]
-        self.assertEqual((found.name, found.call_result, found.action), ("T", 6, "finish"))
-        self.assertEqual((found.campaigns, found.interval, found.max_attempts), (None, None, 0))
-
-    def test_interval(self) -> None:
-        """Section 11: retry_in needs an interval; zero is one."""
-        self.assert_problem(self.treatment('action = "retry_in"'), 1, "[[treatment]] interval", "retry_in")
-        found = self.parse_tables(self.treatment('action = "retry_in"', "interval = 0")).treatments[0]
-        self.assertEqual(found.interval, 0.0)
-
-    def test_campaigns(self) -> None:
-        """C9: the campaigns of a treatment exist; an empty array says nothing."""
-        text = campaign(1, "C", "[]") + self.treatment('action = "no_call"', 'campaigns = ["C"]')
-        self.assertEqual(self.parse_tables(text).treatments[0].campaigns, ("C",))
-        self.assert_problem(text.replace('["C"]', '["D"]'), 9, "[[treatment]] campaigns", '[[campaign]] "D"')
-        self.assert_problem(text.replace('["C"]', "[]"), 9, "[[treatment]] campaigns", "empty")
-
-    def test_actions(self) -> None:
-        """Section 11: there are four actions."""
-        self.assert_problem(self.treatment('action = "dial"'), 4, "[[treatment]] action", '"next_in_chain"')

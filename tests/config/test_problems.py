@@ -55,7 +55,9 @@ class KeyTests(ConfigTestCase):
         """Keys of tables, arrays of tables, tables below them, and elements of arrays."""
         self.write_certificates()
         self.assert_shown("[log]\nlevel = 1\n", (2, "[log] level"))
-        self.assert_shown("[[treatment]]\n", *[(1, f"[[treatment]] {k}") for k in ("name", "call_result", "action")])
+        self.assert_shown(
+            "[[treatment]]\n", *[(1, f"[[treatment]] {k}") for k in ("dbid", "name", "call_result", "action")]
+        )
         self.assert_shown(
             '[[listener]]\nid = "a"\nprotocol = "http"\nport = 1\n[listener.tls]\ncertificate = "server.pem"\n',
             (5, "[listener.tls] certificate_key"),

@@ -146,10 +146,3 @@ class PlainValueTests(ConfigTestCase):
         self.assert_problem(
             f'{lists}{table}calling_lists = ["a",\n "a"]\n', 9, "[[campaign]] calling_lists", '"a" twice'
         )
-
-    def test_treatment_names(self) -> None:
-        """Section 11: a treatment's name has 1 to 32 characters; semicolons separate names in the column."""
-        rest = 'call_result = 1\naction = "finish"\n'
-        self.parse_tables(f'[[treatment]]\nname = "{"x" * 32}"\n{rest}')
-        for name in ("", "x" * 33, "a;b"):
-            self.assert_problem(f'[[treatment]]\nname = "{name}"\n{rest}', 2, "[[treatment]] name")

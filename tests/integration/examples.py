@@ -569,4 +569,62 @@ Retry-After: 1
 """,
         ),
     ],
+    "E33": [
+        (
+            """\
+POST /records/21?req=RecordProcessed HTTP/1.1
+Host: ocs.example:8080
+Content-Type: application/json
+Content-Length: 64
+
+{"GSW_CALL_RESULT":"Busy","GSW_TREATMENT":"RecordTreatCampaign"}
+""",
+            """\
+HTTP/1.1 200 OK
+Content-Type: application/json; charset=utf-8
+Content-Length: 176
+Cache-Control: no-store
+
+{"GSW_USER_EVENT":"RecordProcessedAcknowledge","GSW_APPLICATION_ID":134,"GSW_RECORD_HANDLE":21,"GSW_CALLING_LIST":"CL_Test","GSW_CAMPAIGN_NAME":"Campaign1","GSW_CHAIN_ID":1006}
+""",
+        ),
+    ],
+    "E34": [
+        (
+            """\
+POST /lists/CL_Test?req=AddRecord HTTP/1.1
+Host: ocs.example:8080
+Content-Type: application/json
+Content-Length: 43
+
+{"GSW_PHONE":"6505550107","GSW_CHAIN_ID":0}
+""",
+            """\
+HTTP/1.1 400 Bad Request
+Content-Type: application/json; charset=utf-8
+Content-Length: 80
+Cache-Control: no-store
+
+{"GSW_USER_EVENT":"Error","GSW_ERROR":"Invalid value of attribute GSW_CHAIN_ID"}
+""",
+        ),
+        (
+            """\
+POST /lists/CL_Test?req=AddRecord HTTP/1.1
+Host: ocs.example:8080
+Content-Type: application/json
+Content-Length: 52
+
+{"GSW_PHONE":"6505550107","GSW_CHAIN_ID":2147483647}
+""",
+            """\
+HTTP/1.1 404 Not Found
+Content-Type: application/json; charset=utf-8
+Content-Length: 56
+Cache-Control: no-store
+
+{"GSW_USER_EVENT":"Error","GSW_ERROR":"Chain not found"}
+""",
+        ),
+    ],
 }

@@ -86,6 +86,13 @@ campaign = "Campaign1"
 group = "Group1"
 state = "started"
 record_timeout = "10m"
+[[treatment]]
+dbid = 401
+name = "busy"
+call_result = 6
+action = "retry_in"
+interval = "15m"
+max_attempts = 5
 [log]
 level = "debug"
 {more}

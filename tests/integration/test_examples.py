@@ -301,6 +301,35 @@ class ExampleTests(TestCase):
         self.assertEqual((base, uri), ("http://ocs.example:8080", f"{base}/records/{handle}"))
         self.assertEqual(self.server.post(f"/records/{handle}?req=RecordProcessed").status, 200)
 
+    def test_e33(self) -> None:
+        """E33: RecordProcessed with a treatment; the column of earlier versions is overwritten."""
+        for before in (None, "busy;busy;"):
+            self.server.write("DELETE FROM CL_Test")
+            self.add(1006, treatments=before)
+            self.add(1006, 1)
+            self.hand_out(21)
+            self.play("E33")
+            columns = ("record_status", "record_type", "call_result", "attempt", "treatments")
+            self.assertEqual(self.record(100600, *columns), (1, 3, 6, 1, "401@1@0@1"))
+            ((wait,),) = self.server.rows("SELECT dial_sched_time - call_time FROM CL_Test WHERE record_id = 100600")
+            self.assertEqual(wait, 900)
+            self.assertEqual(self.record(100601, "record_status"), (9,))
+        self.server.write("UPDATE CL_Test SET dial_sched_time = 1 WHERE record_id = 100600")
+        self.hand_out(21)
+        self.play("E33")
+        self.assertEqual(self.record(100600, "treatments"), ("401@2@0@1",))
+
+    def test_e34(self) -> None:
+        """E34: a chain out of range is refused by its form, an unknown one by the list."""
+        self.play("E34")
+        self.play("E34", 1)
+        for chain in ("-1", '"0"', "2147483648", "99999999999999999999", "true", '"-5"'):
+            body = f'{{"GSW_PHONE":"6505550107","GSW_CHAIN_ID":{chain}}}'.encode()
+            answer = self.server.post("/lists/CL_Test?req=AddRecord", body)
+            expected = (404, "Chain not found") if chain == "true" else (400, "Invalid value of attribute GSW_CHAIN_ID")
+            self.assertEqual((answer.status, answer.json["GSW_ERROR"]), expected, chain)
+        self.assertEqual(self.server.rows("SELECT count(*) FROM CL_Test"), [(0,)])
+
 
 class UnavailableTests(TestCase):
     """What clients see when the store, or OCS, cannot serve."""

@@ -37,7 +37,7 @@ INTEGERS = {
     "GSW_CALL_RESULT": (0, 53),
     "GSW_CALL_TIME": (0, INT32_MAX),
     "GSW_CAMPAIGN_GROUP_DBID": (1, INT32_MAX),
-    "GSW_CHAIN_ID": (-(2**31), INT32_MAX),
+    "GSW_CHAIN_ID": (1, INT32_MAX),
     "GSW_FROM": (0, 86400),
     "GSW_PHONE_TYPE": (0, 11),
     "GSW_RECORD_HANDLE": (1, 2**53 - 1),

@@ -73,7 +73,7 @@ ATTRIBUTES: dict[tuple[str, ResourceType], tuple[str, ...]] = {
         "GSW_AGENT_ID", "GSW_CHAIN_ID", "custom",
     ),
     ("RecordProcessed", "records"): (
-        "GSW_CALL_RESULT", "GSW_CALL_TIME", "GSW_AGENT_ID", *INFORMATION, "custom",
+        "GSW_CALL_RESULT", "GSW_CALL_TIME", "GSW_AGENT_ID", "GSW_TREATMENT", *INFORMATION, "custom",
     ),
     ("UpdateCallCompletionStats", "records"): (
         "GSW_CALL_RESULT", "GSW_PHONE", "GSW_PHONE_TYPE", "GSW_FROM", "GSW_UNTIL", "GSW_TZ_NAME", "GSW_RECORD_TYPE",

@@ -191,7 +191,7 @@ class OlderTableTests(OldListTestCase):
     def test_without_second_block(self) -> None:
         """K13: a whole cycle works on a table without the second block; a treatment is not written down."""
         self.open_with(table())
-        treatments = (Treatment("busy", 6, "retry_in", interval=900),)
+        treatments = (Treatment(401, "busy", 6, "retry_in", interval=900),)
         lists = self.directory.calling_lists[2:3]
         self.store.reload(make_directory(lists=lists, treatments=treatments, treat_on_processed=True))
         self.add("1", "CL_Old")
@@ -213,7 +213,7 @@ class OlderTableTests(OldListTestCase):
         keys = {"GSW_CALLBACK_TYPE": "Campaign", "GSW_DATE_TIME": "12/24/2026 09:05", "GSW_PHONE": "2"}
         self.reply(by_handle("RecordReschedule", handle, **keys))
         rows = self.rows("CL_Old", "contact_info", "group_id", "app_id", "treatments", "media_ref")
-        self.assertEqual([list(row.values()) for row in rows], [["1", 102, 134, "x;", 5], ["2", 102, 134, "x;", 5]])
+        self.assertEqual([list(row.values()) for row in rows], [["1", 102, 134, "x;", 5], ["2", 102, 134, None, 5]])
 
     def test_unusable_second_block(self) -> None:
         """K13: a column of the second block that does not fit is reported and passed over; the list is open."""

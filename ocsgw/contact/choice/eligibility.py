@@ -5,16 +5,15 @@ from collections.abc import Container, Sequence
 from ocsgw.contact.directory import Directory, Tenant
 from ocsgw.contact.transaction import Record, Window
 from ocsgw.contact.zones import seconds_of_day
-from ocsgw.protocol.enumerations import RecordStatus, RecordType
+from ocsgw.protocol.enumerations import PERSONAL_TYPES, RecordStatus, RecordType
 
-_PERSONAL = frozenset({RecordType.PERSONAL_RESCHEDULED.value, RecordType.PERSONAL_CALLBACK.value})
 _READY = RecordStatus.READY.value
 _NO_CALL = RecordType.NO_CALL.value
 
 
 def window_of(record: Record) -> Window:
     """Return the window of a record."""
-    agent = record.agent_id if record.record_type in _PERSONAL else ""
+    agent = record.agent_id if record.record_type in PERSONAL_TYPES else ""
     return Window(record.campaign_id, agent, record.tz_dbid, record.daily_from, record.daily_till)
 
 

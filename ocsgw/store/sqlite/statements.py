@@ -17,7 +17,10 @@ INSERTED_COLUMNS = tuple(column.name for column in CALLING_LIST_COLUMNS if colum
 # A statement takes no more values than this. Those for so many rows are kept prepared, one for each number.
 _VALUES_AT_ONCE = 32766
 _ROWS_AT_ONCE = 64
-_FURTHER_COLUMNS = tuple(column.name for column in CALLING_LIST_COLUMNS if column.block != 1)
+# A copy begins its treatments anew (H232).
+_FURTHER_COLUMNS = tuple(
+    column.name for column in CALLING_LIST_COLUMNS if column.block != 1 and column.name != "treatments"
+)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -1,6 +1,7 @@
 """Requests by record handle, for the model of the rules (http.md 10.2 to 10.7, 10.9)."""
 
 import copy
+import re
 from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -43,49 +44,64 @@ class HandleRequests(World):
     def _RecordProcessed(self, data: KV, handout: Any, row: Row, handle: Any, desktop: str | None) -> KV:
         name, keys = handout["list"], self._keys(handout, row)
         self._set_custom(name, row, data)
-        row["call_result"] = data.get("GSW_CALL_RESULT", row["call_result"])
+        row["call_result"] = data.get("GSW_CALL_RESULT", 33 if row["call_result"] == 47 else row["call_result"])
         row["call_time"] = data.get("GSW_CALL_TIME", self.now)
         agent = data.get("GSW_AGENT_ID") or desktop or handout["agent"]
         self._last_agent(handout, row, agent)
         if not handle["attempts_set"]:
             row["attempt"] += 1
-        treatment = TREATMENTS.get(row["call_result"]) if self.treat or handle["treatment"] else None
+        asked = data.get("GSW_TREATMENT", handle["treatment"])
+        sequence = [each for each in TREATMENTS if each[1] == row["call_result"] and each[7] in (None, name)]
         if row["record_type"] == 7 or self._row_covered(name, row):
             row["record_type"] = 7
             self._finish(handout, row, 3)
         elif row["record_id"] in handout["rescheduled"]:
             self._finish(handout, row, 1)
-        elif treatment is not None:
-            personal = (agent or row["agent_id"] or "") if handle["treatment"] == "RecordTreatPersonal" else None
-            self._treat(handout, row, treatment, personal)
+        elif sequence and (asked or self.treat):
+            personal = (agent or row["agent_id"] or "") if asked == "RecordTreatPersonal" else ""
+            self._treat(handout, row, sequence, personal)
         else:
             self._finish(handout, row, handle["status"] or 3)
         return self._event("RecordProcessedAcknowledge", data, keys)
 
-    def _treat(self, handout: Any, row: Row, treatment: tuple[str, int, int], personal: str | None) -> None:
-        """Section 11 of configuration.md."""
-        action, interval, most = treatment
-        if most and row["attempt"] >= most:
+    def _treat(self, handout: Any, row: Row, sequence: list[tuple[Any, ...]], personal: str) -> None:
+        """Section 11 of configuration.md, section 5.2 of constants.md."""
+        said = re.fullmatch(r" *(\d+)@(\d+)@(\d+)@(\d+) *", row["treatments"] or "")
+        position = [int(part) for part in said.groups()] if said and row["record_type"] in (3, 4, 5, 6) else None
+        candidates = [(treatment, 1) for treatment in sequence]
+        for at, treatment in enumerate(sequence):
+            if position is not None and treatment[0] == position[0]:
+                again = [(treatment, position[1] + 1)] if treatment[5] == 0 or treatment[5] > position[1] else []
+                candidates = [*again, *((other, 1) for other in sequence[at + 1 :])]
+        fitting = [(treatment, n) for treatment, n in candidates if not treatment[6] or row["attempt"] < treatment[6]]
+        if not fitting:
             self._finish(handout, row, 3)
             return
-        row["treatments"] = f"{row['treatments'] or ''}{action};"
-        following = [
-            each for each in self._in_process(handout) if each["chain_n"] > row["chain_n"] and each["record_type"] != 7
-        ]
+        (dbid, _, action, interval, increment, _, _, _), number = fitting[0]
+        due, next_n, others = self.now + interval + (number - 1) * increment, row["chain_n"], self._in_process(handout)
+        following = [each for each in others if each["chain_n"] > row["chain_n"] and each["record_type"] != 7]
         if action == "retry_in":
-            row.update(record_type=3 if personal is None else 4, dial_sched_time=self.now + interval)
+            row.update(record_type=4 if personal else 3, dial_sched_time=due)
             row["agent_id"] = personal or row["agent_id"]
             self._finish(handout, row, 1)
+        elif action == "assign_to_group":
+            row.update(record_type=6 if row["record_type"] in (5, 6) else 3, dial_sched_time=due)
+            self._finish(handout, row, 1)
         elif action == "next_in_chain" and following:
-            waiting = [each for each in self._in_process(handout) if each is not row and each["record_type"] != 7]
+            waiting = [each for each in others if each is not row and each["record_type"] != 7]
             self._finish(handout, row, 3)
+            next_n = following[0]["chain_n"]
             for each in waiting:
                 if each["record_id"] not in handout["rescheduled"]:
                     each["record_status"] = 1 if each is following[0] else 9
+                    if interval and each is following[0]:
+                        kind = each["record_type"]
+                        each.update(dial_sched_time=due, record_type=kind if kind in (4, 5, 6) else 3)
         else:
             if action == "no_call":
                 row["record_type"] = 7
-            self._finish(handout, row, 3)
+            self._finish(handout, row, 6 if action == "agent_error" else 3)
+        row["treatments"] = f"{dbid}@{number}@{next_n}@{position[3] if position else 1}"
 
     def _RecordReject(self, data: KV, handout: Any, row: Row, handle: Any, desktop: str | None) -> KV:
         keys = self._keys(handout, row)
@@ -144,6 +160,7 @@ class HandleRequests(World):
                 chain_n=chain[-1]["chain_n"] + 1,
                 record_status=1,
                 attempt=0,
+                treatments=None,
             )
             self.lists[name].append(target)
         personal = data["GSW_CALLBACK_TYPE"] == "Personal"

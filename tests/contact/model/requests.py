@@ -37,7 +37,7 @@ _DATES = st.sampled_from(
 )
 _ZONES = st.sampled_from(["GMT", "CET", "IST", "PST"])
 _SECONDS = st.sampled_from([0, 36000, 51200, 61200, 86399])
-_RESULTS = st.sampled_from([0, 6, 7, 9, 28, 33, 49])
+_RESULTS = st.sampled_from([0, 6, 6, 7, 9, 28, 33, 47, 49])
 _ATTRS = st.sampled_from(["RecordOnly", "AllChain"])
 _TYPES = st.sampled_from([1, 2, 2, 7])
 _STATUS = st.sampled_from([1, 3, 4, 5, 6, 8])
@@ -90,7 +90,11 @@ _RESCHEDULE = _keys(
 )
 _BY_HANDLE: dict[str, st.SearchStrategy[KV]] = {
     "RecordProcessed": _keys(
-        GSW_CALL_RESULT=_RESULTS, GSW_CALL_TIME=st.sampled_from([5, NOW]), GSW_AGENT_ID=_AGENTS, **_CUSTOM
+        GSW_CALL_RESULT=_RESULTS,
+        GSW_CALL_TIME=st.sampled_from([5, NOW]),
+        GSW_AGENT_ID=_AGENTS,
+        GSW_TREATMENT=st.sampled_from(["RecordTreatCampaign", "RecordTreatPersonal"]),
+        **_CUSTOM,
     ),
     "UpdateCallCompletionStats": _keys(
         GSW_CALL_RESULT=_RESULTS,
@@ -164,8 +168,19 @@ class Requests(RuleBasedStateMachine):
     def begin(self, scope: Any, treat: bool, first: dict[str, list[tuple[KV, int]]]) -> None:
         """Open a store and add some records."""
         treatments = tuple(
-            Treatment(action, result, action, None, interval, most)  # type: ignore[arg-type]  # an action
-            for result, (action, interval, most) in TREATMENTS.items()
+            Treatment(
+                dbid,
+                str(dbid),
+                result,
+                action,  # type: ignore[arg-type]  # an action
+                frozenset({LISTS[name][0]}) if name is not None else None,
+                sequence=dbid,
+                interval=interval,
+                increment=increment,
+                cycle_attempt=cycle,
+                max_attempts=most,
+            )
+            for dbid, result, action, interval, increment, cycle, most, name in TREATMENTS
         )
         before = make_directory(second_tenant=True)
         self.store = make_store(

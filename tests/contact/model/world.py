@@ -32,8 +32,17 @@ ZONES = {
     "PST": (102, "America/Los_Angeles"),
 }
 DEFAULT_ZONE = {1: "GMT", 2: "PST"}
-# Call result: action, interval, greatest number of attempts; every treatment is for all campaigns.
-TREATMENTS = {6: ("retry_in", 300, 2), 7: ("next_in_chain", 0, 0), 9: ("finish", 0, 0), 49: ("no_call", 0, 0)}
+# DBID, call result, action, interval, increment, cycle attempt, greatest number of attempts, list or None for all; in
+# the order of their sequence.
+TREATMENTS: list[tuple[int, int, str, int, int, int, int, str | None]] = [
+    (401, 6, "retry_in", 300, 60, 2, 0, None),
+    (402, 6, "assign_to_group", 0, 0, 1, 3, "CL_Test"),
+    (403, 6, "next_in_chain", 300, 0, 2, 0, None),
+    (404, 7, "next_in_chain", 0, 0, 0, 0, None),
+    (405, 9, "finish", 0, 0, 0, 0, "CL_Test"),
+    (406, 33, "agent_error", 0, 0, 0, 2, None),
+    (407, 49, "no_call", 0, 0, 0, 0, None),
+]
 
 
 class RefusedError(Exception):
