@@ -13,7 +13,8 @@ class ImportProgress(msgspec.Struct):
     """How far an import of one file has come.
 
     `rows` is how many rows of the file are done, the header not counted; `counts` how many of them got which verdict.
-    Times are in seconds since 1970 UTC; `finished_at` is None while rows are missing.
+    Times are in seconds since 1970 UTC; `finished_at` is None while rows are missing. `number` is what an operator
+    calls the import; imports of earlier versions have none.
     """
 
     file: str
@@ -21,6 +22,22 @@ class ImportProgress(msgspec.Struct):
     counts: dict[str, int]
     started_at: int
     finished_at: int | None = None
+    number: int | None = None
+
+
+class StoredImport(msgspec.Struct):
+    """An import with the names that it is stored under."""
+
+    target: str
+    fingerprint: str
+    progress: ImportProgress
+
+
+class ImportedRow(msgspec.Struct, array_like=True):
+    """A row that an import has stored: its number in the table, and a digest of what was stored."""
+
+    number: int
+    digest: int
 
 
 class ImportedEntry(msgspec.Struct, array_like=True):
@@ -61,6 +78,36 @@ class BulkStatements(Protocol):
     def save_import_progress(self, target: str, fingerprint: str, progress: ImportProgress) -> None:
         """Store how far an import has come."""
 
+    def new_import_number(self) -> int:
+        """Return the number of a new import; numbers ascend and never come again."""
+
+    def imports(self, at_most: int) -> list[StoredImport]:
+        """Return the newest imports that have a number, the newest first."""
+
+    def import_numbered(self, number: int) -> StoredImport | None:
+        """Return the import with a number, None if there is none."""
+
+    def save_imported_rows(self, number: int, first_row: int, rows: Sequence[ImportedRow]) -> None:
+        """Store which rows a slice of an import has stored."""
+
+    def imported_rows(self, number: int) -> tuple[int, list[ImportedRow]] | None:
+        """Return the last slice of an import that is still remembered, with its first row; None without one."""
+
+    def forget_imported_rows(self, number: int, first_row: int) -> None:
+        """Forget a slice of an import."""
+
+    def forget_import(self, target: str, fingerprint: str) -> None:
+        """Forget an import with all of its slices."""
+
+    def delete_records(self, calling_list: CallingList, record_ids: Collection[int]) -> None:
+        """Delete records that are not in process."""
+
+    def entries(self, numbers: Collection[int]) -> list[StoredEntry]:
+        """Return the entries of the do-not-call table with these numbers."""
+
+    def delete_entries(self, numbers: Collection[int]) -> None:
+        """Delete entries of the do-not-call table."""
+
     def records_by_contact(self, calling_list: CallingList, contacts: Collection[str]) -> dict[str, list[int]]:
         """Return the ids of the records with these normal forms of contacts, ascending (K40)."""
 
@@ -76,8 +123,8 @@ class BulkStatements(Protocol):
     def equal_entries(self, entries: Sequence[ImportedEntry]) -> dict[int, list[StoredEntry]]:
         """Return, by the place of an entry, those stored with the same contact, customer id and scope (K40, K42)."""
 
-    def import_entries(self, entries: Sequence[ImportedEntry], now: int) -> None:
-        """Add entries to the do-not-call table."""
+    def import_entries(self, entries: Sequence[ImportedEntry], now: int) -> list[int]:
+        """Add entries to the do-not-call table and return their numbers, in any order."""
 
     def change_entries(self, changes: Mapping[int, ImportedEntry], now: int) -> None:
         """Give stored entries, by their numbers, another message and end."""

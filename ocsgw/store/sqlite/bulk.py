@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-from ocsgw.contact.bulk_statements import ImportedEntry, ImportProgress, StoredEntry
+from ocsgw.contact.bulk_statements import ImportedEntry, ImportedRow, ImportProgress, StoredEntry, StoredImport
 from ocsgw.contact.directory import CallingList
 from ocsgw.contact.fields import FieldValue
 from ocsgw.contact.normal_form import normal_contact, normal_customer_id
@@ -14,6 +14,9 @@ from ocsgw.store.sqlite.own_tables import as_json
 from ocsgw.store.sqlite.statements import INSERTED_COLUMNS, record_columns
 from ocsgw.store.sqlite.transaction import SQLiteTransaction
 
+_IMPORT = "target, fingerprint, file, rows, counts, started_at, finished_at, number"
+_pack = msgspec.msgpack.Encoder()
+_imported = msgspec.msgpack.Decoder(list[ImportedRow])
 _counts = msgspec.json.Decoder(dict[str, int])
 # Behind the columns of a new row stands one that is not exported.
 _TREATMENTS = len(INSERTED_COLUMNS)
@@ -26,17 +29,13 @@ class SQLiteBulkTransaction(SQLiteTransaction):
 
     def import_progress(self, target: str, fingerprint: str) -> ImportProgress | None:
         """Return how far the import of a file has come, None if it was never begun."""
-        row = self._connection.execute(
-            "SELECT file, rows, counts, started_at, finished_at FROM ocsgw_import WHERE target = ? AND fingerprint = ?",
-            (target, fingerprint),
-        ).fetchone()
-        return None if row is None else ImportProgress(row[0], row[1], _counts.decode(row[2]), row[3], row[4])
+        found = self._imports("WHERE target = ? AND fingerprint = ?", target, fingerprint)
+        return found[0].progress if found else None
 
     def save_import_progress(self, target: str, fingerprint: str, progress: ImportProgress) -> None:
         """Store how far an import has come."""
         self._connection.execute(
-            "INSERT OR REPLACE INTO ocsgw_import (target, fingerprint, file, rows, counts, started_at, finished_at)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?)",
+            f"INSERT OR REPLACE INTO ocsgw_import ({_IMPORT}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
             (
                 target,
                 fingerprint,
@@ -45,10 +44,75 @@ class SQLiteBulkTransaction(SQLiteTransaction):
                 as_json(progress.counts),
                 progress.started_at,
                 progress.finished_at,
+                progress.number,
             ),
         )
 
+    def new_import_number(self) -> int:
+        """Return the number of a new import; numbers ascend and never come again."""
+        (number,) = self._connection.execute(
+            "INSERT INTO ocsgw_counter (name, value) VALUES ('import', 1)"
+            " ON CONFLICT (name) DO UPDATE SET value = value + 1 RETURNING value"
+        ).fetchone()
+        return int(number)
+
+    def imports(self, at_most: int) -> list[StoredImport]:
+        """Return the newest imports that have a number, the newest first."""
+        return self._imports("WHERE number IS NOT NULL ORDER BY number DESC LIMIT ?", at_most)
+
+    def import_numbered(self, number: int) -> StoredImport | None:
+        """Return the import with a number, None if there is none."""
+        found = self._imports("WHERE number = ?", number)
+        return found[0] if found else None
+
+    def _imports(self, condition: str, *parameters: object) -> list[StoredImport]:
+        rows = self._connection.execute(f"SELECT {_IMPORT} FROM ocsgw_import {condition}", parameters).fetchall()
+        return [
+            StoredImport(row[0], row[1], ImportProgress(row[2], row[3], _counts.decode(row[4]), row[5], row[6], row[7]))
+            for row in rows
+        ]
+
+    def save_imported_rows(self, number: int, first_row: int, rows: Sequence[ImportedRow]) -> None:
+        """Store which rows a slice of an import has stored."""
+        self._connection.execute(
+            "INSERT OR REPLACE INTO ocsgw_import_rows (number, first_row, rows) VALUES (?, ?, ?)",
+            (number, first_row, _pack.encode(rows)),
+        )
+
+    def imported_rows(self, number: int) -> tuple[int, list[ImportedRow]] | None:
+        """Return the last slice of an import that is still remembered, with its first row; None without one."""
+        row = self._connection.execute(
+            "SELECT first_row, rows FROM ocsgw_import_rows WHERE number = ? ORDER BY first_row DESC LIMIT 1", (number,)
+        ).fetchone()
+        return (row[0], _imported.decode(row[1])) if row is not None else None
+
+    def forget_imported_rows(self, number: int, first_row: int) -> None:
+        """Forget a slice of an import."""
+        self._connection.execute(
+            "DELETE FROM ocsgw_import_rows WHERE number = ? AND first_row = ?", (number, first_row)
+        )
+
+    def forget_import(self, target: str, fingerprint: str) -> None:
+        """Forget an import with all of its slices."""
+        where = (target, fingerprint)
+        self._connection.execute(
+            "DELETE FROM ocsgw_import_rows WHERE number IN"
+            " (SELECT number FROM ocsgw_import WHERE target = ? AND fingerprint = ?)",
+            where,
+        )
+        self._connection.execute("DELETE FROM ocsgw_import WHERE target = ? AND fingerprint = ?", where)
+
     # Calling lists.
+
+    def delete_records(self, calling_list: CallingList, record_ids: Collection[int]) -> None:
+        """Delete records that are not in process."""
+        table = self._text_of(calling_list).table
+        self._query(
+            calling_list,
+            f"DELETE FROM {table} WHERE record_id IN (SELECT value FROM json_each(?))"
+            " AND coalesce(record_status, 1) <> 2",
+            as_json(list(record_ids)),
+        )
 
     def records_by_contact(self, calling_list: CallingList, contacts: Collection[str]) -> dict[str, list[int]]:
         """Return the ids of the records with these normal forms of contacts, ascending (K40)."""
@@ -123,15 +187,34 @@ class SQLiteBulkTransaction(SQLiteTransaction):
         )
         return [StoredEntry(*row) for row in rows]
 
-    def import_entries(self, entries: Sequence[ImportedEntry], now: int) -> None:
-        """Add entries to the do-not-call table; they are not ours (`is_internal` 0)."""
+    def import_entries(self, entries: Sequence[ImportedEntry], now: int) -> list[int]:
+        """Add entries to the do-not-call table and return their numbers; they are not ours (`is_internal` 0)."""
         text = self._do_not_call_text()
         expiry = (", expires_at", ", nullif(json_extract(value, '$[6]'), 0)") if text.has_expiry else ("", "")
         values = ", ".join(f"json_extract(value, '$[{at}]')" for at in range(6))
-        self._connection.execute(
+        rows = self._connection.execute(
             f"INSERT INTO {text.table} (phone, customer_id, dnc_message, tenant_dbid, campaign_dbid, list_dbid,"
-            f" is_internal, time_stamp{expiry[0]}) SELECT {values}, 0, :now{expiry[1]} FROM json_each(:entries)",
+            f" is_internal, time_stamp{expiry[0]}) SELECT {values}, 0, :now{expiry[1]} FROM json_each(:entries)"
+            " RETURNING rowid",
             {"entries": as_json(entries), "now": now},
+        ).fetchall()
+        return [row[0] for row in rows]
+
+    def entries(self, numbers: Collection[int]) -> list[StoredEntry]:
+        """Return the entries of the do-not-call table with these numbers."""
+        text = self._do_not_call_text()
+        rows = self._connection.execute(
+            f"SELECT {_entry_columns(has_expiry=text.has_expiry)} FROM {text.table} AS d"
+            " WHERE d.rowid IN (SELECT value FROM json_each(?))",
+            (as_json(list(numbers)),),
+        ).fetchall()
+        return [StoredEntry(*row) for row in rows]
+
+    def delete_entries(self, numbers: Collection[int]) -> None:
+        """Delete entries of the do-not-call table."""
+        self._connection.execute(
+            f"DELETE FROM {self._do_not_call_text().table} WHERE rowid IN (SELECT value FROM json_each(?))",
+            (as_json(list(numbers)),),
         )
 
     def change_entries(self, changes: Mapping[int, ImportedEntry], now: int) -> None:
