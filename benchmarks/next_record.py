@@ -18,6 +18,7 @@ from ocsgw.contact.directory import CallingList, Campaign, CampaignGroup, Direct
 from ocsgw.contact.opening import prepare
 from ocsgw.contact.unit_of_work import PendingRequest, UnitOfWork
 from ocsgw.execution.committer import random_guid
+from ocsgw.protocol.requests import request_named
 from ocsgw.store.sqlite.engine import SQLiteStore
 
 SHORT, LONG = 10_000, 1_000_000
@@ -85,7 +86,10 @@ class _List:
 
     def pull(self) -> float:
         """Return how many seconds one request takes."""
-        pending = PendingRequest({"GSW_AGENT_REQ_TYPE": "PreviewRecordRequest", "GSW_CAMPAIGN_GROUP_DBID": 102})
+        pending = PendingRequest(
+            request_named("PreviewRecordRequest"),
+            {"GSW_AGENT_REQ_TYPE": "PreviewRecordRequest", "GSW_CAMPAIGN_GROUP_DBID": 102},
+        )
 
         def request(turn: UnitOfWork) -> None:
             (outcome,) = execute(turn, [pending], _raise)

@@ -9,9 +9,8 @@ import msgspec
 from ocsgw.audit.file import AuditError, AuditFile
 from ocsgw.contact.batch import Outcome, is_kept
 from ocsgw.contact.transaction import StoreFailureError
-from ocsgw.contact.unit_of_work import PendingRequest, UnitOfWork
+from ocsgw.contact.unit_of_work import Continuation, PendingRequest, UnitOfWork, final_event
 from ocsgw.logs import mask_contact
-from ocsgw.protocol.errors import Refusal
 from ocsgw.protocol.messages import KV, KVValue
 from ocsgw.store.errors import CommitUnknownError
 
@@ -90,9 +89,9 @@ class Auditor:
     def _record(self, unit: UnitOfWork, requests: Sequence[PendingRequest], outcomes: Sequence[Outcome]) -> int:
         time, clear = self._time(), self.clear
         bodies = [
-            _ENCODER.encode(line_of(time, pending, outcome.reply, clear=clear))
+            _ENCODER.encode(line_of(time, pending, event, clear=clear))
             for pending, outcome in zip(requests, outcomes, strict=True)
-            if not outcome.replayed and not isinstance(outcome.reply, Refusal) and is_kept(pending, outcome.reply)
+            if (event := _change_of(pending, outcome)) is not None
         ]
         operator = {"time": time, "principal": "", "address": "ocsctl"}
         bodies += [_ENCODER.encode({**operator, **note}) for note in unit.notes]
@@ -124,6 +123,15 @@ def not_audited() -> Iterator[Record]:
     yield lambda unit, requests, outcomes: None
 
 
+def _change_of(pending: PendingRequest, outcome: Outcome) -> KV | None:
+    """Return the event that says what a request has changed; None if it has not, or stands in the log already."""
+    reply = outcome.reply
+    event = reply.event if isinstance(reply, Continuation) else final_event(reply)
+    if event is None or outcome.replayed or pending.is_recorded or not is_kept(pending, event):
+        return None
+    return event
+
+
 def line_of(time: str, pending: PendingRequest, event: KV, *, clear: bool) -> _Line:
     """Return the line of one change."""
     data = pending.data
@@ -133,7 +141,7 @@ def line_of(time: str, pending: PendingRequest, event: KV, *, clear: bool) -> _L
         time,
         pending.context.principal,
         pending.context.peer,
-        str(data.get("GSW_AGENT_REQ_TYPE")),
+        pending.request.name,
         event.get("GSW_CALLING_LIST"),
         event.get("GSW_CAMPAIGN_NAME"),
         event.get("GSW_CAMPAIGN_GROUP_NAME"),

@@ -19,12 +19,17 @@ from ocsgw.contact.groups import campaign_status, control
 from ocsgw.contact.preview import preview
 from ocsgw.contact.runs import cut_into_runs, kind_of
 from ocsgw.contact.transaction import StoredAnswer, StoreFailureError, UnavailableListError
-from ocsgw.contact.unit_of_work import PendingRequest, Reply, UnitOfWork
+from ocsgw.contact.unit_of_work import PendingRequest, Reply, UnitOfWork, final_event
 from ocsgw.protocol.errors import Refusal
 from ocsgw.protocol.messages import KV, KVValue
-from ocsgw.protocol.requests import REQUESTS
 
 Rule = Callable[[UnitOfWork, Sequence[PendingRequest]], list[Reply]]
+
+
+def go_on(unit: UnitOfWork, requests: Sequence[PendingRequest]) -> list[Reply]:
+    """Carry on requests whose answer was still pending, each where it stopped."""
+    return [pending.resume(unit) for pending in requests if pending.resume is not None]
+
 
 # Kind of run -> rule. Requests of one kind that may be carried out together make a run.
 _RULES: Mapping[str, Rule] = {
@@ -35,6 +40,7 @@ _RULES: Mapping[str, Rule] = {
     "PreviewRecordRequest": preview,
     "status": campaign_status,
     "control": control,
+    "continued": go_on,
 }
 
 
@@ -61,7 +67,7 @@ def execute(unit: UnitOfWork, requests: Sequence[PendingRequest], on_defect: Def
     The caller commits afterwards; until then nothing is acknowledged.
     """
     outcomes: list[Outcome | None] = [None] * len(requests)
-    keyed = [at for at, pending in enumerate(requests) if pending.key is not None]
+    keyed = [at for at, pending in enumerate(requests) if pending.key is not None and pending.resume is None]
     if keyed:
         _replay(unit, requests, keyed, outcomes)
     pending = [at for at, outcome in enumerate(outcomes) if outcome is None]
@@ -94,9 +100,10 @@ def _store(unit: UnitOfWork, requests: Sequence[PendingRequest], replies: Sequen
     """Keep the acknowledgements that were given under a key; errors and reads are not kept (H327, H328)."""
     answers = {}
     for pending, reply in zip(requests, replies, strict=True):
-        if pending.key is not None and not isinstance(reply, Refusal) and is_kept(pending, reply):
-            mark = _fingerprint_of(unit, pending, reply)
-            answers[_name_of(pending)] = StoredAnswer(mark, reply, unit.now + pending.keep_for)
+        event = final_event(reply)
+        if pending.key is not None and event is not None and is_kept(pending, event):
+            mark = _fingerprint_of(unit, pending, event)
+            answers[_name_of(pending)] = StoredAnswer(mark, event, unit.now + pending.keep_for)
     if answers:
         unit.tx.store_answers(answers)
 
@@ -107,8 +114,7 @@ def _name_of(pending: PendingRequest) -> tuple[str, str]:
 
 def is_kept(pending: PendingRequest, event: KV) -> bool:
     """Whether an acknowledgement is stored under its key (H328)."""
-    request = REQUESTS.get(str(pending.data.get("GSW_AGENT_REQ_TYPE")))
-    return request is not None and not request.reads and event.get("GSW_USER_EVENT") != "PreviewRecordEmpty"
+    return not pending.request.reads and event.get("GSW_USER_EVENT") != "PreviewRecordEmpty"
 
 
 def _with_reference_of(pending: PendingRequest, event: KV) -> KV:
@@ -163,8 +169,8 @@ def _fingerprint(data: KV, calling_list: CallingList | None) -> bytes:
 def _run(unit: UnitOfWork, requests: list[PendingRequest], rule: Rule | None, on_defect: Defects) -> list[Reply]:
     """Carry out one run; if it fails as a whole, go through it one by one, so that a fault stays with its request."""
     if rule is None:
-        return [Refusal("unknown_request", str(pending.data.get("GSW_AGENT_REQ_TYPE"))) for pending in requests]
-    differences, messages = len(unit.differences), len(unit.group_messages)
+        return [Refusal("unknown_request", pending.request.name) for pending in requests]
+    mark = unit.mark()
     try:
         with unit.tx.savepoint():
             replies = rule(unit, requests)
@@ -173,9 +179,7 @@ def _run(unit: UnitOfWork, requests: list[PendingRequest], rule: Rule | None, on
     except StoreFailureError:
         raise
     except Exception as error:  # noqa: BLE001 - whatever a rule raises concerns its own requests only
-        # What was noted, or read, of changes that are undone now.
-        del unit.differences[differences:], unit.group_messages[messages:]
-        unit.group_statuses = None
+        unit.undo(mark)
         if len(requests) == 1:
             if isinstance(error, UnavailableListError):
                 return [Refusal("unavailable")]

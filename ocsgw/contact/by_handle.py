@@ -31,7 +31,7 @@ def by_handle(unit: UnitOfWork, requests: Sequence[PendingRequest]) -> list[Repl
     for pending in requests:
         _note_differences(unit, handouts_cache, pending)
         try:
-            replies.append(_ACTIONS[cast("str", pending.data["GSW_AGENT_REQ_TYPE"])](unit, handouts_cache, pending))
+            replies.append(_ACTIONS[pending.request.name](unit, handouts_cache, pending))
         except Refusal as refusal:
             replies.append(refusal)
     handouts_cache.save()
@@ -93,18 +93,20 @@ def _update(unit: UnitOfWork, handouts_cache: HandoutCache, pending: PendingRequ
     return unit.event("UpdateCallCompletionStatsAcknowledge", pending, members)
 
 
-def _chained(unit: UnitOfWork, handouts_cache: HandoutCache, pending: PendingRequest) -> KV:
-    """ChainedRecordRequest: the other members in process (H290 to H293)."""
+def _chained(unit: UnitOfWork, handouts_cache: HandoutCache, pending: PendingRequest) -> Reply:
+    """ChainedRecordRequest: the other members in process, in one event for HTTP, else each in its own (H290, P21)."""
     handed_out, member = handouts_cache.find(pending)
     members = record_keys(handed_out, member)
-    members["GSW_CHAINED_RECORDS"] = [
-        chained_record(unit, pending, handed_out, other) for other in handed_out.others(member)
-    ]
+    records = [chained_record(unit, pending, handed_out, other) for other in handed_out.others(member)]
     handouts_cache.touch(handed_out)
-    return unit.event("ChainedRecordsDataEnd", pending, members)
+    if pending.context.client == "http_proxy":
+        members["GSW_CHAINED_RECORDS"] = [*records]
+        return unit.event("ChainedRecordsDataEnd", pending, members)
+    events = [unit.event("ChainedRecord", pending, cast("KV", each)) for each in records]
+    return [*events, unit.event("ChainedRecordsDataEnd", pending, members)]
 
 
-_ACTIONS: Mapping[str, Callable[[UnitOfWork, HandoutCache, PendingRequest], KV]] = {
+_ACTIONS: Mapping[str, Callable[[UnitOfWork, HandoutCache, PendingRequest], Reply]] = {
     "RecordProcessed": process_record,
     "UpdateCallCompletionStats": _update,
     "RecordReschedule": reschedule_record,

@@ -4,17 +4,28 @@ from collections.abc import Mapping, Sequence
 
 from ocsgw.contact.directory import CampaignGroup, DialMode
 from ocsgw.contact.handout_cache import HandoutCache
+from ocsgw.contact.outbox import GroupChanged
 from ocsgw.contact.transaction import GroupStatus
-from ocsgw.contact.unit_of_work import PendingRequest, Reply, UnitOfWork
+from ocsgw.contact.unit_of_work import Continuation, PendingRequest, Reply, UnitOfWork
 from ocsgw.protocol.errors import Refusal
 from ocsgw.protocol.messages import KV
 
 _EVENTS = {"unloaded": "CampaignUnloaded", "loaded": "CampaignLoaded", "started": "CampaignStarted"}
 _MODES: Mapping[str, DialMode] = {"preview": "Preview", "pushpreview": "PushPreview"}
 # How many hand-outs are ended at once when a group is unloaded.
-_SLICE = 500
+SLICE = 500
+# Above every record handle.
+LAST_HANDLE = 1 << 62
 
 LOADED, STARTED, STOPPED, FORCE_UNLOADED, UNLOADED = 52000, 52001, 52002, 52003, 52004
+# Number in the log -> unsolicited event (protocol.md section 3.2); a change without a number is one of the dial mode.
+_EVENTS_OF_CHANGES: Mapping[int | None, str] = {
+    LOADED: "CampaignLoaded",
+    STARTED: "CampaignStarted",
+    STOPPED: "CampaignStopped",
+    FORCE_UNLOADED: "CampaignUnloaded",
+    UNLOADED: "CampaignUnloaded",
+}
 
 
 def find_group(unit: UnitOfWork, pending: PendingRequest) -> CampaignGroup:
@@ -83,7 +94,8 @@ def control(unit: UnitOfWork, requests: Sequence[PendingRequest]) -> list[Reply]
         try:
             group = find_group(unit, pending)
             name, status = _changed(unit, group, pending)
-            replies.append(unit.event(name, pending, group_members(group, status)))
+            event = unit.event(name, pending, group_members(group, status))
+            replies.append(_released(unit, group.dbid, event) if status.state == "unloaded" else event)
         except Refusal as refusal:
             replies.append(refusal)
     return replies
@@ -92,7 +104,7 @@ def control(unit: UnitOfWork, requests: Sequence[PendingRequest]) -> list[Reply]
 def _changed(unit: UnitOfWork, group: CampaignGroup, pending: PendingRequest) -> tuple[str, GroupStatus]:
     """Carry out one order; return the event's name and the new state. A state that is there already is fine (P51)."""
     status = status_of(unit, group)
-    order = pending.data["GSW_AGENT_REQ_TYPE"]
+    order = pending.request.name
     state = status.state
     if order == "SetDialingMode":
         mode = _mode(pending)
@@ -140,21 +152,42 @@ def _save(
     guid = unit.new_guid() if status.state == "unloaded" and state != "unloaded" else status.guid
     changed = GroupStatus(group.dbid, state, mode or status.dial_mode, guid)
     save_status(unit, changed)
+    if (changed.state, changed.dial_mode) != (status.state, status.dial_mode):
+        event = _EVENTS_OF_CHANGES.get(number, "CampaignModeChanged")
+        unit.outbox.append(GroupChanged(event, group_members(group, changed)))
     if number is not None and state != status.state:
         unit.group_messages.append((number, group.name))
     return changed
 
 
 def unload(unit: UnitOfWork, group: CampaignGroup, status: GroupStatus, number: int) -> GroupStatus:
-    """Unload a group: its live handles die, its records are ready again (P52)."""
-    release_handouts_of(unit, group.dbid)
+    """Unload a group: nothing is handed out any more; what is in process has to be released (P52)."""
     return _save(unit, group, status, "unloaded", number)
 
 
-def release_handouts_of(unit: UnitOfWork, group_dbid: int) -> None:
-    """End every hand-out of a group without a result."""
-    while ids := unit.tx.handouts_of_group(group_dbid, _SLICE):
+def _released(unit: UnitOfWork, group_dbid: int, event: KV) -> Reply:
+    """Answer with `event` once every hand-out of an unloaded group has been released, in slices if there are many.
+
+    What is handed out later, after the group was started again, is not concerned.
+    """
+    if len(release_slice(unit, group_dbid, LAST_HANDLE)) < SLICE:
+        return event
+    before = unit.tx.new_handles(1)
+
+    def go_on(unit: UnitOfWork, _: object) -> Reply:
+        if len(release_slice(unit, group_dbid, before)) < SLICE:
+            return event
+        return Continuation(go_on)
+
+    return Continuation(go_on, event=event)
+
+
+def release_slice(unit: UnitOfWork, group_dbid: int, before: int) -> list[int]:
+    """End hand-outs of a group without a result, those with an id below `before` and at most `SLICE`; return which."""
+    ids = unit.tx.handouts_of_group(group_dbid, before, SLICE)
+    if ids:
         release_handouts(unit, ids)
+    return ids
 
 
 def release_handouts(unit: UnitOfWork, handout_ids: Sequence[int]) -> None:

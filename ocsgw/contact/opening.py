@@ -1,14 +1,15 @@
 """What is put right when the store is opened, and what time brings about (K2, P53, H278)."""
 
-from ocsgw.contact.groups import first_status, release_handouts, release_handouts_of, save_status
+from ocsgw.contact.groups import LAST_HANDLE, SLICE, first_status, release_handouts, release_slice, save_status
 from ocsgw.contact.transaction import GroupStatus, UnavailableListError
-from ocsgw.contact.unit_of_work import UnitOfWork
+from ocsgw.contact.unit_of_work import Unfinished, UnitOfWork
 
 
-def prepare(unit: UnitOfWork) -> dict[str, int]:
+def prepare(unit: UnitOfWork) -> dict[str, int] | Unfinished[dict[str, int]]:
     """Give groups that are new their first state, unload those that are gone, and free rows that nobody holds.
 
-    Returns how many records were freed, by calling list (K2, C67).
+    Returns how many records were freed, by calling list (K2, C67). What unloaded groups hold, because they are gone or
+    because the server ended while it unloaded one, is released in slices.
     """
     known = unit.tx.group_statuses()
     for group in unit.directory.groups:
@@ -17,7 +18,6 @@ def prepare(unit: UnitOfWork) -> dict[str, int]:
     configured = {group.dbid for group in unit.directory.groups}
     for dbid, status in known.items():
         if dbid not in configured and status.state != "unloaded":
-            release_handouts_of(unit, dbid)
             save_status(unit, GroupStatus(dbid, "unloaded", status.dial_mode, status.guid))
     freed = {}
     for calling_list in unit.directory.calling_lists:
@@ -27,6 +27,13 @@ def prepare(unit: UnitOfWork) -> dict[str, int]:
             continue
         if count:
             freed[calling_list.name] = count
+    return _release_unloaded(unit, freed)
+
+
+def _release_unloaded(unit: UnitOfWork, freed: dict[str, int]) -> dict[str, int] | Unfinished[dict[str, int]]:
+    for dbid, status in unit.tx.group_statuses().items():
+        if status.state == "unloaded" and len(release_slice(unit, dbid, LAST_HANDLE)) == SLICE:
+            return Unfinished(lambda unit: _release_unloaded(unit, freed))
     return freed
 
 

@@ -56,7 +56,7 @@ def reschedule_record(unit: UnitOfWork, handouts_cache: HandoutCache, pending: P
     members["GSW_TZ_NAME"] = zone.name
     members["GSW_PHONE"] = target.record.contact_info
     members["GSW_RECORD_TYPE"] = kind.value
-    return unit.event(f"{data['GSW_AGENT_REQ_TYPE']}Acknowledge", pending, members)
+    return unit.event(f"{pending.request.name}Acknowledge", pending, members)
 
 
 def _member_with(handed_out: ActiveHandout, member: Member, phone: str) -> Member | None:

@@ -21,7 +21,9 @@ _OF_KIND = {
     "RequestRecordCancel": {_RECORDS, _HANDOUTS},
     "status": {_GROUPS},
     "control": {_RECORDS, _HANDOUTS, _GROUPS},
+    "continued": {_RECORDS, _HANDOUTS, _CONTACTS, _GROUPS},
 }
+_KINDS = {**dict.fromkeys(STATUS_REQUESTS, "status"), **dict.fromkeys(CONTROL_REQUESTS, "control")}
 
 
 @dataclass(slots=True)
@@ -34,18 +36,16 @@ class Run:
 
 
 def kind_of(pending: PendingRequest) -> str:
-    """Return the kind of run that a request belongs to; an unknown request has a kind without a rule.
+    """Return the kind of run that a request belongs to; a request without a rule has a kind of its own.
 
     With a handle the other identifiers are attributes (P10).
     """
-    request = pending.data.get("GSW_AGENT_REQ_TYPE")
-    if request in STATUS_REQUESTS:
-        return "status"
-    if request in CONTROL_REQUESTS:
-        return "control"
-    if request in HANDLE_REQUESTS and "GSW_RECORD_HANDLE" in pending.data:
+    if pending.resume is not None:
+        return "continued"
+    name = pending.request.name
+    if name in HANDLE_REQUESTS and "GSW_RECORD_HANDLE" in pending.data:
         return "by handle"
-    return str(request)
+    return _KINDS.get(name, name)
 
 
 def cut_into_runs(requests: Sequence[PendingRequest], places: Sequence[int], directory: Directory) -> list[Run]:
@@ -92,7 +92,7 @@ def names_of(pending: PendingRequest, directory: Directory) -> set[Hashable]:
     """Return what a request may concern, in forms that can be compared."""
     data, kind = pending.data, kind_of(pending)
     names: set[Hashable] = set(_OF_KIND.get(kind, ()))
-    if data.get("GSW_AGENT_REQ_TYPE") == "DoNotCall":
+    if pending.request.name == "DoNotCall":
         names |= _blocked_by(pending, kind, directory)
     if kind == "AddRecord" and "GSW_CHAIN_ID" in data:
         names.add(_RECORDS)

@@ -285,8 +285,8 @@ class Transaction(BulkStatements, Protocol):
     def handouts_of_handles(self, numbers: Iterable[int]) -> list[tuple[Handout, list[Handle]]]:
         """Return the hand-outs of those handles that live, with all their live handles."""
 
-    def handouts_of_group(self, group_dbid: int, at_most: int) -> list[int]:
-        """Return the ids of running hand-outs of a campaign group, at most so many."""
+    def handouts_of_group(self, group_dbid: int, before: int, at_most: int) -> list[int]:
+        """Return the ids of running hand-outs of a campaign group below `before`, at most so many."""
 
     def expired_handouts(self, now: int, at_most: int) -> list[int]:
         """Return the ids of hand-outs whose time is over, at most so many."""

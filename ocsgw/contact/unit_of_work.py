@@ -2,37 +2,43 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Generic, TypeVar
 
 from ocsgw.contact.directory import Directory
+from ocsgw.contact.outbox import Change
 from ocsgw.contact.transaction import GroupStatus, Transaction
 from ocsgw.protocol.context import NOBODY, RequestContext
 from ocsgw.protocol.errors import Refusal
 from ocsgw.protocol.messages import KV
+from ocsgw.protocol.requests import RequestType
 
-# What a rule answers: the key-values of the event, or a refusal; then nothing was changed (H72).
-Reply = KV | Refusal
+T = TypeVar("T")
 
 
 @dataclass(slots=True, eq=False)
 class PendingRequest:
-    """One request on its way through the rules: its key-values and who asks.
+    """One request on its way through the rules: which one it is, its key-values, and who asks.
 
     With a `key` its acknowledgement is stored under (principal, key) for `keep_for` seconds, and a repetition gets it
     again (H324). `fingerprint` says what makes two requests the same; None: to be computed (H322). `request_id` is what
-    the client calls the request, for the audit log.
+    the client calls the request, for the audit log. `resume` is how the request goes on that has got a `Continuation`
+    from its rule; `is_recorded` says that its change stands in the audit log already.
     """
 
+    request: RequestType
     data: KV
     context: RequestContext = NOBODY
     key: str | None = None
     keep_for: int = 0
     fingerprint: bytes | None = None
     request_id: str | None = None
+    resume: "Callable[[UnitOfWork], Reply] | None" = None
+    is_recorded: bool = False
 
     @property
     def title(self) -> str:
         """What the log calls the request: its name, who asked, and the client's own name for it."""
-        said = f"{self.data.get('GSW_AGENT_REQ_TYPE')} of {self.context.principal or 'nobody known'}"
+        said = f"{self.request.name} of {self.context.principal or 'nobody known'}"
         return f"{said}, request id {self.request_id}" if self.request_id is not None else said
 
 
@@ -42,8 +48,8 @@ class UnitOfWork:
 
     `new_guid` makes a `GSW_CALL_ATTEMPT_GUID`. What should be logged once the transaction is committed is collected:
     `unknown_keys` as (calling list, custom key) that the lists do not have (H97), `differences` as texts (H103), and
-    `group_messages` as (log number, group name). `notes` are what an operator has changed, for the audit log.
-    `group_statuses` are those of the store, None while not read.
+    `group_messages` as (log number, group name). `notes` are what an operator has changed, for the audit log; `outbox`
+    is what others are told of. `group_statuses` are those of the store, None while not read.
     """
 
     tx: Transaction
@@ -54,6 +60,7 @@ class UnitOfWork:
     differences: list[str] = field(default_factory=list)
     group_messages: list[tuple[int, str]] = field(default_factory=list)
     notes: list[dict[str, object]] = field(default_factory=list)
+    outbox: list[Change] = field(default_factory=list)
     group_statuses: dict[int, GroupStatus] | None = None
 
     def event(self, name: str, pending: PendingRequest, members: KV) -> KV:
@@ -64,3 +71,48 @@ class UnitOfWork:
         if reference is not None:
             event["GSW_REFERENCE_ID"] = reference
         return event
+
+    def mark(self) -> tuple[int, int, int, int]:
+        """Return how much has been noted so far, for `undo`."""
+        return len(self.differences), len(self.group_messages), len(self.notes), len(self.outbox)
+
+    def undo(self, mark: tuple[int, int, int, int]) -> None:
+        """Forget what was noted, or read, since `mark`: the changes that it is about have been undone."""
+        differences, group_messages, notes, outbox = mark
+        del self.differences[differences:], self.group_messages[group_messages:]
+        del self.notes[notes:], self.outbox[outbox:]
+        self.group_statuses = None
+
+
+@dataclass(slots=True, eq=False)
+class Continuation:
+    """The answer to a request is still pending: it comes from a further transaction, in which `resume` is called.
+
+    `question` is what somebody outside of the store has to answer first; `resume` gets the answer. Without a question
+    the answer is None, and the request goes on in one of the next batches: that is how work whose size a client decides
+    is done in slices. What this transaction has changed stays so. `event` says what, for the audit log, if the change
+    is one that belongs there; the rest of the request adds nothing to it then.
+    """
+
+    resume: Callable[[UnitOfWork, object], "Reply"]
+    question: object = None
+    event: KV | None = None
+
+
+@dataclass(slots=True, eq=False)
+class Unfinished(Generic[T]):
+    """The result of a slice of a chore that goes on with `function` in a further transaction."""
+
+    function: "Callable[[UnitOfWork], T | Unfinished[T]]"
+
+
+# What a rule answers: the key-values of an event, or of several, of which the last one ends the request; a refusal, for
+# which nothing was changed (H72); or that the answer is pending.
+Reply = KV | list[KV] | Refusal | Continuation
+
+
+def final_event(reply: Reply) -> KV | None:
+    """Return the event that ends a request; None for a refusal and while it is pending."""
+    if isinstance(reply, dict):
+        return reply
+    return reply[-1] if isinstance(reply, list) else None

@@ -21,8 +21,9 @@ from twisted.python.failure import Failure
 from ocsgw.audit.recorder import Auditor, not_audited
 from ocsgw.contact.batch import Outcome, execute
 from ocsgw.contact.directory import Directory
+from ocsgw.contact.outbox import Change
 from ocsgw.contact.transaction import StoreFailureError, Transaction
-from ocsgw.contact.unit_of_work import PendingRequest, UnitOfWork
+from ocsgw.contact.unit_of_work import Continuation, PendingRequest, Unfinished, UnitOfWork
 from ocsgw.counters import BATCH_SIZES, COMMIT_SECONDS, COMMITS
 from ocsgw.execution.pace import Pace
 from ocsgw.execution.worker import Worker
@@ -46,6 +47,11 @@ T = TypeVar("T")
 def random_guid() -> str:
     """Return 32 upper-case letters and digits (`GSW_CALL_ATTEMPT_GUID`)."""
     return base64.b32encode(secrets.token_bytes(20)).decode("ascii")
+
+
+def nobody_to_ask(question: object) -> "Deferred[object]":
+    """Stand for whoever answers questions of rules, where there is nobody."""
+    raise LookupError(f"nobody answers {question!r}")
 
 
 class Store(Protocol):
@@ -81,7 +87,7 @@ class Committer:
     """Collects jobs and commits them in batches.
 
     `wall_clock` is the clock of the rules, in seconds since 1970 UTC (R56); `new_guid` makes ids of hand-outs;
-    `auditor` writes the audit log, None without one.
+    `auditor` writes the audit log, None without one. `ask` gets the question of a `Continuation` answered.
     """
 
     _log = Logger()
@@ -96,7 +102,9 @@ class Committer:
         new_guid: Callable[[], str] = random_guid,
         auditor: Auditor | None = None,
         pace: Pace | None = None,
+        ask: Callable[[object], "Deferred[object]"] = nobody_to_ask,
     ) -> None:
+        self._ask = ask
         self._pace = pace or Pace()
         self._audited = auditor.batch if auditor is not None else not_audited
         self.directory = directory
@@ -108,6 +116,9 @@ class Committer:
         self._waiting: deque[Job] = deque()
         self._busy = False
         self._idle_waiters: list[Deferred[None]] = []
+        # Requests that wait for an answer from outside.
+        self._asking = 0
+        self._listeners: list[Callable[[Sequence[Change]], None]] = []
         self._failing = False
         self._unknown_keys_logged: dict[str, set[str]] = {}
 
@@ -119,31 +130,39 @@ class Committer:
             # Everything else that this turn of the reactor brings joins the batch.
             self._clock.callLater(0, self._next)
 
-    def chore(self, function: Callable[[UnitOfWork], T]) -> "Deferred[T]":
+    def listen(self, listener: Callable[[Sequence[Change]], None]) -> None:
+        """Let `listener` be told of changes once they are committed, those of one transaction at a time."""
+        self._listeners.append(listener)
+
+    def chore(self, function: Callable[[UnitOfWork], T | Unfinished[T]]) -> "Deferred[T]":
         """Return a Deferred with the result of `function`, called in a transaction of its own between batches.
 
-        It fails with `StoreFailureError` or `CommitUnknownError` if the store does.
+        Where that is `Unfinished`, it goes on in further transactions. It fails with `StoreFailureError` or
+        `CommitUnknownError` if the store does.
         """
         directory = self.directory
 
-        def run() -> tuple[UnitOfWork, T]:
+        def run() -> tuple[UnitOfWork, T | Unfinished[T]]:
             with self._audited() as record, self._store.transaction(_CHORE_WAIT) as tx:
                 unit = self._unit(tx, directory)
                 result = function(unit)
                 record(unit, (), ())
             return unit, result
 
-        def committed(done: tuple[UnitOfWork, T]) -> T:
-            guarded(self._log, "log of a chore", self._log_notes, done[0])
-            return done[1]
+        def committed(done: tuple[UnitOfWork, T | Unfinished[T]]) -> "T | Deferred[T]":
+            unit, result = done
+            guarded(self._log, "log of a chore", self._log_notes, unit)
+            if unit.outbox:
+                self._publish(unit.outbox)
+            return self.chore(result.function) if isinstance(result, Unfinished) else result
 
-        running: Deferred[tuple[UnitOfWork, T]] = self._worker.run(run)
+        running: Deferred[tuple[UnitOfWork, T | Unfinished[T]]] = self._worker.run(run)
         return running.addCallback(committed)
 
     def drained(self) -> "Deferred[None]":
         """Return a Deferred that fires when nothing waits and nothing is being committed."""
         done: Deferred[None] = Deferred()
-        if self._busy:
+        if self._busy or self._asking:
             self._idle_waiters.append(done)
         else:
             done.callback(None)
@@ -160,6 +179,8 @@ class Committer:
 
     def _rest(self) -> None:
         self._busy = False
+        if self._asking:
+            return
         waiters, self._idle_waiters = self._idle_waiters, []
         for waiter in waiters:
             guarded(self._log, "drained", waiter.callback, None)
@@ -270,7 +291,17 @@ class Committer:
     def _deliver(self, jobs: Sequence[Job], result: _Result) -> None:
         guarded(self._log, "log of a batch", self._log_result, result)
         for job, outcome in zip(jobs, result.outcomes, strict=True):
-            self._answer(job, outcome)
+            if isinstance(outcome.reply, Continuation):
+                self._continue(job, outcome.reply)
+            else:
+                self._answer(job, outcome)
+        for unit in result.units:
+            if unit.outbox:
+                self._publish(unit.outbox)
+
+    def _publish(self, changes: Sequence[Change]) -> None:
+        for listener in self._listeners:
+            guarded(self._log, "outbox", listener, changes)
 
     def _answer(self, job: Job, outcome: Outcome) -> None:
         """Deliver an outcome; whatever that raises concerns nobody else."""
@@ -278,6 +309,42 @@ class Committer:
             job.deliver(outcome)
         except Exception:  # noqa: BLE001 - the next one gets its answer
             contain(self._log, "deliver", job.pending.title)
+
+    # Requests whose answer takes more than one transaction.
+
+    def _continue(self, job: Job, continuation: Continuation) -> None:
+        """Ask what has to be asked, then let the request go on in one of the next batches.
+
+        From here on it has no deadline: what was begun is brought to its end.
+        """
+        job.deadline = None
+        job.pending.is_recorded = job.pending.is_recorded or continuation.event is not None
+        if continuation.question is None:
+            self._resume(job, continuation, None)
+            return
+        self._asking += 1
+        try:
+            asked = self._ask(continuation.question)
+        except Exception:  # noqa: BLE001 - whatever it is concerns this request
+            self._not_answered(Failure(), job)
+            return
+        asked.addCallbacks(lambda answer: self._answered(answer, job, continuation), self._not_answered, (), {}, (job,))
+        asked.addErrback(lambda reason: self._log.failure("The committer failed after a question", reason))
+
+    def _answered(self, answer: object, job: Job, continuation: Continuation) -> None:
+        self._asking -= 1
+        self._resume(job, continuation, answer)
+
+    def _not_answered(self, reason: Failure, job: Job) -> None:
+        self._asking -= 1
+        say(self._log, 93111, request=job.pending.title, log_failure=reason)
+        self._answer(job, Outcome(Refusal("internal")))
+        if not self._busy:
+            self._rest()
+
+    def _resume(self, job: Job, continuation: Continuation, answer: object) -> None:
+        job.pending.resume = lambda unit: continuation.resume(unit, answer)
+        self.submit(job)
 
     def _fail(self, jobs: Sequence[Job], reason: Failure) -> None:
         """A defect outside of the transaction: nothing was committed."""

@@ -9,7 +9,7 @@ from twisted.python.failure import Failure
 from ocsgw.contact.batch import Outcome
 from ocsgw.contact.directory import CampaignGroup, Directory
 from ocsgw.contact.transaction import GroupStatus, StoreFailureError
-from ocsgw.contact.unit_of_work import PendingRequest, UnitOfWork
+from ocsgw.contact.unit_of_work import PendingRequest, UnitOfWork, final_event
 from ocsgw.control.server import Command, ControlError
 from ocsgw.execution.committer import Committer, Job
 from ocsgw.ocs.http_proxy import HttpProxy, RenewalError
@@ -18,6 +18,7 @@ from ocsgw.operations.steps import OperationError, carry_out
 from ocsgw.protocol.context import RequestContext
 from ocsgw.protocol.errors import Refusal
 from ocsgw.protocol.messages import KV
+from ocsgw.protocol.requests import request_named
 from ocsgw.store.errors import CommitUnknownError
 from ocsgw.version import VERSION
 
@@ -94,10 +95,10 @@ class _Controller:
             if isinstance(outcome.reply, Refusal):
                 done.errback(ControlError(_explained(order, outcome.reply)))
             else:
-                done.callback(outcome.reply)
+                done.callback(final_event(outcome.reply) or {})
 
         data: KV = {"GSW_AGENT_REQ_TYPE": order, "GSW_CAMPAIGN_GROUP_DBID": group.dbid}
-        pending = PendingRequest(data, RequestContext(client="third_party", peer="ocsctl"))
+        pending = PendingRequest(request_named(order), data, RequestContext(client="third_party", peer="ocsctl"))
         committer.submit(Job(pending, deliver))
         return done
 

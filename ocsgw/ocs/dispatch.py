@@ -16,9 +16,10 @@ from ocsgw.guard import contain, guarded
 from ocsgw.protocol.context import RequestContext
 from ocsgw.protocol.errors import Refusal
 from ocsgw.protocol.messages import KV, Event, Request
-from ocsgw.protocol.requests import REQUESTS
+from ocsgw.protocol.requests import REQUESTS, RequestType, request_named
 
-# Takes the final event of a request. One that raises has not taken it, and may be called again with an error event.
+# Takes the events of a request, of which all but the last one are marked `more`. One that raises has not taken the
+# event, and may be called again with an error event.
 Reply = Callable[[Event], None]
 _Waiting = tuple[Request, PendingRequest, float | None, Reply]
 _Key = tuple[str, str]
@@ -65,10 +66,10 @@ class Dispatcher:
 
     def _hand_over(self, request: Request, context: RequestContext, reply: Reply) -> None:
         """Check what needs no store, and bring the request to the committer."""
-        kind = request.data.get("GSW_AGENT_REQ_TYPE")
-        known = REQUESTS.get(kind) if isinstance(kind, str) else None
-        if known is None:
-            self._answer(request, Refusal("unknown_request", str(kind)), reply)
+        try:
+            known = request_named(request.data.get("GSW_AGENT_REQ_TYPE"))
+        except Refusal as refusal:
+            self._answer(request, refusal, reply)
             return
         if context.client not in known.clients:
             self._answer(request, Refusal("forbidden"), reply)
@@ -81,16 +82,16 @@ class Dispatcher:
         deadline = None
         if request.deadline_ms is not None:
             deadline = self._clock.seconds() + request.deadline_ms / 1000
-        self._begin(request, self._work(request, context), deadline, reply)
+        self._begin(request, self._pending(known, request, context), deadline, reply)
 
-    def _work(self, request: Request, context: RequestContext) -> PendingRequest:
-        pending = PendingRequest(request.data, context, request_id=request.request_id)
+    def _pending(self, known: RequestType, request: Request, context: RequestContext) -> PendingRequest:
+        pending = PendingRequest(known, request.data, context, request_id=request.request_id)
         window = self.options.duplicate_window
         if request.idempotency_key is not None:
             # The prefix keeps keys of clients apart from those that are made here.
             pending.key = f"k{request.idempotency_key}"
             pending.keep_for = self.options.idempotency_ttl
-        elif window and request.data.get("GSW_AGENT_REQ_TYPE") == "AddRecord":
+        elif window and known.name == "AddRecord":
             pending.fingerprint = fingerprint(request.data, self._committer.directory, but=("GSW_REFERENCE_ID",))
             pending.key = f"d{pending.fingerprint.hex()} {context.peer}"
             pending.keep_for = window
@@ -113,7 +114,7 @@ class Dispatcher:
 
         def deliver(outcome: Outcome) -> None:
             try:
-                self._deliver(request, outcome, reply)
+                self._deliver(request, pending, outcome, reply)
             finally:
                 if key is not None:
                     self._release(key)
@@ -140,7 +141,7 @@ class Dispatcher:
         contain(self._log, "dispatch", _title(request))
         self._answer(request, Refusal("internal"), reply)
 
-    def _deliver(self, request: Request, outcome: Outcome, reply: Reply) -> None:
+    def _deliver(self, request: Request, pending: PendingRequest, outcome: Outcome, reply: Reply) -> None:
         """Answer with an outcome; an event that cannot be sent costs its own request only, which gets 500."""
         if isinstance(outcome.reply, Refusal):
             self._answer(request, outcome.reply, reply)
@@ -148,12 +149,12 @@ class Dispatcher:
         if outcome.replayed:
             _REPLAYED.add()
         try:
-            reply(Event(ref=request.ref, data=outcome.reply, replayed=outcome.replayed))
+            _send(request, outcome, reply)
         except Exception:  # noqa: BLE001 - a value that cannot be encoded, or a defect of the link
-            contain(self._log, "reply", _title(request))
+            contain(self._log, "reply", pending.title)
             self._answer(request, Refusal("internal"), reply)
         else:
-            _SUCCEEDED[cast("str", request.data["GSW_AGENT_REQ_TYPE"])].value += 1
+            _SUCCEEDED[pending.request.name].value += 1
 
     def _answer(self, request: Request, refusal: Refusal, reply: Reply) -> None:
         """Answer with a refusal."""
@@ -161,6 +162,16 @@ class Dispatcher:
         known = name if isinstance(name, str) and name in REQUESTS else "unknown"
         REQUESTS_ANSWERED.add(request=known, code=refusal.code)
         guarded(self._log, "reply", reply, error_event(request, refusal))
+
+
+def _send(request: Request, outcome: Outcome, reply: Reply) -> None:
+    """Send the event of a request, or its events (P20)."""
+    answer = outcome.reply
+    if isinstance(answer, list):
+        for event in answer[:-1]:
+            reply(Event(ref=request.ref, data=event, more=True))
+        answer = answer[-1]
+    reply(Event(ref=request.ref, data=cast("KV", answer), replayed=outcome.replayed))
 
 
 def _title(request: Request) -> str:

@@ -272,6 +272,8 @@ class OCSProtocol(TwistedProtocol):
     def _reply(self, event: Event) -> None:
         # An event that cannot be sent has not ended its request.
         self.send(event)
+        if event.more:
+            return
         self._in_work -= 1
         if event.ref is not None:
             self._session.close_request(event.ref)

@@ -9,6 +9,7 @@ from types import MappingProxyType
 from typing import Literal
 
 from ocsgw.protocol.attributes import UPDATE_STATUS, Attribute, attribute, information
+from ocsgw.protocol.errors import Refusal
 
 ClientKind = Literal["http_proxy", "desktop", "third_party"]
 ResourceType = Literal["records", "phones", "customer_ids", "lists", "campaigngroups"]
@@ -234,6 +235,15 @@ _ROWS = (
 
 # Canonical name -> row. Case-sensitive on the wire (P1).
 REQUESTS: Mapping[str, RequestType] = MappingProxyType({row.name: row for row in _ROWS})
+
+
+def request_named(name: object) -> RequestType:
+    """Return the row of a request. Raises `Refusal` (`unknown_request`)."""
+    known = REQUESTS.get(name) if isinstance(name, str) else None
+    if known is None:
+        raise Refusal("unknown_request", str(name))
+    return known
+
 
 # Events that answer no request (protocol.md section 3.2).
 UNSOLICITED_EVENTS = frozenset(

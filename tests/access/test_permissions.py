@@ -9,8 +9,6 @@ from hypothesis import strategies as st
 from ocsgw.access.permissions import EVERYTHING, Permissions
 from ocsgw.contact.batch import Outcome
 from ocsgw.contact.directory import Directory
-from ocsgw.contact.unit_of_work import PendingRequest
-from ocsgw.protocol.context import RequestContext
 from ocsgw.protocol.errors import Refusal
 from ocsgw.protocol.messages import KV
 from tests.support.rules import (
@@ -103,9 +101,9 @@ class PermissionTests(RuleTestCase):
         self.add("1")
         self.add("2", "CL_Other")
         batch = [pending(preview_record(), principal=name) for name in ("other", "list", "list", "other", "second")]
-        events = [each.reply for each in self.outcomes(*batch)]
+        events = self.replies(*batch)
         self.assertEqual(
-            [each.code if isinstance(each, Refusal) else each.get("GSW_CALLING_LIST") for each in events],
+            [each.get("error", each.get("GSW_CALLING_LIST")) for each in events],
             ["CL_Other", "CL_Test", None, None, "forbidden"],
         )
 
@@ -211,8 +209,8 @@ class HostileTests(RuleTestCase):
 
     def test_repetition(self) -> None:
         """H324: the stored answer belongs to the principal; another with the same key is judged on its own."""
-        mine = PendingRequest(add_record(), RequestContext("list"), key="k1", keep_for=60)
-        theirs = PendingRequest(add_record(), RequestContext("other"), key="k1", keep_for=60)
+        mine = pending(add_record(), principal="list", key="k1", keep_for=60)
+        theirs = pending(add_record(), principal="other", key="k1", keep_for=60)
         self.reply(mine)
         self.assertTrue(self.refusal(theirs).startswith("403"))
         self.assertEqual(len(self.rows()), 1)

@@ -5,16 +5,27 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
+from unittest import mock
 
 from ocsgw.audit.file import AuditError, AuditFile
 from ocsgw.audit.recorder import Auditor
 from ocsgw.contact.batch import Outcome
 from ocsgw.contact.transaction import StoreFailureError, Transaction
-from ocsgw.contact.unit_of_work import PendingRequest, UnitOfWork
+from ocsgw.contact.unit_of_work import Continuation, PendingRequest, UnitOfWork
 from ocsgw.execution.committer import Committer, Job
 from ocsgw.protocol.errors import Refusal
+from ocsgw.protocol.messages import KV
 from ocsgw.store.errors import CommitUnknownError
-from tests.support.rules import RuleTestCase, add_record, by_handle, by_phone, of_group, pending, preview_record
+from tests.support.rules import (
+    RuleTestCase,
+    add_record,
+    by_handle,
+    by_phone,
+    event_of,
+    of_group,
+    pending,
+    preview_record,
+)
 from tests.support.workers import InlineWorker
 
 
@@ -86,8 +97,7 @@ class AuditingTests(RuleTestCase):
         self.carry_out(pending(add_record("1"), **keyed), pending(add_record("2", "none")), pending(add_record("3")))
         self.carry_out(pending(add_record("1"), **keyed))
         (handed_out,) = self.carry_out(pending(preview_record()))
-        assert not isinstance(handed_out.reply, Refusal)
-        handle = handed_out.reply["GSW_RECORD_HANDLE"]
+        handle = event_of(handed_out)["GSW_RECORD_HANDLE"]
         self.carry_out(
             pending(by_handle("ChainedRecordRequest", handle)),
             pending(by_handle("RecordProcessed", handle)),
@@ -113,6 +123,18 @@ class AuditingTests(RuleTestCase):
         self.assertEqual(
             (line["action"], line["address"], line["group"]), ("StopDialing", "ocsctl", "Campaign1@Group1")
         )
+
+    def test_pending(self) -> None:
+        """A request that takes several transactions makes one line, with its first change."""
+        event: KV = {"GSW_USER_EVENT": "CampaignUnloaded", "GSW_CAMPAIGN_GROUP_NAME": "Group1"}
+        request = pending(of_group("ForceUnloadCampaign"))
+        self.carry_out(pending(preview_record()))
+        for reply in (Continuation(mock.Mock()), Continuation(mock.Mock(), event=event), event):
+            with self.auditor.batch() as record:
+                record(self.unit(), [request], [Outcome(reply)])
+            request.is_recorded = isinstance(reply, Continuation) and reply.event is not None
+        (line,) = self.lines()
+        self.assertEqual((line["action"], line["group"]), ("ForceUnloadCampaign", "Group1"))
 
     def test_operator(self) -> None:
         """What an operator changes is one line for each step, with the counts."""

@@ -1,6 +1,6 @@
 """Requests by record handle: results, updates, rejects, cancels, chains (http.md 10.2 to 10.6, 10.9, section 11)."""
 
-from typing import Any
+from typing import Any, cast
 
 from ocsgw.contact.directory import Directory
 from ocsgw.protocol.messages import KV
@@ -313,6 +313,21 @@ class CancelTests(_TestCase):
 
 class ChainedRecordsTests(_TestCase):
     """10.9."""
+
+    def test_for_applications(self) -> None:
+        """P20, P21: for desktops and third-party applications each record has its own event, then comes the end."""
+        handle = self.hand_out("1", "2", "3")
+        (outcome,) = self.outcomes(
+            pending(by_handle("ChainedRecordRequest", handle, GSW_REFERENCE_ID="r"), client="third_party")
+        )
+        events = cast("list[KV]", outcome.reply)
+        self.assertEqual(
+            [each["GSW_USER_EVENT"] for each in events], ["ChainedRecord", "ChainedRecord", "ChainedRecordsDataEnd"]
+        )
+        self.assertEqual([each.get("GSW_PHONE") for each in events], ["2", "3", None])
+        self.assertEqual({each["GSW_REFERENCE_ID"] for each in events}, {"r"})
+        self.assertNotIn("GSW_CHAINED_RECORDS", events[-1])
+        self.assertEqual(events[-1]["GSW_RECORD_HANDLE"], handle)
 
     def test_members(self) -> None:
         """H290, H291: the other members in process by chain_n, each with its own handle, URI and GUID."""

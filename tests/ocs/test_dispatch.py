@@ -154,6 +154,15 @@ class DispatchTests(SynchronousTestCase):
         self.assertEqual(len(self.committer.jobs), 2)
         self.assertNotEqual(self.committer.jobs[1].pending.key, made)
 
+    def test_several_events(self) -> None:
+        """P20: of several events of one request all but the last are marked."""
+        self.handle(5)
+        self.deliver(0, Outcome([{"GSW_USER_EVENT": "A"}, {"GSW_USER_EVENT": "B"}]))
+        self.assertEqual(
+            self.events,
+            [Event(ref=5, data={"GSW_USER_EVENT": "A"}, more=True), Event(ref=5, data={"GSW_USER_EVENT": "B"})],
+        )
+
     # Barriers: whatever goes wrong with a request, it is answered, and its key is free again.
 
     def over_a_link(self, event: Event) -> None:
@@ -217,7 +226,7 @@ class DispatchTests(SynchronousTestCase):
             (
                 (self.committer, "submit"),
                 (Directory, "permissions_of"),
-                (self.dispatcher, "_work"),
+                (self.dispatcher, "_pending"),
             )
         ):
             with self.subTest(name=name), mock.patch.object(owner, name, side_effect=ZeroDivisionError):

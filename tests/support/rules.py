@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from datetime import datetime
 from functools import cache
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 from zoneinfo import ZoneInfo
 
 from ocsgw.access.permissions import Permissions
@@ -28,10 +28,11 @@ from ocsgw.contact.directory import (
     TimeZone,
 )
 from ocsgw.contact.opening import expire, prepare
-from ocsgw.contact.unit_of_work import PendingRequest, UnitOfWork
+from ocsgw.contact.unit_of_work import Continuation, PendingRequest, Reply, Unfinished, UnitOfWork, final_event
 from ocsgw.protocol.context import RequestContext
 from ocsgw.protocol.errors import Refusal
 from ocsgw.protocol.messages import KV, KVValue
+from ocsgw.protocol.requests import REQUESTS, RequestType
 from ocsgw.store.sqlite.engine import SQLiteStore
 from tests.support.case import ClockTestCase
 
@@ -161,6 +162,7 @@ class RuleStore:
         self.defects: list[Exception] = []
         self.freed: dict[str, int] = {}
         self.unit: UnitOfWork | None = None
+        self.further = 0
         self._options = options
         self._guids = itertools.count(1)
         self._open()
@@ -191,16 +193,30 @@ class RuleStore:
     def _guid(self) -> str:
         return f"GUID{next(self._guids):028d}"
 
-    def chore(self, function: Callable[[UnitOfWork], T]) -> T:
-        """Return the result of `function`, called in a transaction."""
+    def chore(self, function: Callable[[UnitOfWork], T | Unfinished[T]]) -> T:
+        """Return the result of `function`, called in a transaction, or in several."""
         with self.store.transaction(1.0) as tx:
-            return function(UnitOfWork(tx, self.now, self.directory, self._guid))
+            result = function(UnitOfWork(tx, self.now, self.directory, self._guid))
+        if isinstance(result, Unfinished):
+            self.further += 1
+            return cast("T", self.chore(result.function))
+        return result
 
     def execute(self, requests: Sequence[PendingRequest]) -> list[Outcome]:
-        """Carry out a batch in one transaction; its unit of work is kept in `unit`."""
+        """Carry out a batch in one transaction; its unit of work is kept in `unit`.
+
+        Requests whose answer is pending go on in further transactions, whose number is added to `further`.
+        """
         with self.store.transaction(1.0) as tx:
             self.unit = UnitOfWork(tx, self.now, self.directory, self._guid)
-            return execute(self.unit, requests, lambda pending, error: self.defects.append(error))
+            outcomes = execute(self.unit, requests, lambda pending, error: self.defects.append(error))
+        for at, pending in enumerate(requests):
+            reply = outcomes[at].reply
+            if isinstance(reply, Continuation):
+                self.further += 1
+                pending.resume = _resumption(reply)
+                (outcomes[at],) = self.execute([pending])
+        return outcomes
 
     def expire(self) -> int:
         """End the hand-outs whose time is over."""
@@ -308,7 +324,7 @@ class RuleTestCase(ClockTestCase):
     def replies(self, *requests: KV | PendingRequest) -> list[KV]:
         """Return the events of requests in one batch; the key `error` stands for the code of a refusal."""
         return [
-            {"error": each.reply.code} if isinstance(each.reply, Refusal) else each.reply
+            {"error": each.reply.code} if isinstance(each.reply, Refusal) else event_of(each)
             for each in self.outcomes(*requests)
         ]
 
@@ -317,7 +333,7 @@ class RuleTestCase(ClockTestCase):
         (outcome,) = self.outcomes(request)
         if isinstance(outcome.reply, Refusal):
             self.fail(f"refused with {outcome.reply.code}: {outcome.reply.text}")
-        return outcome.reply
+        return event_of(outcome)
 
     def refusal(self, request: KV | PendingRequest) -> str:
         """Return code and text of the refusal of a request."""
@@ -362,10 +378,22 @@ class RuleTestCase(ClockTestCase):
         return row
 
 
+def _resumption(continuation: Continuation) -> Callable[[UnitOfWork], Reply]:
+    return lambda unit: continuation.resume(unit, None)
+
+
+def event_of(outcome: Outcome) -> KV:
+    """Return the event that ends a request that was not refused."""
+    event = final_event(outcome.reply)
+    assert event is not None, outcome
+    return event
+
+
 def pending(data: KV, **values: Any) -> PendingRequest:
     """Return a request as it comes from an HTTP listener, or from whom `values` say."""
     own = {name: values.pop(name) for name in ("key", "keep_for", "fingerprint", "request_id") if name in values}
-    return PendingRequest(data, RequestContext(**{"base_uri": BASE_URI, **values}), **own)
+    request = REQUESTS.get(str(data.get("GSW_AGENT_REQ_TYPE")), RequestType("unknown", ()))
+    return PendingRequest(request, data, RequestContext(**{"base_uri": BASE_URI, **values}), **own)
 
 
 def add_record(phone: str = "6505550100", calling_list: str = "CL_Test", /, **keys: Any) -> KV:

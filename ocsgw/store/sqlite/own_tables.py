@@ -139,10 +139,11 @@ class OwnTables:
             known[1].append(_handle(row[_HANDOUT_FIELDS:]))
         return list(found.values())
 
-    def handouts_of_group(self, group_dbid: int, at_most: int) -> list[int]:
-        """Return the ids of running hand-outs of a campaign group, at most so many."""
+    def handouts_of_group(self, group_dbid: int, before: int, at_most: int) -> list[int]:
+        """Return the ids of running hand-outs of a campaign group below `before`, at most so many."""
         rows = self._connection.execute(
-            "SELECT handout_id FROM ocsgw_handout WHERE group_dbid = ? LIMIT ?", (group_dbid, at_most)
+            "SELECT handout_id FROM ocsgw_handout WHERE group_dbid = ? AND handout_id < ? LIMIT ?",
+            (group_dbid, before, at_most),
         )
         return [row[0] for row in rows]
 
