@@ -61,6 +61,13 @@ MESSAGES: Mapping[int, tuple[Level, str]] = MappingProxyType(
         93038: ("info", "The log was opened again"),
         93039: ("error", "The log cannot be opened again: {reason}; the old file is still in use"),
         93040: ("warning", "Housekeeping has to wait: {reason}"),
+        93100: ("error", "Closing the connection to {peer}: it is not reading; {size} bytes queued"),
+        93102: ("error", "The answer to {request}, request id {id}, could not be sent: {reason}"),
+        93103: ("warning", "The answer to {request}, request id {id}, was refused as too large: {reason}"),
+        93104: ("error", "Closing the connection to {peer}: it broke the protocol: {reason}"),
+        93105: ("error", "HTTP Proxy of listener {listener} was not ready after {delay:g} s; terminating it"),
+        93106: ("error", "HTTP Proxy cannot use the new settings and keeps the old ones: {reason}"),
+        93107: ("error", "HTTP Proxy cannot work, {what}: {reason}"),
         93041: (
             "warning",
             "The descriptor limit of HTTP Proxy allows {room} connections, not {wanted}; raise LimitNOFILE",

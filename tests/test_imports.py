@@ -24,6 +24,7 @@ ROOMS: dict[str, set[str]] = {
     "audit": {"clock", "contact", "counters", "logs", "periodic", "protocol", "store"},
     "execution": {"audit", "clock", "contact", "counters", "guard", "logs", "periodic", "protocol", "store"},
     "control": {"clock", "counters", "guard", "logs", "periodic", "protocol", "version"},
+    "link": {"clock", "counters", "guard", "logs", "periodic", "protocol", "writing"},
     "ocs": {
         "access",
         "audit",
@@ -35,6 +36,7 @@ ROOMS: dict[str, set[str]] = {
         "counters",
         "execution",
         "guard",
+        "link",
         "logs",
         "operations",
         "periodic",
@@ -51,6 +53,7 @@ ROOMS: dict[str, set[str]] = {
         "clock",
         "counters",
         "guard",
+        "link",
         "logs",
         "periodic",
         "port_holder",

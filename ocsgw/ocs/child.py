@@ -16,7 +16,7 @@ from twisted.python.failure import Failure
 import ocsgw
 from ocsgw.logs import Level
 from ocsgw.ocs.dispatch import Dispatcher
-from ocsgw.ocs.link import Identity, OCSProtocol
+from ocsgw.ocs.link import Identity, OcsEnd
 from ocsgw.protocol.messages import Bye, Drain, Hello, Log, Message, Port, Settings
 from ocsgw.protocol.requests import ClientKind
 
@@ -104,7 +104,10 @@ class Child(Protocol):
 
 
 class ProxyChild(ProcessProtocol):
-    """Starts the process, holds both ends of its link until it has its own, and reports what happens."""
+    """Starts the process, holds both ends of its link until it has its own, and reports what happens.
+
+    `name` is that of the proxy in the log.
+    """
 
     _log = Logger()
 
@@ -117,8 +120,9 @@ class ProxyChild(ProcessProtocol):
         session: int,
         settings: Callable[[], Settings],
         base_uri: Callable[[int], str],
-        trace: Callable[[Message, bool], None] = lambda message, received: None,
+        trace: Callable[[Message, bool], None] | None = None,
         *,
+        name: str = "default",
         descriptor: int | None = None,
     ) -> None:
         # IReactorTime, IReactorProcess and IReactorSocket.
@@ -129,8 +133,15 @@ class ProxyChild(ProcessProtocol):
         self._port = 0
         self._descriptor = descriptor
         self._port_taken: Deferred[int] | None = None
-        self._link = OCSProtocol(
-            self, dispatcher, identity, reactor, accepts=_ONLY_PROXIES, session=session, trace=trace
+        self._link = OcsEnd(
+            self,
+            dispatcher,
+            identity,
+            reactor,
+            accepts=_ONLY_PROXIES,
+            session=session,
+            peer=f"HTTP Proxy of listener {name}",
+            trace=trace,
         )
         self._process: Any = None
         self._outputs = {1: _Lines(), 2: _Lines()}
@@ -156,7 +167,8 @@ class ProxyChild(ProcessProtocol):
             )
             self.pid = self._process.pid
             ours.setblocking(False)  # noqa: FBT003 - its only parameter
-            self._reactor.adoptStreamConnection(ours.fileno(), socket.AF_UNIX, Factory.forProtocol(lambda: self._link))
+            factory = Factory.forProtocol(lambda: self._link.protocol)
+            self._reactor.adoptStreamConnection(ours.fileno(), socket.AF_UNIX, factory)
         finally:
             os.close(nothing)
             ours.close()

@@ -149,6 +149,7 @@ class HttpProxy:
             lambda: self._settings(descriptor),
             self.base_uri,
             self.trace,
+            name=self.name,
             descriptor=inherited,
         )
         try:

@@ -141,7 +141,7 @@ def _enter_starting(inputs: Inputs, core: _Core) -> None:
 
 
 def _give_up_start(core: _Core) -> None:
-    core.log.error("HTTP Proxy of listener {listener} did not become ready in time and is ended", listener=core.name)
+    say(core.log, 93105, listener=core.name, delay=core.context.times().start)
     if core.child is not None:
         core.child.close_link()
     core.escalate()

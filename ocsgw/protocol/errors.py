@@ -52,6 +52,7 @@ _ROWS = (
     ErrorCode("too_many_requests", 429, "Too many requests"),
     ErrorCode("header_too_large", 431, "Request header too large"),
     ErrorCode("internal", 500, "Internal error"),
+    ErrorCode("answer_too_large", 500, "Answer is too large"),
     ErrorCode("unsupported_transfer", 501, "Unsupported transfer coding"),
     ErrorCode("unavailable", 503, "Outbound Contact Server is not available"),
     ErrorCode("busy", 503, "Outbound Contact Server is busy"),

@@ -75,17 +75,28 @@ class ProxyApplication:
 
     def adopt_link(self, descriptor: int) -> None:
         """Take the connected socket `descriptor` as the link to OCS (P65)."""
-        self._reactor.adoptStreamConnection(descriptor, socket.AF_UNIX, Factory.forProtocol(lambda: self._link))
+        self._reactor.adoptStreamConnection(
+            descriptor, socket.AF_UNIX, Factory.forProtocol(lambda: self._link.protocol)
+        )
         os.close(descriptor)
 
     def link(self) -> ProxyLink:
-        """Return the protocol of the link, for a transport that is made elsewhere."""
+        """Return the link, for a transport that is made elsewhere."""
         return self._link
 
     # What the link tells.
 
     def use(self, settings: Settings) -> None:
         """Take settings over: open the port with the first, change everything but the port with later ones (P100)."""
+        try:
+            self._use(settings)
+        except Exception as error:
+            if self._port is None and not self._draining and self._status is None:
+                # Nobody would ever be served here; OCS says so and tries again.
+                self._give_up(EXIT_SETTINGS, f"unexpected error: {error}")
+            raise
+
+    def _use(self, settings: Settings) -> None:
         self.shipper.level = settings.log_level
         self._fit_connections(settings)
         if self._frontend is not None and self._factory is not None:
@@ -119,14 +130,9 @@ class ProxyApplication:
                 frontend.use(old)
                 raise
         except SettingsError as error:
-            self._log.error("The new settings cannot be used, the old ones stay: {reason}", reason=str(error))
+            say(self._log, 93106, reason=str(error))
         except TlsError as error:
-            self._log.error(
-                "The new certificates cannot be used, the old settings stay: [listener.tls] {part} {reason}; {hint}",
-                part=error.part,
-                reason=str(error),
-                hint=error.hint,
-            )
+            say(self._log, 93106, reason=f"[listener.tls] {error.part} {error}; {error.hint}")
         else:
             self._settings = settings
             if self._socket is not None and settings.listener is not None:
@@ -210,7 +216,7 @@ class ProxyApplication:
         self._status = status
         self._close_port()
         code: ByeCode = "port" if status == EXIT_PORT else "settings"
-        self._log.error("HTTP Proxy cannot work, {what}: {reason}", what=code, reason=reason)
+        say(self._log, 93107, what=code, reason=reason)
         self.shipper.flush()
         self._link.end(code, reason)
 
@@ -237,7 +243,14 @@ class ProxyApplication:
         self._link.end("done")
 
     def _end_soon(self, status: int) -> None:
-        """The link is gone: let answers that are on their way arrive, then end."""
+        """The link is gone: let answers that are on their way arrive, then end. Without a link there is no staying."""
+        try:
+            self._write_last_words(status)
+        except Exception:
+            self._end(status)
+            raise
+
+    def _write_last_words(self, status: int) -> None:
         self._close_port()
         self._cancel_end()
         if self._frontend is None:

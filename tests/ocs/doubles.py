@@ -26,10 +26,14 @@ class FakeDispatcher(Dispatcher):
 
     def __init__(self) -> None:
         self.handled: list[tuple[Request, RequestContext, Reply]] = []
+        # Refs of requests on which it raises.
+        self.failing: set[int] = set()
         self.available = True
         self.options = DispatchOptions()
 
     def handle(self, request: Request, context: RequestContext, reply: Reply) -> None:
+        if request.ref in self.failing:
+            raise ZeroDivisionError
         self.handled.append((request, context, reply))
 
 

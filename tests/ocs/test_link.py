@@ -7,7 +7,7 @@ from twisted.internet.task import Clock
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
-from ocsgw.ocs.link import OCSProtocol
+from ocsgw.ocs.link import OcsEnd
 from ocsgw.protocol.messages import (
     Bye,
     Event,
@@ -26,6 +26,7 @@ from ocsgw.protocol.messages import (
 )
 from ocsgw.protocol.session import ClientSession
 from tests.ocs.doubles import FakeDispatcher, make_identity
+from tests.support.logs import LogCapture
 from tests.support.processes import LinkTransport
 
 HELLO = Hello(versions=[1], client="http_proxy", pid=1)
@@ -36,15 +37,16 @@ class Owner:
 
     def __init__(self) -> None:
         self.told: list[str] = []
+        self.failing = False
 
     def greeted(self, hello: Hello) -> None:
         self.told.append("greeted")
 
     def ready(self, port: int, interface: str) -> None:
-        self.told.append(f"ready {port}")
+        self.tell(f"ready {port}")
 
     def log_lines(self, message: Log) -> None:
-        self.told.append("log")
+        self.tell("log")
 
     def port_handed(self, descriptor: int) -> None:
         os.close(descriptor)
@@ -57,7 +59,12 @@ class Owner:
         self.told.append("frozen")
 
     def link_lost(self, reason: str) -> None:
-        self.told.append("lost")
+        self.tell("lost")
+
+    def tell(self, what: str) -> None:
+        if self.failing:
+            raise ZeroDivisionError
+        self.told.append(what)
 
 
 class LinkTests(SynchronousTestCase):
@@ -65,9 +72,10 @@ class LinkTests(SynchronousTestCase):
 
     def setUp(self) -> None:
         self.clock = Clock()
+        self.log = LogCapture(self)
         self.owner = Owner()
         self.dispatcher = FakeDispatcher()
-        self.protocol = OCSProtocol(
+        self.end = OcsEnd(
             self.owner,
             self.dispatcher,
             make_identity(),
@@ -75,6 +83,7 @@ class LinkTests(SynchronousTestCase):
             accepts=frozenset({"http_proxy"}),
             session=42,
         )
+        self.protocol = self.end.protocol
         self.transport = LinkTransport()
         self.protocol.makeConnection(self.transport)
         self.peer = ClientSession("http_proxy", 1 << 20)
@@ -90,6 +99,7 @@ class LinkTests(SynchronousTestCase):
         return self.received()
 
     def received(self) -> list[Message]:
+        self.clock.advance(0)
         got = list(self.peer.receive(self.transport.value()))
         self.transport.clear()
         return got
@@ -157,7 +167,7 @@ class LinkTests(SynchronousTestCase):
     def test_requests_and_replies(self) -> None:
         """P70 to P73: requests go to the dispatcher with their sender; replies may come in any order."""
         self.greeted()
-        self.protocol.use_base_uri("http://x:1")
+        self.end.use_base_uri("http://x:1")
         self.send(Request(ref=1, data={"a": 1}), Request(ref=2, data={"b": 2}))
         (first, context, reply_first), (second, _, reply_second) = self.dispatcher.handled
         self.assertEqual((first.data, second.data), ({"a": 1}, {"b": 2}))
@@ -171,7 +181,7 @@ class LinkTests(SynchronousTestCase):
         self.greeted()
         for ref in (1, 2):
             self.send(Request(ref=ref, data={}, principal="crm", peer="192.0.2.1"))
-        self.protocol.use_base_uri("http://x:2")
+        self.end.use_base_uri("http://x:2")
         self.send(Request(ref=3, data={}, principal="crm", peer="192.0.2.1"))
         first, second, third = (context for _, context, _ in self.dispatcher.handled)
         self.assertIs(first, second)
@@ -244,17 +254,107 @@ class LinkTests(SynchronousTestCase):
         self.assertFalse(self.transport.disconnecting)
 
     def test_slow_reader(self) -> None:
-        """P93: a connection that does not take its events is closed, when more than `send_buffer` waits."""
+        """While more than `send_buffer` waits for the proxy no more of its requests are read; the link stays."""
         self.greeted()
-        transport = self.protocol.transport
+        transport = self.transport
         transport.dataBuffer = bytes(1 << 20)
         self.protocol.pauseProducing()
-        self.protocol.send(Pong(ref=1))
-        self.assertFalse(self.transport.aborted)
+        self.end.send(Pong(ref=1))
+        self.assertEqual(transport.producerState, "producing")
         transport.dataBuffer += b"x"
-        self.protocol.send(Pong(ref=2))
-        self.assertTrue(self.transport.aborted)
-        self.assertIn("lost", self.owner.told)
+        self.end.send(Pong(ref=2))
+        self.assertEqual(transport.producerState, "paused")
+        self.protocol.resumeProducing()
+        self.assertEqual((transport.producerState, self.owner.told), ("producing", ["greeted"]))
+
+    def test_answer_too_large_for_a_frame(self) -> None:
+        """P64: such an answer fails its request alone, with an error of its own; the link and the others go on."""
+        self.greeted()
+        self.send(Request(ref=1, data={"GSW_REFERENCE_ID": "r"}), Request(ref=2, data={}))
+        replies = [reply for _, _, reply in self.dispatcher.handled]
+        replies[0](Event(ref=1, data={"GSW_PHONE": "1" * 5000}))
+        replies[1](Event(ref=2, data={"GSW_PHONE": "1"}))
+        first, second = self.received()
+        assert isinstance(first, Event)
+        assert isinstance(second, Event)
+        self.assertEqual((first.ref, first.code, first.data["GSW_REFERENCE_ID"]), (1, "answer_too_large", "r"))
+        self.assertEqual((second.ref, second.code), (2, None))
+        self.assertEqual(self.log.numbers(), [93103])
+
+    def test_answer_without_a_form(self) -> None:
+        """A value that has no form on the wire fails its request alone (500)."""
+        values: tuple[object, ...] = (
+            10**24,
+            -(10**24),
+            2**63,
+            1.5,
+            b"x",
+            "\ud800",
+            {1, 2},
+            object(),
+            {"a": 2**63},
+            [[[[[[[[]]]]]]]],
+        )
+        for ref, value in enumerate(values, 1):
+            self.setUp()
+            self.greeted()
+            self.send(Request(ref=ref, data={}), Request(ref=99, data={}))
+            replies = [reply for _, _, reply in self.dispatcher.handled]
+            replies[0](Event(ref=ref, data={"x": value}))  # type: ignore[dict-item]  # what no rule should give
+            replies[1](Event(ref=99, data={}))
+            events = [event for event in self.received() if isinstance(event, Event)]
+            self.assertEqual([(event.ref, event.code) for event in events], [(ref, "internal"), (99, None)])
+            self.assertEqual(self.log.numbers(), [93102])
+            self.protocol.connectionLost(Failure(ConnectionDone()))
+
+    def test_reference_that_does_not_fit_back(self) -> None:
+        """An error whose reference id is what is too large goes out without it."""
+        self.greeted()
+        self.send(Request(ref=1, data={"GSW_REFERENCE_ID": "r" * 3990}))
+        self.dispatcher.handled[0][2](Event(ref=1, data={"a": "r" * 5000}))
+        (event,) = self.received()
+        assert isinstance(event, Event)
+        self.assertEqual((event.code, "GSW_REFERENCE_ID" in event.data), ("answer_too_large", False))
+
+    def test_dispatcher_that_raises(self) -> None:
+        """A request whose dispatch raises gets 500; its neighbours in the same segment are carried out."""
+        self.greeted()
+        self.dispatcher.failing.add(1)
+        events = self.send(Request(ref=1, data={}), Request(ref=2, data={}))
+        self.assertEqual([event.code for event in events if isinstance(event, Event)], ["internal"])
+        self.assertEqual([request.ref for request, _, _ in self.dispatcher.handled], [2])
+        self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
+
+    def test_owner_that_raises(self) -> None:
+        """Whatever the owner raises about one message, the next ones are taken, and the link is lost properly."""
+        self.greeted()
+        self.owner.failing = True
+        self.send(Ready(port=1, interface=""), Log(lines=[]))
+        self.send(Request(ref=1, data={}))
+        self.assertEqual(len(self.dispatcher.handled), 1)
+        self.protocol.connectionLost(Failure(ConnectionDone()))
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+        self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 3)
+
+    def test_answer_in_parts(self) -> None:
+        """P20: events with `more` leave the request open; its final event closes it, what comes later is dropped."""
+        self.greeted()
+        self.send(Request(ref=1, data={}))
+        reply = self.dispatcher.handled[0][2]
+        for more in (True, True, False, False):
+            reply(Event(ref=1, data={}, more=more))
+        self.assertEqual([event.more for event in self.received() if isinstance(event, Event)], [True, True, False])
+
+    def test_answers_leave_together(self) -> None:
+        """Answers of one turn of the reactor go out with one write, in order."""
+        self.greeted()
+        self.send(Request(ref=1, data={}), Request(ref=2, data={}))
+        writes: list[bytes] = []
+        self.patch(self.transport, "write", writes.append)
+        for (_, _, reply), ref in zip(self.dispatcher.handled, (1, 2), strict=True):
+            reply(Event(ref=ref, data={}))
+        self.clock.advance(0)
+        self.assertEqual(writes, [encode(Event(ref=1, data={})) + encode(Event(ref=2, data={}))])
 
     def test_log_ready_and_bye(self) -> None:
         """Log lines, ready and bye reach the owner."""
@@ -275,6 +375,6 @@ class LinkTests(SynchronousTestCase):
     def test_end(self) -> None:
         """A bye is the last message; nothing is sent after it."""
         self.greeted()
-        self.protocol.end("done")
-        self.protocol.send(Ping(ref=1))
+        self.end.end("done")
+        self.end.send(Ping(ref=1))
         self.assertEqual(self.received(), [Bye(code="done")])

@@ -4,7 +4,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from ocsgw.protocol.errors import ERRORS, Refusal, client_text
 
-# http.md section 8, copied by hand: status, code, text; 429 is beyond it (docs/http.md).
+# http.md section 8, copied by hand: status, code, text; 429 and answer_too_large are beyond it (docs/http.md).
 TABLE = """
 400 bad_request Bad request
 400 missing_req Missing parameter req
@@ -40,6 +40,7 @@ TABLE = """
 429 too_many_requests Too many requests
 431 header_too_large Request header too large
 500 internal Internal error
+500 answer_too_large Answer is too large
 501 unsupported_transfer Unsupported transfer coding
 503 unavailable Outbound Contact Server is not available
 503 busy Outbound Contact Server is busy

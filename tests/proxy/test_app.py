@@ -56,7 +56,7 @@ class ApplicationTests(ClockTestCase):
         self.application = ProxyApplication(
             self.reactor, self.statuses.append, descriptors=4096, listening_socket=self.listening_socket
         )
-        self.link = self.application.link()
+        self.link = self.application.link().protocol
         self.transport = LinkTransport()
         self.link.makeConnection(self.transport)
         self.session = ServerSession(frozenset({"http_proxy"}), 1 << 22)

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from ocsgw.protocol.messages import Event, HttpLimits, KeySettings, Ping, Pong, Request, encode
+from ocsgw.protocol.messages import KV, Event, HttpLimits, KeySettings, Ping, Pong, Request, encode
 from tests.support.http import HttpClient, parse_answers, request
 from tests.support.proxy import ProxyInMemory, ProxyTestCase
 from tests.support.settings import make_settings
@@ -168,6 +168,83 @@ class WindowTests(LinkTestCase):
         self.assert_error(client, 413, "Request body too large")
         proxy.connect().send(request())
         self.assertEqual(len(proxy.ocs.requests), 1)
+
+
+class BarrierTests(LinkTestCase):
+    """One request that goes wrong concerns nobody else."""
+
+    def broken(self, client: HttpClient) -> None:
+        """Let everything raise that a client is given."""
+
+        def answer(exchange: object, outcome: object) -> None:
+            raise ZeroDivisionError
+
+        self.patch(client.channel, "answer", answer)
+
+    def three(self) -> tuple[ProxyInMemory, HttpClient, HttpClient]:
+        """Return a proxy with three requests in the hands of OCS, and the first and last of their clients."""
+        proxy = self.start(request_timeout_ms=5_000)
+        first, middle, last = (proxy.connect() for _ in range(3))
+        self.broken(middle)
+        for client in (first, middle, last):
+            client.send(request())
+        return proxy, first, last
+
+    def assert_logged(self) -> None:
+        """Check that both attempts to answer are in the log."""
+        self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 2)
+
+    def test_event(self) -> None:
+        """An answer that cannot be given is logged; the events behind it, in the same segment, are given."""
+        proxy, first, last = self.three()
+        proxy.ocs.send(*(Event(ref=ref, data={"GSW_USER_EVENT": "X"}) for ref in (1, 2, 3)))
+        proxy.work()
+        self.assertEqual((first.statuses(), last.statuses()), ([200], [200]))
+        self.assert_logged()
+
+    def test_deadline(self) -> None:
+        """The same when their time is over."""
+        proxy, first, last = self.three()
+        self.pass_time(proxy, 6)
+        self.assertEqual((first.statuses(), last.statuses()), ([504], [504]))
+        self.assert_logged()
+
+    def test_loss(self) -> None:
+        """The same when the link is lost."""
+        proxy, first, last = self.three()
+        proxy.ocs.lose()
+        proxy.work()
+        self.assertEqual((first.statuses(), last.statuses()), ([504], [504]))
+        self.assert_logged()
+
+    def test_owner_that_fails_at_the_loss(self) -> None:
+        """P89: whoever waits is answered and the process ends, even if the proxy fails to close its port."""
+        proxy = self.start()
+        client = proxy.connect().send(request())
+
+        def close_port() -> None:
+            raise ZeroDivisionError
+
+        self.patch(proxy.application, "_close_port", close_port)
+        proxy.ocs.lose()
+        self.assertEqual((client.take().statuses(), proxy.statuses), ([504], [75]))
+        self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
+
+    def test_answer_in_parts(self) -> None:
+        """P20, P22: several events with one ref are one answer; the reference id stands in it once."""
+        proxy = self.start()
+        client = proxy.connect().send(request())
+        for handle in (1, 2):
+            part: KV = {"GSW_USER_EVENT": "ChainedRecord", "GSW_RECORD_HANDLE": handle, "GSW_REFERENCE_ID": "r"}
+            proxy.ocs.send(Event(ref=1, data=part, more=True))
+        self.assertEqual(client.take().statuses(), [])
+        proxy.ocs.send(Event(ref=1, data={"GSW_USER_EVENT": "ChainedRecordsDataEnd", "GSW_REFERENCE_ID": "r"}))
+        (answer,) = client.take().answers()
+        self.assertEqual(
+            answer.json["GSW_CHAINED_RECORDS"],
+            [{"GSW_USER_EVENT": "ChainedRecord", "GSW_RECORD_HANDLE": handle} for handle in (1, 2)],
+        )
+        self.assertEqual(answer.json["GSW_REFERENCE_ID"], "r")
 
 
 class DeadlineTests(LinkTestCase):

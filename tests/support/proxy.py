@@ -143,7 +143,7 @@ class FakeOcs:
         self.connected = True
         self.received: list[Message] = []
         self._session = ServerSession(frozenset({"http_proxy"}), 4 << 20)
-        self.link.makeConnection(self.transport)
+        self.link.protocol.makeConnection(self.transport)
 
     def work(self) -> bool:
         """Read what the child has sent; return whether anything happened."""
@@ -159,7 +159,7 @@ class FakeOcs:
         """The link is cut."""
         if self.connected:
             self.connected = False
-            self.link.connectionLost(Failure(ConnectionDone()))
+            self.link.protocol.connectionLost(Failure(ConnectionDone()))
 
     def send(self, *messages: Message) -> None:
         """Send messages in one segment."""
@@ -168,7 +168,7 @@ class FakeOcs:
     def send_bytes(self, data: bytes) -> None:
         """Send bytes."""
         if self.connected:
-            self.link.dataReceived(data)
+            self.link.protocol.dataReceived(data)
 
     def all(self, kind: type[M]) -> list[M]:
         """Return all messages of a kind that have come so far."""

@@ -1,0 +1,44 @@
+"""When to ask whether the other side of a connection lives, and when to give it up (P88)."""
+
+from ocsgw.protocol.messages import Ping
+
+
+class Heartbeat:
+    """When to ask whether the other side lives, and when to give it up (P88).
+
+    `interval` is in seconds. Times are those of the caller's clock. Any byte from the other side counts as life.
+    `tick` and then `is_lost` are asked several times in an interval; who did not ask for a whole interval was frozen
+    itself and cannot tell what the other side did meanwhile.
+    """
+
+    def __init__(self, interval: float, now: float) -> None:
+        self.interval = interval
+        self._heard = now
+        self._ticked = now
+        self._asked: float | None = None
+        self._ref = 0
+
+    def heard(self, now: float) -> None:
+        """Something came from the other side."""
+        self._heard = now
+        self._asked = None
+
+    def silence(self, now: float) -> float:
+        """Return the seconds since something came from the other side."""
+        return now - self._heard
+
+    def tick(self, now: float) -> Ping | None:
+        """Return a ping to send, if one is due."""
+        since, self._ticked = now - self._ticked, now
+        if self._asked is not None and since >= self.interval:
+            # What was answered meanwhile has not been read yet: ask again before giving the other side up.
+            self._asked = None
+        if self._asked is None and now - self._heard >= self.interval:
+            self._asked = now
+            self._ref += 1
+            return Ping(ref=self._ref)
+        return None
+
+    def is_lost(self, now: float) -> bool:
+        """Whether nothing came within the interval after a ping."""
+        return self._asked is not None and now - self._asked >= self.interval

@@ -1,0 +1,74 @@
+"""Whether key-values can cross the link (P62, P63): what the other side would call a breach is never sent."""
+
+from typing import cast
+
+from ocsgw.protocol.frames import HEADER_SIZE
+from ocsgw.protocol.messages import KV, Event, encode
+from ocsgw.protocol.strict import MAX_DEPTH
+
+# An event is a map, and its data another one: containers may go so deep from there on (P63).
+_DEPTH = MAX_DEPTH - 1
+_INT64 = 2**63
+# More than the envelope of an event takes, the reference id of its request included.
+_ENVELOPE = 2048
+
+
+class UnsendableError(Exception):
+    """A message cannot be sent: a value has no form on the wire, or it is larger than a frame.
+
+    `size` is the number of bytes of a message that is too large, 0 for one that has no form.
+    """
+
+    def __init__(self, text: str, size: int = 0) -> None:
+        super().__init__(text)
+        self.size = size
+
+
+def encode_event(event: Event, limit: int) -> bytes:
+    """Return the frame of an event whose payload has at most `limit` bytes. Raises `UnsendableError`."""
+    data = event.data
+    for value in data.values():
+        kind = value.__class__
+        if kind is not str and not (kind is int and -_INT64 <= value < _INT64):  # type: ignore[operator]  # it is an int
+            _check(data)
+            break
+    try:
+        frame = encode(event)
+    except (TypeError, ValueError, OverflowError, RecursionError) as error:
+        raise UnsendableError(str(error)) from error
+    if len(frame) > limit + HEADER_SIZE:
+        size = len(frame) - HEADER_SIZE
+        raise UnsendableError(f"{size} bytes, and [limits] frame is {limit}", size)
+    return frame
+
+
+def event_fits(data: KV, limit: int) -> bool:
+    """Whether an event with these key-values can be sent in a frame of `limit` bytes.
+
+    Rules ask before they change anything for an answer whose size nobody bounds: texts of other programs, long chains.
+    """
+    try:
+        encode_event(Event(data=data), limit - _ENVELOPE)
+    except UnsendableError:
+        return False
+    return True
+
+
+def _check(value: object, key: str = "", depth: int = _DEPTH) -> None:
+    """Raise `UnsendableError` unless `value` consists of what P62 and P63 allow."""
+    kind = type(value)
+    if kind in (dict, list) and depth < 1:
+        raise UnsendableError(f"the value of {key} is nested too deeply")
+    if kind is dict:
+        for name, each in cast("dict[object, object]", value).items():
+            if type(name) is not str:
+                raise UnsendableError(f"{key} has a key that is not a text")
+            _check(each, key or str(name), depth - 1)
+    elif kind is list:
+        for each in cast("list[object]", value):
+            _check(each, key, depth - 1)
+    elif kind is int:
+        if not -_INT64 <= value < _INT64:  # type: ignore[operator]  # it is an int
+            raise UnsendableError(f"the value of {key} is not a 64-bit integer")
+    elif kind not in (str, bool, type(None)):
+        raise UnsendableError(f"the value of {key} is of type {kind.__name__}")
