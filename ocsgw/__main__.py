@@ -2,11 +2,13 @@
 
 import argparse
 import os
+import pwd
 import sys
 from typing import NoReturn
 
 from ocsgw.version import VERSION
 
+_SERVICE_USER = "ocsgw"
 EXIT_FAILURE = 1
 EXIT_USAGE = 64
 
@@ -27,6 +29,12 @@ def make_parser() -> argparse.ArgumentParser:
     run = commands.add_parser("run", help="run the server in the foreground")
     run.add_argument("--example", action="store_true", help="print a command that tries the server out")
     check = commands.add_parser("check-config", help="print every problem of a configuration file")
+    check.add_argument(
+        "--user",
+        metavar="USER",
+        type=_user,
+        help="also report what this user cannot read or write; run as root, by default the user ocsgw if there is one",
+    )
     key = commands.add_parser("key", help="make API keys")
     create = key.add_subparsers(dest="order", required=True, metavar="ORDER").add_parser(
         "create", help="make a key for a principal, print it once, and write its SHA-256 into a file"
@@ -62,11 +70,16 @@ def run(config: str, *, example: bool) -> int:
     return ending.status or 0
 
 
-def check_config(path: str) -> int:
-    """Print every problem of a configuration file; 78 if there is one, else 0."""
+def check_config(path: str, user: str | None) -> int:
+    """Print every problem of a configuration file; 78 if there is one, else 0.
+
+    `user` is the one that the server will run as.
+    """
+    from ocsgw.ocs.checks import ADVICE
+    from ocsgw.ocs.places import check_user
     from ocsgw.tap import load_or_exit
 
-    config = load_or_exit(path)
+    config = load_or_exit(path, (check_user(user),) if user is not None else (), ADVICE)
     for warning in config.warnings:
         sys.stderr.write(f"warning: {warning}\n")
     sys.stdout.write(f"{path}: no problems found\n")
@@ -97,6 +110,22 @@ def _name(written: str) -> str:
     return written
 
 
+def _user(name: str) -> str:
+    """Return the name of a user of the system."""
+    try:
+        return pwd.getpwnam(name).pw_name
+    except KeyError:
+        raise argparse.ArgumentTypeError(f"there is no user {name}") from None
+
+
+def _default_user() -> str | None:
+    """Return the user of the service, if this process may see what that user may do."""
+    try:
+        return pwd.getpwnam(_SERVICE_USER).pw_name if os.geteuid() == 0 else None
+    except KeyError:
+        return None
+
+
 def main() -> int:
     """Run the command line."""
     arguments = make_parser().parse_args()
@@ -104,7 +133,7 @@ def main() -> int:
         return create_key(arguments.config, arguments.name, arguments.file, force=arguments.force)
     if arguments.command == "run":
         return run(arguments.config, example=arguments.example)
-    return check_config(arguments.config)
+    return check_config(arguments.config, arguments.user or _default_user())
 
 
 if __name__ == "__main__":

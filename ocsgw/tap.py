@@ -4,14 +4,14 @@ import atexit
 import os
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from twisted.internet.error import ReactorNotRunning
 from twisted.python import usage
 
 from ocsgw.clock import use_monotonic_time
-from ocsgw.config import Config, ConfigurationError, load
+from ocsgw.config import Check, Config, ConfigurationError, Rule, load
 from ocsgw.logs import STDOUT, LogFile
 from ocsgw.ocs.checks import CHECKS, RULES
 from ocsgw.ocs.compose import OCSService
@@ -75,10 +75,13 @@ class Ending:
             os._exit(self.status)
 
 
-def load_or_exit(path: str) -> Config:
-    """Return the configuration; print every problem and exit with status 78 if there is one."""
+def load_or_exit(path: str, checks: Sequence[Check] = (), rules: Sequence[Rule] = ()) -> Config:
+    """Return the configuration; print every problem and exit with status 78 if there is one.
+
+    `checks` and `rules` are further ones, beside those of every start.
+    """
     try:
-        return load(path, CHECKS, RULES)
+        return load(path, (*CHECKS, *checks), (*RULES, *rules))
     except ConfigurationError as error:
         sys.stderr.write(f"{error}\n")
         sys.exit(EXIT_CONFIGURATION)

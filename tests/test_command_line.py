@@ -9,6 +9,7 @@ from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from ocsgw import __main__
 from ocsgw.__main__ import main, make_parser
 from ocsgw.tap import Options
 from ocsgw.version import VERSION
@@ -34,6 +35,8 @@ class CommandLineTests(SynchronousTestCase):
         """Run a command line; return status, output and error output."""
         output, errors = io.StringIO(), io.StringIO()
         self.patch(sys, "argv", ["ocsgw", *words])
+        # What the user of an installed service may do is no matter here.
+        self.patch(__main__, "_SERVICE_USER", "")
         self.patch(sys, "stdout", output)
         self.patch(sys, "stderr", errors)
         try:
@@ -63,6 +66,9 @@ class CommandLineTests(SynchronousTestCase):
         self.assertEqual((status, output), (78, ""))
         self.assertIn(f"{bad}:2:", errors)
         self.assertIn(f"{bad}:3:", errors)
+        status, _, errors = self.command("check-config", "--user", "no such user", "-c", example)
+        self.assertEqual(status, 64)
+        self.assertIn("there is no user no such user", errors)
 
     def test_no_file(self) -> None:
         """C3: a file that is not there is a problem like any other."""

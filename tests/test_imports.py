@@ -92,7 +92,7 @@ ROOMS: dict[str, set[str]] = {
     "version": set(),
     "writing": set(),
     "tap": {"clock", "config", "logs", "ocs", "resources", "systemd", "version"},
-    "__main__": {"access", "config", "tap", "version"},
+    "__main__": {"access", "config", "ocs", "tap", "version"},
     "__init__": set(),
 }
 # Rooms without Twisted.

@@ -32,6 +32,7 @@ from ocsgw.config.model import (
     TreatmentOptions,
 )
 from ocsgw.config.not_built import refuse_not_built
+from ocsgw.config.object_rules import warn_of_lists_in_no_campaign
 from ocsgw.config.problems import ConfigurationError, Problem
 from ocsgw.config.sections import Section
 
@@ -72,4 +73,5 @@ __all__ = [
     "load",
     "parse",
     "refuse_not_built",
+    "warn_of_lists_in_no_campaign",
 ]

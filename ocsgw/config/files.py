@@ -11,6 +11,7 @@ from ocsgw.access.keys import digest_of, is_digest
 from ocsgw.config.model import PemFile, Secret
 from ocsgw.config.network import request_header
 from ocsgw.config.problems import quoted
+from ocsgw.config.reading import UnreadableError, read_file
 from ocsgw.config.schema import InvalidValueError, Place
 from ocsgw.config.values import text
 
@@ -18,8 +19,6 @@ _API_KEY: Final = re.compile(r"[!-~][ -~]{14,510}[!-~]")
 _SECRET_PARAMETERS: Final = frozenset({"password", "sslpassword"})
 # systemd, LoadCredential=: https://systemd.io/CREDENTIALS
 _CREDENTIAL: Final = "credential:"
-# Bytes; also what has no end is larger.
-_LARGEST_FILE: Final = 16 << 20
 _POSTGRESQL: Final = "postgresql://USER@HOST:PORT/DATABASE?sslmode=verify-full"
 
 
@@ -75,13 +74,13 @@ def log_target(value: Any, place: Place) -> str:
 def pem(value: Any, place: Place) -> PemFile:
     """Read a file with certificates or revocation lists."""
     file = _readable(value, place)
-    return PemFile(file, _contents(file, secret=False))
+    return PemFile(file, _contents(file, place, secret=False))
 
 
 def private_pem(value: Any, place: Place) -> PemFile:
     """Read a file with a private key, which others must not be able to read (C6)."""
     file = _readable(value, place)
-    return PemFile(file, _contents(file, secret=True))
+    return PemFile(file, _contents(file, place, secret=True))
 
 
 def secret(value: Any, place: Place) -> Secret:
@@ -161,7 +160,7 @@ def _readable(value: Any, place: Place) -> str:
         return path(value, place)
     credential = written.removeprefix(_CREDENTIAL)
     if not credential or "/" in credential:
-        raise InvalidValueError("is no name of a credential", f'write "{_CREDENTIAL}NAME", without slashes')
+        raise InvalidValueError("is not a valid name of a credential", f'write "{_CREDENTIAL}NAME", without slashes')
     directory = os.environ.get("CREDENTIALS_DIRECTORY")
     if directory is None:
         raise InvalidValueError(
@@ -173,28 +172,23 @@ def _readable(value: Any, place: Place) -> str:
 
 
 def _secret_text(value: Any, place: Place) -> str:
-    contents = _contents(_readable(value, place), secret=True)
+    contents = _contents(_readable(value, place), place, secret=True)
     return re.sub(r"\r?\n\Z", "", contents)
 
 
-def _contents(file: str, *, secret: bool) -> str:
+def _contents(file: str, place: Place, *, secret: bool) -> str:
     shown = quoted(file, at_most=len(file))
+    place.report.note_file(place.path, file)
     try:
-        with open(file, "rb") as stream:
-            mode = os.fstat(stream.fileno()).st_mode
-            data = stream.read(_LARGEST_FILE + 1)
-            if len(data) > _LARGEST_FILE:
-                raise InvalidValueError(
-                    f"{shown} is larger than {_LARGEST_FILE} bytes", "give the path of a PEM or text file"
-                )
-            contents = data.decode()
-    except OSError as error:
+        data, mode = read_file(file)
+        contents = data.decode()
+    except UnreadableError as error:
         raise InvalidValueError(
-            f"cannot read {shown}: {error.strerror}",
+            f"cannot read {shown}: {error}",
             "give the path of a file that ocsgw may read; a relative one begins at the configuration file",
         ) from None
     except UnicodeError:
-        raise InvalidValueError(f"{shown} is no text in UTF-8", "give the path of a PEM or text file") from None
+        raise InvalidValueError(f"{shown} is not text in UTF-8", "give the path of a PEM or text file") from None
     if secret and mode & (stat.S_IROTH | stat.S_IWOTH):
         raise InvalidValueError(f"{shown} is open to every user of the machine", f"chmod o= {file}")
     return contents

@@ -17,8 +17,10 @@ from ocsgw.config.option_rules import check_options, complete_options
 from ocsgw.config.positions import KeyPath
 from ocsgw.config.principal_rules import check_principals, complete_principals
 from ocsgw.config.problems import ConfigurationError, Problem, Report
+from ocsgw.config.reading import UnreadableError, read_file
 from ocsgw.config.schema import Place
 from ocsgw.config.sections import Section, read_table
+from ocsgw.config.toml_errors import in_words
 from ocsgw.config.treatment_rules import check_treatments
 
 Check = Callable[[Config, Callable[[KeyPath, str, str], None]], None]
@@ -28,29 +30,22 @@ key (``("listener", 0, "tls", "certificate")``), what is wrong with it, and a hi
 Rule = Callable[[Section], None]
 """Looks at the tables of a file, some of which may be unsound, and reports problems at their sections."""
 
-LARGEST_FILE: Final = 16 << 20
-"""Bytes; what is larger, or has no end, is not a configuration file."""
-
 _POSITION: Final = re.compile(r" \(at (?:line (\d+), column (\d+)|end of document)\)$")
 
 
 def load(path: str | os.PathLike[str], checks: Sequence[Check] = (), rules: Sequence[Rule] = ()) -> Config:
     """Read a configuration file.
 
-    Raises ConfigurationError with every problem (C3), also if the file cannot be read or is no TOML.
+    Raises ConfigurationError with every problem (C3), also if the file cannot be read or is not TOML.
     """
     file = os.fspath(path)
     try:
-        with open(file, "rb") as stream:
-            contents = stream.read(LARGEST_FILE + 1)
-    except OSError as error:
-        message = f"cannot read the file: {error.strerror}"
+        contents = read_file(file).data
+    except UnreadableError as error:
+        message = f"cannot read the file: {error}"
         raise ConfigurationError(
             [Problem(file, 1, "", message, "give the path of a configuration file that ocsgw may read")]
         ) from None
-    if len(contents) > LARGEST_FILE:
-        message = f"the file is larger than {LARGEST_FILE} bytes"
-        raise ConfigurationError([Problem(file, 1, "", message, "give the path of a configuration file")])
     try:
         text = contents.decode()
     except UnicodeDecodeError as error:
@@ -93,17 +88,18 @@ def _read_toml(text: str, file: str) -> dict[str, Any]:
     try:
         return tomllib.loads(text)
     except RecursionError:
-        message, line = "arrays or tables are nested too deeply", 1
+        message, hint, line = "arrays or tables are nested too deeply", "nest no table deeper than 3", 1
     except ValueError as error:  # of tomllib, or of a number with thousands of digits
         position = _POSITION.search(str(error))
-        message = _POSITION.sub("", str(error))
+        message, hint = in_words(_POSITION.sub("", str(error)))
         line = text.rstrip("\n").count("\n") + 1
         if position is None:
             line = 1
         elif position[1] is not None:
             line = int(position[1])
             message += f" (column {position[2]})"
-    hint = "remove the byte order mark" if text.startswith("\ufeff") else "correct the TOML of this line"
+    if text.startswith("\ufeff"):
+        message, hint = "the file begins with a byte order mark", "save it as UTF-8 without one"
     raise ConfigurationError([Problem(file, line, "", message, hint)])
 
 
@@ -147,6 +143,7 @@ def _make_config(document: Section, path: str) -> Config:
         limits=made["limits"],
         audit=made["audit"],
         log=made["log"],
+        files=document.place.report.files,
         warnings=document.place.report.warnings,
     )
 

@@ -12,6 +12,7 @@ from typing import Literal
 
 import msgspec
 
+from ocsgw.config.positions import KeyPath
 from ocsgw.config.problems import Problem
 
 ChainScope = Literal["RecordOnly", "AllChain"]
@@ -467,6 +468,8 @@ class Config(Part, frozen=True):
     limits: Limits
     audit: Audit
     log: Log
+    files: tuple[tuple[KeyPath, str], ...]
+    """The files that were read besides this one, each with the path of the key that names it."""
     warnings: tuple[Problem, ...]
 
 

@@ -174,6 +174,23 @@ def _check_do_not_call_table(document: Section) -> None:
                 calling_list.problem("table", "is the Do Not Call table as well", "choose another table")
 
 
+def warn_of_lists_in_no_campaign(document: Section) -> None:
+    """Warn of lists that no campaign has: they take records, and nobody ever gets them."""
+    campaigns = document.tables("campaign")
+    if not document.sound("campaign") or not all(campaign.sound("calling_lists") for campaign in campaigns):
+        return  # reported already
+    in_campaigns = {name for campaign in campaigns for name in campaign["calling_lists"]}
+    for calling_list in document.tables("calling_list"):
+        if not calling_list.sound("name", "enabled") or not calling_list["enabled"]:
+            continue
+        if calling_list["name"] not in in_campaigns:
+            calling_list.warn(
+                "name",
+                f"{quoted(calling_list['name'])} is in no campaign: its records are never handed out",
+                "add it to calling_lists of a [[campaign]]",
+            )
+
+
 def _check_same_tenant(document: Section) -> None:
     owners = {
         calling_list["name"]: calling_list["tenant"]

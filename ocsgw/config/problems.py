@@ -50,6 +50,7 @@ class Report:
         self._data = data
         self._problems: list[Problem] = []
         self._warnings: list[Problem] = []
+        self._files: list[tuple[KeyPath, str]] = []
 
     @property
     def warnings(self) -> tuple[Problem, ...]:
@@ -68,6 +69,15 @@ class Report:
         """Return the tables of an array of tables as they stand in the file, read or not."""
         value = next((value for name, value in self._data.items() if canonical(name) == key), None)
         return [each for each in value if isinstance(each, dict)] if isinstance(value, list) else []
+
+    @property
+    def files(self) -> tuple[tuple[KeyPath, str], ...]:
+        """Every file that has been read besides the configuration itself, with the key that names it."""
+        return tuple(self._files)
+
+    def note_file(self, path: KeyPath, file: str) -> None:
+        """Note that a key names a file which is read."""
+        self._files.append((path, file))
 
     def line(self, path: KeyPath) -> int:
         """Tell the line of the key, or of the nearest enclosing table that stands in the file."""

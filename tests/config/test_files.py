@@ -162,7 +162,11 @@ class CredentialTests(ConfigTestCase):
     def test_wrong_names(self) -> None:
         """C3: a credential that was not given, a path, nothing, and a start without the service manager."""
         key = '[[api_key]]\nname = "crm"\nkey_file = '
-        for written, says in (("missing", "cannot read"), ("../crm", "no name of a credential"), ("", "no name")):
+        for written, says in (
+            ("missing", "cannot read"),
+            ("../crm", "not a valid name of a credential"),
+            ("", "not a valid name"),
+        ):
             (problem,) = self.problems_of(f'{key}"credential:{written}"\n')
             self.assertIn(says, problem.message)
         self.patch(os, "environ", {})

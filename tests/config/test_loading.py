@@ -73,7 +73,7 @@ class LoadTests(ConfigTestCase):
         ):
             (problem,) = self.problems(text)
             self.assertEqual((problem.line, problem.key), (line, ""), text[:40])
-        self.assertIn("byte order mark", self.problems("\ufeff")[0].hint)
+        self.assertIn("byte order mark", self.problems("\ufeff")[0].message)
 
 
 class ParseTests(ConfigTestCase):

@@ -159,7 +159,7 @@ class RobustTests(CommandTestCase):
         self.folder.joinpath("ocsgw.toml").symlink_to("/dev/zero")
         done = self.run_command("status")
         self.assertEqual(done.status, 78)
-        self.assertIn("larger than", done.messages)
+        self.assertIn("it is a device, not a file", done.messages)
 
     def test_a_fault_of_our_own(self) -> None:
         """Also a fault of ocsctl itself is one line, unless it is to be found."""

@@ -62,7 +62,7 @@ class HighestTests(SynchronousTestCase):
         """Times that go into records are taken at their highest too."""
         server = make_server(
             self,
-            more=f'[treatments]\non_processed = true\n[[treatment]]\nname = "again"\ncall_result = 6\n'
+            more=f'[treatments]\non_processed = true\n[[treatment]]\ndbid = 1\nname = "again"\ncall_result = 6\n'
             f'action = "retry_in"\n{highest("treatment")}\n',
         )
         text = server.config.read_text(encoding="utf-8")
