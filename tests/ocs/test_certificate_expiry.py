@@ -1,13 +1,13 @@
 """Tests of ocsgw.ocs.certificate_expiry: certificates are told 30, 7 and 1 days before their end."""
 
 from datetime import timedelta
-from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
 
 from ocsgw.config import Config, parse
 from ocsgw.ocs.certificate_expiry import CertificateExpiry
 from tests.support.certificates import DAY, NOW, Authority, Issued
+from tests.support.folders import short_folder
 from tests.support.logs import LogCapture
 
 ROOT = Authority()
@@ -17,8 +17,7 @@ class ExpiryTests(SynchronousTestCase):
     """Issue text, reload: expiry is logged 30, 7 and 1 days ahead."""
 
     def setUp(self) -> None:
-        self.folder = Path(self.mktemp()).resolve()
-        self.folder.mkdir(parents=True)
+        self.folder = short_folder(self)
         self.log = LogCapture(self)
         self.now = NOW.timestamp()
         self.notifier = CertificateExpiry(lambda: self.now)

@@ -2,13 +2,13 @@
 
 import re
 from datetime import timedelta
-from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
 
 from ocsgw.config import ConfigurationError, parse
 from ocsgw.ocs.checks import CHECKS, RULES
 from tests.support.certificates import DAY, NOW, Authority, Issued, rsa_key
+from tests.support.folders import short_folder
 
 ROOT = Authority()
 GOOD = ROOT.issue("localhost")
@@ -19,8 +19,7 @@ class CertificateTests(SynchronousTestCase):
     """C38: files of listeners and of outgoing calls."""
 
     def setUp(self) -> None:
-        self.folder = Path(self.mktemp()).resolve()
-        self.folder.mkdir(parents=True)
+        self.folder = short_folder(self)
         GOOD.write(self.folder, "good")
         self.write("ca.pem", ROOT.pem)
 
