@@ -22,6 +22,7 @@ from ocsgw.contact.transaction import StoredAnswer, StoreFailureError, Unavailab
 from ocsgw.contact.unit_of_work import PendingRequest, Reply, UnitOfWork, final_event
 from ocsgw.protocol.errors import Refusal
 from ocsgw.protocol.messages import KV, KVValue
+from ocsgw.protocol.sendable import event_fits
 
 Rule = Callable[[UnitOfWork, Sequence[PendingRequest]], list[Reply]]
 
@@ -166,6 +167,19 @@ def _fingerprint(data: KV, calling_list: CallingList | None) -> bytes:
 # Runs.
 
 
+class _TooLargeError(Exception):
+    """An answer does not fit on the wire; its request must have changed nothing."""
+
+
+def _demand_size(requests: Sequence[PendingRequest], replies: Sequence[Reply]) -> None:
+    """Raise `_TooLargeError` if an answer cannot be sent; what AddRecord says is bounded by its request."""
+    for pending, reply in zip(requests, replies, strict=True):
+        events = reply if isinstance(reply, list) else [reply]
+        for event in events:
+            if isinstance(event, dict) and not event_fits(event, pending.context.largest_answer):
+                raise _TooLargeError
+
+
 def _run(unit: UnitOfWork, requests: list[PendingRequest], rule: Rule | None, on_defect: Defects) -> list[Reply]:
     """Carry out one run; if it fails as a whole, go through it one by one, so that a fault stays with its request."""
     if rule is None:
@@ -174,6 +188,8 @@ def _run(unit: UnitOfWork, requests: list[PendingRequest], rule: Rule | None, on
     try:
         with unit.tx.savepoint():
             replies = rule(unit, requests)
+            if rule is not add_records:
+                _demand_size(requests, replies)
             _store(unit, requests, replies)
             return replies
     except StoreFailureError:
@@ -183,6 +199,8 @@ def _run(unit: UnitOfWork, requests: list[PendingRequest], rule: Rule | None, on
         if len(requests) == 1:
             if isinstance(error, UnavailableListError):
                 return [Refusal("unavailable")]
+            if isinstance(error, _TooLargeError):
+                return [Refusal("answer_too_large")]
             on_defect(requests[0], error)
             return [Refusal("internal")]
     return [reply for pending in requests for reply in _run(unit, [pending], rule, on_defect)]

@@ -208,6 +208,7 @@ class OcsEnd:
                 self._session.client or "http_proxy",
                 peer=request.peer or "",
                 base_uri=self._base_uri,
+                largest_answer=self._identity.limits.frame,
             )
         return context
 

@@ -13,7 +13,8 @@ class RequestContext(msgspec.Struct, frozen=True):
     `principal` is who is known to ask, `ANONYMOUS` for nobody (http.md section 13). `client` is the kind of client
     (protocol.md section 2), `agent_id` the agent of a desktop, `tenant` the tenant that a session is bound to, None for
     every one. `peer` is the address of the client, for the audit log and for limits. `base_uri` is what
-    `GSW_RECORD_URI` begins with, None without an HTTP listener (H65, H68).
+    `GSW_RECORD_URI` begins with, None without an HTTP listener (H65, H68). `largest_answer` is how many bytes an event
+    for the sender may have on the wire (P64).
     """
 
     principal: str = ANONYMOUS
@@ -22,6 +23,7 @@ class RequestContext(msgspec.Struct, frozen=True):
     tenant: str | None = None
     peer: str = ""
     base_uri: str | None = None
+    largest_answer: int = 2 << 20
 
 
 # A sender of which nothing is known: chores, tests, and tools.

@@ -66,4 +66,6 @@ class SendableTests(SynchronousTestCase):
         """Rules ask without a reference id and a ref; there is room for both."""
         self.assertTrue(event_fits({"a": "x" * 1000}, 4096))
         self.assertFalse(event_fits({"a": "x" * 4000}, 4096))
-        self.assertFalse(event_fits({"a": 2**64}, 4096))
+        self.assertFalse(event_fits({"a": ["x" * 100] * 40}, 4096))
+        self.assertFalse(event_fits({str(number): "x" * 500 for number in range(10)}, 4096))
+        self.assertRaises(UnsendableError, event_fits, {"a": 2**63}, 4096)
