@@ -11,6 +11,7 @@ from hypothesis import Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
+from ocsgw.contact.batch import Outcome
 from ocsgw.contact.directory import DoNotCallOptions, Treatment
 from ocsgw.contact.unit_of_work import PendingRequest
 from ocsgw.protocol.errors import Refusal
@@ -230,7 +231,7 @@ class Requests(RuleBasedStateMachine):
         for outcome in outcomes:
             assert not outcome.replayed
             events.append(
-                _comparable({"error": outcome.reply.code} if isinstance(outcome.reply, Refusal) else event_of(outcome))
+                _comparable({"error": outcome.reply.code} if isinstance(outcome.reply, Refusal) else _as_one(outcome))
             )
         if batch[0].key is not None and _is_kept(requests[0], events[0]):
             self.kept.append((dict(requests[0]), events[0]))
@@ -349,6 +350,19 @@ class Requests(RuleBasedStateMachine):
 
     def entry_made(self, column: str, value: str, scope: tuple[int, int, int], expires_at: int) -> None:
         """Take note of an entry of another program."""
+
+
+def _as_one(outcome: Outcome) -> KV:
+    """Return the event of a request; chained records that came in events of their own are put into it (P21, P22)."""
+    final = dict(event_of(outcome))
+    if isinstance(outcome.reply, list):
+        reference = final.get("GSW_REFERENCE_ID")
+        for each in outcome.reply[:-1]:
+            assert each.get("GSW_REFERENCE_ID") == reference
+        final["GSW_CHAINED_RECORDS"] = [
+            {key: value for key, value in each.items() if key != "GSW_REFERENCE_ID"} for each in outcome.reply[:-1]
+        ]
+    return final
 
 
 def _comparable(event: KV) -> KV:
