@@ -29,7 +29,7 @@ def guarded(log: Logger, place: str, function: Callable[P, object], /, *args: P.
     return True
 
 
-def contain(log: Logger, place: str, context: str = "") -> None:
+def contain(log: Logger, place: str, context: str = "for no single request") -> None:
     """Log and count the exception that is being handled; `context` says whose call has failed."""
     CALLBACK_FAILURES.add(place=place)
-    say(log, CONTAINED, place=place, context=f" ({context})" if context else "", log_failure=Failure())
+    say(log, CONTAINED, place=place, context=context, log_failure=Failure())

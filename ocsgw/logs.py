@@ -72,7 +72,11 @@ MESSAGES: Mapping[int, tuple[Level, str]] = MappingProxyType(
             "warning",
             "The descriptor limit of HTTP Proxy allows {room} connections, not {wanted}; raise LimitNOFILE",
         ),
-        93110: ("error", "A callback failed and was contained: {place}{context}"),
+        93110: ("error", "A callback failed and was contained: {place} ({context})"),
+        93112: (
+            "error",
+            "Lines are missing at the end of the audit log {path}: it ends with number {last}, the store knows {known}",
+        ),
         93111: ("error", "A request failed and was answered with 500: {request}"),
     }
 )

@@ -33,13 +33,16 @@ class ChainPosition:
 class AuditFile:
     """Appends to one audit log; `path` is absolute. Whoever uses it calls `open` first, from one thread at a time.
 
-    Every file begins with a line of its own, so that the chain goes on from file to file after a rotation.
+    Every file begins with a line of its own, written with the first ones that follow, so that the chain goes on from
+    file to file after a rotation.
     """
 
     def __init__(self, path: str) -> None:
         self.path = path
         self._descriptor: int | None = None
         self._last = ChainPosition()
+        # When a file was opened that has no line yet; its first line comes with the next ones.
+        self._begun_at: str | None = None
 
     def open(self, time: str) -> int:
         """Open the file, continue its chain, and return how many torn bytes at its end had to be cut off.
@@ -56,7 +59,7 @@ class AuditFile:
                 raise AuditError(f"{self.path} is no audit log; move it away, or name another in [audit] file")
             self._descriptor = descriptor
             if found is None:
-                self._begin(time)
+                self._begun_at = time
                 return 0
             self._last = found
             if end < size:
@@ -78,13 +81,16 @@ class AuditFile:
             raise AuditError(f"{self.path} is a file of its own already; move it away")
         self._descriptor = descriptor
         os.close(old)
-        self._begin(time)
+        self._begun_at = time
+        self.append([])
 
     def append(self, bodies: Sequence[bytes]) -> None:
         """Append lines, all or none, with one write; each body is a JSON object. Raises `AuditError`."""
         if self._descriptor is None:
             raise AuditError(f"{self.path} is not open")
         number, mark = self._last.number, self._last.mark
+        if self._begun_at is not None:
+            bodies = [_encode({"time": self._begun_at, "action": "begin"}), *bodies]
         lines = []
         for body in bodies:
             number += 1
@@ -101,6 +107,11 @@ class AuditFile:
             os.ftruncate(self._descriptor, os.fstat(self._descriptor).st_size - written)
             raise AuditError(f"cannot write {self.path}: the disk is full; make room for it")
         self._last = ChainPosition(number, mark)
+        self._begun_at = None
+
+    def go_on_behind(self, position: ChainPosition) -> None:
+        """Number the next line behind `position`, which the file lacks: a verification finds that lines are missing."""
+        self._last = position
 
     def close(self) -> None:
         """Bring what was written to the disk and close the file."""
@@ -108,6 +119,12 @@ class AuditFile:
             os.fsync(self._descriptor)
             os.close(self._descriptor)
             self._descriptor = None
+            self._begun_at = None
+
+    @property
+    def is_new(self) -> bool:
+        """Whether the file has no line yet."""
+        return self._begun_at is not None
 
     @property
     def last(self) -> ChainPosition:
@@ -139,9 +156,6 @@ class AuditFile:
         ours = os.fstat(self._descriptor) if self._descriptor is not None else None
         return ours is not None and (named.st_dev, named.st_ino) == (ours.st_dev, ours.st_ino)
 
-    def _begin(self, time: str) -> None:
-        self.append([_encode({"time": time, "action": "begin"})])
-
 
 @dataclass(frozen=True, slots=True)
 class BadLine:
@@ -165,14 +179,16 @@ class ChainVerdict:
     bad: BadLine | None
 
 
-def verify(files: Iterable[tuple[str, BinaryIO]]) -> ChainVerdict:
+def verify(files: Iterable[tuple[str, BinaryIO]], stored: ChainPosition | None = None) -> ChainVerdict:
     """Verify the chain through files of a log, as (name, file), the oldest first.
 
-    A log may begin with any number: earlier files may have been removed.
+    A log may begin with any number: earlier files may have been removed. `stored` is the last line that the store
+    knows: it has to be there; what comes behind it belongs to changes that were not committed, or are being committed.
     """
     first: ChainPosition | None = None
     last = ChainPosition()
-    count = 0
+    count = at = 0
+    path = ""
     for path, file in files:
         at = 0
         for at, raw in enumerate(file, 1):
@@ -180,10 +196,15 @@ def verify(files: Iterable[tuple[str, BinaryIO]]) -> ChainVerdict:
             if reason is not None:
                 return ChainVerdict(first, last, count, BadLine(path, at, reason))
             last = _link_of(raw[:-1]) or last
+            if stored is not None and last.number == stored.number and last.mark != stored.mark:
+                return ChainVerdict(first, last, count, BadLine(path, at, "is not the line that the store knows"))
             first = first or last
             count += 1
         if not at:
             return ChainVerdict(first, last, count, BadLine(path, 1, "the file is empty"))
+    if stored is not None and last.number < stored.number:
+        missing = f"ends with number {last.number}, but the store knows {stored.number}: lines at the end are missing"
+        return ChainVerdict(first, last, count, BadLine(path, at, missing))
     return ChainVerdict(first, last, count, None)
 
 

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import msgspec
 
-from ocsgw.audit.file import AuditError, AuditFile
+from ocsgw.audit.file import AuditError, AuditFile, ChainPosition
 from ocsgw.contact.batch import Outcome, is_kept
 from ocsgw.contact.transaction import StoreFailureError
 from ocsgw.contact.unit_of_work import Continuation, PendingRequest, UnitOfWork, final_event
@@ -52,6 +52,8 @@ class Auditor:
         self._owed: list[bytes] = []
         self._file = file
         self._wall_clock = wall_clock
+        # Whether the end of the log has been compared with what the store knows of it.
+        self._is_compared = False
 
     def open(self) -> int:
         """Open the log; return how many torn bytes at its end were cut off. Raises `AuditError`."""
@@ -79,6 +81,7 @@ class Auditor:
 
         try:
             yield record
+            self._is_compared = True
         except CommitUnknownError:
             self._revoke("commit unknown", lines)
             raise
@@ -93,11 +96,27 @@ class Auditor:
             for pending, outcome in zip(requests, outcomes, strict=True)
             if (event := _change_of(pending, outcome)) is not None
         ]
+        if not self._is_compared:
+            self._compare(unit)
         operator = {"time": time, "principal": "", "address": "ocsctl"}
         bodies += [_ENCODER.encode({**operator, **note}) for note in unit.notes]
-        if bodies:
+        if bodies or self._file.is_new:
             self._append(bodies)
+            last = self._file.last
+            unit.tx.save_audit_position(last.number, last.mark)
         return len(bodies)
+
+    def _compare(self, unit: UnitOfWork) -> None:
+        """Compare the end of the log with what the store knows of it; a lost end stays visible in the chain."""
+        position = unit.tx.audit_position()
+        if position is None:
+            return
+        known, last = ChainPosition(*position), self._file.last
+        if last.number > known.number or last == known:
+            return
+        self._file.go_on_behind(known)
+        fields: dict[str, object] = {"path": self._file.path, "last": last.number, "known": known.number}
+        unit.warnings.append((93112, fields))
 
     def _revoke(self, action: str, lines: int) -> None:
         if lines:

@@ -309,6 +309,12 @@ class Transaction(BulkStatements, Protocol):
     def forget_spent_handle(self, handle: int) -> None:
         """Forget a dead handle."""
 
+    def audit_position(self) -> tuple[int, str] | None:
+        """Return number and hash of the last line of the audit log that was committed; None before the first one."""
+
+    def save_audit_position(self, number: int, mark: str) -> None:
+        """Store number and hash of the last line of the audit log, with the changes that it stands for."""
+
     def group_statuses(self) -> dict[int, GroupStatus]:
         """Return the states of campaign groups by their DBIDs."""
 

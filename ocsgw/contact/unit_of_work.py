@@ -47,9 +47,10 @@ class UnitOfWork:
     """One transaction's worth of requests: the store, the time in seconds since 1970 UTC, and the configuration.
 
     `new_guid` makes a `GSW_CALL_ATTEMPT_GUID`. What should be logged once the transaction is committed is collected:
-    `unknown_keys` as (calling list, custom key) that the lists do not have (H97), `differences` as texts (H103), and
-    `group_messages` as (log number, group name). `notes` are what an operator has changed, for the audit log; `outbox`
-    is what others are told of. `group_statuses` are those of the store, None while not read.
+    `unknown_keys` as (calling list, custom key) that the lists do not have (H97), `differences` as texts (H103),
+    `group_messages` as (log number, group name), `warnings` as (log number, fields). `notes` are what an operator has
+    changed, for the audit log; `outbox` is what others are told of. `group_statuses` are those of the store, None while
+    not read.
     """
 
     tx: Transaction
@@ -59,6 +60,7 @@ class UnitOfWork:
     unknown_keys: set[tuple[str, str]] = field(default_factory=set)
     differences: list[str] = field(default_factory=list)
     group_messages: list[tuple[int, str]] = field(default_factory=list)
+    warnings: list[tuple[int, dict[str, object]]] = field(default_factory=list)
     notes: list[dict[str, object]] = field(default_factory=list)
     outbox: list[Change] = field(default_factory=list)
     group_statuses: dict[int, GroupStatus] | None = None

@@ -3,17 +3,22 @@
 import argparse
 import gzip
 import os
+import sqlite3
 import stat
 import sys
 import zlib
-from contextlib import ExitStack
+from collections.abc import Sequence
+from contextlib import ExitStack, closing
 from typing import TYPE_CHECKING, BinaryIO, cast
 
-from ocsgw.audit.file import verify
+from ocsgw.audit.file import ChainPosition, verify
+from ocsgw.control.client import UnreachableError
 from ocsgw.control.errors import EXIT_FAILURE, CommandError
 from ocsgw.ctl.families import add_command, add_family
 from ocsgw.ctl.installation import Installation
+from ocsgw.ctl.store_at_rest import store_at_rest
 from ocsgw.ctl.streams import shown
+from ocsgw.store.sqlite.own_tables import open_read_only, read_audit_position
 
 # How a compressed file begins (RFC 1952).
 _GZIP = b"\x1f\x8b"
@@ -43,9 +48,33 @@ def _open(path: str) -> BinaryIO:
     return file
 
 
+def _is_whole(installation: Installation, paths: Sequence[str]) -> bool:
+    """Whether the log that the server writes is among the files, so that their end is that of the log."""
+    try:
+        return any(os.path.samefile(path, installation.config.audit.file) for path in paths)
+    except OSError:
+        return False
+
+
+def _stored_position(installation: Installation) -> ChainPosition | None:
+    """Return the last line that the store knows; asked before the log is read, which may grow meanwhile."""
+    try:
+        with installation.connect() as client:
+            found = client.call("operation", name="audit position", arguments={})
+    except UnreachableError:
+        try:
+            with closing(open_read_only(store_at_rest(installation))) as connection:
+                found = read_audit_position(connection)
+        except (CommandError, sqlite3.Error) as error:
+            sys.stderr.write(f"ocsctl: the end of the log was not compared with the store: {error}\n")
+            return None
+    return ChainPosition(*found) if found is not None else None
+
+
 def verify_chain(installation: Installation, arguments: argparse.Namespace) -> int:
     """Verify the chain of hashes; the first bad line is told on standard error."""
     paths = arguments.files or [installation.config.audit.file]
+    stored = _stored_position(installation) if _is_whole(installation, paths) else None
     with ExitStack() as stack:
         files = []
         for path in paths:
@@ -55,7 +84,7 @@ def verify_chain(installation: Installation, arguments: argparse.Namespace) -> i
                 hint = "is [audit] enabled, and is this the configuration of the server?"
                 raise CommandError(f"cannot read {shown(path)}: {error.strerror}; {hint}") from error
         try:
-            verdict = verify(files)
+            verdict = verify(files, stored)
         except (EOFError, gzip.BadGzipFile, zlib.error) as error:
             raise CommandError(f"a compressed file is damaged: {error}") from error
     if verdict.bad is not None:

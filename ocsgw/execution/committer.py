@@ -380,6 +380,8 @@ class Committer:
             self._log_unknown_key(calling_list, key)
         for text in unit.differences:
             self._log.debug("{text}", text=text)
+        for number, fields in unit.warnings:
+            say(self._log, number, **fields)
         for number, group in unit.group_messages:
             say(self._log, number, group=group)
 

@@ -175,6 +175,15 @@ def explain_contact(unit: UnitOfWork, arguments: Explain) -> Any:
     return msgspec.to_builtins(explanation)
 
 
+class NoArguments(msgspec.Struct):
+    """An operation that needs to be told nothing."""
+
+
+def audit_position(unit: UnitOfWork, arguments: NoArguments) -> Any:
+    """Return number and hash of the last line of the audit log that is committed, None before the first one."""
+    return unit.tx.audit_position()
+
+
 _BEFORE_ALL = -(1 << 62)
 
 
@@ -191,6 +200,7 @@ _ARGUMENTS: Mapping[str, tuple[type[Any], Callable[[UnitOfWork, Any], Any]]] = {
     "import": (ImportRows, import_slice),
     "export": (ExportRows, export_slice),
     "explain": (Explain, explain_contact),
+    "audit position": (NoArguments, audit_position),
 }
 
 

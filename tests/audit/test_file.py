@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from ocsgw.audit.file import AuditError, AuditFile, ChainVerdict, verify
+from ocsgw.audit.file import AuditError, AuditFile, ChainPosition, ChainVerdict, verify
 
 _BODIES = [b'{"action":"a"}', b'{"action":"b"}', b'{"action":"c"}']
 
@@ -85,6 +85,42 @@ class ChainTests(_TestCase):
         with mock.patch("ocsgw.audit.file.os.write", side_effect=os.write) as write:
             self.file.append(_BODIES)
         self.assertEqual(write.call_count, 1)
+
+
+class StoredTests(_TestCase):
+    """What the store knows of the last line."""
+
+    def test_end(self) -> None:
+        """The line that the store knows has to be there as it was; lines behind it may be."""
+        self.file.append(_BODIES)
+        raw = self.contents().splitlines(keepends=True)
+        marks = [hashlib.sha256(line[:-1]).hexdigest() for line in raw]
+        other = raw[3].replace(b'"c"', b'"d"')
+        cases = (
+            ("as it was", raw, ChainPosition(4, marks[3]), None),
+            ("more than was committed", raw, ChainPosition(2, marks[1]), None),
+            ("nothing known", raw[:1], None, None),
+            ("cut off", raw[:3], ChainPosition(4, marks[3]), "f0:3: ends with number 3, but the store knows 4"),
+            ("cut off further", raw[:1], ChainPosition(4, marks[3]), "f0:1: ends with number 1"),
+            ("last line changed", [*raw[:3], other], ChainPosition(4, marks[3]), "f0:4: is not the line"),
+            ("earlier files are gone", raw[3:], ChainPosition(4, marks[3]), None),
+        )
+        for name, lines, stored, expected in cases:
+            with self.subTest(name=name):
+                bad = verify([("f0", io.BytesIO(b"".join(lines)))], stored).bad
+                self.assertEqual(str(bad)[: len(expected)] if expected and bad else bad, expected)
+
+    def test_going_on(self) -> None:
+        """A log that has lost its end goes on behind what is missing: the gap stays visible."""
+        self.file.append(_BODIES)
+        known = self.file.last
+        self.file.close()
+        self.change(b"".join(self.contents().splitlines(keepends=True)[:2]))
+        self.file = self.opened()
+        self.file.go_on_behind(known)
+        self.file.append(_BODIES[:1])
+        bad = self.verdict().bad
+        self.assertEqual(str(bad), "f0:3: has number 5 where 3 is due: lines are missing, doubled or in another order")
 
 
 class CrashTests(_TestCase):
@@ -170,6 +206,7 @@ class RotationTests(_TestCase):
 
     def test_nothing_to_do(self) -> None:
         """Without a rotation the same file goes on."""
+        self.file.append([])
         self.file.reopen("T")
         self.assertEqual(len(self.lines()), 1)
 

@@ -7,15 +7,17 @@ from contextlib import contextmanager
 from typing import Any
 from unittest import mock
 
-from ocsgw.audit.file import AuditError, AuditFile
+from ocsgw.audit.file import AuditError, AuditFile, ChainPosition, verify
 from ocsgw.audit.recorder import Auditor
 from ocsgw.contact.batch import Outcome
+from ocsgw.contact.opening import prepare
 from ocsgw.contact.transaction import StoreFailureError, Transaction
 from ocsgw.contact.unit_of_work import Continuation, PendingRequest, UnitOfWork
 from ocsgw.execution.committer import Committer, Job
 from ocsgw.protocol.errors import Refusal
 from ocsgw.protocol.messages import KV
 from ocsgw.store.errors import CommitUnknownError
+from tests.support.logs import LogCapture
 from tests.support.rules import (
     RuleTestCase,
     add_record,
@@ -26,7 +28,7 @@ from tests.support.rules import (
     pending,
     preview_record,
 )
-from tests.support.workers import InlineWorker
+from tests.support.workers import FlakyStore, InlineWorker
 
 
 class AuditingTests(RuleTestCase):
@@ -190,6 +192,100 @@ class _FailingFile(AuditFile):
 
     def append(self, bodies: Sequence[bytes]) -> None:
         raise AuditError("the disk is full")
+
+
+class PositionTests(RuleTestCase):
+    """The store knows the last line, with the changes that it stands for."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.log = LogCapture(self)
+        self.path = os.path.join(os.path.abspath(self.mktemp()), "audit.jsonl")
+        self.start()
+
+    def start(self) -> None:
+        """Open the log, and begin with a chore, as the server does."""
+        self.auditor = Auditor(AuditFile(self.path), lambda: 1800000000.25, clear=False)
+        self.auditor.open()
+        self.addCleanup(self.auditor.close)
+        self.flaky = FlakyStore(self.store.store)
+        self.committer = Committer(self.flaky, InlineWorker(), self.directory, self.clock, auditor=self.auditor)
+        self.successResultOf(self.committer.chore(prepare))
+
+    def restart(self, keep: int | None = None) -> None:
+        """Restart; of the log only the first `keep` lines are left."""
+        self.auditor.close()
+        if keep is not None:
+            with open(self.path, "rb+") as stream:
+                lines = stream.read().splitlines(keepends=True)
+                stream.truncate(sum(map(len, lines[:keep])))
+        self.start()
+
+    def submit(self, *phones: str) -> None:
+        """Add records, in one batch."""
+        for phone in phones:
+            self.committer.submit(Job(pending(add_record(phone)), lambda outcome: None))
+        self.clock.advance(0)
+
+    def position(self) -> tuple[int, str] | None:
+        """Return what the store knows."""
+        return self.store.chore(lambda unit: unit.tx.audit_position())
+
+    def bad(self) -> str:
+        """Return what a verification finds."""
+        position = self.position()
+        assert position is not None
+        with open(self.path, "rb") as stream:
+            return str(verify([("f", stream)], ChainPosition(*position)).bad)
+
+    def test_every_change(self) -> None:
+        """The position is that of the last line after every commit, from the first one of a new log on."""
+        self.assertEqual(self.position(), (1, self.auditor._file.last.mark))
+        for number in range(3):
+            self.submit(str(number), f"1{number}")
+            self.assertEqual(self.position(), (3 + 2 * number, self.auditor._file.last.mark))
+        self.restart()
+        self.submit("4")
+        self.assertEqual(self.position(), (8, self.auditor._file.last.mark))
+        self.assertEqual(self.bad(), "None")
+        self.assertEqual([text for text in self.log.texts() if "missing" in text], [])
+
+    def test_what_was_not_committed(self) -> None:
+        """A commit that fails leaves the position as it was; the lines in the file are no breach."""
+        self.submit("1")
+        before = self.position()
+        self.flaky.after = StoreFailureError("full")
+        self.submit("2")
+        self.flaky.after = None
+        self.assertEqual((self.position(), self.bad()), (before, "None"))
+        self.restart()
+        self.submit("3")
+        self.assertEqual(self.bad(), "None")
+
+    def test_lost_end(self) -> None:
+        """A log whose end was cut off is reported before and after the next start, whatever is written then."""
+        self.submit("1", "2", "3")
+        for keep in (3, 1):
+            with self.subTest(keep=keep):
+                self.restart(keep)
+                self.assertIn(f"it ends with number {keep}, the store knows 4", self.log.texts()[-1])
+                self.assertIn("the store knows 4", self.bad())
+                if keep == 1:
+                    self.submit("4")
+                    self.assertIn("has number 5 where 2 is due", self.bad())
+
+    def test_replaced_log(self) -> None:
+        """A log that was moved away while the server was down goes on with the next number."""
+        self.submit("1", "2")
+        self.auditor.close()
+        os.rename(self.path, f"{self.path}.1")
+        self.start()
+        self.submit("3")
+        with open(f"{self.path}.1", "rb") as old, open(self.path, "rb") as new:
+            position = self.position()
+            assert position is not None
+            verdict = verify([("old", old), ("new", new)], ChainPosition(*position))
+        self.assertEqual((verdict.bad, verdict.lines), (None, 5))
 
 
 class CommitterTests(RuleTestCase):

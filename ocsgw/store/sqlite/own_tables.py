@@ -3,6 +3,7 @@
 import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, cast
+from urllib.parse import quote
 
 import msgspec
 
@@ -43,6 +44,17 @@ def _handout(row: Sequence[Any]) -> Handout:
 
 def _handle(row: Sequence[Any]) -> Handle:
     return Handle(*row[:6], bool(row[6]), row[7], row[8])  # type: ignore[call-arg]  # six columns
+
+
+def open_read_only(file: str) -> sqlite3.Connection:
+    """Open a store without changing anything in it. Raises `sqlite3.Error`."""
+    return sqlite3.connect(f"file:{quote(file)}?mode=ro", uri=True, isolation_level=None)
+
+
+def read_audit_position(connection: sqlite3.Connection) -> tuple[int, str] | None:
+    """Return number and hash of the last line of the audit log that a store knows."""
+    rows = connection.execute("SELECT number, mark FROM ocsgw_audit WHERE id = 1").fetchall()
+    return (rows[0][0], rows[0][1]) if rows else None
 
 
 class OwnTables:
@@ -211,6 +223,18 @@ class OwnTables:
     def _handles(self, condition: str, *parameters: object) -> list[Handle]:
         rows = self._connection.execute(f"SELECT {_HANDLE} FROM ocsgw_handle WHERE {condition}", parameters)
         return [_handle(row) for row in rows]
+
+    # The audit log.
+
+    def audit_position(self) -> tuple[int, str] | None:
+        """Return number and hash of the last line of the audit log that was committed; None before the first one."""
+        return read_audit_position(self._connection)
+
+    def save_audit_position(self, number: int, mark: str) -> None:
+        """Store number and hash of the last line of the audit log, with the changes that it stands for."""
+        self._connection.execute(
+            "INSERT OR REPLACE INTO ocsgw_audit (id, number, mark) VALUES (1, ?, ?)", (number, mark)
+        )
 
     # Campaign groups.
 
