@@ -147,11 +147,9 @@ async def asgi_echo(scope: dict[str, Any], receive: Any, send: Any) -> None:
     await send({"type": "http.response.body", "body": answer})
 
 
-def twisted_echo(port: int) -> None:
-    """Answer JSON with JSON on the stock twisted.web."""
-    from twisted.internet import reactor
+def echo_resource() -> Any:
+    """Return a resource that answers JSON with JSON."""
     from twisted.web.resource import Resource
-    from twisted.web.server import Site
 
     class Add(Resource):
         isLeaf = True
@@ -161,24 +159,33 @@ def twisted_echo(port: int) -> None:
             request.setHeader(b"content-type", b"application/json")
             return json.dumps({"GSW_USER_EVENT": "AddRecordAcknowledge", **members}).encode()
 
+    return Add()
+
+
+def twisted_echo(port: int) -> None:
+    """Answer JSON with JSON on the stock twisted.web."""
+    from twisted.internet import reactor
+    from twisted.web.resource import Resource
+    from twisted.web.server import Site
+
     root = Resource()
-    root.putChild(b"lists", Add())
+    root.putChild(b"lists", echo_resource())
     any_reactor: Any = reactor
     any_reactor.listenTCP(port, Site(root), interface="127.0.0.1")
     any_reactor.run()
 
 
-def our_front(port: int, *, fast_lane: bool) -> None:
-    """Answer JSON with JSON on the HTTP front of ocsgw, without a link: by the fast lane or through the tree."""
+def our_front(port: int, *, tree: bool) -> None:
+    """Answer JSON with JSON on the HTTP front of ocsgw, without a link: by the classic surface or a resource."""
     import time
 
     from twisted.internet import reactor
 
     from ocsgw.protocol.errors import Refusal
     from ocsgw.protocol.messages import KV, AliasSettings, Event, HttpLimits, ListenerSettings, Settings
-    from ocsgw.proxy.frontend import Deliver, HttpFrontend
-    from ocsgw.proxy.http.exchange import Exchange
-    from ocsgw.proxy.http.tree import ProxySite
+    from ocsgw.proxy.frontend import HttpFrontend
+    from ocsgw.proxy.http.channel import ChannelFactory
+    from ocsgw.proxy.http.exchange import Deliver, Exchange
 
     class Echo:
         def submit(self, exchange: Exchange, data: KV, deliver: Deliver) -> Refusal | None:
@@ -201,7 +208,11 @@ def our_front(port: int, *, fast_lane: bool) -> None:
     any_reactor: Any = reactor
     frontend = HttpFrontend(settings, Echo(), any_reactor, time.time)
     frontend.start()
-    any_reactor.listenTCP(port, ProxySite(frontend, any_reactor, fast_lane=fast_lane), interface="127.0.0.1")
+    if tree:
+        from ocsgw.proxy.http.tree import ResourceTree
+
+        ResourceTree(frontend, any_reactor).mount(b"lists", echo_resource())
+    any_reactor.listenTCP(port, ChannelFactory(frontend), interface="127.0.0.1")
     any_reactor.run()
 
 
@@ -224,7 +235,7 @@ def main() -> None:
     elif name == "twisted":
         twisted_echo(port)
     elif name in ("front", "tree"):
-        our_front(port, fast_lane=name == "front")
+        our_front(port, tree=name == "tree")
     else:
         sys.exit(f"no peer {name}")
 

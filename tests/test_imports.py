@@ -135,6 +135,13 @@ def room_of(module: str) -> str:
     return parts[1] if len(parts) > 1 else "__init__"
 
 
+def module_of(imported: str, names: set[str]) -> str | None:
+    """Return the module of ours that has an imported name, None for one of others."""
+    while imported and imported not in names:
+        imported = imported.rpartition(".")[0]
+    return imported or None
+
+
 class ImportTests(SynchronousTestCase):
     """The walls between the rooms."""
 
@@ -162,6 +169,19 @@ class ImportTests(SynchronousTestCase):
                 if top != "ocsgw" and top not in sys.stdlib_module_names and top not in OUTSIDE[room]:
                     wrong.append(f"{name} imports {imported}")
         self.assertEqual(wrong, [])
+
+    def test_no_circles(self) -> None:
+        """No module imports itself by way of others, not even for its types."""
+        names = {name for name, _ in modules()}
+        graph = {
+            name: {other for imported in imports(tree) if (other := module_of(imported, names)) not in (None, name)}
+            for name, tree in modules()
+        }
+        # Whoever imports nothing that is left goes; what remains is in a circle, or above one.
+        while leaves := [name for name, others in graph.items() if not others & graph.keys()]:
+            for name in leaves:
+                del graph[name]
+        self.assertEqual(graph, {})
 
     def test_global_reactor(self) -> None:
         """Only entry points import the global reactor."""

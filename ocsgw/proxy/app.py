@@ -13,8 +13,8 @@ from twisted.logger import Logger
 from ocsgw.logs import say
 from ocsgw.protocol.errors import Refusal
 from ocsgw.protocol.messages import KV, ByeCode, ListenerSettings, Settings
-from ocsgw.proxy.frontend import Deliver, HttpFrontend, SettingsError
-from ocsgw.proxy.http.exchange import Exchange
+from ocsgw.proxy.frontend import HttpFrontend, SettingsError
+from ocsgw.proxy.http.exchange import Deliver, Exchange
 from ocsgw.proxy.http.port import PortFactory
 from ocsgw.proxy.link import ProxyLink
 from ocsgw.proxy.listening import PortError, listening_socket, share

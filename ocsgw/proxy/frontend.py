@@ -1,43 +1,54 @@
-"""What all connections of one port share: settings, checks, answers, limits and the way to OCS."""
+"""What all connections of one port share: settings, routes, answers, limits and the way to OCS."""
 
 from collections.abc import Callable
 from email.utils import formatdate
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 from twisted.internet.interfaces import IReactorTime
-from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 
 from ocsgw.access.limits import ClientUsage, Limit, RateLimiter
+from ocsgw.guard import guarded
+from ocsgw.periodic import Periodic
 from ocsgw.protocol.errors import Refusal
-from ocsgw.protocol.messages import KV, Event, Settings
+from ocsgw.protocol.messages import Settings
+from ocsgw.proxy.classic import ClassicSurface
 from ocsgw.proxy.http.answers import Answers
 from ocsgw.proxy.http.deadlines import TimeLimit
-from ocsgw.proxy.http.exchange import Exchange
+from ocsgw.proxy.http.exchange import Gateway
+from ocsgw.proxy.http.grammar import RequestLine
+from ocsgw.proxy.http.whole import WholeRequests
 from ocsgw.proxy.policy.body_memory import BodyMemory
 from ocsgw.proxy.policy.connection_limiter import ConnectionLimiter
-from ocsgw.proxy.policy.fairness import LARGE, LargeBodies
 from ocsgw.proxy.policy.request_policy import RequestPolicy
-
-if TYPE_CHECKING:
-    from ocsgw.proxy.http.channel import HTTPChannel
-    from ocsgw.proxy.http.handshakes import Handshakes
+from ocsgw.proxy.policy.router import Router
 
 # How long a connection may take to go once everything has been said.
 _LINGER = 2.0
-
-Deliver = Callable[[Exchange, Event | Refusal], None]
+_PLACE = "connection"
 
 
 class SettingsError(Exception):
     """Settings of OCS cannot be used (P83)."""
 
 
-class Gateway(Protocol):
-    """The way to OCS, as the HTTP side sees it."""
+class Connection(Protocol):
+    """A connection, as far as the front end deals with all of them alike."""
 
-    def submit(self, exchange: Exchange, data: KV, deliver: Deliver) -> Refusal | None:
-        """Hand a request over; `deliver` is called once with its outcome. Return a refusal if it cannot go out."""
+    def close(self) -> None:
+        """Close without an answer."""
+
+    def abort(self) -> None:
+        """Cut the connection."""
+
+    def drain(self) -> None:
+        """Take no new request; end what has been begun, then close (H353)."""
+
+    def request_timed_out(self) -> None:
+        """A request was begun and not completed in time (H27, H28)."""
+
+    def handshake_timed_out(self) -> None:
+        """The TLS handshake was not completed in time (H27)."""
 
 
 class HttpFrontend:
@@ -53,41 +64,48 @@ class HttpFrontend:
         self, settings: Settings, gateway: Gateway, clock: IReactorTime, wall_clock: Callable[[], float]
     ) -> None:
         self.clock = clock
-        self.gateway = gateway
         self._wall_clock = wall_clock
         limits = settings.limits
-        self.connections: set[HTTPChannel] = set()
-        self.handshake: TimeLimit[HTTPChannel] = TimeLimit(limits.header_timeout_ms / 1000)
-        self.idle: TimeLimit[HTTPChannel] = TimeLimit(limits.idle_timeout_ms / 1000)
-        self.header: TimeLimit[HTTPChannel] = TimeLimit(limits.header_timeout_ms / 1000)
-        self.body: TimeLimit[HTTPChannel] = TimeLimit(limits.body_timeout_ms / 1000)
-        self.writing: TimeLimit[HTTPChannel] = TimeLimit(limits.write_timeout_ms / 1000)
-        self.linger: TimeLimit[HTTPChannel] = TimeLimit(_LINGER)
-        self.usages: dict[HTTPChannel, ClientUsage] = {}
+        self.connections: set[Connection] = set()
+        self.handshake: TimeLimit[Connection] = TimeLimit(limits.header_timeout_ms / 1000)
+        self.idle: TimeLimit[Connection] = TimeLimit(limits.idle_timeout_ms / 1000)
+        self.header: TimeLimit[Connection] = TimeLimit(limits.header_timeout_ms / 1000)
+        self.body: TimeLimit[Connection] = TimeLimit(limits.body_timeout_ms / 1000)
+        self.writing: TimeLimit[Connection] = TimeLimit(limits.write_timeout_ms / 1000)
+        self.linger: TimeLimit[Connection] = TimeLimit(_LINGER)
+        self.usages: dict[Connection, ClientUsage] = {}
         self._rate_limiter = RateLimiter(clock.seconds)
-        self._ticker = LoopingCall(self.tick)
-        self._ticker.clock = clock
-        # Only where TLS is used.
-        self.handshakes: Handshakes | None = None
+        self._ticker = Periodic("time limits of connections", self.tick, clock)
+        # What else is due once a second.
+        self.each_second: list[Callable[[], None]] = []
         self.connection_limiter = ConnectionLimiter()
         self.body_memory: BodyMemory[object] = BodyMemory()
-        self._large = LargeBodies(clock, self.body_memory)
+        policy, answers = self._made_of(settings)
+        self.classic = ClassicSurface(policy, gateway, clock, self.body_memory)
+        self.router = Router(self.classic)
+        self.whole_requests = WholeRequests(self)
         # Answers say that the connection ends with them; idle connections are closed at once.
         self.draining = False
         self.closing = False
         self._drained: Callable[[], None] | None = None
-        self.use(settings)
+        self._begin_with(settings, policy, answers)
 
     def use(self, settings: Settings) -> None:
         """Work with these settings from now on (P100). Raises `SettingsError`; then nothing has changed."""
-        limits = settings.limits
+        self._begin_with(settings, *self._made_of(settings))
+
+    def _made_of(self, settings: Settings) -> tuple[RequestPolicy, Answers]:
         try:
-            policy, answers = RequestPolicy(settings, self._wall_clock), Answers(settings)
+            return RequestPolicy(settings, self._wall_clock), Answers(settings)
         except (LookupError, ValueError) as error:
             raise SettingsError(str(error)) from error
-        self.policy = policy
+
+    def _begin_with(self, settings: Settings, policy: RequestPolicy, answers: Answers) -> None:
+        limits = settings.limits
+        self.policy = self.classic.policy = policy
         self.answers = answers
         self.limits = limits
+        self.whole_requests.forget()
         self.connection_limiter.use(limits)
         self.body_memory.most = limits.buffered
         for limit, milliseconds in (
@@ -105,63 +123,40 @@ class HttpFrontend:
         self._limited = any((*address, *principal))
         self._set_date()
 
+    def check_line(self, line: RequestLine) -> None:
+        """Raise `FramingError` for a request line that ends the connection (H354)."""
+        self.policy.check_line(line)
+
     def start(self) -> None:
         """Begin to watch the limits."""
-        self._ticker.start(1.0, now=False)
+        self._ticker.start(1.0)
 
     def stop(self) -> None:
         """Watch no longer."""
-        self._large.stop()
-        if self._ticker.running:
-            self._ticker.stop()
+        self.classic.stop()
+        self._ticker.stop()
 
     def tick(self) -> None:
         """Do what is due once a second: the date, and the connections whose time is over."""
         self._set_date()
-        if self.handshakes is not None:
-            self.handshakes.tick()
+        for job in self.each_second:
+            guarded(self._log, "each second", job)
         now = self.clock.seconds()
-        for channel in self.idle.expired(now):
-            channel.close()
+        for connection in self.idle.expired(now):
+            guarded(self._log, _PLACE, connection.close)
         for limit in (self.header, self.body):
-            for channel in limit.expired(now):
-                channel.request_timed_out()
-        for channel in self.handshake.expired(now):
-            channel.handshake_timed_out()
+            for connection in limit.expired(now):
+                guarded(self._log, _PLACE, connection.request_timed_out)
+        for connection in self.handshake.expired(now):
+            guarded(self._log, _PLACE, connection.handshake_timed_out)
         for limit in (self.writing, self.linger):
-            for channel in limit.expired(now):
-                channel.abort()
+            for connection in limit.expired(now):
+                guarded(self._log, _PLACE, connection.abort)
 
     def _set_date(self) -> None:
         self.answers.set_date(formatdate(self._wall_clock(), usegmt=True).encode("ascii"))
 
-    def handle(self, exchange: Exchange, body: bytes, deliver: Deliver) -> None:
-        """Bring an admitted call with its whole body to OCS, or deliver why not (checks 10 to 13)."""
-        if len(body) < LARGE:
-            self._carry(exchange, body, deliver)
-        else:
-            self._large.take(
-                exchange,
-                len(body),
-                lambda: self._carry(exchange, body, deliver),
-                lambda refusal: deliver(exchange, refusal),
-            )
-
-    def _carry(self, exchange: Exchange, body: bytes, deliver: Deliver) -> None:
-        try:
-            data = self.policy.read_body(exchange, body)
-        except Refusal as refusal:
-            deliver(exchange, refusal)
-            return
-        except Exception:  # noqa: BLE001 - a defect ends one request, not the connection; nothing was handed over
-            self._log.failure("A request failed in HTTP Proxy, request id {id}", id=exchange.head.request_id)
-            deliver(exchange, Refusal("internal"))
-            return
-        refused = self.gateway.submit(exchange, data, deliver)
-        if refused is not None:
-            deliver(exchange, refused)
-
-    def admit(self, channel: "HTTPChannel", peer: str) -> Refusal | None:
+    def admit(self, connection: Connection, peer: str) -> Refusal | None:
         """Count a new connection in, or return why not: no room even after the longest idle one was closed (H32)."""
         self.connection_limiter.enter()
         if len(self.connections) >= self.limits.connections:
@@ -174,16 +169,16 @@ class HttpFrontend:
             usage = self._rate_limiter.enter(peer)
             if not usage.admitted:
                 return Refusal("too_many_requests")
-            self.usages[channel] = usage
-        self.connections.add(channel)
+            self.usages[connection] = usage
+        self.connections.add(connection)
         return None
 
-    def leave(self, channel: "HTTPChannel") -> None:
+    def leave(self, connection: Connection) -> None:
         """Count a connection out."""
         self.connection_limiter.leave()
-        self.body_memory.release(channel)
-        self.connections.discard(channel)
-        usage = self.usages.pop(channel, None)
+        self.body_memory.release(connection)
+        self.connections.discard(connection)
+        usage = self.usages.pop(connection, None)
         if usage is not None:
             usage.leave()
         if not self.connections and self._drained is not None:
@@ -204,5 +199,5 @@ class HttpFrontend:
             return
         self._drained = drained
         if self.closing:
-            for channel in list(self.connections):
-                channel.drain()
+            for connection in list(self.connections):
+                guarded(self._log, _PLACE, connection.drain)

@@ -30,8 +30,7 @@ from ocsgw.protocol.messages import (
 from ocsgw.protocol.parts import joined
 from ocsgw.protocol.sendable import UnsendableError
 from ocsgw.protocol.session import ClientSession
-from ocsgw.proxy.frontend import Deliver
-from ocsgw.proxy.http.exchange import Exchange
+from ocsgw.proxy.http.exchange import Deliver, Exchange
 
 # Until OCS has said its own.
 _FRAME_LIMIT = 64 << 20

@@ -192,10 +192,10 @@ class AnswerTests(HttpTestCase):
         self.assertEqual(first.send(raw["ivr"]).statuses()[-1], 429)
 
     def test_both_ways(self) -> None:
-        """The fast lane and the resource tree have the same limits and the same headers."""
+        """The short cut and the long way have the same limits and the same headers."""
         answers: list[Any] = []
-        for fast_lane in (True, False):
-            server = self.serve(fast_lane=fast_lane, address_rate=1)
+        for short_cut in (True, False):
+            server = self.serve(short_cut=short_cut, address_rate=1)
             raw = request("/lists/CL?req=AddRecord", b'{"GSW_PHONE":"1"}')
             found = server.connect().send(raw * 2).answers()
             answers.append([(each.status, sorted(each.headers)) for each in found])

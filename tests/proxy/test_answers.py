@@ -45,16 +45,16 @@ class AnswerTestCase(HttpTestCase):
 
     def both(self, raw: bytes, reply: Callable[[KV], Event | Refusal] | None = None, **changes: Any) -> Received:
         """Return the one answer to a request."""
-        first, second = (self._ask(raw, reply, fast_lane, changes) for fast_lane in (True, False))
+        first, second = (self._ask(raw, reply, short_cut, changes) for short_cut in (True, False))
         self.assertEqual((first.status, sorted(first.headers)), (second.status, sorted(second.headers)))
         self.assertEqual(first.body, second.body)
         return first
 
     def _ask(
-        self, raw: bytes, reply: Callable[[KV], Event | Refusal] | None, fast_lane: bool, changes: dict[str, Any]
+        self, raw: bytes, reply: Callable[[KV], Event | Refusal] | None, short_cut: bool, changes: dict[str, Any]
     ) -> Received:
         gateway = FakeGateway(reply) if reply is not None else FakeGateway()
-        server = self.serve(fast_lane=fast_lane, gateway=gateway, **changes)
+        server = self.serve(short_cut=short_cut, gateway=gateway, **changes)
         return self.ask(raw, server)
 
 
@@ -349,8 +349,8 @@ class FieldsOfErrorsTests(AnswerTestCase):
         for method in ("GET", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE", "post", "FOO"):
             answer = self.both(request(ADD, b"", method=method))
             self.assertEqual((answer.status, answer.header("allow"), answer.error), (405, "POST", "Method not allowed"))
-        for fast_lane in (True, False):
-            client = self.serve(fast_lane=fast_lane).connect().send(request(ADD, b"", method="HEAD"))
+        for short_cut in (True, False):
+            client = self.serve(short_cut=short_cut).connect().send(request(ADD, b"", method="HEAD"))
             (head,) = client.answers(without_body=(0,))
             self.assertEqual((head.status, head.header("allow"), client.closed), (405, "POST", False))
             get = self.both(request(ADD, b"", method="GET"))
@@ -418,13 +418,13 @@ class CustomHeaderTests(HttpTestCase):
     )
 
     def test_every_answer(self) -> None:
-        """H14, H15, H122, H150, H151: custom fields, both forms of each error, on both ways through the proxy."""
+        """H14, H15, H122, H150, H151: custom fields, both forms of each error, on both ways through the channel."""
 
         def check(row: tuple[bytes, int, bool, bool]) -> None:
-            raw, status, as_html, fast_lane = row
+            raw, status, as_html, short_cut = row
             if as_html:
                 raw = raw.replace(b"\r\n", b"\r\nAccept: text/html\r\n", 1)
-            client = self.serve(fast_lane=fast_lane, http_custom_headers=CUSTOM).connect().send(raw)
+            client = self.serve(short_cut=short_cut, http_custom_headers=CUSTOM).connect().send(raw)
             if status == 408:
                 self.advance(31)
                 client.take()
@@ -479,13 +479,42 @@ class CustomHeaderTests(HttpTestCase):
         self.assertEqual(third.json["GSW_ERROR_CODE"], "unknown_resource")
 
 
-class DefectTests(HttpTestCase):
+class DefectTests(AnswerTestCase):
     """What nobody has thought of."""
+
+    def test_lines_have_one_form(self) -> None:
+        """H354: what the request line is refused for is JSON without a request id, whatever has come behind it."""
+        behind = b"Accept: text/html\r\nX-Request-Id: r-1\r\nHost: h\r\n\r\n"
+        for line, status in (
+            (b"GET /\r\n", 400),
+            (b"GET / HTTP/2.0\r\n", 505),
+            (b"POST /phones/%zz HTTP/1.1\r\n", 400),
+            (b"POST x HTTP/1.1\r\n", 400),
+            (b"POST /" + b"x" * 9000 + b" HTTP/1.1\r\n", 414),
+        ):
+            alone, whole = (self.both(line + rest) for rest in (b"", behind))
+            self.assertEqual((alone.status, alone.headers, alone.body), (status, whole.headers, whole.body))
+            self.assertEqual(whole.header("content-type"), "application/json; charset=utf-8")
+            self.assertIsNone(whole.header("x-request-id"))
+
+    def test_what_cannot_be_written(self) -> None:
+        """H13: an event that is no JSON costs one answer; the connection goes on, and so do requests behind it."""
+        odd: list[Any] = [object(), "1"]
+
+        def reply(data: KV) -> Event:
+            return Event(ref=1, data={"GSW_USER_EVENT": "AddRecordAcknowledge", "a": odd.pop(0)})
+
+        for short_cut in (True, False):
+            odd[:] = [object(), "1"]
+            server = self.serve(short_cut=short_cut, gateway=FakeGateway(reply))
+            client = server.connect().send(request()).send(request())
+            self.assertEqual(client.statuses(), [500, 200])
+            self.assertEqual(len(self.flushLoggedErrors(TypeError)), 1)
 
     def test_a_defect_is_a_500(self) -> None:
         """H13, section 8: a defect in one request is answered `Internal error`, logged once, and harms no other."""
-        for fast_lane in (True, False):
-            server = self.serve(fast_lane=fast_lane)
+        for short_cut in (True, False):
+            server = self.serve(short_cut=short_cut)
             self._break(server)
             client = server.connect().send(request(ADD, b'{"GSW_PHONE":"1"}', "X-Request-Id: r-1"))
             server.frontend.use(make_settings())

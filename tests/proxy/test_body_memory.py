@@ -100,4 +100,5 @@ class ChannelTests(HttpTestCase):
             client.send(self.begin(60_000, chunked))
             client.send(b" \r\n0\r\n\r\n" if chunked else b" ")
             self.assertEqual(client.statuses(), [400])
-            self.assertEqual(client.channel._buffer, b"")
+            reader = client.channel._reader
+            self.assertEqual((reader._buffer, reader.held), (b"", 0))

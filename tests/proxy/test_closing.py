@@ -38,19 +38,19 @@ STATES: tuple[tuple[str, bytes, int], ...] = (
 
 
 class EndingTestCase(HttpTestCase):
-    """Every state, on both ways through the proxy."""
+    """Every state, on both ways through the channel."""
 
     def in_every_state(self, check: Callable[[HttpServer, HttpClient, FakeGateway, str, int], None]) -> None:
         def run(row: tuple[str, bytes, int, bool]) -> None:
-            name, raw, handed, fast_lane = row
+            name, raw, handed, short_cut = row
             gateway = FakeGateway(holds=True)
-            server = self.serve(fast_lane=fast_lane, gateway=gateway, pipeline=4)
+            server = self.serve(short_cut=short_cut, gateway=gateway, pipeline=4)
             client = server.connect().send(raw)
             self.assertEqual(len(gateway.requests), handed)
             check(server, client, gateway, name, handed)
             server.stop()
 
-        self.for_each([(*state, fast_lane) for state in STATES for fast_lane in (True, False)], run)
+        self.for_each([(*state, short_cut) for state in STATES for short_cut in (True, False)], run)
 
     def release_all(self, gateway: FakeGateway, client: HttpClient) -> None:
         """Let OCS answer everything, also what is handed over meanwhile."""

@@ -1,4 +1,4 @@
-"""HTTP/1.1 to the letter: every row of the tables in every cut, on both ways through the proxy."""
+"""HTTP/1.1 to the letter: every row of the tables in every cut, on both ways through the channel."""
 
 from dataclasses import dataclass
 from typing import cast
@@ -6,8 +6,7 @@ from typing import cast
 from twisted.internet.testing import StringTransport
 from twisted.web import http
 
-from ocsgw.proxy.frontend import Deliver
-from ocsgw.proxy.http.exchange import Exchange
+from ocsgw.proxy.http.exchange import Deliver, Exchange
 from tests.proxy.conformance import bodies, fields, lines
 from tests.proxy.conformance.rows import LIMITS, NEXT, Row
 from tests.support.http import HttpClient, HttpTestCase
@@ -60,10 +59,10 @@ class ConformanceTests(HttpTestCase):
 
         def check(row: Row) -> None:
             expected = self.outcome_of(row)
-            for fast_lane in (True, False):
+            for short_cut in (True, False):
                 for every in (1, 7):
-                    self.assertEqual(self.outcome_of(row, every=every, fast_lane=fast_lane), expected)
-            self.assertEqual(self.outcome_of(row, fast_lane=False), expected)
+                    self.assertEqual(self.outcome_of(row, every=every, short_cut=short_cut), expected)
+            self.assertEqual(self.outcome_of(row, short_cut=False), expected)
 
         self.for_each(ROWS, check)
 
@@ -80,10 +79,10 @@ class ConformanceTests(HttpTestCase):
         self.assertGreater(len(rows), 60)
         self.for_each(rows, check)
 
-    def outcome_of(self, row: Row, behind: bytes = b"", *, every: int | None = None, fast_lane: bool = True) -> Outcome:
-        server = self.serve(fast_lane=fast_lane, **LIMITS)
+    def outcome_of(self, row: Row, behind: bytes = b"", *, every: int | None = None, short_cut: bool = True) -> Outcome:
+        server = self.serve(short_cut=short_cut, **LIMITS)
         handed: list[tuple[bytes, bytes, bytes]] = []
-        handle = server.frontend.handle
+        handle = server.frontend.classic.handle
 
         def watch(exchange: Exchange, body: bytes, deliver: Deliver) -> None:
             def note(exchange: Exchange, outcome: object) -> None:
@@ -94,7 +93,7 @@ class ConformanceTests(HttpTestCase):
             if len(server.gateway.requests) > before:
                 handed.append((exchange.line.method, exchange.line.target, body))
 
-        self.patch(server.frontend, "handle", watch)
+        self.patch(server.frontend.classic, "handle", watch)
         client = server.connect().send(row.raw + behind, every)
         outcome = Outcome(self._answers(row, client), handed, client.closed)
         server.stop()

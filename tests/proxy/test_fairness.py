@@ -4,7 +4,8 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from ocsgw.protocol.errors import Refusal
-from ocsgw.proxy.http.exchange import NO_HEAD, NO_LINE, Exchange
+from ocsgw.proxy.http.exchange import Exchange
+from ocsgw.proxy.http.grammar import NO_HEAD, NO_LINE
 from ocsgw.proxy.policy.body_memory import BodyMemory
 from ocsgw.proxy.policy.fairness import LARGE, LargeBodies
 from tests.support.http import HttpTestCase
@@ -69,6 +70,29 @@ class LargeBodyTests(SynchronousTestCase):
         self.large.stop()
         self.assertEqual(self.carried, ["first", "second"])
         self.assertEqual(self.time.getDelayedCalls(), [])
+
+    def test_defects(self) -> None:
+        """R53: a body whose handling fails costs its own request; those behind it have their turn."""
+
+        def fail() -> None:
+            self.time.rightNow += 0.4
+            raise ZeroDivisionError
+
+        exchange = Exchange(NO_LINE, NO_HEAD, "127.0.0.1", None, None)
+        for stop in (False, True):
+            self.take("first", 0.4)
+            self.large.take(exchange, 100, fail, self.refused.append)
+            self.take("second", 0.0)
+            if stop:
+                self.large.stop()
+            else:
+                self.time.pump([0.5, 0.5, 0.5])
+            self.assertEqual(self.carried, ["first", "second"])
+            self.assertEqual([each.code for each in self.refused], ["internal"])
+            self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
+            self.carried.clear()
+            self.refused.clear()
+        self.assertEqual(self.body_memory.total, 0)
 
 
 class ChannelTests(HttpTestCase):

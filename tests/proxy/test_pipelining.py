@@ -32,9 +32,9 @@ class PipeliningTests(HttpTestCase):
         """H3: answers of OCS may come in any order (P73), those on the wire are in the order of the requests."""
         for seed in range(20):
             random = Random(seed)
-            for fast_lane in (True, False):
+            for short_cut in (True, False):
                 gateway = FakeGateway(holds=True)
-                client = self.serve(fast_lane=fast_lane, gateway=gateway).connect()
+                client = self.serve(short_cut=short_cut, gateway=gateway).connect()
                 client.send(b"".join(add(number) for number in range(12)))
                 while gateway.waiting:
                     gateway.release(random.randrange(len(gateway.waiting)))
@@ -55,9 +55,9 @@ class PipeliningTests(HttpTestCase):
 
     def test_refusals_wait_for_their_turn(self) -> None:
         """H3, H11: what the proxy refuses itself, fatal or not, is told after the answers before it."""
-        for fast_lane in (True, False):
+        for short_cut in (True, False):
             gateway = FakeGateway(holds=True)
-            client = self.serve(fast_lane=fast_lane, gateway=gateway).connect()
+            client = self.serve(short_cut=short_cut, gateway=gateway).connect()
             client.send(add(0) + request("/nowhere", b"") + add(1) + b"rubbish\r\n\r\n" + add(2))
             self.assertEqual(client.statuses(), [])
             gateway.release(1)
@@ -69,9 +69,9 @@ class PipeliningTests(HttpTestCase):
 
     def test_window(self) -> None:
         """H3: at most `pipeline` requests are in work; the server reads on when one has been answered."""
-        for fast_lane in (True, False):
+        for short_cut in (True, False):
             gateway = FakeGateway(holds=True)
-            client = self.serve(fast_lane=fast_lane, gateway=gateway, pipeline=4).connect()
+            client = self.serve(short_cut=short_cut, gateway=gateway, pipeline=4).connect()
             client.send(b"".join(add(number) for number in range(11)))
             self.assertEqual(len(gateway.requests), 4)
             self.assertFalse(client.transport.reading)
@@ -105,9 +105,9 @@ class PipeliningTests(HttpTestCase):
 
     def test_fairness(self) -> None:
         """H3: a client with many requests at hand does not keep another one waiting."""
-        for fast_lane in (True, False):
+        for short_cut in (True, False):
             gateway = FakeGateway()
-            server = self.serve(fast_lane=fast_lane, gateway=gateway, pipeline=8)
+            server = self.serve(short_cut=short_cut, gateway=gateway, pipeline=8)
             greedy, modest = server.connect(), server.connect()
             modest.transport.arrive(add(-1))
             greedy.send(b"".join(add(number) for number in range(500)))
@@ -171,9 +171,9 @@ class SlowReaderTests(HttpTestCase):
 
     def test_reading_stops_and_goes_on(self) -> None:
         """H31: no further request is read while answers pile up; all are answered when they are taken."""
-        for fast_lane in (True, False):
+        for short_cut in (True, False):
             gateway = FakeGateway(large)
-            client = self.serve(fast_lane=fast_lane, gateway=gateway).connect().stall()
+            client = self.serve(short_cut=short_cut, gateway=gateway).connect().stall()
             client.send(b"".join(add(number) for number in range(2000)))
             taken = len(gateway.requests)
             self.assertLess(taken, 200)

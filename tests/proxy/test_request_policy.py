@@ -129,15 +129,15 @@ class OrderOfChecksTests(HttpTestCase):
     """http.md section 4: the first check that fails gives the answer, and nothing is handed over."""
 
     def test_every_fault(self) -> None:
-        """Section 4: each fault alone, on both ways through the proxy; without one the request is taken."""
+        """Section 4: each fault alone, on both ways through the channel; without one the request is taken."""
 
         def check(row: tuple[Fault, bool]) -> None:
-            fault, fast_lane = row
-            self._expect((fault,), fault.status, fault.text, fast_lane=fast_lane)
+            fault, short_cut = row
+            self._expect((fault,), fault.status, fault.text, short_cut=short_cut)
 
-        for fast_lane in (True, False):
-            self._expect((), 200, None, fast_lane=fast_lane)
-        self.for_each([(fault, fast_lane) for fault in FAULTS for fast_lane in (True, False)], check)
+        for short_cut in (True, False):
+            self._expect((), 200, None, short_cut=short_cut)
+        self.for_each([(fault, short_cut) for fault in FAULTS for short_cut in (True, False)], check)
 
     def test_every_two_faults(self) -> None:
         """Section 4, H72: of two faults the one of the earlier check is told, whatever the other would say."""
@@ -153,12 +153,12 @@ class OrderOfChecksTests(HttpTestCase):
         self.assertGreater(len(pairs), 400)
         self.for_each(pairs, check)
 
-    def _expect(self, faults: tuple[Fault, ...], status: int, text: str | None, *, fast_lane: bool = True) -> None:
+    def _expect(self, faults: tuple[Fault, ...], status: int, text: str | None, *, short_cut: bool = True) -> None:
         draft = Draft()
         for fault in reversed(faults):
             fault.make(draft)
         gateway = FakeGateway(refusal=Refusal("unavailable") if draft.busy else None)
-        server = self.serve(fast_lane=fast_lane, gateway=gateway, keys=KEYS, body=2000)
+        server = self.serve(short_cut=short_cut, gateway=gateway, keys=KEYS, body=2000)
         client = server.connect().send(draft.raw())
         if status == 408:
             self.advance(31)

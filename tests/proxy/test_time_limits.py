@@ -214,3 +214,22 @@ class ConnectionLimitTests(HttpTestCase):
         self.assertLessEqual(len(server.frontend.connections), 10)
         gateway.release()
         self.assertEqual(working.take().statuses(), [200])
+
+    def test_one_bad_connection(self) -> None:
+        """R53: a connection whose transport fails ends neither the watch over the others nor the drain."""
+
+        def fail() -> None:
+            raise ZeroDivisionError
+
+        server = self.serve(idle_timeout_ms=5_000)
+        clients = [server.connect() for _ in range(3)]
+        self.patch(clients[0].transport, "loseConnection", fail)
+        self.advance(6)
+        self.assertEqual([client.take().closed for client in clients], [False, True, True])
+        later = [server.connect() for _ in range(2)]
+        self.patch(later[0].channel, "drain", fail)
+        server.frontend.drain(lambda: None)
+        self.assertTrue(later[1].take().closed)
+        self.advance(2)
+        clients[0].vanish()
+        self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 2)

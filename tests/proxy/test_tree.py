@@ -5,7 +5,9 @@ from typing import Any
 from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET, Request
 
-from tests.support.http import HttpClient, HttpServer, HttpTestCase, request
+from ocsgw.proxy.http.tree import ResourceTree
+from tests.proxy.test_request_policy import api_key
+from tests.support.http import HttpClient, HttpServer, HttpTestCase, chunked, request
 
 
 class Page(Resource):
@@ -41,16 +43,17 @@ class Page(Resource):
     def render_POST(self, page: Request) -> bytes:
         """Show what the request has."""
         seen = (page.getHeader(b"a"), page.args[b"x"], page.isSecure(), page.getClientAddress().host)
-        return repr(seen).encode()
+        body = page.content.read() if page.content is not None else b""
+        return repr(seen).encode() + body
 
 
 class MountedTests(HttpTestCase):
     """A page beside the classic surface."""
 
-    def mounted(self) -> tuple[HttpServer, Page]:
+    def mounted(self, *, public: bool = False, **changes: Any) -> tuple[HttpServer, Page]:
         """Return a server with a page at `/page`."""
-        server, page = self.serve(), Page()
-        server.site.resource.putChild(b"page", page)
+        server, page = self.serve(**changes), Page()
+        ResourceTree(server.frontend, self.clock, public=public).mount(b"page", page)
         return server, page
 
     def get(self, server: HttpServer, kind: str, *fields: str) -> HttpClient:
@@ -69,7 +72,7 @@ class MountedTests(HttpTestCase):
         """H9, H54: a page sees header fields, query and client of its request."""
         server, _ = self.mounted()
         (answer,) = server.connect().send(request("/page/x?x=1+2", b"body", "A: b")).answers()
-        self.assertEqual(answer.body, repr((b"b", [b"1 2"], False, "192.0.2.1")).encode())
+        self.assertEqual(answer.body, repr((b"b", [b"1 2"], False, "192.0.2.1")).encode() + b"body")
 
     def test_defects(self) -> None:
         """H13: a page that fails is a 500 in the form of all errors, logged; the connection and others go on."""
@@ -108,3 +111,45 @@ class MountedTests(HttpTestCase):
         server, _ = self.mounted()
         for target, status in (("/", 404), ("/page2", 404), ("/lists/CL?req=AddRecord", 200), ("/lists/CL/..", 404)):
             self.assertEqual(server.connect().send(request(target)).statuses(), [status], target)
+
+    def test_bodies(self) -> None:
+        """H4, H8, H20: a page gets the body of its request whole, in whatever form, within the limits of all."""
+        for short_cut in (True, False):
+            server, _ = self.mounted(short_cut=short_cut, body=100)
+            seen = repr((None, [b"1"], False, "192.0.2.1")).encode()
+            for raw in (
+                request("/page/x?x=1", b"in two"),
+                request("/page/x?x=1", b"", "Transfer-Encoding: chunked") + chunked(b"in ", b"two"),
+            ):
+                for every in (None, 1):
+                    (answer,) = server.connect().send(raw, every).answers()
+                    self.assertEqual(answer.body, seen + b"in two")
+            self.assertEqual(server.connect().send(request("/page/x?x=1", b"x" * 101)).statuses(), [413])
+            expecting = request("/page/x?x=1", b"ab", "Expect: 100-continue")[:-2]
+            client = server.connect().send(expecting)
+            self.assertEqual(client.statuses(), [100])
+            self.assertEqual(client.send(b"ab").statuses(), [100, 200])
+            self.assertEqual(server.connect().send(request("/page/x?x=1", b"a", "Expect: x")).statuses(), [417])
+
+    def test_access(self) -> None:
+        """H340: a page asks for the same keys as everything else, unless it is public; its exchange knows who asks."""
+        server, page = self.mounted(keys=[api_key("new", "secret")])
+        self.assertEqual(self.get(server, "whole").statuses(), [401])
+        self.assertEqual(self.get(server, "whole", "Authorization: Bearer secret").statuses(), [200])
+        self.assertEqual(page.requests[-1].exchange.principal, "new")  # type: ignore[attr-defined]  # a TreeRequest
+        public, _ = self.mounted(public=True, keys=[api_key("new", "secret")])
+        self.assertEqual(self.get(public, "whole").statuses(), [200])
+
+    def test_limits(self) -> None:
+        """A page counts for the limits of a client, with the headers that say so."""
+        server, _ = self.mounted(address_rate=1)
+        client = self.get(server, "whole").send(request("/page/whole", b"", method="GET"))
+        first, second = client.answers()
+        self.assertEqual((first.status, second.status, second.header("retry-after")), (200, 429, "1"))
+
+    def test_absolute_form(self) -> None:
+        """H58: the authority of a target is no part of its path."""
+        server, page = self.mounted()
+        for target, status in (("http://page/page/whole", 200), ("https://h/page2", 404), ("http://page", 404)):
+            self.assertEqual(server.connect().send(request(target, b"", method="GET")).statuses(), [status])
+        self.assertEqual(len(page.requests), 1)

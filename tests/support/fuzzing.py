@@ -18,8 +18,9 @@ from ocsgw.protocol.frames import HEADER_SIZE
 from ocsgw.protocol.messages import Hello, Message, Request, decode, encode, payload_of
 from ocsgw.protocol.session import ClientSession, ServerSession, WireError
 from ocsgw.proxy.frontend import HttpFrontend
-from ocsgw.proxy.http.exchange import NO_HEAD, NO_LINE, Exchange
-from ocsgw.proxy.http.tree import ProxySite
+from ocsgw.proxy.http.channel import ChannelFactory
+from ocsgw.proxy.http.exchange import Exchange
+from ocsgw.proxy.http.grammar import NO_HEAD, NO_LINE
 from ocsgw.proxy.policy.request_policy import RequestPolicy
 from ocsgw.proxy.policy.target import parse_target
 from ocsgw.proxy.translation.jsonbody import read_fast, read_strictly
@@ -137,7 +138,7 @@ class HttpTarget(Target):
         clock = Clock()
         self._gateway = FakeGateway()
         self._frontend = HttpFrontend(make_settings(), self._gateway, clock, lambda: 1_774_103_400.0)
-        self._site = ProxySite(self._frontend, clock)
+        self._site = ChannelFactory(self._frontend)
 
     def check(self, data: bytes, cuts: Sequence[int]) -> None:
         """Whole and in pieces: the same answers; 200 for what was handed over and nothing else; no 500."""

@@ -13,10 +13,9 @@ from twisted.python.failure import Failure
 
 from ocsgw.protocol.errors import Refusal
 from ocsgw.protocol.messages import KV, Event, HttpLimits, Settings
-from ocsgw.proxy.frontend import Deliver, HttpFrontend
-from ocsgw.proxy.http.channel import HTTPChannel
-from ocsgw.proxy.http.exchange import Exchange
-from ocsgw.proxy.http.tree import ProxySite
+from ocsgw.proxy.frontend import HttpFrontend
+from ocsgw.proxy.http.channel import ChannelFactory, HTTPChannel
+from ocsgw.proxy.http.exchange import Deliver, Exchange
 from tests.support.case import ClockTestCase
 from tests.support.settings import make_settings
 
@@ -371,7 +370,7 @@ class HttpServer:
         clock: Clock,
         settings: Settings | None = None,
         *,
-        fast_lane: bool = True,
+        short_cut: bool = True,
         gateway: FakeGateway | None = None,
     ) -> None:
         self.clock = clock
@@ -381,7 +380,7 @@ class HttpServer:
         )
         self.frontend.start()
         # What makes connections; another factory may take its place.
-        self.site: Any = ProxySite(self.frontend, clock, fast_lane=fast_lane)
+        self.site: Any = ChannelFactory(self.frontend, short_cut=short_cut)
         self._clients: list[HttpClient] = []
 
     def connect(self) -> HttpClient:
@@ -417,11 +416,11 @@ class HttpServer:
 class HttpTestCase(ClockTestCase):
     """A test with servers in memory; they are stopped at its end."""
 
-    def serve(self, *, fast_lane: bool = True, gateway: FakeGateway | None = None, **changes: Any) -> HttpServer:
+    def serve(self, *, short_cut: bool = True, gateway: FakeGateway | None = None, **changes: Any) -> HttpServer:
         """Return a server with these settings; limits may be given by their own names."""
         names = set(HttpLimits.__struct_fields__)
         limits = HttpLimits(**{name: changes.pop(name) for name in list(changes) if name in names})
-        server = HttpServer(self.clock, make_settings(limits=limits, **changes), fast_lane=fast_lane, gateway=gateway)
+        server = HttpServer(self.clock, make_settings(limits=limits, **changes), short_cut=short_cut, gateway=gateway)
         self.addCleanup(server.stop)
         return server
 

@@ -1,89 +1,81 @@
 """One HTTP/1.1 connection: requests in, answers out in their order (http.md sections 1 and 2)."""
 
 from collections import deque
-from typing import TYPE_CHECKING, Any
+from enum import Enum, Flag
+from typing import Any
 
-from twisted.internet.interfaces import (
-    IDelayedCall,
-    IHalfCloseableProtocol,
-    IPushProducer,
-)
-from twisted.internet.protocol import Protocol, connectionDone
+from twisted.internet.interfaces import IAddress, IDelayedCall, IHalfCloseableProtocol, IPushProducer
+from twisted.internet.protocol import Factory, Protocol, connectionDone
+from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
+from ocsgw.guard import guarded
 from ocsgw.protocol.errors import Refusal
-from ocsgw.proxy.frontend import HttpFrontend
-from ocsgw.proxy.http.chunked import ChunkedBody, SizedBody
+from ocsgw.proxy.frontend import Connection, HttpFrontend
 from ocsgw.proxy.http.deadlines import TimeLimit
-from ocsgw.proxy.http.exchange import NO_HEAD, NO_LINE, Exchange, Outcome
-from ocsgw.proxy.http.grammar import (
-    FramingError,
-    Head,
-    RequestLine,
-    accepts_json_of_block,
-    check_beginning,
-    line_of_beginning,
-    parse_fields,
-    parse_request_line,
-)
+from ocsgw.proxy.http.exchange import Exchange, Outcome, Route
+from ocsgw.proxy.http.grammar import FramingError, Head, RequestLine
+from ocsgw.proxy.http.reader import ReaderEvent, RequestBody, RequestHead, RequestReader
 from ocsgw.writing import write_now
 
-if TYPE_CHECKING:
-    from ocsgw.proxy.http.tree import ProxySite
-
-_MAX_EMPTY_LINES = 4
-_MAX_CHUNK_LINE = 256
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+
+
+class State(Enum):
+    """How far a connection is."""
+
+    # Requests are taken.
+    READING = 1
+    # The last request is known; what still comes is counted and dropped (H11).
+    ENDING = 2
+    # Everything has been said; the client may take it and go.
+    CLOSING = 3
+    GONE = 4
+
+
+class Hold(Flag):
+    """Why nothing is read from the client for the moment."""
+
+    NOTHING = 0
+    # As many requests are in work as may be (H3).
+    PIPELINE = 1
+    # It is the turn of other clients.
+    TURN = 2
+    # The client does not take its answers (H31).
+    UNTAKEN = 4
+    # It goes on sending what nobody reads (H11).
+    DROPPED = 8
 
 
 @implementer(IHalfCloseableProtocol, IPushProducer)
 class HTTPChannel(Protocol):
-    """Cuts the byte stream of one client into calls and writes their answers in order.
-
-    Admitted calls of the classic surface take the fast lane: straight to the front, and from there back. Everything
-    else goes through the resource tree of the site.
-    """
+    """Brings the requests of one client to their routes, and writes their answers in order."""
 
     # A transport has several faces (ITCPTransport, IConsumer, IPushProducer); no one type names them all.
     transport: Any
+    _log = Logger()
 
-    def __init__(
-        self, frontend: HttpFrontend, site: "ProxySite", peer: str, *, tls: bool = False, fast_lane: bool = True
-    ) -> None:
+    def __init__(self, frontend: HttpFrontend, peer: str, *, tls: bool = False, short_cut: bool = True) -> None:
         self._frontend = frontend
-        self._site = site
         self._peer = peer
         self._tls = tls
-        # The verified subject of the client, where TLS tells it.
+        self._short_cut = short_cut
+        # The verified subject of the client, where TLS knows it.
         self._certificate: str | None = None
-        self._fast_lane = fast_lane
-        # What has been received; everything before `_at` is done with. Nothing is copied for each request.
-        self._buffer = b""
-        self._at = 0
-        # How much of the buffer's incomplete head has been checked, from `_at` on.
-        self._scanned = 0
-        self._empty_lines = 0
-        # The call whose body is being read, and the body; None between requests.
+        self._reader = RequestReader(frontend)
+        self._state = State.READING
+        self._held = Hold.NOTHING
+        # The request whose body is being read, and what it will be answered with if its head is refused.
         self._exchange: Exchange | None = None
-        self._body: SizedBody | ChunkedBody | None = None
         self._refusal: Refusal | None = None
         self._continue_due = False
-        # Calls that have no answer on the wire yet, in the order of their requests.
+        # Requests that have no answer on the wire yet, in their order.
         self._pending: deque[Exchange] = deque()
-        self._limit: TimeLimit[HTTPChannel] | None = None
-        self._later: IDelayedCall | None = None
+        self._limit: TimeLimit[Connection] | None = None
+        self._turn: IDelayedCall | None = None
         self._advancing = False
-        self._paused = False
-        self._write_blocked = False
-        # No further request is taken; what still comes is counted and dropped.
-        self._deaf = False
         self._dropped = 0
-        # The buffer has no complete request.
-        self._starved = True
-        self._half_closed = False
-        self._finishing = False
-        self._gone = False
 
     # What Twisted calls.
 
@@ -101,19 +93,17 @@ class HTTPChannel(Protocol):
 
     def dataReceived(self, data: bytes) -> None:
         """Take bytes of the client."""
-        if self._deaf:
+        if self._state is not State.READING:
             self._drop(len(data))
             return
-        self._buffer = self._buffer[self._at :] + data if self._at < len(self._buffer) else data
-        self._at = 0
+        if self._short_cut and self._take_whole(data):
+            return
+        self._reader.receive(data)
         self._advance()
-        if self._at == len(self._buffer):
-            # A connection that waits keeps nothing of what it has sent before.
-            self._buffer, self._at = b"", 0
 
     def readConnectionLost(self) -> None:
         """The client sends nothing more; complete requests still get their answers (H12)."""
-        self._half_closed = True
+        self._reader.ended = True
         self._after_half_close()
 
     def writeConnectionLost(self) -> None:
@@ -123,44 +113,41 @@ class HTTPChannel(Protocol):
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """The connection is gone; what was handed over to OCS is carried out all the same (H351)."""
-        self._gone = True
-        self._deaf = True
+        self._state = State.GONE
         self._watch(None)
         self._frontend.writing.stop(self)
-        if self._later is not None:
-            self._later.cancel()
-            self._later = None
-        for exchange in self._pending:
-            self._site.forget(exchange, reason)
-        self._pending.clear()
+        if self._turn is not None:
+            self._turn.cancel()
+            self._turn = None
+        pending, self._pending = self._pending, deque()
+        for exchange in pending:
+            if exchange.route is not None:
+                guarded(self._log, "route", exchange.route.forget, exchange, reason)
         self._frontend.leave(self)
 
     def pauseProducing(self) -> None:
         """The client does not take its answers; read no more requests until it does (H31)."""
-        self._write_blocked = True
         self._frontend.writing.start(self, self._frontend.clock.seconds())
-        self._pause()
+        self._hold(Hold.UNTAKEN)
 
     def resumeProducing(self) -> None:
         """The client takes answers again."""
-        self._write_blocked = False
         self._frontend.writing.stop(self)
-        self._resume()
+        self._release(Hold.UNTAKEN)
 
     def stopProducing(self) -> None:
         """The connection is gone; `connectionLost` says so too."""
 
-    # What the front calls.
+    # What the front end calls.
 
     def request_timed_out(self) -> None:
         """A request was begun and not completed in time (H27, H28)."""
         self._limit = None
-        if self._body is None or self._exchange is not None:
-            self._fail(self._refusal or Refusal("request_timeout"), self._exchange)
+        if self._exchange is not None or not self._reader.in_body:
+            self._fail(self._refusal or Refusal("request_timeout"))
             return
-        # The rest of a body that nobody needs: its call has its answer.
-        self._body = None
-        self._stop_listening()
+        # The rest of a body that nobody needs: its request has its answer.
+        self._take_no_more()
         if self._pending:
             self._pending[-1].close = True
         else:
@@ -173,218 +160,157 @@ class HTTPChannel(Protocol):
 
     def drain(self) -> None:
         """Take no new request; end what has been begun, then close (H353)."""
-        if (
-            not self._pending
-            and self._exchange is None
-            and self._body is None
-            and not self._has_input()
-            and not self._deaf
-        ):
+        reader = self._reader
+        if self._state is State.READING and not (self._pending or reader.in_body or reader.in_head):
             self.close()
 
     def close(self) -> None:
         """Close without an answer."""
-        self._deaf = True
-        if not self._gone:
-            self._finishing = True
-            self._watch(None if self._write_blocked else self._frontend.linger)
+        if self._state is not State.GONE:
+            self._state = State.CLOSING
+            self._watch(None if Hold.UNTAKEN in self._held else self._frontend.linger)
             self.transport.unregisterProducer()
             self.transport.loseConnection()
 
     def abort(self) -> None:
         """Cut the connection."""
-        if not self._gone:
+        if self._state is not State.GONE:
             self.transport.abortConnection()
 
     # Requests.
 
     def _advance(self) -> None:
-        """Take requests from the buffer, as many as the window and fairness to other clients allow (H3)."""
+        """Take what the reader has, as far as the pipeline and fairness to other clients allow (H3)."""
         if self._advancing:
             return
         self._advancing = True
-        self._starved = False
-        most = self._frontend.limits.pipeline
-        turns = most
+        reader = self._reader
+        turns = self._frontend.limits.pipeline
         try:
-            while not self._deaf:
-                if self._body is not None:
-                    if not self._read_body(self._body):
-                        self._starved = True
+            while self._state is State.READING:
+                if not reader.in_body:
+                    if Hold.UNTAKEN in self._held:
                         break
-                elif self._write_blocked or (len(self._pending) >= most and not self._flush_below(most)):
-                    self._pause()
-                    break
-                elif not self._has_input():
-                    self._starved = True
-                    break
-                elif turns == 0:
-                    self._later = self._frontend.clock.callLater(0, self._take_turn)
-                    self._pause()
-                    break
-                else:
+                    if self._is_full():
+                        self._hold(Hold.PIPELINE)
+                        break
+                    if turns == 0 and reader.unread:
+                        self._turn = self._frontend.clock.callLater(0, self._take_turn)
+                        self._hold(Hold.TURN)
+                        break
+                event = self._read()
+                if isinstance(event, RequestHead):
                     turns -= 1
-                    if not self._read_head():
-                        self._starved = True
-                        break
+                    self._begin(event)
+                elif isinstance(event, RequestBody):
+                    self._complete(event.content)
+                else:
+                    if reader.in_body and not self._frontend.body_memory.hold(self, reader.held):
+                        raise FramingError("busy")
+                    break
         except FramingError as refusal:
-            self._fail(refusal, self._exchange)
+            self._fail(refusal)
         finally:
             self._advancing = False
         self._flush()
         self._choose_limit()
-        if self._half_closed:
+        if reader.ended:
             self._after_half_close()
 
+    def _is_full(self) -> bool:
+        """Write what is due; return whether there are as many requests in work then as may be."""
+        most = self._frontend.limits.pipeline
+        if len(self._pending) >= most:
+            self._flush()
+        return len(self._pending) >= most
+
     def _take_turn(self) -> None:
-        self._later = None
-        self._resume()
+        self._turn = None
+        self._release(Hold.TURN)
 
-    def _flush_below(self, most: int) -> bool:
-        """Write what is due; tell whether fewer than `most` calls wait then."""
-        self._flush()
-        return len(self._pending) < most
+    def _read(self) -> ReaderEvent:
+        try:
+            return self._reader.next()
+        except FramingError:
+            if self._refusal is None or self._exchange is None:
+                raise
+            # The body of a refused request cannot be read to its end: the connection ends with the answer (H11).
+            self._exchange.close = True
+            return RequestBody(b"")
 
-    def _has_input(self) -> bool:
-        return self._at < len(self._buffer)
-
-    def _read_head(self) -> bool:
-        """Take one head from the buffer and decide what becomes of its body. False: it is not complete yet."""
-        buffer, start = self._buffer, self._at
-        while buffer.startswith(b"\r\n", start):
-            start += 2
-            self._empty_lines += 1
-            if self._empty_lines > _MAX_EMPTY_LINES:
-                raise FramingError("bad_request")
-        if start != self._at:
-            self._at = start
-            self._scanned = 0
-        limits = self._frontend.limits
-        end = buffer.find(b"\r\n\r\n", start + max(0, self._scanned - 3))
-        line_end = buffer.find(b"\r\n", start, end + 2) if end >= 0 else -1
-        if end < 0 or line_end - start > limits.request_line or end - line_end > limits.header_block:
-            part = buffer[start:]
-            check_beginning(part, self._scanned, limits.request_line, limits.header_block)
-            self._scanned = len(part)
-            return False
-        exchange = self._exchange = self._parse_head(buffer, start, line_end, end)
-        self._at = end + 4
-        self._scanned = self._empty_lines = 0
+    def _begin(self, request: RequestHead) -> None:
+        """Find the route of a request, let it judge the head, and decide what becomes of the body."""
+        exchange = self._exchange = self._new_exchange(request.line, request.head)
         if self._limit is self._frontend.header:
             self._watch(None)
-        refusal = self._frontend.policy.check_head(exchange)
+        exchange.transport, exchange.secure = self.transport, self._tls
+        route = exchange.route = self._frontend.router.route_of(request.line.target)
+        refusal = self._check(route, exchange)
         if refusal is not None:
             self._refuse(exchange, refusal)
-        else:
-            self._admit(exchange, end - line_end)
-        return True
+            return
+        self._reader.read_body()
+        if request.head.expects_continue and (request.head.chunked or request.head.content_length):
+            self._continue_due = True
+            self._flush()
 
-    def _parse_head(self, buffer: bytes, start: int, line_end: int, end: int) -> Exchange:
-        block = buffer[line_end + 2 : end + 2]
-        line = NO_LINE
+    def _check(self, route: Route, exchange: Exchange) -> Refusal | None:
         try:
-            line = parse_request_line(buffer[start:line_end])
-            head = parse_fields(block, line.minor, self._frontend.limits.headers)
-        except FramingError:
-            # As it would be told if the bytes came one by one.
-            check_beginning(buffer[start : end + 4], 0, end, end)
-            head = Head(minor=1, keep_alive=False, accepts_json=accepts_json_of_block(block))
-            self._exchange = self._new_exchange(line, head)
-            raise
-        return self._new_exchange(line, head)
+            return route.check(exchange)
+        except Exception:  # noqa: BLE001 - a defect ends one request, not the connection
+            self._log.failure("A request failed in HTTP Proxy, request id {id}", id=exchange.head.request_id)
+            return Refusal("internal")
+
+    def _refuse(self, exchange: Exchange, refusal: Refusal) -> None:
+        """Answer a request that its head alone refuses, and get rid of its body (H11)."""
+        head, most = exchange.head, self._frontend.limits.drain
+        if exchange.line.method == b"CONNECT" or head.expects_continue or (head.content_length or 0) > most:
+            exchange.close = True
+        if not exchange.close:
+            self._reader.skip_body(most)
+            if head.chunked:
+                # Whether the connection can stay is known at the end of the body only.
+                self._refusal = refusal
+                return
+        self._enqueue(exchange)
+        exchange.outcome = refusal
+
+    def _complete(self, content: bytes) -> None:
+        """Bring a complete request on its way; one whose answer is known already needs none."""
+        exchange, refusal = self._exchange, self._refusal
+        self._frontend.body_memory.release(self)
+        self._refusal = None
+        self._continue_due = False
+        if self._limit is self._frontend.body:
+            self._watch(None)
+        if exchange is None:
+            return
+        self._enqueue(exchange)
+        if refusal is not None:
+            exchange.outcome = refusal
+        elif exchange.route is not None:
+            exchange.route.handle(exchange, content, self.answer)
 
     def _new_exchange(self, line: RequestLine, head: Head) -> Exchange:
         frontend = self._frontend
         return Exchange(line, head, self._peer, frontend.policy.encoding, self._certificate, frontend.usages.get(self))
 
     def _unreadable(self) -> Exchange:
-        """Return a call for bytes that are no request, so that they get an answer too; one to HEAD has no body."""
-        line = line_of_beginning(self._buffer, self._at, self._frontend.limits.request_line)
-        return self._new_exchange(line or NO_LINE, NO_HEAD)
-
-    def _admit(self, exchange: Exchange, header_block: int) -> None:
-        """Read the body of an admitted call."""
-        head, limits = exchange.head, self._frontend.limits
-        if head.chunked:
-            self._body = ChunkedBody(
-                limits.body, _MAX_CHUNK_LINE, max(0, limits.header_block - header_block), limits.headers
-            )
-        elif head.content_length:
-            if head.content_length > limits.body:
-                raise FramingError("body_too_large")
-            self._body = SizedBody(head.content_length)
-        else:
-            self._dispatch(exchange, b"")
-            return
-        if head.expects_continue:
-            self._continue_due = True
-            self._flush()
-
-    def _refuse(self, exchange: Exchange, refusal: Refusal) -> None:
-        """Answer a call that its head alone refuses, and get rid of its body (H11)."""
-        head, drain = exchange.head, self._frontend.limits.drain
-        length = head.content_length or 0
-        if exchange.line.method == b"CONNECT" or head.expects_continue or length > drain:
-            exchange.close = True
-        if head.chunked and not exchange.close:
-            # Whether the connection can stay is known at the end of the body only.
-            self._body = ChunkedBody(drain, _MAX_CHUNK_LINE, drain, self._frontend.limits.headers, keep=False)
-            self._refusal = refusal
-            return
-        if length and not exchange.close:
-            self._body = SizedBody(length, keep=False)
-        self._hand_to_tree(exchange, b"", refusal)
-
-    def _read_body(self, body: SizedBody | ChunkedBody) -> bool:
-        """Take what the buffer has of the body. False: there has to come more."""
-        exchange, refusal = self._exchange, self._refusal
-        try:
-            complete, self._at = body.feed(self._buffer, self._at)
-        except FramingError:
-            if exchange is None or refusal is None:
-                raise
-            exchange.close = True
-            complete = True
-        if not complete:
-            if not self._frontend.body_memory.hold(self, body.held):
-                raise FramingError("busy")
-            return False
-        self._frontend.body_memory.release(self)
-        self._body = self._refusal = None
-        self._continue_due = False
-        if self._limit is self._frontend.body:
-            self._watch(None)
-        if exchange is not None:
-            if refusal is not None:
-                self._hand_to_tree(exchange, b"", refusal)
-            else:
-                self._dispatch(exchange, body.content)
-        return True
-
-    def _dispatch(self, exchange: Exchange, body: bytes) -> None:
-        """Bring a complete, admitted call on its way."""
-        if self._fast_lane:
-            self._enqueue(exchange)
-            self._frontend.handle(exchange, body, self.answer)
-        else:
-            self._hand_to_tree(exchange, body, None)
-
-    def _hand_to_tree(self, exchange: Exchange, body: bytes, refusal: Refusal | None) -> None:
-        self._enqueue(exchange)
-        self._site.process(self, exchange, body, refusal)
+        """Return an exchange for bytes that are no request, so that they get an answer too; one to HEAD has no body."""
+        return self._new_exchange(self._reader.line, self._reader.head)
 
     def _enqueue(self, exchange: Exchange) -> None:
         self._exchange = None
         self._pending.append(exchange)
         if exchange.close:
-            self._stop_listening()
+            self._take_no_more()
 
-    def _fail(self, refusal: Refusal, exchange: Exchange | None) -> None:
+    def _fail(self, refusal: Refusal) -> None:
         """Answer what cannot be read any further, after everything before it, and close (H11)."""
-        self._body = self._refusal = None
+        self._refusal = None
         self._frontend.body_memory.release(self)
         self._continue_due = False
-        self._end_with(exchange or self._unreadable(), refusal)
+        self._end_with(self._exchange or self._unreadable(), refusal)
 
     def _end_with(self, exchange: Exchange, refusal: Refusal) -> None:
         exchange.close = True
@@ -394,36 +320,68 @@ class HTTPChannel(Protocol):
             self._flush()
             self._choose_limit()
 
-    def _stop_listening(self) -> None:
-        self._deaf = True
-        self._drop(len(self._buffer) - self._at)
-        self._buffer = b""
-        self._at = 0
+    def _take_no_more(self) -> None:
+        self._state = State.ENDING
+        self._drop(self._reader.clear())
 
     def _drop(self, count: int) -> None:
         """Bytes that nobody will read: a client that goes on for ever is not listened to for ever (H11)."""
         self._dropped += count
         if self._dropped > self._frontend.limits.drain:
-            self._pause()
+            self._hold(Hold.DROPPED)
+
+    # The short cut.
+
+    def _take_whole(self, data: bytes) -> bool:
+        """Take a segment that is exactly one usual request, on a connection that waits for one; else return False.
+
+        It does what `_advance` would do, and no more than that.
+        """
+        frontend = self._frontend
+        if self._limit is not frontend.idle:
+            return False
+        whole = frontend.whole_requests.split(data)
+        if whole is None:
+            return False
+        request, content = whole
+        self._watch(None)
+        self._advancing = True
+        try:
+            exchange = self._new_exchange(request.line, request.head)
+            exchange.transport, exchange.secure = self.transport, self._tls
+            route = exchange.route = frontend.router.route_of(request.line.target)
+            refusal = self._check(route, exchange)
+            self._enqueue(exchange)
+            if refusal is not None:
+                exchange.outcome = refusal
+            else:
+                route.handle(exchange, content, self.answer)
+        finally:
+            self._advancing = False
+        if exchange.outcome is not None:
+            self._flush()
+            self._choose_limit()
+        return True
 
     # Answers.
 
     def answer(self, exchange: Exchange, outcome: Outcome) -> None:
-        """Take the outcome of a call; it is written when those before it are."""
+        """Take the outcome of a request; it is written when those before it are."""
         exchange.outcome = outcome
-        if not self._advancing and not self._gone:
+        if not self._advancing and self._state is not State.GONE:
             self._flush()
             if len(self._pending) < self._frontend.limits.pipeline:
-                self._resume()
+                self._release(Hold.PIPELINE)
             self._choose_limit()
 
     def is_last(self, exchange: Exchange) -> bool:
         """Whether the connection ends with the answer to `exchange` (H2)."""
         if exchange.close:
             return True
-        if not self._starved or self._pending[-1] is not exchange:
+        reader = self._reader
+        if not reader.waits or self._pending[-1] is not exchange:
             return False
-        return self._half_closed or (self._frontend.draining and not self._has_input() and self._body is None)
+        return reader.ended or (self._frontend.draining and not reader.in_head and not reader.in_body)
 
     def _flush(self) -> None:
         """Write the answers that are due."""
@@ -437,7 +395,7 @@ class HTTPChannel(Protocol):
                 break
             last = self.is_last(exchange)
             pending.popleft()
-            answers.append(self._frontend.answers.render(exchange, outcome, close=last))
+            answers.append(self._render(exchange, outcome, close=last))
         if answers:
             write_now(self.transport, b"".join(answers) if len(answers) > 1 else answers[0])
         if last:
@@ -446,64 +404,85 @@ class HTTPChannel(Protocol):
             self._continue_due = False
             self.transport.write(_CONTINUE)
 
+    def _render(self, exchange: Exchange, outcome: Outcome, *, close: bool) -> bytes:
+        try:
+            return self._frontend.answers.render(exchange, outcome, close=close)
+        except Exception:  # noqa: BLE001 - what cannot be written costs one answer, not the connection
+            self._log.failure("An answer cannot be written, request id {id}", id=exchange.head.request_id)
+            return self._frontend.answers.render(exchange, Refusal("internal"), close=close)
+
     def _finish(self) -> None:
         """Everything has been said: close our side once the client has taken it (H11, H31)."""
-        self._deaf = True
-        self._finishing = True
+        self._state = State.CLOSING
         self._watch(None)
-        if not self._write_blocked:
+        if Hold.UNTAKEN not in self._held:
             self._frontend.writing.start(self, self._frontend.clock.seconds())
-        self._write_blocked = False
         self.transport.unregisterProducer()
-        if self._half_closed or self._tls:
+        if self._reader.ended or self._tls:
             self.transport.loseConnection()
         else:
             self.transport.loseWriteConnection()
-            self._resume()
+            self._release(Hold.PIPELINE | Hold.TURN | Hold.UNTAKEN)
 
     # Time and flow.
 
     def _after_half_close(self) -> None:
-        if self._finishing:
+        if self._state is State.CLOSING:
             self.transport.loseConnection()
-        elif self._starved and not self._pending:
+        elif self._reader.waits and not self._pending:
             self.close()
 
     def _choose_limit(self) -> None:
-        frontend = self._frontend
-        limit: TimeLimit[HTTPChannel] | None
-        if self._gone or self._finishing or self._limit is frontend.handshake:
+        frontend, reader = self._frontend, self._reader
+        limit: TimeLimit[Connection] | None
+        if self._state in (State.CLOSING, State.GONE) or self._limit is frontend.handshake:
             return
-        if self._body is not None:
+        if reader.in_body:
             limit = frontend.body
-        elif self._deaf or self._paused or self._later is not None:
+        elif self._state is State.ENDING or self._held is not Hold.NOTHING:
             limit = None
-        elif self._has_input():
+        elif reader.in_head:
             limit = frontend.header
         else:
             limit = None if self._pending else frontend.idle
         if limit is not self._limit or limit is frontend.idle:
             self._watch(limit)
 
-    def _watch(self, limit: "TimeLimit[HTTPChannel] | None") -> None:
+    def _watch(self, limit: TimeLimit[Connection] | None) -> None:
         if self._limit is not None:
             self._limit.stop(self)
         self._limit = limit
         if limit is not None:
             limit.start(self, self._frontend.clock.seconds())
 
-    def _pause(self) -> None:
-        if not self._paused and not self._gone:
-            self._paused = True
+    def _hold(self, reason: Hold) -> None:
+        """Read nothing until this reason, and every other one, is gone."""
+        if self._state is State.GONE:
+            return
+        if self._held is Hold.NOTHING:
             self.transport.pauseProducing()
+        self._held |= reason
 
-    def _resume(self) -> None:
-        """Read on, unless it is not our turn, the client does not take its answers, or it sends what nobody reads."""
-        if not self._paused or self._later is not None or self._write_blocked or self._gone:
+    def _release(self, reason: Hold) -> None:
+        if self._held is Hold.NOTHING or self._state is State.GONE:
             return
-        if self._dropped > self._frontend.limits.drain:
+        self._held &= ~reason
+        if self._held is not Hold.NOTHING:
             return
-        self._paused = False
         self.transport.resumeProducing()
-        if not self._deaf:
+        if self._state is State.READING:
             self._advance()
+
+
+class ChannelFactory(Factory):
+    """Makes the connections of a port without TLS."""
+
+    noisy = False
+
+    def __init__(self, frontend: HttpFrontend, *, short_cut: bool = True) -> None:
+        self._frontend = frontend
+        self._short_cut = short_cut
+
+    def buildProtocol(self, addr: IAddress | None) -> Any:
+        """Return a channel for one connection."""
+        return HTTPChannel(self._frontend, getattr(addr, "host", ""), short_cut=self._short_cut)

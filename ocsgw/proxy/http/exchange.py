@@ -1,11 +1,15 @@
 """One HTTP request on its way through HTTP Proxy."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any, Protocol
+
+from twisted.python.failure import Failure
 
 from ocsgw.access.limits import ClientUsage, Quota
 from ocsgw.protocol.attributes import Value
 from ocsgw.protocol.errors import Refusal
-from ocsgw.protocol.messages import Event
+from ocsgw.protocol.messages import KV, Event
 from ocsgw.proxy.http.grammar import Head, RequestLine
 from ocsgw.proxy.policy.target import Target
 from ocsgw.proxy.translation.charset import Encoding
@@ -24,12 +28,37 @@ class Answer:
     framed: bool = False
 
 
-# How a call ends: with an event of OCS, with a refusal, or with what the resource tree has made.
+# How an exchange ends: with an event of OCS, with a refusal, or with what the resource tree has made.
 Outcome = Event | Refusal | Answer
 
+# Takes the outcome of an exchange; called once.
+Deliver = Callable[["Exchange", Outcome], None]
+
 _UNKNOWN = Target(None)
-NO_LINE = RequestLine(b"", b"", 1)
-NO_HEAD = Head(minor=1, keep_alive=False)
+
+
+class Route(Protocol):
+    """A part of the target space: by what its requests are judged, and what answers them.
+
+    Each request takes the same way: the router finds its route, the route judges the head, the body is read, the route
+    handles the whole.
+    """
+
+    def check(self, exchange: "Exchange") -> Refusal | None:
+        """Return the refusal that the head earns, None if the request is admitted (checks 2 to 8)."""
+
+    def handle(self, exchange: "Exchange", body: bytes, deliver: Deliver) -> None:
+        """Answer an admitted request, now or later."""
+
+    def forget(self, exchange: "Exchange", reason: Failure) -> None:
+        """The client is gone; the outcome goes nowhere."""
+
+
+class Gateway(Protocol):
+    """The way to OCS, as the HTTP side sees it."""
+
+    def submit(self, exchange: "Exchange", data: KV, deliver: Deliver) -> Refusal | None:
+        """Hand a request over; `deliver` is called once with its outcome. Return a refusal if it cannot go out."""
 
 
 class Exchange:
@@ -37,8 +66,9 @@ class Exchange:
 
     `peer` is the address of the client. `certificate` is the verified name of its certificate, None without one.
     `encoding` is that of the answer, None for UTF-8; it is settled when the body has been read (H134). `close` is true
-    for the last call of a connection. `usage` counts for the limits of the client, None without limits; `quota` is what
-    they leave.
+    for the last one of a connection. `usage` counts for the limits of the client, None without limits; `quota` is what
+    they leave. `route` is what answers it, None for bytes that are no request;
+    `transport` and `secure` say where it came from, for routes that want to know.
     """
 
     __slots__ = (
@@ -53,7 +83,10 @@ class Exchange:
         "principal",
         "quota",
         "reference",
+        "route",
+        "secure",
         "target",
+        "transport",
         "usage",
     )
 
@@ -77,5 +110,8 @@ class Exchange:
         self.idempotency_key: str | None = None
         self.reference: Value | None = None
         self.outcome: Outcome | None = None
+        self.route: Route | None = None
+        self.transport: Any = None
+        self.secure = False
         self.usage = usage
         self.quota: Quota | None = None

@@ -75,6 +75,10 @@ class Head:
     fields: tuple[tuple[bytes, bytes], ...] = ()
 
 
+NO_LINE = RequestLine(b"", b"", 1)
+NO_HEAD = Head(minor=1, keep_alive=False)
+
+
 def parse_request_line(line: bytes) -> RequestLine:
     """Return the parts of a request line, without its line end (H1, H56). Raises `FramingError`."""
     return _line_cached(line) if len(line) <= _CACHED_LINE else _parse_request_line(line)
@@ -98,33 +102,27 @@ _CACHED_BLOCK = 1024
 _line_cached = lru_cache(maxsize=1024)(_parse_request_line)
 
 
-def check_beginning(part: bytes, scanned: int, max_line: int, max_block: int) -> None:
-    """Refuse a head that is incomplete or too long as soon as it cannot become a request any more.
+def check_line_beginning(part: bytes, scanned: int, longest: int) -> None:
+    """Refuse the beginning of a request line, whose end has not come, as soon as it cannot become one any more.
 
-    `part` begins with the request line; what stands before `scanned` has been checked. Limits are in bytes. Spares
-    binary rubbish and bare line feeds the wait for the time limit. What stands behind the place where a limit is
-    exceeded changes nothing, so the result does not depend on how the stream was cut. Raises `FramingError`.
+    What stands before `scanned` has been checked; `longest` is the most bytes that the line may have. Spares binary
+    rubbish and bare line feeds the wait for the time limit. What stands behind the place where the limit is exceeded
+    changes nothing, so the result does not depend on how the stream was cut. Raises `FramingError`.
     """
-    line_end = part.find(b"\r\n", 0, max_line + 2)
-    longest = max_line + 1 if line_end < 0 else line_end + max_block + 3
-    is_too_long = len(part) > longest
-    if is_too_long:
-        part = part[: longest + 1]
     if part not in (b"", b"\r") and not _METHOD_BEGINNING(part[: MAX_METHOD + 1]):
         raise FramingError("bad_request")
-    if _BARE_LINE_FEED(part, max(scanned - 1, 0)):
+    if _BARE_LINE_FEED(part, max(scanned - 1, 0), longest + 2):
         raise FramingError("bad_request")
-    if is_too_long:
-        raise FramingError("uri_too_long" if line_end < 0 else "header_too_large")
+    if len(part) > longest + 1:
+        raise FramingError("uri_too_long")
 
 
-def line_of_beginning(data: bytes, at: int, max_line: int) -> RequestLine | None:
-    """Return the request line that begins at `at`, None unless it is there and well formed."""
-    end = data.find(b"\r\n", at, at + max_line + 2)
-    try:
-        return parse_request_line(data[at:end]) if end >= 0 else None
-    except FramingError:
-        return None
+def check_fields_beginning(part: bytes, scanned: int, longest: int) -> None:
+    """Refuse the beginning of a header block, whose end has not come, in the same way. Raises `FramingError`."""
+    if _BARE_LINE_FEED(part, max(scanned - 1, 0), longest + 2):
+        raise FramingError("bad_request")
+    if len(part) > longest + 1:
+        raise FramingError("header_too_large")
 
 
 def is_field(name: bytes, value: bytes) -> bool:

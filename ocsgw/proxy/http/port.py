@@ -7,7 +7,7 @@ from twisted.internet.protocol import Factory
 
 from ocsgw.protocol.messages import TlsSettings
 from ocsgw.proxy.frontend import HttpFrontend
-from ocsgw.proxy.http.tree import ProxySite
+from ocsgw.proxy.http.channel import ChannelFactory
 
 if TYPE_CHECKING:
     from ocsgw.proxy.http.secure import SecureFactory
@@ -24,7 +24,7 @@ class PortFactory(Factory):
     def __init__(self, frontend: HttpFrontend, clock: IReactorTime) -> None:
         self._frontend = frontend
         self._clock = clock
-        self._plain = ProxySite(frontend, clock)
+        self._plain = ChannelFactory(frontend)
         self._secure: SecureFactory | None = None
         self._current: Any = self._plain
 

@@ -16,9 +16,8 @@ from zope.interface import implementer
 
 from ocsgw.protocol.messages import TlsSettings
 from ocsgw.proxy.frontend import HttpFrontend
-from ocsgw.proxy.http.channel import HTTPChannel
+from ocsgw.proxy.http.channel import ChannelFactory, HTTPChannel
 from ocsgw.proxy.http.handshakes import Handshakes
-from ocsgw.proxy.http.tree import ProxySite
 from ocsgw.tls.pem import KeyPair
 from ocsgw.tls.server import ServerContexts, ServerOptions
 from ocsgw.writing import write_now
@@ -47,8 +46,8 @@ class ContextSelector:
 class SecureChannel(HTTPChannel):
     """A connection whose client has to complete a TLS handshake first, and may be known by it."""
 
-    def __init__(self, frontend: HttpFrontend, site: ProxySite, peer: str, handshakes: Handshakes) -> None:
-        super().__init__(frontend, site, peer, tls=True)
+    def __init__(self, frontend: HttpFrontend, peer: str, handshakes: Handshakes) -> None:
+        super().__init__(frontend, peer, tls=True)
         self._handshakes = handshakes
 
     def handshakeCompleted(self) -> None:
@@ -68,22 +67,22 @@ class SecureChannel(HTTPChannel):
         super().handshake_timed_out()
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
-        """Tell why a handshake has failed."""
+        """Report why a handshake has failed."""
         if self._limit is self._frontend.handshake:
             self._handshakes.failed(self.transport, self._peer, reason)
         super().connectionLost(reason)
 
 
-class SecureSite(ProxySite):
+class SecureChannelFactory(ChannelFactory):
     """Makes the channels of a port with TLS."""
 
-    def __init__(self, frontend: HttpFrontend, clock: IReactorTime, handshakes: Handshakes) -> None:
-        super().__init__(frontend, clock, tls=True)
+    def __init__(self, frontend: HttpFrontend, handshakes: Handshakes) -> None:
+        super().__init__(frontend)
         self._handshakes = handshakes
 
     def buildProtocol(self, addr: IAddress | None) -> Any:
         """Return a channel for one connection."""
-        return SecureChannel(self.frontend, self, getattr(addr, "host", ""), self._handshakes)
+        return SecureChannel(self._frontend, getattr(addr, "host", ""), self._handshakes)
 
 
 class PromptTransport(TLSMemoryBIOProtocol):
@@ -122,12 +121,12 @@ class SecureFactory(TLSMemoryBIOFactory):
         self._tls = tls
         self._selector = ContextSelector(tls)
         self._handshakes = Handshakes(tls, clock)
-        frontend.handshakes = self._handshakes
+        frontend.each_second.append(self._handshakes.tick)
         # Without the clock TLS would flush by the global reactor.
         super().__init__(
             self._selector,
             False,  # noqa: FBT003 - not a client, in Twisted's own order
-            SecureSite(frontend, clock, self._handshakes),
+            SecureChannelFactory(frontend, self._handshakes),
             clock=clock,
         )
 

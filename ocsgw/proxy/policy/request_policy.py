@@ -1,7 +1,4 @@
-"""The one judgement that every route shares: the checks of http.md section 4 that need no OCS.
-
-The fast lane and the resource tree both ask `RequestPolicy`; so they cannot differ.
-"""
+"""The checks that need no OCS (http.md section 4): those that every route shares, and those of the classic surface."""
 
 import time
 from collections.abc import Callable
@@ -12,7 +9,7 @@ from ocsgw.access.permissions import EVERYTHING, Permissions
 from ocsgw.protocol.errors import Refusal
 from ocsgw.protocol.messages import KV, HttpLimits, Settings
 from ocsgw.proxy.http.exchange import Exchange
-from ocsgw.proxy.http.grammar import parse_idempotency_key
+from ocsgw.proxy.http.grammar import RequestLine, parse_idempotency_key
 from ocsgw.proxy.policy.spellings import spellings_with
 from ocsgw.proxy.policy.target import parse_target
 from ocsgw.proxy.translation.charset import (
@@ -55,31 +52,32 @@ class RequestPolicy:
         self._anybody = not self._keys and self._certificates is None
         self._allow_anonymous = listener is not None and listener.allow_anonymous
 
-    def check_head(self, exchange: Exchange) -> Refusal | None:
-        """Return the refusal that the head earns, None if it is admitted (checks 2 to 8, and H56 of check 1).
+    def check_line(self, line: RequestLine) -> None:
+        """Raise `FramingError` for a target that is none (H56, H58): what a request line alone can be refused for."""
+        if not _has_no_resource(line):
+            parse_target(line.target, self._codec, self._spellings)
 
-        Raises `FramingError` for a target that is no target.
-        """
+    def check_client(self, exchange: Exchange) -> Refusal | None:
+        """Return the refusal that the client earns, whatever it asks for: its limits, and who it is (H340 to H349)."""
+        return self._check_address(exchange) or self._check_caller(exchange)
+
+    def check_head(self, exchange: Exchange) -> Refusal | None:
+        """Return the refusal that the head of a request to the classic surface earns (checks 2 to 8)."""
         line, head = exchange.line, exchange.head
         if exchange.usage is not None:
-            exchange.quota = exchange.usage.request()
-            if exchange.quota is not None and exchange.quota.wait is not None:
-                return Refusal("too_many_requests")
-        if line.method == b"CONNECT" or (line.target == b"*" and line.method == b"OPTIONS"):
+            refusal = self._check_address(exchange)
+            if refusal is not None:
+                return refusal
+        if _has_no_resource(line):
             return Refusal("method_not_allowed")
         target = exchange.target = parse_target(line.target, self._codec, self._spellings)
         if target.resource is None:
             return Refusal("unknown_resource")
         if line.method != b"POST":
             return Refusal("method_not_allowed")
-        if not self._authenticate(exchange):
-            return Refusal("unauthorized")
-        if (
-            exchange.usage is not None
-            and exchange.principal is not None
-            and not _is_within_limits(exchange, exchange.usage)
-        ):
-            return Refusal("too_many_requests")
+        refusal = self._check_caller(exchange)
+        if refusal is not None:
+            return refusal
         request = target.request
         if request is None:
             return target.refusal
@@ -90,8 +88,8 @@ class RequestPolicy:
         if head.idempotency_keys:
             try:
                 exchange.idempotency_key = parse_idempotency_key(head.idempotency_keys)
-            except Refusal as refusal:
-                return refusal
+            except Refusal as invalid:
+                return invalid
         if head.bad_coding:
             return Refusal("unsupported_coding")
         if head.charset is not None and codec_of_charset(head.charset) is None:
@@ -100,8 +98,25 @@ class RequestPolicy:
             return Refusal("expectation_failed")
         return None
 
+    def _check_address(self, exchange: Exchange) -> Refusal | None:
+        """Count a request of the address, where addresses are limited."""
+        if exchange.usage is not None:
+            exchange.quota = exchange.usage.request()
+            if exchange.quota is not None and exchange.quota.wait is not None:
+                return Refusal("too_many_requests")
+        return None
+
+    def _check_caller(self, exchange: Exchange) -> Refusal | None:
+        """Settle whose request this is, and count it where principals are limited (check 4)."""
+        if not self._authenticate(exchange):
+            return Refusal("unauthorized")
+        usage = exchange.usage
+        if usage is not None and exchange.principal is not None and not _is_within_limits(exchange, usage):
+            return Refusal("too_many_requests")
+        return None
+
     def read_body(self, exchange: Exchange, body: bytes) -> KV:
-        """Return the key-values of an admitted call. Raises `Refusal` (checks 10 to 12)."""
+        """Return the key-values of an admitted request. Raises `Refusal` (checks 10 to 12)."""
         if exchange.encoding is not None or exchange.head.charset is not None:
             body = self._in_utf8(exchange, body)
         members = read_utf8(body, self.limits.json_depth, self.limits.json_members)
@@ -138,8 +153,13 @@ class RequestPolicy:
         return exchange.principal is not None or (self._allow_anonymous and authorization is None)
 
 
+def _has_no_resource(line: RequestLine) -> bool:
+    """Whether a request names nothing that could be a resource: a tunnel, or the server as a whole (H71)."""
+    return line.method == b"CONNECT" or (line.target == b"*" and line.method == b"OPTIONS")
+
+
 def _is_within_limits(exchange: Exchange, usage: ClientUsage) -> bool:
-    """Count a call of a principal, and its connection; settle what the limits leave."""
+    """Count a request of a principal, and its connection; settle what the limits leave."""
     principal = exchange.principal or ""
     if not usage.identify(principal):
         exchange.close = True

@@ -76,6 +76,25 @@ FORMS = (
     incomplete("9112 6", sized(b"{}")[:-1]),
 )  # fmt: skip
 
+# Nothing but the line has come: it is judged by itself.
+JUDGED_AT_ONCE = (
+    broken("H354", b"GET /\r\n"),
+    broken("H354", b"rubbish\r\n"),
+    broken("H354", b"GET / http/1.1\r\n"),
+    broken("H354", b"GET / HTTP/2.0\r\n", 505),
+    broken("H354, H56", b'POST /phones/"?req=DoNotCall HTTP/1.1\r\n'),
+    broken("H354, H56", b"POST /phones/%zz?req=DoNotCall HTTP/1.1\r\n"),
+    broken("H354, H56", b"POST /phones/%ff?req=DoNotCall HTTP/1.1\r\n"),
+    broken("H354, H58", b"POST phones/1?req=DoNotCall HTTP/1.1\r\n"),
+    broken("H354, H58", b"POST ftp://h/phones/1 HTTP/1.1\r\n"),
+    broken("H354, H21", b"POST /" + b"x" * _LONGEST + b" HTTP/1.1\r\n", 414),
+    broken("H354, H21", b"X" * 33 + b" / HTTP/1.1\r\n"),
+    Row("H354, 9110 9.3.2", b"HEAD /phones/%zz HTTP/1.1\r\n", (400,), stays=False, heads=(0,)),
+    incomplete("H354", b"GET /nowhere HTTP/1.1\r\n"),
+    incomplete("H354, H71", b"CONNECT ocs.example:443 HTTP/1.1\r\n"),
+    incomplete("H354, H71", b"OPTIONS * HTTP/1.1\r\n"),
+)
+
 METHODS = (
     *(
         refused("H71", head(line=method + b" " + _TARGET + b" HTTP/1.1"), 405)
@@ -158,4 +177,4 @@ EMPTY_LINES = (
     broken("H10", b" \r\n" + NEXT),
 )
 
-ROWS: tuple[Row, ...] = (*VERSIONS, *FORMS, *METHODS, *TARGETS, *EMPTY_LINES)
+ROWS: tuple[Row, ...] = (*VERSIONS, *FORMS, *JUDGED_AT_ONCE, *METHODS, *TARGETS, *EMPTY_LINES)

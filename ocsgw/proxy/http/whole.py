@@ -1,0 +1,62 @@
+"""Whole requests in one segment: the short cut of the reader.
+
+Most clients send a request in one piece, and the same head again and again. Such a head is read by the reader once.
+"""
+
+from ocsgw.proxy.http.grammar import FramingError
+from ocsgw.proxy.http.reader import ReadingRules, RequestHead, RequestReader
+
+# Longer heads, and more of them, are read anew each time.
+_LONGEST = 1024
+_MOST = 1024
+
+
+class WholeRequests:
+    """Knows heads by their bytes. `forget` is for when the rules have changed."""
+
+    def __init__(self, rules: ReadingRules) -> None:
+        self._rules = rules
+        self._heads: dict[bytes, RequestHead] = {}
+
+    def split(self, data: bytes) -> tuple[RequestHead, bytes] | None:
+        """Return head and content of a segment that is one request of the usual kind, else None.
+
+        Usual is a body of a given length that is admitted, and a connection that stays.
+        """
+        end = data.find(b"\r\n\r\n", 0, _LONGEST) + 4
+        if end == 3:
+            return None
+        raw = data[:end]
+        request = self._heads.get(raw)
+        if request is None:
+            request = self._learn(raw)
+            if request is None:
+                return None
+        if len(data) - end != request.head.content_length:
+            return None
+        return request, data[end:]
+
+    def forget(self) -> None:
+        """Read every head anew."""
+        self._heads.clear()
+
+    def _learn(self, raw: bytes) -> RequestHead | None:
+        reader = RequestReader(self._rules)
+        reader.receive(raw)
+        try:
+            request = reader.next()
+        except FramingError:
+            return None
+        if not isinstance(request, RequestHead) or raw.startswith(b"\r\n") or request.line.method == b"CONNECT":
+            return None
+        head = request.head
+        if (
+            head.expects_continue
+            or not head.keep_alive
+            or not 0 < (head.content_length or 0) <= self._rules.limits.body
+        ):
+            return None
+        if len(self._heads) >= _MOST:
+            self._heads.clear()
+        self._heads[raw] = request
+        return request

@@ -1,0 +1,35 @@
+"""Which route a request takes: by the first segment of its path."""
+
+import re
+
+from ocsgw.proxy.http.exchange import Route
+
+_AUTHORITY = re.compile(rb"[hH][tT][tT][pP][sS]?://[^/?]*")
+_FIRST_SEGMENT = re.compile(rb"/([^/?]*)").match
+
+
+def path_of(target: bytes) -> bytes:
+    """Return a target without its query, and without the authority of the absolute form (H58)."""
+    if not target.startswith(b"/"):
+        authority = _AUTHORITY.match(target)
+        target = target[authority.end() :] if authority else target
+    return target.partition(b"?")[0]
+
+
+class Router:
+    """The classic surface, `default`, and what is mounted beside it."""
+
+    def __init__(self, default: Route) -> None:
+        self._default = default
+        self._mounted: dict[bytes, Route] = {}
+
+    def mount(self, segment: bytes, route: Route) -> None:
+        """Let a route answer all targets whose first segment, as it is sent, is `segment`."""
+        self._mounted[segment] = route
+
+    def route_of(self, target: bytes) -> Route:
+        """Return the route of a target."""
+        if not self._mounted:
+            return self._default
+        found = _FIRST_SEGMENT(path_of(target))
+        return self._mounted.get(found[1], self._default) if found else self._default
