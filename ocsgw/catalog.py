@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 
 from ocsgw.access.permissions import Permissions
 from ocsgw.config import ApiKey, ClientCertificate, Config
+from ocsgw.config.model import CampaignGroup as ConfiguredGroup
 from ocsgw.contact.directory import (
     CallingList,
     Campaign,
@@ -14,6 +15,7 @@ from ocsgw.contact.directory import (
     Directory,
     DoNotCallOptions,
     Field,
+    Priorities,
     Tenant,
     TimeZone,
     Treatment,
@@ -43,6 +45,11 @@ def directory_of(config: Config, application_dbid: int, before: Directory | None
             ),
             customer_id=customer_id,
             enabled=each.enabled,
+            callback_limit=math.ceil(
+                config.treatment_options.personal_callback_limit
+                if each.personal_callback_limit is None
+                else each.personal_callback_limit
+            ),
         )
         for each in config.calling_lists
     }
@@ -66,6 +73,7 @@ def directory_of(config: Config, application_dbid: int, before: Directory | None
             each.dial_mode,
             each.state,
             each.record_timeout,
+            _priorities(config, each),
         )
         for each in config.campaign_groups
     )
@@ -106,6 +114,17 @@ def directory_of(config: Config, application_dbid: int, before: Directory | None
         retired=(*before.calling_lists, *before.retired) if before is not None else (),
         principals=permissions_of(config, before.principals if before is not None else {}),
     )
+
+
+def _priorities(config: Config, group: ConfiguredGroup) -> Priorities:
+    """Return the priorities of a group, each number from the narrowest place that has it (H359)."""
+    (campaign,) = (each for each in config.campaigns if each.name == group.campaign)
+    numbers = []
+    for key in ("general", "campaign_rescheduled", "campaign_callback"):
+        given = (getattr(place, key) for place in (group.priority, campaign.priority, config.priority))
+        numbers.append(next(number for number in given if number is not None))
+    general, rescheduled, callback = numbers
+    return general, rescheduled, callback, max(numbers)
 
 
 def permissions_of(config: Config, before: Mapping[str, Permissions]) -> dict[str, Permissions]:

@@ -47,6 +47,10 @@ MESSAGES: Mapping[int, tuple[Level, str]] = MappingProxyType(
         93015: ("info", "HTTP listener {listener} changed; takes effect with the next HTTP Proxy"),
         93016: ("info", "HTTP listener {listener} removed; HTTP ends"),
         93017: ("info", "{count} records returned to Ready after record_timeout"),
+        93018: (
+            "info",
+            "{count} personal callbacks got call result 47, because their agents did not take them",
+        ),
         93030: ("info", "OCS {version} starts with {path}, process id {pid}"),
         93031: ("info", "OCS stopped"),
         93032: ("error", "OCS ends: {reason}"),

@@ -186,6 +186,10 @@ _CALLING_LIST: Final[Keys] = {
     **_PRE_DIAL_OF_OBJECT,
 }
 
+_CLASS: Final = integer(0, 1000)
+_PRIORITY_KEYS: Final = ("general", "campaign_rescheduled", "campaign_callback")
+_PRIORITY_OF_OBJECT: Final = Table({key: Key(_CLASS, None) for key in _PRIORITY_KEYS}, makes=model.PriorityOfObject)
+
 _CAMPAIGN: Final[Keys] = {
     "dbid": _DBID,
     "name": _NAME,
@@ -193,6 +197,7 @@ _CAMPAIGN: Final[Keys] = {
     "template": Key(text(), ""),
     "tenant": Key(name(), None),
     "calling_lists": Key(_OBJECT_NAMES),
+    "priority": _PRIORITY_OF_OBJECT,
     **_PRE_DIAL_OF_OBJECT,
 }
 
@@ -205,6 +210,7 @@ _CAMPAIGN_GROUP: Final[Keys] = {
     "state": Key(one_of("unloaded", "loaded", "started"), "unloaded"),
     "record_timeout": Key(duration("1ms", "365d"), "10m"),
     "campaigngroup_auto_complete": Key(boolean, default=False),
+    "priority": _PRIORITY_OF_OBJECT,
     **_PRE_DIAL_OF_OBJECT,
 }
 
@@ -324,6 +330,7 @@ GRAMMAR: Final = Table(
         "campaign_group": Table(_CAMPAIGN_GROUP, makes=model.CampaignGroup, array=True),
         "desktop": Table(_DESKTOP, makes=model.Desktop),
         "do_not_call": Table(_DO_NOT_CALL, makes=model.DoNotCall),
+        "priority": Table({key: Key(_CLASS, 0) for key in _PRIORITY_KEYS}, makes=model.Priority),
         "pre_dial_validation": Table(_PRE_DIAL_VALIDATION, makes=model.PreDialValidation),
         "notifications": Table(_NOTIFICATIONS, makes=model.Notifications),
         "treatments": Table(

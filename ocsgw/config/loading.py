@@ -136,6 +136,7 @@ def _make_config(document: Section, path: str) -> Config:
         campaign_groups=made["campaign_group"],
         desktop=made["desktop"],
         do_not_call=made["do_not_call"],
+        priority=made["priority"],
         pre_dial_validation=made["pre_dial_validation"],
         notifications=made["notifications"],
         treatment_options=made["treatments"],

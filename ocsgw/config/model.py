@@ -258,6 +258,22 @@ class CallingList(Part, frozen=True):
     validation_timeout_call_result: int | None
 
 
+class Priority(Part, frozen=True):
+    """``[priority]`` (section 8, H359): a higher number comes first."""
+
+    general: int
+    campaign_rescheduled: int
+    campaign_callback: int
+
+
+class PriorityOfObject(Part, frozen=True):
+    """``priority`` of a campaign or group. None: as in the next wider place."""
+
+    general: int | None
+    campaign_rescheduled: int | None
+    campaign_callback: int | None
+
+
 class Campaign(Part, frozen=True):
     """``[[campaign]]`` (section 8). The options of pre-dial validation are None if not set here (O20)."""
 
@@ -267,6 +283,7 @@ class Campaign(Part, frozen=True):
     template: str
     tenant: str
     calling_lists: tuple[str, ...]
+    priority: PriorityOfObject
     pre_dial_validation: bool | None
     validation_uri: str | None
     validation_timeout_call_result: int | None
@@ -283,6 +300,7 @@ class CampaignGroup(Part, frozen=True):
     state: Literal["unloaded", "loaded", "started"]
     record_timeout: float
     campaigngroup_auto_complete: bool
+    priority: PriorityOfObject
     pre_dial_validation: bool | None
     validation_uri: str | None
     validation_timeout_call_result: int | None
@@ -461,6 +479,7 @@ class Config(Part, frozen=True):
     campaign_groups: tuple[CampaignGroup, ...]
     desktop: Desktop
     do_not_call: DoNotCall
+    priority: Priority
     pre_dial_validation: PreDialValidation
     notifications: Notifications
     treatment_options: TreatmentOptions

@@ -22,6 +22,9 @@ TreatmentAction = Literal[
     "finish", "next_in_chain", "retry_in", "retry_at", "assign_to_group", "agent_error", "no_call"
 ]
 ChainAttr = Literal["RecordOnly", "AllChain"]
+# Numbers of the classes of record types: general, rescheduled, campaign callback, personal; a higher one first (H359).
+Priorities = tuple[int, int, int, int]
+NEUTRAL: Priorities = (0, 0, 0, 0)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -59,7 +62,8 @@ class CallingList:
     """One calling list.
 
     `customer_id` is the field that holds the customer id and `customer_at` its place in `fields`, None without one
-    (K34).
+    (K34). `callback_limit` is how long a personal callback may wait for its agent, in seconds; 0: as long as it takes
+    (H360).
     """
 
     dbid: int
@@ -71,6 +75,7 @@ class CallingList:
     customer_at: int | None = None
     enabled: bool = True
     fields_by_key: Mapping[str, Field] = field(default_factory=dict)
+    callback_limit: int = 0
 
     @classmethod
     def of(
@@ -83,6 +88,7 @@ class CallingList:
         *,
         customer_id: str | None = None,
         enabled: bool = True,
+        callback_limit: int = 0,
     ) -> "CallingList":
         """Return a list; `customer_id` is the column that holds the customer id, if the list has it."""
         at = next((place for place, each in enumerate(fields) if each.column == customer_id), None)
@@ -96,6 +102,7 @@ class CallingList:
             at,
             enabled,
             {each.key: each for each in fields if each.key is not None},
+            callback_limit,
         )
 
 
@@ -113,7 +120,10 @@ class Campaign:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class CampaignGroup:
-    """A campaign with a group of agents. `state` is its state when first seen, `record_timeout` in seconds."""
+    """A campaign with a group of agents.
+
+    `state` is its state when first seen, `record_timeout` is in seconds. `priorities` are those of its records.
+    """
 
     dbid: int
     name: str
@@ -122,6 +132,7 @@ class CampaignGroup:
     dial_mode: DialMode = "Preview"
     state: GroupState = "unloaded"
     record_timeout: float = 600.0
+    priorities: Priorities = NEUTRAL
 
     @property
     def timeout(self) -> int:

@@ -34,7 +34,7 @@ def preview(unit: UnitOfWork, requests: Sequence[PendingRequest]) -> list[Reply]
         asking.setdefault((group.dbid, agent, pending.context.principal), []).append(at)
     for (dbid, agent, principal), places in asking.items():
         group, status = groups[dbid]
-        choices, is_complete = choose(unit, group.campaign, agent, len(places), principal)
+        choices, is_complete = choose(unit, group, agent, len(places), principal)
         claimed = _claim(unit, group, agent, choices)
         for at, (handed_out, member) in zip(places, claimed, strict=False):
             replies[at] = preview_record(unit, requests[at], handed_out, member, status.dial_mode)

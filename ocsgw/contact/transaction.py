@@ -124,16 +124,20 @@ def new_record_of(record: Record) -> NewRecord:
 
 
 class Window(msgspec.Struct, array_like=True, frozen=True):
-    """What decides, besides time, whether a record may be handed out; records of one list share few of them.
+    """What decides, besides time, whether and when a record may be handed out; records of one list share few of them.
 
-    `agent` is the agent of a personal callback, empty for records for anyone.
+    `agent` is the agent of a personal callback, empty for records for anyone. Daily windows that begin and end in the
+    same quarters of an hour are one, however many there are: `shape` says whether they are within a day, over midnight
+    or a whole day, `from_slot` and `till_slot` are the quarters. `priority` is the class of record type (H359).
     """
 
     campaign_dbid: int
     agent: str
     tz_dbid: int
-    daily_from: int
-    daily_till: int
+    shape: int
+    from_slot: int
+    till_slot: int
+    priority: int
 
 
 class Handout(msgspec.Struct):
@@ -256,13 +260,19 @@ class Transaction(BulkStatements, Protocol):
         """Return the different windows of records that are ready, for these campaigns and agents."""
 
     def ready_records(
-        self, calling_list: CallingList, windows: Sequence[Window], now: int, at_most: int
+        self, calling_list: CallingList, windows: Mapping[Window, int], now: int, at_most: int
     ) -> list[list[Record]]:
         """Return records that are ready and due, of these windows, whose chain is not in process.
 
-        Two lists for each window, the scheduled records and the others: of each the first ones by H273, at most so
+        `windows` have the seconds since midnight that a clock in their zone shows. Two lists for each window, the
+        scheduled records and the others: of each the first ones by H273 whose own daily window is open, at most so
         many, in any order.
         """
+
+    def waiting_agents(
+        self, calling_list: CallingList, campaign_dbids: Sequence[int], after: str, at_most: int
+    ) -> list[str]:
+        """Return agents for whom records are ready, in order behind `after`, at most so many (H360)."""
 
     def reset_unexplained(self, calling_list: CallingList) -> int:
         """Set records in process that no hand-out explains to ready; return how many there were (K2).

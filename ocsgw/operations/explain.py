@@ -11,20 +11,28 @@ import msgspec
 
 from ocsgw.contact.bulk_statements import StoredEntry
 from ocsgw.contact.choice.daily_window import next_change
-from ocsgw.contact.choice.eligibility import may_be_handed_out, open_windows, order_of, window_of
+from ocsgw.contact.choice.eligibility import (
+    CLAIMED,
+    agent_of,
+    is_open,
+    may_be_handed_out,
+    open_windows,
+    order_of,
+    window_of,
+)
 from ocsgw.contact.directory import CallingList, CampaignGroup, Directory, TimeZone
 from ocsgw.contact.dnc_lookup import customer_id_text, customer_value, dnc_lookup_of
 from ocsgw.contact.groups import status_of
 from ocsgw.contact.normal_form import normal_contact
 from ocsgw.contact.transaction import Handle, Handout, Record, UnavailableListError
 from ocsgw.contact.unit_of_work import UnitOfWork
+from ocsgw.contact.zones import seconds_of_day
 from ocsgw.protocol.enumerations import RecordStatus, RecordType, record_status_name, record_type_name
 
 _READY = RecordStatus.READY.value
 _RETRIEVED = RecordStatus.RETRIEVED.value
 _CHAIN_READY = RecordStatus.CHAIN_READY.value
 _NO_CALL = RecordType.NO_CALL.value
-_CLAIMED = frozenset({_READY, _CHAIN_READY})
 # Reasons that end one after the other are followed so far.
 _MOST_STEPS = 16
 
@@ -174,7 +182,7 @@ def _explain(chain: _Chain, at: int) -> RecordExplanation:
 
 def _verdict(chain: _Chain, group: CampaignGroup, at: int) -> GroupVerdict:
     """Return what a group would do with a record at a time, and when that changes."""
-    agent = window_of(chain.record).agent
+    agent = agent_of(chain.record)
     reasons = _reasons(chain, group, at)
     if not reasons:
         record = chain.record
@@ -283,7 +291,7 @@ def _of_time(chain: _Chain, record: Record, at: int) -> list[Reason]:
     if record.dial_sched_time > at:
         due = record.dial_sched_time
         reasons.append(Reason("H271", f"it is scheduled for {chain.text_of(due)}", due))
-    if not open_windows([window_of(record)], chain.unit.directory, chain.calling_list.tenant, at):
+    if not is_open(record.daily_from, record.daily_till, seconds_of_day(at, chain.zone.zone)):
         opens = next_change(record.daily_from, record.daily_till, chain.zone.zone, at)
         when = f", which opens at {chain.text_of(opens)}" if opens is not None else ""
         reasons.append(Reason("H271", f"it is outside its daily window {_window_text(chain)}{when}", opens))
@@ -294,14 +302,14 @@ def _of_order(chain: _Chain, group: CampaignGroup, record: Record, at: int) -> l
     """Return why another member of the chain comes first (H274)."""
     directory, tenant = chain.unit.directory, chain.calling_list.tenant
     members = [chain.as_of(each, at) for each in chain.members if each.record_id not in chain.blocked]
-    agents = ("", window_of(record).agent)
-    windows = [
-        each
-        for each in open_windows([window_of(each) for each in members], directory, tenant, at)
+    agents = ("", agent_of(record))
+    windows = {
+        each: moment
+        for each, moment in open_windows([window_of(each) for each in members], directory, tenant, at).items()
         if each.campaign_dbid in (0, group.campaign.dbid) and each.agent in agents
-    ]
-    ready = [each for each in members if each.record_status in _CLAIMED and may_be_handed_out(each, windows, at)]
-    first = min(ready, key=lambda each: (order_of(each), each.chain_n), default=record)
+    }
+    ready = [each for each in members if each.record_status in CLAIMED and may_be_handed_out(each, windows, at)]
+    first = min(ready, key=lambda each: (order_of(each, group.priorities), each.chain_n), default=record)
     if first.record_id == record.record_id:
         return []
     return [Reason("H274", f"{_name_of(first)} of its chain comes first; this one goes out with it")]
@@ -328,7 +336,7 @@ def _facts(chain: _Chain) -> list[str]:
     if record.call_time:
         facts.append(f"last called at {chain.text_of(record.call_time)}")
     if record.agent_id:
-        only = window_of(record).agent
+        only = agent_of(record)
         facts.append(f"for agent {record.agent_id} only (H271)" if only else f"agent {record.agent_id}")
     if record.campaign_id:
         facts.append(f"of {_campaign_name(chain.unit.directory, record.campaign_id)}")

@@ -176,6 +176,10 @@ calling_lists = ["L"]
 pre_dial_validation = false
 validation_uri = "http://h"
 validation_timeout_call_result = 1
+[campaign.priority]
+general = 1
+campaign_rescheduled = 1
+campaign_callback = 1
 [[campaign_group]]
 dbid = 1
 campaign = "C"
@@ -188,6 +192,10 @@ campaigngroup_auto_complete = true
 pre_dial_validation = false
 validation_uri = "http://h"
 validation_timeout_call_result = 1
+[campaign_group.priority]
+general = 1
+campaign_rescheduled = 1
+campaign_callback = 1
 [desktop]
 agent_preview_mode_start = true
 agent_logout_preview_call_result = "Busy"
@@ -195,6 +203,10 @@ agent_logout_preview_call_result = "Busy"
 table = "s.dnc"
 scope = "list"
 reread = 5
+[priority]
+general = 1
+campaign_rescheduled = 1
+campaign_callback = 1
 [pre_dial_validation]
 pre_dial_validation = true
 validation_uri = "https://h"

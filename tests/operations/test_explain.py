@@ -300,10 +300,8 @@ class AgreementTests(ExplainTestCase):
         found: set[tuple[str, int]] = set()
 
         def look(unit: UnitOfWork) -> None:
-            campaign = self.directory.campaigns[0]
-            found.update(
-                (each.calling_list.name, each.record.record_id) for each in choose(unit, campaign, agent, 99)[0]
-            )
+            group = self.directory.groups[0]
+            found.update((each.calling_list.name, each.record.record_id) for each in choose(unit, group, agent, 99)[0])
             raise UndoneError
 
         self.assertRaises(UndoneError, self.store.chore, look)

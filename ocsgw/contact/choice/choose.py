@@ -3,15 +3,14 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ocsgw.contact.choice.eligibility import may_be_handed_out, open_windows, order_of
-from ocsgw.contact.directory import CallingList, Campaign
+from ocsgw.contact.choice.eligibility import CLAIMED, may_be_handed_out, open_windows, order_of
+from ocsgw.contact.directory import CallingList, CampaignGroup, Priorities
 from ocsgw.contact.dnc_lookup import dnc_lookup_of
 from ocsgw.contact.transaction import Record, UnavailableListError, Window
 from ocsgw.contact.unit_of_work import UnitOfWork
 from ocsgw.protocol.context import ANONYMOUS
-from ocsgw.protocol.enumerations import RecordStatus, RecordType
+from ocsgw.protocol.enumerations import RecordType
 
-_CLAIMED = frozenset({RecordStatus.READY.value, RecordStatus.CHAIN_READY.value})
 _NO_CALL = RecordType.NO_CALL.value
 # How many times as much is read when too little was found, and how much at most because of blocked records.
 _GROWTH = 4
@@ -19,8 +18,8 @@ _MOST_BLOCKED = 4096
 # So many records on the do-not-call list are marked in one go at most, or one request would keep all others waiting.
 _MOST_MARKED = 16384
 
-# Scheduled before others; the time; record id; place of the list in the campaign (H273).
-_Place = tuple[int, int, int, int]
+# Priority; scheduled before others; the time; record id; place of the list in the campaign (H359, H273).
+_Place = tuple[int, int, int, int, int]
 
 
 @dataclass(slots=True, eq=False)
@@ -38,10 +37,11 @@ class _Source:
 
     number: int
     calling_list: CallingList
-    windows: list[Window]
+    windows: dict[Window, int]
+    priorities: Priorities
 
     def place_of(self, record: Record) -> _Place:
-        return (*order_of(record), record.record_id, self.number)
+        return (*order_of(record, self.priorities), record.record_id, self.number)
 
 
 @dataclass(slots=True, eq=False)
@@ -54,14 +54,14 @@ class _Candidate:
 
 
 def choose(
-    unit: UnitOfWork, campaign: Campaign, agent: str, wanted: int, principal: str = ANONYMOUS
+    unit: UnitOfWork, group: CampaignGroup, agent: str, wanted: int, principal: str = ANONYMOUS
 ) -> tuple[list[Choice], bool]:
-    """Return up to `wanted` records with their chains, in the order of H273, of lists that `principal` may touch.
+    """Return up to `wanted` records with their chains, in the order of H359, of lists that `principal` may touch.
 
     Records found to be on the do-not-call list on the way are marked (H272). After very many of them the search is
     given up, which the second value tells by being false: there may be others behind them.
     """
-    sources = _sources(unit, campaign, agent, principal)
+    sources = _sources(unit, group, agent, principal)
     if not sources:
         return [], True
     marked = 0
@@ -90,7 +90,8 @@ def choose(
     return list(chosen.values()), True
 
 
-def _sources(unit: UnitOfWork, campaign: Campaign, agent: str, principal: str) -> list[_Source]:
+def _sources(unit: UnitOfWork, group: CampaignGroup, agent: str, principal: str) -> list[_Source]:
+    campaign = group.campaign
     campaigns = [0, campaign.dbid]
     agents = ["", agent] if agent else [""]
     sources = []
@@ -104,7 +105,7 @@ def _sources(unit: UnitOfWork, campaign: Campaign, agent: str, principal: str) -
             continue
         open_now = open_windows(windows, unit.directory, calling_list.tenant, unit.now)
         if open_now:
-            sources.append(_Source(number, calling_list, open_now))
+            sources.append(_Source(number, calling_list, open_now, group.priorities))
     return sources
 
 
@@ -146,13 +147,13 @@ class _Round:
             by_source.setdefault(each.source, []).append(each)
         for source, of_source in by_source.items():
             members = self._members(source.calling_list, of_source)
-            windows = frozenset(source.windows)
             for candidate in of_source:
                 able = members.get(candidate.chain_id, [])
-                ready = [each for each in able if may_be_handed_out(each, windows, unit.now)]
+                ready = [each for each in able if may_be_handed_out(each, source.windows, unit.now)]
                 if ready:
-                    # Of one chain the first by H273, at a tie the lowest chain_n (H274).
-                    record = min(ready, key=lambda each: (order_of(each), each.chain_n))
+                    # Of one chain the first in the order, at a tie the lowest chain_n (H274).
+                    priorities = source.priorities
+                    record = min(ready, key=lambda each: (order_of(each, priorities), each.chain_n))
                     choices.append((source.place_of(record), Choice(source.calling_list, record, able)))
         choices.sort(key=lambda each: each[0])
         self.choices = choices
@@ -163,7 +164,7 @@ class _Round:
         able = [
             each
             for each in self._unit.tx.records_of_chains(calling_list, places)
-            if each.record_status in _CLAIMED and each.record_type != _NO_CALL
+            if each.record_status in CLAIMED and each.record_type != _NO_CALL
         ]
         lookups = [dnc_lookup_of(self._unit.directory, calling_list, each) for each in able]
         covered = self._unit.tx.blocked(calling_list, lookups, self._unit.now)

@@ -1,9 +1,13 @@
 """Which records are ready: the index that finds them and the statements that use it (http.md H271 to H274).
 
 A record outside its daily window must cost nothing, however many there are. So the index begins with what decides
-about the window; the different windows of a list are few and are found by skipping through the index, and of each open
-one the first records are read in their order.
+about the window, in quarters of an hour: those are few, whatever the windows are, and are found by skipping through the
+index. Of each one that may be open the first records are read in their order; where it begins or ends just now each
+record's own window decides. The class of the record type is part of the window, so that of each class the first are
+found; the numbers that put the classes in order are not in the index (H359).
 """
+
+from ocsgw.contact.choice.eligibility import OVER_MIDNIGHT, PRIORITY_CLASSES, SLOT, WHOLE_DAY, WITHIN_A_DAY
 
 
 def ready(alias: str) -> str:
@@ -26,10 +30,26 @@ def agent(alias: str) -> str:
 
 
 def window(alias: str) -> str:
-    """Return zone and daily window as one text, so that an index can be skipped through."""
+    """Return what `Window` has behind the agent as one text, so that an index can be skipped through."""
+    begin, end = f"coalesce({alias}daily_from, 0)", f"coalesce({alias}daily_till, 86399)"
+    shape = (
+        f"CASE WHEN {begin} < {end} THEN {WITHIN_A_DAY} WHEN {begin} > {end} THEN {OVER_MIDNIGHT} ELSE {WHOLE_DAY} END"
+    )
+    classes = " ".join(f"WHEN {kind} THEN {priority}" for kind, priority in PRIORITY_CLASSES.items())
     return (
-        f"printf('%d %d %d', coalesce({alias}tz_dbid, 0), coalesce({alias}daily_from, 0),"
-        f" coalesce({alias}daily_till, 86399))"
+        f"printf('%d %d %d %d %d', coalesce({alias}tz_dbid, 0), {shape},"
+        f" CASE WHEN {begin} = {end} THEN 0 ELSE {begin} / {SLOT} END,"
+        f" CASE WHEN {begin} = {end} THEN 0 ELSE ({end} + {SLOT - 1}) / {SLOT} END,"
+        f" CASE {alias}record_type {classes} ELSE 0 END)"
+    )
+
+
+def is_open(alias: str, moment: str) -> str:
+    """Return the condition for a daily window that is open at a time of day (H176)."""
+    begin, end = f"coalesce({alias}daily_from, 0)", f"coalesce({alias}daily_till, 86399)"
+    return (
+        f"CASE WHEN {begin} < {end} THEN {moment} BETWEEN {begin} AND {end}"
+        f" ELSE {begin} = {end} OR {moment} >= {begin} OR {moment} <= {end} END"
     )
 
 
@@ -48,7 +68,7 @@ def order(alias: str) -> str:
 
 def ready_index() -> tuple[str, str]:
     """Return columns and condition of the index."""
-    parts = (campaign(""), agent(""), window(""), unscheduled(""), order(""), "record_id")
+    parts = (campaign(""), agent(""), window(""), unscheduled(""), order(""), "record_id", "daily_from", "daily_till")
     return ", ".join(parts), ready("")
 
 
@@ -66,16 +86,33 @@ def windows_text(table: str) -> str:
     )
 
 
+def waiting_agents_text(table: str) -> str:
+    """Return the statement for agents with records; `:campaigns` is a JSON list, `:after` and `:limit` a slice."""
+    following = (
+        f"SELECT x.record_id FROM {table} AS x WHERE {ready('x.')} AND {campaign('x.')} = w.campaign"
+        f" AND {agent('x.')} > w.agent ORDER BY {agent('x.')} LIMIT 1"
+    )
+    return (
+        "WITH RECURSIVE w(campaign, agent) AS (SELECT value, :after FROM json_each(:campaigns)"
+        f" UNION ALL SELECT w.campaign, {agent('t.')} FROM w CROSS JOIN {table} AS t"
+        f" ON t.record_id = ({following}) ORDER BY 2 LIMIT :rows)"
+        " SELECT DISTINCT agent FROM w WHERE agent > :after ORDER BY agent LIMIT :limit"
+    )
+
+
 def ready_records_text(table: str, columns: str, *, may_lack_chain: bool) -> str:
     """Return the statement for the first ready records of windows, each with the place of its key.
 
-    Parameters: `:keys`, a JSON list of (campaign, agent, window, unscheduled, latest order), and `:limit` for each.
+    Parameters: `:keys`, a JSON list of (campaign, agent, window, unscheduled, latest order, time of day), and `:limit`
+    for each.
     `columns` are those of a record, with the alias `t`. If a row `may_lack_chain`, its record id stands for it (K11).
     """
+    moment = "json_extract(k.value, '$[5]')"
     of_key = (
         f"{ready('x.')} AND {campaign('x.')} = json_extract(k.value, '$[0]')"
         f" AND {agent('x.')} = json_extract(k.value, '$[1]') AND {window('x.')} = json_extract(k.value, '$[2]')"
         f" AND {unscheduled('x.')} = json_extract(k.value, '$[3]') AND {order('x.')} <= json_extract(k.value, '$[4]')"
+        f" AND {is_open('x.', moment)}"
     )
     chain = "coalesce(x.chain_id, x.record_id)" if may_lack_chain else "x.chain_id"
     free = f"NOT EXISTS (SELECT 1 FROM {table} AS y WHERE y.chain_id = {chain} AND y.record_status = 2)"

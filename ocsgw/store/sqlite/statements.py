@@ -11,7 +11,7 @@ from functools import lru_cache
 from ocsgw.contact.directory import CallingList
 from ocsgw.store.columns import CALLING_LIST_COLUMNS
 from ocsgw.store.sqlite.forms import beyond_ascii, normal_contact_of, quoted, trimmed
-from ocsgw.store.sqlite.ready import ready_index, ready_records_text, windows_text
+from ocsgw.store.sqlite.ready import ready_index, ready_records_text, waiting_agents_text, windows_text
 
 INSERTED_COLUMNS = tuple(column.name for column in CALLING_LIST_COLUMNS if column.block == 1)
 # A statement takes no more values than this. Those for so many rows are kept prepared, one for each number.
@@ -46,6 +46,7 @@ class ListStatements:
     records_of_chains: str
     windows: str
     ready_records: str
+    waiting_agents: str
     reset_unexplained: str
     table: str
     columns: frozenset[str]
@@ -134,6 +135,7 @@ def list_text(calling_list: CallingList, columns: frozenset[str], *, may_lack_ch
         ),
         windows=windows_text(table),
         ready_records=ready_records_text(table, record, may_lack_chain=may_lack_chain),
+        waiting_agents=waiting_agents_text(table),
         reset_unexplained=(
             f"UPDATE {table} SET record_status = 1 WHERE record_status = 2 AND record_id NOT IN"
             " (SELECT record_id FROM ocsgw_handle WHERE list_dbid = ?)"

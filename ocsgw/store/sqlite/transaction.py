@@ -218,12 +218,12 @@ class SQLiteTransaction(OwnTables):
         return [Window(campaign, agent, *map(int, window.split(" "))) for campaign, agent, window in rows]
 
     def ready_records(
-        self, calling_list: CallingList, windows: Sequence[Window], now: int, at_most: int
+        self, calling_list: CallingList, windows: Mapping[Window, int], now: int, at_most: int
     ) -> list[list[Record]]:
         """Return records that are ready and due, of these windows, whose chain is not in process."""
         keys = [
-            (each.campaign_dbid, each.agent, f"{each.tz_dbid} {each.daily_from} {each.daily_till}", kind, latest)
-            for each in windows
+            (each.campaign_dbid, each.agent, _window_text(each), kind, latest, moment)
+            for each, moment in windows.items()
             for kind, latest in ((0, now), (1, _LAST_TIME))
         ]
         text = self._text_of(calling_list).ready_records
@@ -231,6 +231,19 @@ class SQLiteTransaction(OwnTables):
         for key, *row in self._query(calling_list, text, {"keys": as_json(keys), "limit": at_most}):
             found[key].append(_record(row))
         return found
+
+    def waiting_agents(
+        self, calling_list: CallingList, campaign_dbids: Sequence[int], after: str, at_most: int
+    ) -> list[str]:
+        """Return agents for whom records are ready, in order behind `after`, at most so many (H360)."""
+        parameters = {
+            "campaigns": as_json(list(campaign_dbids)),
+            "after": after,
+            "limit": at_most,
+            # The beginning of each campaign, and each agent once for each campaign.
+            "rows": len(campaign_dbids) * (at_most + 1),
+        }
+        return [row[0] for row in self._query(calling_list, self._text_of(calling_list).waiting_agents, parameters)]
 
     def reset_unexplained(self, calling_list: CallingList) -> int:
         """Set records in process that no hand-out explains to ready; return how many there were (K2)."""
@@ -267,6 +280,11 @@ class SQLiteTransaction(OwnTables):
                 # Somebody has changed or dropped the table while we run (K16).
                 raise UnavailableListError(f"{calling_list.name}: {error}") from error
             raise
+
+
+def _window_text(window: Window) -> str:
+    """Return the window as it stands in the index."""
+    return f"{window.tz_dbid} {window.shape} {window.from_slot} {window.till_slot} {window.priority}"
 
 
 def primary_code(error: sqlite3.Error) -> int:
