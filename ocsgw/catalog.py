@@ -20,6 +20,7 @@ from ocsgw.contact.directory import (
     TimeZone,
     Treatment,
 )
+from ocsgw.iana import equal_names
 
 
 def directory_of(config: Config, application_dbid: int, before: Directory | None = None) -> Directory:
@@ -28,7 +29,11 @@ def directory_of(config: Config, application_dbid: int, before: Directory | None
     The DBID of the application changes with a restart only (C68). `before` is the directory that this one replaces:
     handles of lists that are gone stay valid (C67).
     """
-    zones = {each.name: TimeZone(each.dbid, each.name, ZoneInfo(each.zone)) for each in config.time_zones}
+    # Not from the cache: the data may be newer than those of the directory before.
+    zones = {
+        each.name: TimeZone(each.dbid, each.name, ZoneInfo.no_cache(each.zone), equal_names(each.zone))
+        for each in config.time_zones
+    }
     tenants = {
         each.name: Tenant(each.dbid, each.name, zones[each.default_time_zone], each.ccid) for each in config.tenants
     }

@@ -29,11 +29,12 @@ NEUTRAL: Priorities = (0, 0, 0, 0)
 
 @dataclass(frozen=True, slots=True, eq=False)
 class TimeZone:
-    """A named time zone (K50)."""
+    """A named time zone (K50). `iana_names` are all names of its IANA zone, old ones too."""
 
     dbid: int
     name: str
     zone: ZoneInfo
+    iana_names: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -230,11 +231,10 @@ class Directory:
 
     @staticmethod
     def _zone_names(zones: tuple[TimeZone, ...]) -> dict[str, TimeZone]:
-        """Names without regard to case; an IANA name counts if exactly one zone has it (H175)."""
+        """Names without regard to case; of several zones with an IANA name the lowest DBID counts (H175)."""
         names: dict[str, TimeZone] = {}
-        for each in zones:
-            if sum(other.zone.key == each.zone.key for other in zones) == 1:
-                names[_without_case(each.zone.key)] = each
+        for each in sorted(zones, key=lambda zone: zone.dbid, reverse=True):
+            names.update(dict.fromkeys(map(_without_case, {each.zone.key, *each.iana_names}), each))
         names.update({_without_case(each.name): each for each in zones})
         return names
 

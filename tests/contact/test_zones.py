@@ -1,5 +1,6 @@
 """Dates and time zones of records (http.md H170 to H176)."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -113,11 +114,17 @@ class ZoneOfRequestTests(RuleTestCase):
     """Which zone a date is in (H171, H175)."""
 
     def test_names(self) -> None:
-        """H175: names in any case; an IANA name only if exactly one configured zone maps to it."""
-        for name, dbid in (("GMT", 101), ("pst", 102), ("Ist", 1011), ("Asia/Kolkata", 1011), ("europe/paris", 1003)):
+        """H175: names in any case; IANA names of a known zone, old ones too; of several zones the lowest DBID."""
+        known = [("GMT", 101), ("pst", 102), ("Ist", 1011), ("Asia/Kolkata", 1011), ("europe/paris", 1003)]
+        known += [("Etc/UTC", 101), ("ASIA/CALCUTTA", 1011)]
+        zones = [
+            each if each.name != "IST" else replace(each, iana_names=frozenset({"Asia/Calcutta"})) for each in ZONES
+        ]
+        self.use_directory(make_directory(zones=tuple(zones)))
+        for name, dbid in known:
             self.add(GSW_TZ_NAME=name)
             self.assertEqual(self.rows()[-1]["tz_dbid"], dbid, name)
-        for name in ("Etc/UTC", "Europe/Berlin", "Nowhere", "GM"):
+        for name in ("Etc/GMT", "Europe/Berlin", "Nowhere", "GM"):
             self.assertEqual(
                 self.refusal(add_record(GSW_TZ_NAME=name)), "400 Invalid value of attribute GSW_TZ_NAME", name
             )
