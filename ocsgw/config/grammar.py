@@ -142,6 +142,7 @@ _STORE: Final[Keys] = {
     "create_indexes": Key(boolean, default=True),
     "connect_timeout": Key(duration("1ms", "1h"), "10s"),
     "wait": Key(duration("0s", "7d"), "60s"),
+    "busy_timeout": Key(duration("0s", "1h"), "2s"),
 }
 
 _HA: Final[Keys] = {
@@ -289,6 +290,7 @@ _LIMITS: Final[Keys] = {
     "buffered": Key(size("1B", "1024GiB"), "256MiB"),
     "drain_timeout": Key(duration("0s", "1h"), "10s"),
     "idempotency_ttl": Key(duration("1m", "365d"), "24h"),
+    "idempotency_by_address": Key(boolean, default=False),
     "duplicate_window": Key(duration("0s", "365d"), 0),
     "do_not_call_grace": Key(duration("0s", "365d"), "60s"),
     "frame": Key(size("1B", _LARGEST_FRAME), "2MiB"),

@@ -200,6 +200,7 @@ class Store(Part, frozen=True):
     create_indexes: bool
     connect_timeout: float
     wait: float
+    busy_timeout: float
 
 
 class HighAvailability(Part, frozen=True):
@@ -419,6 +420,7 @@ class Limits(Part, frozen=True):
     buffered: int
     drain_timeout: float
     idempotency_ttl: float
+    idempotency_by_address: bool
     duplicate_window: float
     do_not_call_grace: float
     frame: int

@@ -88,6 +88,8 @@ class Committer:
 
     `wall_clock` is the clock of the rules, in seconds since 1970 UTC (R56); `new_guid` makes ids of hand-outs;
     `auditor` writes the audit log, None without one. `ask` gets the question of a `Continuation` answered.
+    `busy_timeout` is how many seconds a batch waits for other programs that hold the store; then its requests, which
+    were not begun, get 503.
     """
 
     _log = Logger()
@@ -103,7 +105,9 @@ class Committer:
         auditor: Auditor | None = None,
         pace: Pace | None = None,
         ask: Callable[[object], "Deferred[object]"] = nobody_to_ask,
+        busy_timeout: float = _LONGEST_WAIT,
     ) -> None:
+        self._busy_timeout = busy_timeout
         self._ask = ask
         self._pace = pace or Pace()
         self._audited = auditor.batch if auditor is not None else not_audited
@@ -216,7 +220,7 @@ class Committer:
             (job.deadline - self._clock.seconds() for job in jobs if job.deadline is not None), default=_LONGEST_WAIT
         )
         # "Surely not executed" has to reach the client before it is told that nobody knows (C41).
-        wait = max(0.0, wait - max(_WAY_BACK, wait / 10))
+        wait = min(max(0.0, wait - max(_WAY_BACK, wait / 10)), self._busy_timeout)
         directory = self.directory
         try:
             running = self._worker.run(lambda: self._transact([job.pending for job in jobs], directory, wait))

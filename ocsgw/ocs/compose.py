@@ -145,7 +145,12 @@ class OCSService(MultiService):
         self._notifier.start()
         worker = self._worker = self._make_worker(self.reactor)
         committer = self._committer = Committer(
-            self._store, worker, self._directory, self.reactor, auditor=self._auditor
+            self._store,
+            worker,
+            self._directory,
+            self.reactor,
+            auditor=self._auditor,
+            busy_timeout=self.config.store.busy_timeout,
         )
         self.dispatcher = Dispatcher(committer, self.reactor, dispatch_options_of(self.config))
         self._started = self._start(worker)

@@ -13,7 +13,7 @@ from ocsgw.counters import REPLAYED
 from ocsgw.counters import REQUESTS as REQUESTS_ANSWERED
 from ocsgw.execution.committer import Committer, Job
 from ocsgw.guard import contain, guarded
-from ocsgw.protocol.context import RequestContext
+from ocsgw.protocol.context import ANONYMOUS, RequestContext
 from ocsgw.protocol.errors import Refusal
 from ocsgw.protocol.messages import KV, Event, Request
 from ocsgw.protocol.requests import REQUESTS, RequestType, request_named
@@ -29,10 +29,15 @@ _REPLAYED = REPLAYED.cell()
 
 @dataclass(frozen=True, slots=True)
 class DispatchOptions:
-    """The part of `[limits]` that concerns requests here, in seconds."""
+    """The part of `[limits]` that concerns requests here, times in seconds.
+
+    With `by_address` idempotency keys of clients that have no principal belong to their addresses; else all of these
+    share one pool of keys (H321).
+    """
 
     idempotency_ttl: int = 86400
     duplicate_window: int = 0
+    by_address: bool = False
 
 
 class Dispatcher:
@@ -88,8 +93,11 @@ class Dispatcher:
         pending = PendingRequest(known, request.data, context, request_id=request.request_id)
         window = self.options.duplicate_window
         if request.idempotency_key is not None:
-            # The prefix keeps keys of clients apart from those that are made here.
-            pending.key = f"k{request.idempotency_key}"
+            # The prefixes keep keys of clients apart from those that are made here.
+            if self.options.by_address and context.principal == ANONYMOUS:
+                pending.key = f"a{context.peer} {request.idempotency_key}"
+            else:
+                pending.key = f"k{request.idempotency_key}"
             pending.keep_for = self.options.idempotency_ttl
         elif window and known.name == "AddRecord":
             pending.fingerprint = fingerprint(request.data, self._committer.directory, but=("GSW_REFERENCE_ID",))

@@ -44,7 +44,10 @@ def times_of(config: Config) -> Times:
 
 def dispatch_options_of(config: Config) -> DispatchOptions:
     """Return what the dispatcher needs of `[limits]`, in whole seconds: a part of a second does not mean "off"."""
-    return DispatchOptions(math.ceil(config.limits.idempotency_ttl), math.ceil(config.limits.duplicate_window))
+    limits = config.limits
+    return DispatchOptions(
+        math.ceil(limits.idempotency_ttl), math.ceil(limits.duplicate_window), by_address=limits.idempotency_by_address
+    )
 
 
 def settings_of(

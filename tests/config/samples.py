@@ -135,6 +135,7 @@ create = false
 create_indexes = false
 connect_timeout = 1
 wait = 1
+busy_timeout = 1
 [ha]
 enabled = true
 name = "B"
@@ -278,6 +279,7 @@ drain = 0
 buffered = "300MiB"
 drain_timeout = 0
 idempotency_ttl = 60
+idempotency_by_address = true
 duplicate_window = 5
 do_not_call_grace = 0
 frame = 10

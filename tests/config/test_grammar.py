@@ -116,6 +116,7 @@ class DefaultTests(ConfigTestCase):
             create_indexes=True,
             connect_timeout=10.0,
             wait=60.0,
+            busy_timeout=2.0,
         )
         self.assert_values(config.ha, enabled=False, name="OCS", lease_time=5.0, renew_interval=1.0)
 
@@ -186,6 +187,7 @@ class DefaultTests(ConfigTestCase):
             buffered=256 * 1024 * 1024,
             drain_timeout=10.0,
             idempotency_ttl=86400.0,
+            idempotency_by_address=False,
             duplicate_window=0.0,
             do_not_call_grace=60.0,
             frame=2**21,

@@ -1,5 +1,7 @@
 """The committer: batches, order, deadlines, failures (architecture; http.md H160, H161; configuration.md C41)."""
 
+import sqlite3
+from contextlib import closing
 from typing import Any, cast
 
 from ocsgw.contact.batch import Outcome, execute
@@ -113,6 +115,22 @@ class CommitterTests(RuleTestCase):
         self.worker.go_on()
         first, second = self.flaky.waits
         self.assertTrue(2.0 <= first < 3.0 and 20.0 <= second <= 30.0, self.flaky.waits)
+
+    def test_busy_timeout(self) -> None:
+        """A batch waits for other programs no longer than `[store] busy_timeout`; then it was surely not begun: 503."""
+        self.committer = Committer(self.store.store, self.worker, self.directory, self.clock, busy_timeout=0.05)
+        with closing(sqlite3.connect(self.store.file, isolation_level=None)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            self.submit("1", deadline=30.0)
+            self.turn_of_the_reactor()
+            self.worker.go_on()
+            other.execute("ROLLBACK")
+        self.assertEqual(self.codes(), [("1", "unavailable")])
+        self.submit("2")
+        self.turn_of_the_reactor()
+        self.worker.go_on()
+        self.assertEqual(self.codes(), [("2", "")])
+        self.assertEqual(self.column("contact_info"), ["2"])
 
     def test_store_fails(self) -> None:
         """C41, H160: while the store fails every request gets 503, told once; it goes on by itself, told once."""

@@ -123,6 +123,23 @@ class DispatchTests(SynchronousTestCase):
         self.assertEqual(len(self.committer.jobs), 3)
         self.assertEqual(self.committer.jobs[0].pending.keep_for, 86400)
 
+    def test_keys_of_addresses(self) -> None:
+        """H321: clients without a principal share their keys, or each address has its own, as the option says."""
+        for by_address, expected in ((False, 2), (True, 3)):
+            with self.subTest(by_address=by_address):
+                self.dispatcher.options = DispatchOptions(by_address=by_address)
+                self.committer.jobs.clear()
+                self.handle(1, idempotency_key="a", peer="10.0.0.1")
+                self.handle(2, idempotency_key="a", peer="10.0.0.2")
+                self.handle(3, idempotency_key="a", peer="10.0.0.1", principal="crm")
+                self.handle(4, idempotency_key="a", peer="10.0.0.2", principal="crm")
+                self.assertEqual(len(self.committer.jobs), expected)
+                for at in range(expected):
+                    self.deliver(at, Outcome(Refusal("busy")))
+        self.handle(5, idempotency_key="a 10.0.0.1 x", peer="b")
+        self.handle(6, idempotency_key="x", peer="a 10.0.0.1 b")
+        self.assertEqual(len({job.pending.key for job in self.committer.jobs[3:]}), 2)
+
     def test_an_error_frees_the_key(self) -> None:
         """H327: after an error the key may be used again."""
         self.handle(1, idempotency_key="a")
