@@ -1,9 +1,10 @@
-"""The `ocsgw` command: run the server in the foreground, check a configuration, make API keys."""
+"""The `ocsgw` command: run the server in the foreground, check or begin a configuration, make API keys."""
 
 import argparse
 import os
 import pwd
 import sys
+from pathlib import Path
 from typing import NoReturn
 
 from ocsgw.version import VERSION
@@ -34,6 +35,14 @@ def make_parser() -> argparse.ArgumentParser:
         metavar="USER",
         type=_user,
         help="also report what this user cannot read or write; run as root, by default the user ocsgw if there is one",
+    )
+    init = commands.add_parser("init", help="write a first configuration with an API key into a folder")
+    init.add_argument("directory", metavar="DIR", type=Path, help="the folder of the configuration, such as /etc/ocsgw")
+    init.add_argument(
+        "--state-dir",
+        metavar="DIR",
+        type=Path,
+        help="the folder of the store; by default /var/lib/ocsgw for a folder in /etc, else var in the folder",
     )
     key = commands.add_parser("key", help="make API keys")
     create = key.add_subparsers(dest="order", required=True, metavar="ORDER").add_parser(
@@ -103,6 +112,26 @@ def create_key(config: str, name: str, path: str | None, *, force: bool) -> int:
     return 0
 
 
+def init(folder: Path, state: Path | None) -> int:
+    """Write a first installation and print what comes next; the key alone goes to standard output. 1 if it fails."""
+    from ocsgw.setup.init import InitError, initialize, state_directory_for
+
+    program = os.path.join(os.path.dirname(sys.executable), "ocsgw")
+    command = [program] if os.path.exists(program) else [sys.executable, "-m", "ocsgw"]
+    try:
+        made = initialize(folder, state or state_directory_for(folder.absolute()), command)
+    except InitError as error:
+        sys.stderr.write(f"ocsgw: {error}\n")
+        return EXIT_FAILURE
+    steps, trial = ("\n".join(f"  {line}" for line in lines) for lines in (made.steps, made.trial))
+    sys.stderr.write(
+        f"{made.config} is written. The key of its first client is shown this once.\n\n"
+        f"As a service, as root:\n{steps}\n\nTo try it out without one, in two shells:\n{trial}\n\n"
+    )
+    sys.stdout.write(f"{made.key}\n")
+    return 0
+
+
 def _name(written: str) -> str:
     """Return a name as the configuration takes it (C8)."""
     if not 0 < len(written) <= _NAME_CHARACTERS or not written.isprintable():
@@ -131,6 +160,8 @@ def main() -> int:
     arguments = make_parser().parse_args()
     if arguments.command == "key":
         return create_key(arguments.config, arguments.name, arguments.file, force=arguments.force)
+    if arguments.command == "init":
+        return init(arguments.directory, arguments.state_dir)
     if arguments.command == "run":
         return run(arguments.config, example=arguments.example)
     return check_config(arguments.config, arguments.user or _default_user())

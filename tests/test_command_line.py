@@ -106,7 +106,7 @@ class ManualTests(SynchronousTestCase):
         """Each command and each option is described, and `--help` says what each is for."""
         commands = re.findall(r"^\.It Cm ([a-z -]+?)(?: Ar .*)?$", self.page, re.MULTILINE)
         self.assertEqual(commands, [words for words, _ in leaves(make_parser())])
-        described = set(re.findall(r"Fl -([a-z]+)", "".join(re.findall(r"^\.It Fl .*$", self.page, re.MULTILINE))))
+        described = set(re.findall(r"Fl -([a-z-]+)", "".join(re.findall(r"^\.It Fl .*$", self.page, re.MULTILINE))))
         for _, parser in leaves(make_parser()):
             for each in parser._actions:
                 self.assertTrue(each.help)

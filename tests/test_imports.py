@@ -93,7 +93,8 @@ ROOMS: dict[str, set[str]] = {
     "version": set(),
     "writing": set(),
     "tap": {"clock", "config", "logs", "ocs", "resources", "systemd", "version"},
-    "__main__": {"access", "config", "ocs", "tap", "version"},
+    "setup": {"access"},
+    "__main__": {"access", "config", "ocs", "setup", "tap", "version"},
     "__init__": set(),
 }
 # Rooms without Twisted.

@@ -1,0 +1,146 @@
+"""The numbered list of README.md, each command as printed, in a prefix of its own."""
+
+import os
+import re
+import shlex
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import venv
+from pathlib import Path
+
+from twisted.trial.unittest import TestCase
+
+from tests.integration.server import PATIENCE, ROOT
+
+SECTION = re.compile(r"^## Install and run it for real\n(.*?)^## ", re.MULTILINE | re.DOTALL)
+BLOCK = re.compile(r"^ *```sh\n(.*?)^ *```", re.MULTILINE | re.DOTALL)
+READY = re.compile(r"93002 .* ready on http://127\.0\.0\.1:(\d+)")
+# Folders of the system that the commands name.
+PLACES = ("/opt/ocsgw", "/etc/ocsgw", "/var/lib/ocsgw", "/etc/systemd/system", "/usr/local/bin")
+# What only a real system has; here it is only seen whether it is called as printed.
+STUBS = ("useradd", "chown", "systemctl")
+
+
+def commands() -> list[str]:
+    """Return the commands of the list, in their order."""
+    (section,) = SECTION.findall((ROOT / "README.md").read_text(encoding="utf-8"))
+    numbered = section[: section.rindex("```\n\nWith a file")] + "```\n"
+    return [line.strip() for block in BLOCK.findall(numbered) for line in block.splitlines()]
+
+
+class InstallationTests(TestCase):
+    """A machine that has never seen ocsgw."""
+
+    timeout = 600
+
+    def setUp(self) -> None:
+        self.prefix = Path(tempfile.mkdtemp(prefix="ocsgw-"))
+        self.addCleanup(shutil.rmtree, self.prefix, ignore_errors=True)
+        self.called = self.prefix / "called"
+        self.environment = {
+            **os.environ,
+            "PATH": f"{self.prefix}/stubs:{self.prefix}/usr/local/bin:{os.environ['PATH']}",
+        }
+        (self.prefix / "stubs").mkdir()
+        for stub in STUBS:
+            file = self.prefix / "stubs" / stub
+            file.write_text(f'#!/bin/sh\necho {stub} "$@" >> {self.called}\n', encoding="utf-8")
+            file.chmod(0o755)
+        for place in PLACES[1:]:
+            Path(f"{self.prefix}{place}").mkdir(parents=True)
+
+    def here(self, line: str) -> str:
+        """Return a command for the prefix."""
+        for place in PLACES:
+            line = line.replace(place, f"{self.prefix}{place}")
+        return line.replace(
+            f"init {self.prefix}/etc/ocsgw", f"init --state-dir {self.prefix}/var/lib/ocsgw {self.prefix}/etc/ocsgw"
+        )
+
+    def run_line(self, line: str) -> str:
+        """Run one command and return what it prints."""
+        done = subprocess.run(
+            ["/bin/sh", "-c", self.here(line)],
+            cwd=self.prefix,
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            timeout=300,
+            check=False,
+        )
+        self.assertEqual(done.returncode, 0, f"{line}\n{done.stdout}{done.stderr}")
+        return done.stdout
+
+    def wheel(self) -> Path:
+        """Build what `pip install .` builds, without the network."""
+        source = self.prefix / "source"
+        ignored = shutil.ignore_patterns(".git", ".venv", "build", "var", "_trial_temp*", "*.egg-info", "__pycache__")
+        shutil.copytree(ROOT, source, ignore=ignored)
+        build = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(self.prefix)]
+        subprocess.run(build, cwd=source, capture_output=True, timeout=300, check=True)
+        (wheel,) = self.prefix.glob("*.whl")
+        return wheel
+
+    def start(self) -> str:
+        """Start what the unit says, as the service manager would, and return its port."""
+        unit = (self.prefix / "etc/systemd/system/ocsgw.service").read_text(encoding="utf-8")
+        (line,) = re.findall(r"^ExecStart=(.*)$", unit, re.MULTILINE)
+        log = self.prefix / "log"
+        with log.open("wb") as stream:
+            server = subprocess.Popen(
+                shlex.split(line), stdout=stream, stderr=stream, cwd=self.prefix / "var/lib/ocsgw"
+            )
+        self.addCleanup(server.wait, PATIENCE)
+        self.addCleanup(server.send_signal, signal.SIGTERM)
+        end = time.monotonic() + PATIENCE
+        while not (ready := READY.findall(log.read_text(encoding="utf-8"))):
+            self.assertIsNone(server.poll(), log.read_text(encoding="utf-8"))
+            self.assertLess(time.monotonic(), end, "not ready in time")
+            time.sleep(0.02)
+        return str(ready[-1])
+
+    def test_as_printed(self) -> None:
+        """Every command of the list does what it says; in the end a record is added with the key of step 2."""
+        port = "8080"
+        answer = ""
+        for line in commands():
+            if line.startswith("python3 -m venv"):
+                # Dependencies are those of this environment; only the package itself is installed.
+                place = Path(self.here("/opt/ocsgw"))
+                venv.create(place, with_pip=True, symlinks=True)
+                (site,) = place.glob("lib/python*/site-packages")
+                ours = next(path for path in sys.path if path.endswith("site-packages"))
+                (site / "dependencies.pth").write_text(f"{ours}\n", encoding="utf-8")
+            elif line.endswith("pip install ."):
+                self.run_line(line.replace("install .", f"install --no-deps --no-index --quiet {self.wheel()}"))
+            elif line.startswith("ocsgw init"):
+                self.environment["KEY"] = self.run_line(line).strip()
+                config = self.prefix / "etc/ocsgw/ocsgw.toml"
+                # Another server may have the port.
+                config.write_text(
+                    config.read_text(encoding="utf-8").replace("port = 8080", "port = 0"), encoding="utf-8"
+                )
+            else:
+                answer = self.run_line(line.replace("127.0.0.1:8080", f"127.0.0.1:{port}"))
+                if line.startswith("systemctl enable"):
+                    port = self.start()
+        self.assertIn('"GSW_USER_EVENT":"AddRecordAcknowledge"', answer)
+        self.assertTrue((self.prefix / "var/lib/ocsgw/ocsgw.sqlite").exists())
+        called = [line.split()[0] for line in self.called.read_text(encoding="utf-8").splitlines()]
+        self.assertEqual(called, ["useradd", "chown", "systemctl", "systemctl"])
+        share = Path(self.here("/opt/ocsgw")) / "share"
+        for name in (
+            "man/man5/ocsgw.toml.5",
+            "man/man8/ocsgw.8",
+            "man/man8/ocsctl.8",
+            "ocsgw/ocsgw.toml",
+            "ocsgw/logrotate/ocsgw",
+            "ocsgw/systemd/ocsgw.service",
+            "ocsgw/systemd/ocsgw@.service",
+            "doc/ocsgw/README.md",
+        ):
+            self.assertTrue((share / name).is_file(), name)
