@@ -66,6 +66,7 @@ MESSAGES: Mapping[int, tuple[Level, str]] = MappingProxyType(
         93039: ("error", "The log cannot be opened again: {reason}; the old file is still in use"),
         93040: ("warning", "Housekeeping has to wait: {reason}"),
         93100: ("error", "Closing the connection to {peer}: it is not reading; {size} bytes queued"),
+        93101: ("error", "Settings cannot be sent to {peer}: {reason}"),
         93102: ("error", "The answer to {request}, request id {id}, could not be sent: {reason}"),
         93103: ("warning", "The answer to {request}, request id {id}, was refused as too large: {reason}"),
         93104: ("error", "Closing the connection to {peer}: it broke the protocol: {reason}"),

@@ -16,10 +16,12 @@ from ocsgw.link.heartbeat import Heartbeat
 from ocsgw.logs import say
 from ocsgw.periodic import Periodic
 from ocsgw.protocol.frames import HEADER_SIZE
-from ocsgw.protocol.messages import Bye, ByeCode, Event, Message, Ping, Pong, encode
+from ocsgw.protocol.messages import Bye, ByeCode, Event, Message, Ping, Pong, Settings, encode
 from ocsgw.protocol.sendable import UnsendableError, encode_event
 from ocsgw.protocol.session import ClientSession, ServerSession, WireError
 
+# What a process may be given by its parent, whatever `[limits] frame` says: certificates, and lists of revoked ones.
+SETTINGS_LIMIT = 64 << 20
 # How often time limits are looked at, in seconds; more often where the heartbeat is faster.
 _TICK = 0.5
 # Frames that are gathered leave at once when there are so many bytes of them.
@@ -212,9 +214,10 @@ class Connection:
             frame = encode(message)
         except (TypeError, ValueError, OverflowError, RecursionError) as error:
             raise UnsendableError(str(error)) from error
-        if len(frame) - HEADER_SIZE > self.limits.frame:
+        limit = SETTINGS_LIMIT if isinstance(message, Settings) else self.limits.frame
+        if len(frame) - HEADER_SIZE > limit:
             size = len(frame) - HEADER_SIZE
-            raise UnsendableError(f"{size} bytes, and [limits] frame is {self.limits.frame}", size)
+            raise UnsendableError(f"{size} bytes are more than {limit}", size)
         return frame
 
     def send(self, message: Message) -> None:

@@ -14,11 +14,12 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 import ocsgw
-from ocsgw.logs import Level
+from ocsgw.logs import Level, say
 from ocsgw.ocs.dispatch import Dispatcher
 from ocsgw.ocs.link import Identity, OcsEnd
 from ocsgw.protocol.messages import Bye, Drain, Hello, Log, Message, Port, Settings
 from ocsgw.protocol.requests import ClientKind
+from ocsgw.protocol.sendable import UnsendableError
 
 _ONLY_PROXIES: frozenset[ClientKind] = frozenset({"http_proxy"})
 _LINK = 3
@@ -87,8 +88,8 @@ class Child(Protocol):
     pid: int
     last_words: Bye | None
 
-    def use(self, settings: Settings) -> None:
-        """Send settings."""
+    def update(self) -> None:
+        """Send the settings in force, if it does not have them."""
 
     def drain(self, timeout: float, reason: str | None = None) -> None:
         """Ask it to end its work within `timeout` seconds and leave."""
@@ -146,6 +147,9 @@ class ProxyChild(ProcessProtocol):
         self._process: Any = None
         self._outputs = {1: _Lines(), 2: _Lines()}
         self._exited = False
+        self._greeted = False
+        # Which settings it has.
+        self._generation = 0
         self.pid = 0
         self.last_words: Bye | None = None
 
@@ -169,6 +173,10 @@ class ProxyChild(ProcessProtocol):
             ours.setblocking(False)  # noqa: FBT003 - its only parameter
             factory = Factory.forProtocol(lambda: self._link.protocol)
             self._reactor.adoptStreamConnection(ours.fileno(), socket.AF_UNIX, factory)
+        except BaseException:
+            # Nobody would ever hear of it.
+            self.signal("KILL")
+            raise
         finally:
             os.close(nothing)
             ours.close()
@@ -176,10 +184,23 @@ class ProxyChild(ProcessProtocol):
 
     # What the supervisor orders.
 
-    def use(self, settings: Settings) -> None:
-        """Send settings."""
-        self._link.use_base_uri(self._base_uri(self._port))
-        self._link.send(settings)
+    def update(self) -> None:
+        """Send the settings in force, if it does not have them; before its hello it has none."""
+        if self._greeted and not self._exited:
+            self._link.use_base_uri(self._base_uri(self._port))
+            settings = self._settings()
+            if settings.generation != self._generation:
+                self._send_settings(settings)
+
+    def _send_settings(self, settings: Settings) -> None:
+        try:
+            self._link.send(settings)
+        except UnsendableError as error:
+            # A proxy that goes on with old keys would be worse than none.
+            say(self._log, 93101, peer=self._link.peer, reason=str(error))
+            self._link.end("settings", "the settings cannot be sent")
+        else:
+            self._generation = settings.generation
 
     def drain(self, timeout: float, reason: str | None = None) -> None:
         """Ask it to end its work within `timeout` seconds and leave."""
@@ -219,7 +240,8 @@ class ProxyChild(ProcessProtocol):
 
     def greeted(self, hello: Hello) -> None:
         """Send the settings at once (P82)."""
-        self._link.send(self._settings())
+        self._greeted = True
+        self._send_settings(self._settings())
 
     def ready(self, port: int, interface: str) -> None:
         """Its port is open; nobody wants to know any more once the process has ended."""
@@ -227,6 +249,8 @@ class ProxyChild(ProcessProtocol):
             return
         self._port = port
         self._link.use_base_uri(self._base_uri(port))
+        # It may have opened its port with settings that are no longer those in force.
+        self.update()
         self._owner.child_ready(port, interface)
 
     def log_lines(self, message: Log) -> None:

@@ -326,6 +326,9 @@ class OCSService(MultiService):
         for running, listener in stay:
             if running.reconfigure(listener):
                 say(self._log, 93015, listener=running.id)
+        for running in self._removed:
+            # It still ends its work, with the keys that are in force now.
+            running.update()
         for running in removed:
             say(self._log, 93016, listener=running.id)
             self._listeners.remove(running)

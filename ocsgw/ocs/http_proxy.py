@@ -65,6 +65,8 @@ class HttpProxy:
         self._inherited: int | None = None
         self.overlaps = False
         self._serves: Deferred[None] | None = None
+        # Counts the settings; those that a process gets are never older than those of the last one.
+        self._generation = 1
         self._child: ProxyChild | None = None
 
     @property
@@ -79,8 +81,9 @@ class HttpProxy:
         return (wanted.id, wanted.interface, wanted.port) != (running.id, running.interface, running.port)
 
     def update(self) -> None:
-        """Send the settings in force to the running process (P100)."""
-        self.supervisor.use(self._settings(None))
+        """Let the process have the settings in force, whatever it is doing (P100)."""
+        self._generation += 1
+        self.supervisor.update()
 
     def answers(self) -> bool:
         """Whether the process, if it runs, has given a sign of life of late."""
@@ -216,4 +219,6 @@ class HttpProxy:
             self._inherited = None
 
     def _settings(self, descriptor: int | None) -> Settings:
-        return settings_of(self._context.config, self._site.wanted, self.in_use, descriptor, shared=self.overlaps)
+        settings = settings_of(self._context.config, self._site.wanted, self.in_use, descriptor, shared=self.overlaps)
+        settings.generation = self._generation
+        return settings

@@ -117,6 +117,11 @@ class OcsEnd:
 
     # What the owner calls.
 
+    @property
+    def peer(self) -> str:
+        """What the log calls the client."""
+        return self._connection.peer
+
     def send(self, message: Message) -> None:
         """Send a message, unless the connection has ended. Raises `UnsendableError`."""
         self._connection.send(message)

@@ -40,10 +40,15 @@ class HttpListener:
     def reconfigure(self, listener: Listener) -> bool:
         """Take a changed listener; return whether something of it waits for the next proxy (C61, C66)."""
         self.wanted = listener
-        for each in self.proxies:
-            each.update()
+        self.update()
         self._fit()
         return any(each.is_outdated() for each in self.proxies)
+
+    def update(self) -> None:
+        """Let every proxy have the settings in force, those too that come or still end their work."""
+        coming = [self._coming] if self._coming is not None else []
+        for each in (*self.proxies, *self._leaving, *coming):
+            each.update()
 
     @inlineCallbacks
     def renew(self) -> Any:

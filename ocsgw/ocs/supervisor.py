@@ -1,7 +1,8 @@
 """The supervisor of one HTTP Proxy: start, readiness, restart after the Reconnect Timeout, stop (section C70 to C76).
 
 The machine has the states of C71. What it must not forget stands in `_Core`; what it does on entering a state stands
-beside that state.
+beside that state. Every child has a `_Run` of its own, through which it reports: what an earlier child says is never
+taken for what the present one does.
 """
 
 from collections.abc import Callable
@@ -13,9 +14,10 @@ from twisted.internet.defer import Deferred, fail
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 
+from ocsgw.guard import contain, guarded
 from ocsgw.logs import Level, say
 from ocsgw.ocs.child import Child, ChildOwner, Exit, PortNotHandedError
-from ocsgw.protocol.messages import Log, Settings
+from ocsgw.protocol.messages import Log
 
 State = Literal["stopped", "starting", "running", "stopping", "waiting"]
 
@@ -82,12 +84,12 @@ class Inputs(Protocol):
 class _Core:
     name: str
     context: SupervisorContext
-    owner: ChildOwner
     clock: IReactorTime
     log: Logger
     state: State = "stopped"
     port: int = 0
-    child: Child | None = None
+    # The present child, none in `stopped` and `waiting`; and the timers of the state.
+    run: "_Run | None" = None
     timers: list[IDelayedCall] = field(default_factory=list)
     stop_waiters: list[Deferred[None]] = field(default_factory=list)
     wanted: bool = False
@@ -115,13 +117,71 @@ class _Core:
         if self.child is not None:
             self.child.signal(name)
 
+    @property
+    def child(self) -> Child | None:
+        return self.run.child if self.run is not None else None
+
+
+class _Run:
+    """One child from its start to its exit, and what it reports; only the present one moves the machine."""
+
+    def __init__(self, inputs: Inputs, core: _Core) -> None:
+        self._inputs = inputs
+        self._core = core
+        # None until it has been started.
+        self.child: Child | None = None
+
+    @property
+    def is_present(self) -> bool:
+        """Whether this is the child that the supervisor is concerned with."""
+        return self._core.run is self
+
+    def child_ready(self, port: int, interface: str) -> None:
+        """Its port is open."""
+        if self.is_present:
+            self._inputs.became_ready(port)
+
+    def child_log(self, message: Log) -> None:
+        """Write its lines, with its own time and level (P123)."""
+        if message.dropped:
+            say(self._core.log, 93007, listener=self._core.name, count=message.dropped)
+        for line in message.lines:
+            self._write(line.time / 1_000_000, line.level, line.id, line.text)
+
+    def child_output(self, level: Level, text: str) -> None:
+        """Write what it printed (P124)."""
+        self._write(None, level, 0, text)
+
+    def child_frozen(self) -> None:
+        """It does not answer: end it by force, it would not listen to anything else (P88)."""
+        say(self._core.log, 93006, listener=self._core.name, reason="it does not answer and is killed")
+        if self.child is not None:
+            self.child.signal("KILL")
+
+    def child_link_lost(self, reason: str) -> None:
+        """A child without a link leaves by itself, or is made to (P90)."""
+        if self.is_present:
+            say(self._core.log, 93006, listener=self._core.name, reason=reason)
+            self._core.escalate()
+
+    def child_exited(self, ending: Exit) -> None:
+        """The process has ended."""
+        if self.is_present:
+            if self._core.state == "stopping":
+                say(self._core.log, 93005, listener=self._core.name)
+            self._inputs.exited(ending)
+
+    def _write(self, when: float | None, level: Level, number: int, text: str) -> None:
+        pid = self.child.pid if self.child is not None else 0
+        self._core.context.write_log(when, level, number, f"[{self._core.name} {pid}] {text}")
+
 
 def _enter_stopped(inputs: Inputs, core: _Core) -> None:
     core.enter("stopped")
-    core.child = None
+    core.run = None
     waiters, core.stop_waiters = core.stop_waiters, []
     for waiter in waiters:
-        waiter.callback(None)
+        guarded(core.log, "stop of a proxy", waiter.callback, None)
     if core.wanted:
         core.wanted = False
         core.later(0, inputs.start)
@@ -129,14 +189,17 @@ def _enter_stopped(inputs: Inputs, core: _Core) -> None:
 
 def _enter_starting(inputs: Inputs, core: _Core) -> None:
     core.enter("starting")
+    run = core.run = _Run(inputs, core)
     try:
-        core.child = core.context.start_child(core.owner)
-    except OSError as error:
+        child = run.child = core.context.start_child(run)
+    except Exception as error:  # noqa: BLE001 - whatever keeps it from starting, it is tried again
         reason = str(error)
-        core.child = None
+        core.run = None
+        if not isinstance(error, OSError):
+            contain(core.log, "start of a proxy", core.name)
         core.later(0, lambda: inputs.exited(Exit(reason=f"cannot be started: {reason}")))
         return
-    say(core.log, 93001, listener=core.name, pid=core.child.pid)
+    say(core.log, 93001, listener=core.name, pid=child.pid)
     core.later(core.context.times().start, lambda: _give_up_start(core))
 
 
@@ -158,7 +221,7 @@ def _enter_waiting(inputs: Inputs, core: _Core, ending: Exit) -> None:
     core.enter("waiting")
     delay = core.context.times().reconnect
     last_words = core.child.last_words if core.child is not None else None
-    core.child = None
+    core.run = None
     core.later(delay, inputs.wait_ended)
     if ending.status == EXIT_PORT:
         reason = last_words.text if last_words is not None and last_words.text else str(ending)
@@ -249,7 +312,7 @@ class Supervisor:
     _log = Logger()
 
     def __init__(self, name: str, context: SupervisorContext, clock: IReactorTime) -> None:
-        self._core = _Core(name, context, self, clock, self._log)
+        self._core = _Core(name, context, clock, self._log)
         self._machine: Inputs = MACHINE(self._core)
 
     @property
@@ -289,44 +352,7 @@ class Supervisor:
             return fail(PortNotHandedError(f"the HTTP Proxy of listener {self._core.name} is {self._core.state}"))
         return child.take_port()
 
-    def use(self, settings: Settings) -> None:
-        """Send settings to a child that runs (P100)."""
-        if self._core.child is not None and self._core.state == "running":
-            self._core.child.use(settings)
-
-    # What the child tells.
-
-    def child_ready(self, port: int, interface: str) -> None:
-        """Its port is open."""
-        self._machine.became_ready(port)
-
-    def child_log(self, message: Log) -> None:
-        """Write its lines, with its own time and level (P123)."""
-        if message.dropped:
-            say(self._log, 93007, listener=self._core.name, count=message.dropped)
-        for line in message.lines:
-            self._write(line.time / 1_000_000, line.level, line.id, line.text)
-
-    def child_output(self, level: Level, text: str) -> None:
-        """Write what it printed (P124)."""
-        self._write(None, level, 0, text)
-
-    def child_frozen(self) -> None:
-        """It does not answer: end it by force, it would not listen to anything else (P88)."""
-        say(self._log, 93006, listener=self._core.name, reason="it does not answer and is killed")
-        self._core.signal("KILL")
-
-    def child_link_lost(self, reason: str) -> None:
-        """A child without a link leaves by itself, or is made to (P90)."""
-        say(self._log, 93006, listener=self._core.name, reason=reason)
-        self._core.escalate()
-
-    def child_exited(self, ending: Exit) -> None:
-        """The process has ended."""
-        if self._core.state == "stopping":
-            say(self._log, 93005, listener=self._core.name)
-        self._machine.exited(ending)
-
-    def _write(self, when: float | None, level: Level, number: int, text: str) -> None:
-        marked = f"[{self._core.name} {self.pid or 0}] {text}"
-        self._core.context.write_log(when, level, number, marked)
+    def update(self) -> None:
+        """Send the settings in force to the child, in whatever state: one that starts or ends its work too (P100)."""
+        if self._core.child is not None:
+            self._core.child.update()

@@ -208,6 +208,8 @@ class Settings(Message, tag="settings"):
     retry_after: int
     aliases: AliasSettings
     client_certificates: list[ClientCertificateSettings] | None = None
+    generation: int = 0
+    """Counts the settings of a proxy upwards."""
 
 
 class Ready(Message, tag="ready"):

@@ -71,6 +71,15 @@ class _Session(ABC):
         self.ended = False
 
     @property
+    def frame_limit(self) -> int:
+        """The largest payload that is received, in bytes."""
+        return self._decoder.limit
+
+    @frame_limit.setter
+    def frame_limit(self, limit: int) -> None:
+        self._decoder.limit = limit
+
+    @property
     def incomplete(self) -> bool:
         """Whether the beginning of a frame waits for its end (P66)."""
         return self._decoder.incomplete

@@ -7,7 +7,7 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
 from ocsgw.guard import contain
-from ocsgw.link.connection import Connection, LinkLimits
+from ocsgw.link.connection import SETTINGS_LIMIT, Connection, LinkLimits
 from ocsgw.link.stream import StreamProtocol
 from ocsgw.protocol.errors import Refusal
 from ocsgw.protocol.messages import (
@@ -33,7 +33,6 @@ from ocsgw.protocol.session import ClientSession
 from ocsgw.proxy.http.exchange import Deliver, Exchange
 
 # Until OCS has said its own.
-_FRAME_LIMIT = 64 << 20
 _HEARTBEAT = 3.0
 # How long a frame may take from its first byte on (P66), in seconds.
 _FRAME_TIMEOUT = 30.0
@@ -89,10 +88,10 @@ class ProxyLink:
         self._owner = owner
         self._clock = clock
         self._software = software
-        self._session = ClientSession("http_proxy", _FRAME_LIMIT)
+        self._session = ClientSession("http_proxy", SETTINGS_LIMIT)
         limits = LinkLimits(
             heartbeat=_HEARTBEAT,
-            frame=_FRAME_LIMIT,
+            frame=SETTINGS_LIMIT,
             frame_timeout=_FRAME_TIMEOUT,
             send_buffer=_SEND_BUFFER,
             when_full="refuse",
@@ -175,6 +174,8 @@ class ProxyLink:
             limits = message.limits
             self._window = self._welcomed_window = limits.in_flight
             self._connection.limits.frame = limits.frame
+            # OCS has made this process, and its settings may be large.
+            self._session.frame_limit = SETTINGS_LIMIT
             self._connection.use_heartbeat(limits.heartbeat_ms / 1000)
         elif isinstance(message, Settings):
             self._window = min(self._welcomed_window, message.limits.in_flight)

@@ -10,6 +10,7 @@ from ocsgw.ocs.child import Exit, PortNotHandedError, ProxyChild, child_environm
 from ocsgw.protocol.messages import Bye, Drain, Hello, Log, LogLine, Port, Ready, Settings, Welcome, encode
 from ocsgw.protocol.session import ClientSession
 from tests.ocs.doubles import FakeDispatcher, make_identity
+from tests.support.logs import LogCapture
 from tests.support.processes import FakeProcess, LinkTransport, ProcessMemoryReactor
 from tests.support.settings import make_settings
 
@@ -113,11 +114,45 @@ class ChildTests(SynchronousTestCase):
         self.send(Log(lines=[LogLine(time=1, level="info", id=0, text="x")]))
         self.assertEqual(self.owner.told, [("ready", 8080, "127.0.0.1"), ("log", "x")])
         self.transport.clear()
-        self.child.use(self.settings)
+        self.child.update()
+        self.settings = make_settings(generation=2)
+        self.child.update()
+        self.child.update()
         self.child.drain(2.5)
         settings, drain = self.proxy.receive(self.transport.value())
         self.assertIsInstance(settings, Settings)
         self.assertEqual(drain, Drain(timeout_ms=2500))
+
+    def test_reload_between_hello_and_ready(self) -> None:
+        """P100: whoever becomes ready has the settings in force, whenever a reload came; none before its hello."""
+        self.child.update()
+        self.assertEqual(self.transport.value(), b"")
+        self.settings = make_settings(generation=2)
+        (_, first) = self.send(Hello(versions=[1], client="http_proxy"))
+        self.settings = make_settings(generation=3)
+        self.transport.clear()
+        self.child.update()
+        (second,) = self.proxy.receive(self.transport.value())
+        self.settings = make_settings(generation=4)
+        (third,) = self.send(Ready(port=1, interface=""))
+        for at, message in enumerate((first, second, third), 2):
+            assert isinstance(message, Settings)
+            self.assertEqual(message.generation, at)
+        self.assertEqual(self.owner.told, [("ready", 1, "")])
+
+    def test_settings_that_cannot_be_sent(self) -> None:
+        """A proxy never goes on with settings that are not those in force: the link ends, with a reason in the log."""
+        log = LogCapture(self)
+        self.settings = make_settings(encoding="\ud800")
+        (_, bye) = self.send(Hello(versions=[1], client="http_proxy"))
+        self.assertEqual(bye, Bye(code="settings", text="the settings cannot be sent"))
+        self.assertEqual(log.numbers(), [93101])
+
+    def test_large_settings(self) -> None:
+        """Certificates and revocation lists may be larger than a frame."""
+        self.settings = make_settings(encoding="x" * 100_000)
+        self.reactor.links[-1][0].dataReceived(encode(Hello(versions=[1], client="http_proxy")))
+        self.assertTrue(self.transport.value().endswith(encode(self.settings)))
 
     def test_output(self) -> None:
         """P124, R29: what the child prints is passed on line by line, cut at 4 KiB, undecodable bytes shown."""
@@ -199,3 +234,16 @@ class ChildTests(SynchronousTestCase):
         )
         self.assertRaises(OSError, child.start)
         self.assertEqual(len(self.reactor.links), 1)
+
+    def test_link_cannot_be_made(self) -> None:
+        """A process that was started and cannot have its link is killed: nobody would hear of it."""
+        child = ProxyChild(
+            self.reactor, self.owner, FakeDispatcher(), make_identity(), 8, lambda: self.settings, lambda port: ""
+        )
+
+        def adopt(*_: object) -> None:
+            raise OSError(24, "Too many open files")
+
+        self.patch(self.reactor, "adoptStreamConnection", adopt)
+        self.assertRaises(OSError, child.start)
+        self.assertEqual(self.process.signals, ["KILL"])

@@ -7,9 +7,8 @@ from twisted.trial.unittest import SynchronousTestCase
 from ocsgw.logs import Level
 from ocsgw.ocs.child import Child, ChildOwner, Exit, PortNotHandedError
 from ocsgw.ocs.supervisor import MACHINE, Supervisor, Times
-from ocsgw.protocol.messages import Bye, Log, LogLine, Settings
+from ocsgw.protocol.messages import Bye, Log, LogLine
 from tests.support.logs import LogCapture
-from tests.support.settings import make_settings
 
 TIMES = Times(reconnect=3.0, start=20.0, drain=10.0, stop=15.0)
 
@@ -17,14 +16,15 @@ TIMES = Times(reconnect=3.0, start=20.0, drain=10.0, stop=15.0)
 class FakeChild:
     """A child that does what the test says."""
 
-    def __init__(self, pid: int) -> None:
+    def __init__(self, pid: int, owner: ChildOwner) -> None:
         self.pid = pid
+        self.owner = owner
         self.last_words: Bye | None = None
         self.orders: list[str] = []
-        self.settings: list[Settings] = []
+        self.updates = 0
 
-    def use(self, settings: Settings) -> None:
-        self.settings.append(settings)
+    def update(self) -> None:
+        self.updates += 1
 
     def drain(self, timeout: float, reason: str | None = None) -> None:
         self.orders.append(f"drain {timeout:g}" + (f" {reason}" if reason else ""))
@@ -45,6 +45,7 @@ class FakeSurroundings:
     def __init__(self) -> None:
         self.children: list[FakeChild] = []
         self.error: OSError | None = None
+        self.defect: Exception | None = None
         self.written: list[tuple[float | None, Level, int, str]] = []
         self.ready: list[int] = []
         self.endings: list[str] = []
@@ -56,7 +57,9 @@ class FakeSurroundings:
     def start_child(self, owner: ChildOwner) -> Child:
         if self.error is not None:
             raise self.error
-        self.children.append(FakeChild(100 + len(self.children)))
+        if self.defect is not None:
+            raise self.defect
+        self.children.append(FakeChild(100 + len(self.children), owner))
         return self.children[-1]
 
     def url(self, port: int) -> str:
@@ -93,13 +96,13 @@ class SupervisorTests(SynchronousTestCase):
 
     def running(self) -> None:
         self.supervisor.start()
-        self.supervisor.child_ready(8080, "127.0.0.1")
+        self.child.owner.child_ready(8080, "127.0.0.1")
 
     def finish(self) -> None:
         """Stop and let the child go, so that no timer is left."""
         self.supervisor.stop()
         if self.supervisor.state == "stopping":
-            self.supervisor.child_exited(Exit(0))
+            self.child.owner.child_exited(Exit(0))
         self.clock.advance(0)
 
     def test_start(self) -> None:
@@ -145,9 +148,9 @@ class SupervisorTests(SynchronousTestCase):
         if state != "stopped":
             self.supervisor.start()
         if state in ("running", "waiting"):
-            self.supervisor.child_ready(8080, "")
+            self.child.owner.child_ready(8080, "")
         if state == "waiting":
-            self.supervisor.child_exited(Exit(1))
+            self.child.owner.child_exited(Exit(1))
         if state == "stopping":
             self.supervisor.stop()
 
@@ -158,9 +161,9 @@ class SupervisorTests(SynchronousTestCase):
         elif step == "stop":
             self.supervisor.stop()
         elif step == "became_ready":
-            self.supervisor.child_ready(8080, "")
+            self.child.owner.child_ready(8080, "")
         elif step == "exited":
-            self.supervisor.child_exited(Exit(1))
+            self.child.owner.child_exited(Exit(1))
         else:
             self.assertEqual(step, "wait_ended")
             self.clock.advance(TIMES.reconnect)
@@ -169,9 +172,9 @@ class SupervisorTests(SynchronousTestCase):
         """A start of what starts, runs or waits is no second child."""
         self.supervisor.start()
         self.supervisor.start()
-        self.supervisor.child_ready(1, "")
+        self.child.owner.child_ready(1, "")
         self.supervisor.start()
-        self.supervisor.child_exited(Exit(1))
+        self.child.owner.child_exited(Exit(1))
         self.supervisor.start()
         self.assertEqual((self.supervisor.state, len(self.context.children)), ("waiting", 1))
         self.finish()
@@ -180,8 +183,8 @@ class SupervisorTests(SynchronousTestCase):
         """R25, C72: after an unexpected end the next child starts exactly one Reconnect Timeout later, every time."""
         self.supervisor.start()
         for round_ in range(1, 12):
-            self.supervisor.child_ready(8080, "")
-            self.supervisor.child_exited(Exit(None, 9))
+            self.child.owner.child_ready(8080, "")
+            self.child.owner.child_exited(Exit(None, 9))
             self.assertEqual((self.supervisor.state, self.supervisor.pid), ("waiting", None))
             self.clock.advance(2.999)
             self.assertEqual(len(self.context.children), round_)
@@ -194,7 +197,7 @@ class SupervisorTests(SynchronousTestCase):
         """R26, C66: the delay is the one that is configured when the child ends."""
         self.running()
         self.context.reconnect = 0.5
-        self.supervisor.child_exited(Exit(1))
+        self.child.owner.child_exited(Exit(1))
         self.clock.advance(0.5)
         self.assertEqual(self.supervisor.state, "starting")
         self.finish()
@@ -202,7 +205,7 @@ class SupervisorTests(SynchronousTestCase):
     def test_exit_with_status_zero_is_unexpected_too(self) -> None:
         """C72: any exit that OCS did not ask for is unexpected, whatever the status."""
         self.running()
-        self.supervisor.child_exited(Exit(0))
+        self.child.owner.child_exited(Exit(0))
         self.assertEqual(self.supervisor.state, "waiting")
         self.finish()
 
@@ -210,7 +213,7 @@ class SupervisorTests(SynchronousTestCase):
         """R24: the log says why the port could not be opened, who holds it, and when the next try is (93003)."""
         self.supervisor.start()
         self.child.last_words = Bye(code="port", text="127.0.0.1:8080: Address already in use")
-        self.supervisor.child_exited(Exit(69))
+        self.child.owner.child_exited(Exit(69))
         text = self.log.text(93003)
         for part in ("Address already in use", "held by process 7 (nginx)", "trying again in 3 s"):
             self.assertIn(part, text)
@@ -220,7 +223,7 @@ class SupervisorTests(SynchronousTestCase):
     def test_ending_is_told(self) -> None:
         """C72: whoever waits for the proxy learns why it ended, unless a stop came first."""
         self.running()
-        self.supervisor.child_exited(Exit(1))
+        self.child.owner.child_exited(Exit(1))
         self.assertEqual(self.context.endings, [])
         self.clock.advance(0)
         self.assertEqual(self.context.endings, ["status 1"])
@@ -237,7 +240,7 @@ class SupervisorTests(SynchronousTestCase):
         """P83: why a child could not use its settings is in the log."""
         self.supervisor.start()
         self.child.last_words = Bye(code="settings", text="certificate expired")
-        self.supervisor.child_exited(Exit(78))
+        self.child.owner.child_exited(Exit(78))
         self.assertIn("certificate expired", self.log.text(93004))
         self.finish()
 
@@ -251,7 +254,7 @@ class SupervisorTests(SynchronousTestCase):
         self.clock.advance(5)
         self.clock.advance(5)
         self.assertEqual(self.child.orders, ["close link", "TERM", "KILL"])
-        self.supervisor.child_exited(Exit(None, 9))
+        self.child.owner.child_exited(Exit(None, 9))
         self.clock.advance(3)
         self.assertEqual(len(self.context.children), 2)
         self.finish()
@@ -269,7 +272,7 @@ class SupervisorTests(SynchronousTestCase):
         stopped = self.supervisor.stop()
         self.assertEqual((self.supervisor.state, self.child.orders), ("stopping", ["drain 10"]))
         self.assertNoResult(stopped)
-        self.supervisor.child_exited(Exit(0))
+        self.child.owner.child_exited(Exit(0))
         self.successResultOf(stopped)
         self.assertEqual((self.supervisor.state, self.log.numbers()[-1]), ("stopped", 93005))
         self.clock.advance(60)
@@ -283,22 +286,22 @@ class SupervisorTests(SynchronousTestCase):
         self.assertEqual(self.child.orders, ["drain 10", "close link"])
         self.clock.advance(5)
         self.assertEqual(self.child.orders, ["drain 10", "close link", "KILL"])
-        self.supervisor.child_exited(Exit(None, 9))
+        self.child.owner.child_exited(Exit(None, 9))
         self.successResultOf(stopped)
 
     def test_stop_while_starting(self) -> None:
         """A child that is not ready yet is stopped like one that runs; a late `ready` changes nothing."""
         self.supervisor.start()
         stopped = self.supervisor.stop()
-        self.supervisor.child_ready(1, "")
+        self.child.owner.child_ready(1, "")
         self.assertEqual(self.supervisor.state, "stopping")
-        self.supervisor.child_exited(Exit(0))
+        self.child.owner.child_exited(Exit(0))
         self.successResultOf(stopped)
 
     def test_stop_while_waiting(self) -> None:
         """C73: a stop ends the wait; no child is started any more."""
         self.running()
-        self.supervisor.child_exited(Exit(1))
+        self.child.owner.child_exited(Exit(1))
         self.successResultOf(self.supervisor.stop())
         self.clock.advance(10)
         self.assertEqual((self.supervisor.state, len(self.context.children)), ("stopped", 1))
@@ -313,13 +316,13 @@ class SupervisorTests(SynchronousTestCase):
         self.supervisor.stop("renewal")
         self.supervisor.stop()
         self.assertEqual(self.child.orders, ["drain 10 renewal", "drain 10"])
-        self.supervisor.child_exited(Exit(0))
+        self.child.owner.child_exited(Exit(0))
 
     def test_several_stops(self) -> None:
         """Everybody who stops is told of the end."""
         self.running()
         stops: list[Deferred[None]] = [self.supervisor.stop(), self.supervisor.stop()]
-        self.supervisor.child_exited(Exit(0))
+        self.child.owner.child_exited(Exit(0))
         for stopped in stops:
             self.successResultOf(stopped)
 
@@ -329,7 +332,7 @@ class SupervisorTests(SynchronousTestCase):
         self.supervisor.stop()
         self.supervisor.start()
         self.assertEqual(self.supervisor.state, "stopping")
-        self.supervisor.child_exited(Exit(0))
+        self.child.owner.child_exited(Exit(0))
         self.clock.advance(0)
         self.assertEqual((self.supervisor.state, len(self.context.children)), ("starting", 2))
         self.finish()
@@ -340,7 +343,7 @@ class SupervisorTests(SynchronousTestCase):
         self.supervisor.stop()
         self.supervisor.start()
         self.supervisor.stop()
-        self.supervisor.child_exited(Exit(0))
+        self.child.owner.child_exited(Exit(0))
         self.clock.advance(1)
         self.assertEqual((self.supervisor.state, len(self.context.children)), ("stopped", 1))
 
@@ -368,10 +371,10 @@ class SupervisorTests(SynchronousTestCase):
     def test_frozen(self) -> None:
         """P88: a child that does not answer is killed at once, and replaced after the Reconnect Timeout (93006)."""
         self.running()
-        self.supervisor.child_frozen()
+        self.child.owner.child_frozen()
         self.assertEqual(self.child.orders, ["KILL"])
         self.assertIn(93006, self.log.numbers())
-        self.supervisor.child_exited(Exit(None, 9))
+        self.child.owner.child_exited(Exit(None, 9))
         self.clock.advance(3)
         self.assertEqual(len(self.context.children), 2)
         self.finish()
@@ -379,31 +382,79 @@ class SupervisorTests(SynchronousTestCase):
     def test_lost_link(self) -> None:
         """P90: a child that lives without a link has 5 s to exit, then gets TERM, then KILL."""
         self.running()
-        self.supervisor.child_link_lost("Connection lost")
+        self.child.owner.child_link_lost("Connection lost")
         self.clock.advance(4.9)
         self.assertEqual(self.child.orders, [])
         self.clock.advance(0.1)
         self.clock.advance(5)
         self.assertEqual(self.child.orders, ["TERM", "KILL"])
-        self.supervisor.child_exited(Exit(None, 9))
+        self.child.owner.child_exited(Exit(None, 9))
         self.finish()
 
-    def test_settings_go_to_a_running_child_only(self) -> None:
-        """P100: settings are sent again after a reload; a child that starts gets them with its hello."""
-        settings = make_settings()
-        self.supervisor.use(settings)
+    def test_settings_go_to_the_child_in_every_state(self) -> None:
+        """P100: after a reload the child gets the settings in force, also one that starts or ends its work."""
+        self.supervisor.update()
         self.supervisor.start()
-        self.supervisor.use(settings)
-        self.assertEqual(self.child.settings, [])
-        self.supervisor.child_ready(1, "")
-        self.supervisor.use(settings)
-        self.assertEqual(self.child.settings, [settings])
+        self.supervisor.update()
+        self.child.owner.child_ready(1, "")
+        self.supervisor.update()
+        self.supervisor.stop()
+        self.supervisor.update()
+        self.assertEqual(self.child.updates, 3)
+        self.child.owner.child_exited(Exit(0))
+        self.supervisor.update()
+        self.assertEqual(self.child.updates, 3)
+
+    def test_facts_of_an_earlier_child(self) -> None:
+        """What an earlier child reports late is not taken for what the present one does; its lines have its own pid."""
+        self.running()
+        earlier = self.child
+        earlier.owner.child_exited(Exit(1))
+        self.clock.advance(3)
+        earlier.owner.child_exited(Exit(69))
+        earlier.owner.child_ready(9999, "")
+        earlier.owner.child_link_lost("late")
+        earlier.owner.child_frozen()
+        earlier.owner.child_output("warning", "late")
+        self.assertEqual((self.supervisor.state, self.supervisor.pid, self.child.orders), ("starting", 101, []))
+        self.assertEqual(earlier.orders, ["KILL"])
+        self.assertEqual(self.context.written, [(None, "warning", 0, "[default 100] late")])
+        self.clock.advance(10)
+        self.assertEqual(self.child.orders, [])
+        self.child.owner.child_ready(8080, "")
+        self.assertEqual((self.supervisor.state, self.supervisor.port), ("running", 8080))
+        self.finish()
+
+    def test_waiters_of_a_stop(self) -> None:
+        """Of several that wait for a stop one that raises keeps it from nobody."""
+        self.running()
+        first, second = self.supervisor.stop(), self.supervisor.stop()
+
+        def fail(_: None) -> None:
+            raise ZeroDivisionError
+
+        first.addCallback(fail)
+        self.child.owner.child_exited(Exit(0))
+        self.successResultOf(second)
+        self.failureResultOf(first, ZeroDivisionError)
+        self.assertEqual(self.supervisor.state, "stopped")
+
+    def test_start_that_raises(self) -> None:
+        """Whatever keeps a child from starting, another is tried; the failure is in the log."""
+        self.context.defect = ZeroDivisionError("defect")
+        self.supervisor.start()
+        self.clock.advance(0)
+        self.assertEqual(self.supervisor.state, "waiting")
+        self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
+        self.context.defect = None
+        self.clock.advance(3)
+        self.assertEqual(self.supervisor.state, "starting")
         self.finish()
 
     def test_log_lines_of_the_child(self) -> None:
         """P123, P121: a line of the child keeps its time and level and names listener and process; drops are told."""
         self.running()
-        self.supervisor.child_log(Log(lines=[LogLine(time=1_500_000, level="debug", id=7, text="hello")], dropped=4))
+        self.child.owner.child_log(Log(lines=[LogLine(time=1_500_000, level="debug", id=7, text="hello")], dropped=4))
         self.assertEqual(self.context.written, [(1.5, "debug", 7, "[default 100] hello")])
         self.assertIn("4 log messages", self.log.text(93007))
         self.finish()
@@ -411,6 +462,6 @@ class SupervisorTests(SynchronousTestCase):
     def test_output_of_the_child(self) -> None:
         """P124: what the child prints is a warning in the log of OCS."""
         self.running()
-        self.supervisor.child_output("warning", "Traceback {braces}")
+        self.child.owner.child_output("warning", "Traceback {braces}")
         self.assertEqual(self.context.written, [(None, "warning", 0, "[default 100] Traceback {braces}")])
         self.finish()
