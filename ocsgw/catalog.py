@@ -16,6 +16,7 @@ from ocsgw.contact.directory import (
     DoNotCallOptions,
     Field,
     Priorities,
+    ShownColumn,
     Tenant,
     TimeZone,
     Treatment,
@@ -50,6 +51,7 @@ def directory_of(config: Config, application_dbid: int, before: Directory | None
             ),
             customer_id=customer_id,
             enabled=each.enabled,
+            shown=tuple(ShownColumn(column.name, column.send_attribute) for column in each.shown_columns),
             callback_limit=math.ceil(
                 config.treatment_options.personal_callback_limit
                 if each.personal_callback_limit is None

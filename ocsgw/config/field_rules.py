@@ -1,4 +1,4 @@
-"""Rules about the custom columns of calling lists (section 8, K30 to K34)."""
+"""Rules about the columns of calling lists: custom ones, and classic ones that events show (K30 to K34, K64)."""
 
 import datetime as dt
 import re
@@ -6,6 +6,7 @@ import sys
 from typing import Any, Final
 
 from ocsgw.config.constants import CLASSIC_COLUMNS
+from ocsgw.config.model import ShownColumn
 from ocsgw.config.object_rules import check_unique
 from ocsgw.config.problems import quoted
 from ocsgw.config.schema import InvalidValueError
@@ -24,18 +25,53 @@ def check_fields(document: Section) -> None:
         check_unique(fields, "name", str.casefold)
         check_unique(fields, "send_attribute")
         for field in fields:
-            _check_column(field)
+            if _is_classic(field):
+                _check_shown(field)
+                continue
+            _check_type(field)
             _check_length(field)
             _check_default(field)
+        _set_classic_apart(calling_list, fields)
     for application in document.tables("application"):
         _check_customer_id(application, lists)
 
 
-def _check_column(field: Section) -> None:
-    if field.sound("name") and field["name"].casefold() in CLASSIC_COLUMNS:
+def _is_classic(field: Section) -> bool:
+    return field.sound("name") and field["name"].casefold() in CLASSIC_COLUMNS
+
+
+def _check_shown(field: Section) -> None:
+    """Check a classic column that is to be shown in events: it has a key and nothing else (K64)."""
+    name = quoted(field["name"])
+    for key in ("type", "length", "default"):
+        if key in field.given:
+            field.problem(
+                key,
+                f"{name} is a classic column, whose form is fixed",
+                f"leave {key} out, or choose another name for a custom column",
+            )
+    if field.sound("send_attribute") and field["send_attribute"] is None:
         field.problem(
-            "name", f"{quoted(field['name'])} is a classic column of every calling list", "choose another name"
+            "send_attribute",
+            f"is missing for the classic column {name}",
+            "add the key under which events show it, or choose another name for a custom column",
         )
+
+
+def _set_classic_apart(calling_list: Section, fields: list[Section]) -> None:
+    if calling_list.sound("field"):
+        calling_list["field"] = [each for each in fields if not _is_classic(each)]
+        calling_list["shown_columns"] = tuple(
+            ShownColumn(name=each["name"].casefold(), send_attribute=each["send_attribute"])
+            for each in fields
+            if _is_classic(each) and each.sound("send_attribute")
+        )
+
+
+def _check_type(field: Section) -> None:
+    if field.sound("type") and field["type"] is None:
+        field.problem("type", "is missing", 'add "int", "float", "char", "varchar" or "datetime"')
+        field.spoil("type")
 
 
 def _check_length(field: Section) -> None:
@@ -108,7 +144,16 @@ def _date_time(default: Any) -> str:
 
 def _check_customer_id(application: Section, lists: list[Section]) -> None:
     """A customer id that no list has is no error (H256), but hardly meant."""
-    if not application.sound("customer_id") or application["customer_id"] is None or not lists:
+    if not application.sound("customer_id") or application["customer_id"] is None:
+        return
+    if application["customer_id"].casefold() in CLASSIC_COLUMNS:
+        application.problem(
+            "customer_id",
+            f"{quoted(application['customer_id'])} is a classic column and cannot hold the customer id",
+            "name a custom column",
+        )
+        return
+    if not lists:
         return
     fields = [field for calling_list in lists for field in calling_list.tables("field")]
     if not any(not field.sound("name") or field["name"] == application["customer_id"] for field in fields):

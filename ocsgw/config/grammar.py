@@ -176,7 +176,7 @@ _CALLING_LIST: Final[Keys] = {
     "field": Table(
         {
             "name": Key(column),
-            "type": Key(one_of("int", "float", "char", "varchar", "datetime")),
+            "type": Key(one_of("int", "float", "char", "varchar", "datetime"), None),
             "length": Key(integer(1, 4000), None),
             "default": Key(anything, None),
             "send_attribute": Key(send_attribute, None),

@@ -243,6 +243,14 @@ class Field(Part, frozen=True):
     send_attribute: str | None
 
 
+class ShownColumn(Part, frozen=True):
+    """``[[calling_list.field]]`` with the name of a classic column: the key under which events show it (K64)."""
+
+    name: str
+    """In lower case."""
+    send_attribute: str
+
+
 class CallingList(Part, frozen=True):
     """``[[calling_list]]`` (section 8). The options of pre-dial validation are None if not set here (O20)."""
 
@@ -254,6 +262,7 @@ class CallingList(Part, frozen=True):
     personal_callback_limit: float | None
     """None: that of ``[treatments]``."""
     fields: tuple[Field, ...]
+    shown_columns: tuple[ShownColumn, ...]
     pre_dial_validation: bool | None
     validation_uri: str | None
     validation_timeout_call_result: int | None

@@ -1,9 +1,13 @@
-"""Custom fields of requests and events, by the calling list (http.md H96 to H98, H120, H121)."""
+"""Fields of requests and events by the calling list: custom ones, and classic columns under keys of the list.
+
+Source: http.md H96 to H98, H120, H121; constants.md K64.
+"""
 
 from collections.abc import Sequence
 
 from ocsgw.contact.directory import CallingList
 from ocsgw.contact.fields import FieldValue, to_column, to_event
+from ocsgw.contact.transaction import TEXT_COLUMNS, Record, further_columns
 from ocsgw.contact.unit_of_work import UnitOfWork
 from ocsgw.protocol.messages import KV
 
@@ -20,6 +24,9 @@ def given_columns(unit: UnitOfWork, calling_list: CallingList, data: KV) -> dict
             continue
         field = fields.get(key)
         if field is None:
+            if key in calling_list.shown_keys:
+                # Read-only, and not worth a line in the log (H98).
+                continue
             unit.unknown_keys.add((calling_list.name, key))
             continue
         stored = to_column(field.kind, field.length, key, value)
@@ -36,4 +43,17 @@ def custom_members(calling_list: CallingList, custom: Sequence[FieldValue | None
             value = to_event(field.kind, stored)
             if value is not None:
                 members[field.key] = value
+    return members
+
+
+def shown_members(calling_list: CallingList, record: Record) -> KV:
+    """Return the classic columns that events show under keys of the list; empty texts are left out (K64)."""
+    members: KV = {}
+    further = dict(zip(further_columns(calling_list), record.further, strict=True))
+    for each in calling_list.shown:
+        stored = further[each.column] if each.column in further else getattr(record, each.column)
+        if stored is not None and stored != "":
+            value = to_event("varchar" if each.column in TEXT_COLUMNS else "int", stored)
+            if value is not None:
+                members[each.key] = value
     return members

@@ -59,12 +59,20 @@ class Field:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class ShownColumn:
+    """A classic column whose value events show under a key of the list (K64)."""
+
+    column: str
+    key: str
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class CallingList:
     """One calling list.
 
     `customer_id` is the field that holds the customer id and `customer_at` its place in `fields`, None without one
     (K34). `callback_limit` is how long a personal callback may wait for its agent, in seconds; 0: as long as it takes
-    (H360).
+    (H360). `shown` are classic columns that events show, under their `shown_keys`.
     """
 
     dbid: int
@@ -77,6 +85,8 @@ class CallingList:
     enabled: bool = True
     fields_by_key: Mapping[str, Field] = field(default_factory=dict)
     callback_limit: int = 0
+    shown: tuple[ShownColumn, ...] = ()
+    shown_keys: frozenset[str] = frozenset()
 
     @classmethod
     def of(
@@ -90,6 +100,7 @@ class CallingList:
         customer_id: str | None = None,
         enabled: bool = True,
         callback_limit: int = 0,
+        shown: tuple[ShownColumn, ...] = (),
     ) -> "CallingList":
         """Return a list; `customer_id` is the column that holds the customer id, if the list has it."""
         at = next((place for place, each in enumerate(fields) if each.column == customer_id), None)
@@ -104,6 +115,8 @@ class CallingList:
             enabled,
             {each.key: each for each in fields if each.key is not None},
             callback_limit,
+            shown,
+            frozenset(each.key for each in shown),
         )
 
 

@@ -8,7 +8,7 @@ from ocsgw.contact.directory import CallingList, CampaignGroup
 from ocsgw.contact.groups import find_group, status_of
 from ocsgw.contact.handouts import ActiveHandout, Member
 from ocsgw.contact.record_events import preview_record
-from ocsgw.contact.transaction import GroupStatus, Handle, Handout
+from ocsgw.contact.transaction import GroupStatus, Handle, Handout, further_columns
 from ocsgw.contact.unit_of_work import PendingRequest, Reply, UnitOfWork
 from ocsgw.protocol.enumerations import RecordStatus
 from ocsgw.protocol.errors import Refusal
@@ -115,6 +115,16 @@ def _claim(
         "group_id": group.dbid,
         "app_id": unit.directory.application_dbid,
     }
+    for handed_out, _ in claimed:
+        if not handed_out.calling_list.shown:
+            continue
+        places = {column: place for place, column in enumerate(further_columns(handed_out.calling_list))}
+        for member in handed_out.members:
+            # What is written is what the event shows.
+            member.record.record_status = RecordStatus.RETRIEVED.value
+            for column in places.keys() & columns.keys():
+                if member.record.further[places[column]] is not None:
+                    member.record.further[places[column]] = columns[column]
     for calling_list, record_ids in records.items():
         _end_forgotten(unit, calling_list, record_ids)
         unit.tx.change_records(calling_list, dict.fromkeys(record_ids, columns))

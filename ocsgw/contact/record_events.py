@@ -1,6 +1,6 @@
 """Events that show a record: PreviewRecord and ChainedRecord (http.md sections 10.8 and 10.9)."""
 
-from ocsgw.contact.custom import custom_members
+from ocsgw.contact.custom import custom_members, shown_members
 from ocsgw.contact.dnc_lookup import customer_id_text, customer_value
 from ocsgw.contact.handouts import ActiveHandout, Member, record_keys
 from ocsgw.contact.unit_of_work import PendingRequest, UnitOfWork
@@ -69,4 +69,6 @@ def _properties(unit: UnitOfWork, handed_out: ActiveHandout, member: Member) -> 
     if member.handle is not None:
         members["GSW_CALL_ATTEMPT_GUID"] = member.handle.guid
     members.update(custom_members(calling_list, record.custom))
+    if calling_list.shown:
+        members.update(shown_members(calling_list, record))
     return members

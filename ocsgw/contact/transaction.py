@@ -78,7 +78,10 @@ class Match(msgspec.Struct):
 
 
 class Record(msgspec.Struct, kw_only=False):
-    """A row as the rules see it, with what NULL is read as (constants.md section 5)."""
+    """A row as the rules see it, with what NULL is read as (constants.md section 5).
+
+    `further` are the `further_columns` of its list, None where the table lacks one.
+    """
 
     record_id: int
     contact_info: str
@@ -98,6 +101,16 @@ class Record(msgspec.Struct, kw_only=False):
     chain_n: int
     treatments: str
     custom: list[FieldValue | None]
+    further: list[FieldValue | None] = []
+
+
+# Classic columns that hold texts.
+TEXT_COLUMNS = frozenset({"contact_info", "agent_id", "treatments", "email_subject"})
+
+
+def further_columns(calling_list: CallingList) -> tuple[str, ...]:
+    """Return the columns of the second block that are read of a list because events show them (K64)."""
+    return tuple(each.column for each in calling_list.shown if each.column not in Record.__struct_fields__)
 
 
 def new_record_of(record: Record) -> NewRecord:

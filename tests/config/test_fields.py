@@ -90,10 +90,21 @@ class FieldTests(ConfigTestCase):
         self.assertEqual([problem.key.split()[1] for problem in problems], ["type"])
 
     def test_classic_columns(self) -> None:
-        """K11: a field has not the name of a classic column, in any case."""
+        """K64: a classic column may have a key, in any case of its name, and nothing else."""
         self.assertEqual(len(CLASSIC_COLUMNS), 23)
         for name in (*sorted(CLASSIC_COLUMNS), "Record_ID"):
-            self.assert_field(2, "name", field(name, "int"), "classic column")
+            text = f'[[calling_list.field]]\nname = "{name}"\n'
+            found = self.parse_tables(LIST + text + 'send_attribute = "A"\n').calling_lists[0]
+            self.assertEqual([(each.name, each.send_attribute) for each in found.shown_columns], [(name.lower(), "A")])
+            self.assertEqual(found.fields, ())
+            self.assert_field(1, "send_attribute", text, "classic column")
+            for key, value in (("type", '"int"'), ("length", "4"), ("default", "4")):
+                more = f'send_attribute = "A"\n{key} = {value}\n'
+                self.assert_field(4, key, text + more, "classic column")
+
+    def test_missing_type(self) -> None:
+        """Section 8: a custom column has a type."""
+        self.assert_field(1, "type", '[[calling_list.field]]\nname = "f"\n', "missing")
 
     def test_unique(self) -> None:
         """K30, K32: names are unique in a list, in any case, and so are keys, exactly."""
@@ -103,6 +114,8 @@ class FieldTests(ConfigTestCase):
         other_case = field("f", "int", 'send_attribute = "A"') + field("g", "int", 'send_attribute = "a"')
         other_list = '[[calling_list]]\ndbid = 2\nname = "M"\ntable = "u"\n' + field("f", "int", 'send_attribute = "A"')
         self.parse_tables(LIST + other_case + other_list)
+        classic = '[[calling_list.field]]\nname = "agent_id"\nsend_attribute = "A"\n'
+        self.assert_field(7, "send_attribute", field("f", "int", 'send_attribute = "A"') + classic, "line 8")
 
 
 class CustomerIdTests(ConfigTestCase):
@@ -122,3 +135,10 @@ class CustomerIdTests(ConfigTestCase):
         """H256: a customer id that no list has is allowed, but warned of; without lists it is not."""
         self.assertEqual(self.warnings(LIST + field("Cust", "int")), ["[application] customer_id"])
         self.assertEqual(self.warnings(""), [])
+
+    def test_classic_column(self) -> None:
+        """K64: a classic column cannot hold the customer id."""
+        for name in ("contact_info", "Agent_ID"):
+            (problem,) = self.problems(f'[application]\ndbid = 1\ncustomer_id = "{name}"\n')
+            self.assertEqual(problem.key, "[application] customer_id")
+            self.assertIn("classic column", problem.message)

@@ -12,7 +12,11 @@ from ocsgw.config.schema import REQUIRED, Key, Table
 from tests.config.samples import EVERYTHING
 from tests.config.support import APPLICATION, ConfigTestCase, tables
 
-DERIVED = {"Store": {"kind", "file"}, "Config": {"path", "directory", "files", "warnings"}}
+DERIVED = {
+    "CallingList": {"shown_columns"},
+    "Store": {"kind", "file"},
+    "Config": {"path", "directory", "files", "warnings"},
+}
 """Attributes that are no keys."""
 
 ATTRIBUTES = {

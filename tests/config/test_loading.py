@@ -126,7 +126,7 @@ level = "loud"
 """
         problems = self.problems(text)
         self.assertEqual(
-            [problem.line for problem in problems], [2, 3, 4, 8, 11, 13, 14, 16, 18, 23, 24, 25, 30, 32, 34, 35, 37]
+            [problem.line for problem in problems], [2, 3, 4, 8, 11, 13, 14, 16, 18, 23, 24, 26, 30, 32, 34, 35, 37]
         )
 
     def test_interpolation(self) -> None:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from ocsgw.contact.directory import CallingList
+from ocsgw.contact.transaction import TEXT_COLUMNS, further_columns
 from ocsgw.store.columns import CALLING_LIST_COLUMNS
 from ocsgw.store.sqlite.forms import beyond_ascii, normal_contact_of, quoted, trimmed
 from ocsgw.store.sqlite.ready import ready_index, ready_records_text, waiting_agents_text, windows_text
@@ -68,6 +69,9 @@ def record_columns(calling_list: CallingList, columns: Container[str]) -> str:
     """Return what is read of a record, in the order of `Record`, with what NULL is read as (K11, K13)."""
     treatments = "coalesce(t.treatments, '')" if "treatments" in columns else "''"
     custom = "".join(f", t.{quoted(field.column)}" for field in calling_list.fields)
+    for column in further_columns(calling_list):
+        empty = "''" if column in TEXT_COLUMNS else "0"
+        custom += f", coalesce(t.{column}, {empty})" if column in columns else ", NULL"
     return (
         "t.record_id, t.contact_info, coalesce(t.contact_info_type, 0), coalesce(nullif(t.record_type, 0), 2),"
         " coalesce(nullif(t.record_status, 0), 1), coalesce(t.call_result, 28), coalesce(t.attempt, 0),"

@@ -33,8 +33,9 @@ _OF_A_STATEMENT = frozenset({sqlite3.SQLITE_ERROR, sqlite3.SQLITE_CONSTRAINT, sq
 _LAST_TIME = 1 << 60
 
 
-def _record(row: Sequence[Any]) -> Record:
-    return Record(*row[:_FIXED], list(row[_FIXED:]))  # type: ignore[call-arg]  # so many columns
+def _record(calling_list: CallingList, row: Sequence[Any]) -> Record:
+    further = _FIXED + len(calling_list.fields)
+    return Record(*row[:_FIXED], list(row[_FIXED:further]), list(row[further:]))  # type: ignore[call-arg]  # so many
 
 
 def _scope(calling_list: CallingList, now: int) -> dict[str, int]:
@@ -49,7 +50,7 @@ def _before_adding_text(text: ListStatements, do_not_call: DncStatements) -> str
     )
 
 
-_FIXED = len(Record.__struct_fields__) - 1
+_FIXED = len(Record.__struct_fields__) - 2
 
 
 class SQLiteTransaction(OwnTables):
@@ -193,12 +194,14 @@ class SQLiteTransaction(OwnTables):
     def records(self, calling_list: CallingList, record_ids: Iterable[int]) -> list[Record]:
         """Return those records that exist."""
         text = self._text_of(calling_list).records
-        return [_record(row) for row in self._query(calling_list, text, as_json(list(record_ids)))]
+        return [_record(calling_list, row) for row in self._query(calling_list, text, as_json(list(record_ids)))]
 
     def records_of_chains(self, calling_list: CallingList, chain_ids: Iterable[int]) -> list[Record]:
         """Return all records of chains, ordered by chain and `chain_n`."""
         text = self._text_of(calling_list).records_of_chains
-        return [_record(row) for row in self._query(calling_list, text, {"chains": as_json(list(chain_ids))})]
+        return [
+            _record(calling_list, row) for row in self._query(calling_list, text, {"chains": as_json(list(chain_ids))})
+        ]
 
     def change_records(self, calling_list: CallingList, changes: Mapping[int, Mapping[str, object]]) -> None:
         """Set columns of records; one statement for all that set the same columns (K13)."""
@@ -229,7 +232,7 @@ class SQLiteTransaction(OwnTables):
         text = self._text_of(calling_list).ready_records
         found: list[list[Record]] = [[] for _ in keys]
         for key, *row in self._query(calling_list, text, {"keys": as_json(keys), "limit": at_most}):
-            found[key].append(_record(row))
+            found[key].append(_record(calling_list, row))
         return found
 
     def waiting_agents(
