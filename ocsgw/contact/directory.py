@@ -308,6 +308,19 @@ class Directory:
             found = self._sequences[key] = tuple(sorted(fitting, key=lambda each: each.sequence))
         return found
 
+    def needs_treatments_column(self, calling_list: CallingList) -> bool:
+        """Whether what treatments do to records of a list depends on what the column `treatments` says (K69)."""
+        results = [
+            each.call_result
+            for each in self.treatments
+            if each.calling_lists is None or calling_list.dbid in each.calling_lists
+        ]
+        sequences = [self.sequence(calling_list, result) for result in set(results)]
+        return any(
+            len(sequence) > 1 or any(each.cycle_attempt or each.increment for each in sequence)
+            for sequence in sequences
+        )
+
     def zone_named(self, name: object) -> TimeZone:
         """Return the time zone of this name (H175). Raises `Refusal` (`invalid_attribute`)."""
         found = self._zones.get(_without_case(name)) if isinstance(name, str) else None

@@ -1,6 +1,7 @@
 """Tables of calling lists: form, older and foreign tables, statements of other programs (constants.md K10 to K24)."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from ocsgw.contact.directory import Directory, Field, Treatment
 from tests.support.rules import (
@@ -121,6 +122,35 @@ class NewTableTests(OldListTestCase):
         self.assertEqual(self.preview()["GSW_PHONE"], "1")
 
 
+class TreatmentColumnTests(RuleTestCase):
+    """Tables without the column `treatments`."""
+
+    def reports(self, *treatments: Treatment, more: Sequence[str] = ()) -> list[str]:
+        directory = make_directory(lists=[make_list(205, "CL_Old")], treatments=treatments)
+        self.use_directory(directory, tables=[table(more=more)])
+        return [each for each in self.store.reports if "CL_Old" in each]
+
+    def test_warning(self) -> None:
+        """K69: a warning if what is to be applied depends on the column; the list works all the same."""
+        plain = Treatment(1, "T", 6, "retry_in", interval=60, max_attempts=2)
+        for treatments, warned in (
+            ((), False),
+            ((plain,), False),
+            ((plain, replace(plain, dbid=2, call_result=7)), False),
+            ((plain, replace(plain, dbid=2)), True),
+            ((plain, replace(plain, dbid=2, calling_lists=frozenset({201}))), False),
+            ((replace(plain, cycle_attempt=2),), True),
+            ((replace(plain, increment=2),), True),
+            ((replace(plain, increment=2, calling_lists=frozenset({201})),), False),
+        ):
+            reports = self.reports(*treatments)
+            self.assertEqual(["treatments" in each for each in reports], [True] if warned else [], treatments)
+        self.assertEqual(self.add("1", "CL_Old")["GSW_CHAIN_N"], 0)
+        cycle = replace(plain, cycle_attempt=2)
+        self.assertEqual(self.reports(cycle, more=["treatments varchar(255)"]), [])
+        self.assertEqual(len(self.reports(cycle, more=["treatments varchar(9)"])), 2)
+
+
 class UnusableTableTests(OldListTestCase):
     """Tables that cannot be used (K12, K24)."""
 
@@ -153,6 +183,23 @@ class UnusableTableTests(OldListTestCase):
     def test_too_short(self) -> None:
         """K24: a character column that is shorter than the classic one cannot be used."""
         self.assert_not_opened(table(contact_info="varchar(64)"), "contact_info as VARCHAR(64)", "128")
+
+    def test_before_release_7_1(self) -> None:
+        """K12: every missing column is named, and what two old ones are now."""
+        self.use_directory(
+            make_directory(lists=[make_list(205, "CL_Old")]),
+            tables=["CREATE TABLE CL_Old (record_id integer, phone varchar(64), phone_type integer, chain_id integer)"],
+        )
+        (report,) = self.store.reports
+        for words in (
+            "lacks the column contact_info",
+            "lacks the column contact_info_type",
+            "lacks the column daily_from",
+            "lacks the column chain_n",
+            "has the column phone, which is contact_info since release 7.1",
+            "has the column phone_type, which is contact_info_type since release 7.1",
+        ):
+            self.assertIn(words, report)
 
     def test_missing_custom_column(self) -> None:
         """K30: a custom column that the table lacks is reported by name."""

@@ -81,7 +81,12 @@ class SQLiteStore:
         try:
             do_not_call, widths = tables.open_do_not_call(directory.do_not_call.table)
             lists = {each: tables.open_retired_list(each) for each in directory.retired}
-            lists.update({each: tables.open_list(each) for each in directory.calling_lists})
+            lists.update(
+                {
+                    each: tables.open_list(each, needs_treatments=directory.needs_treatments_column(each))
+                    for each in directory.calling_lists
+                }
+            )
         finally:
             # From here on every transaction says how long it waits.
             connection.execute("PRAGMA busy_timeout = 0")

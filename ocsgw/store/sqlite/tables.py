@@ -15,6 +15,8 @@ from ocsgw.store.sqlite.statements import Index, ListStatements, list_indexes, l
 # Name of a type, length or precision, scale.
 _TYPE = re.compile(r"\s*([A-Z][A-Z0-9_ ]*?)\s*(?:\(\s*([0-9]+)[A-Z ]*(?:,\s*([0-9]+)\s*)?\).*)?").fullmatch
 _NO_LIMIT = 1 << 30
+# Columns of tables from before release 7.1 and what they are now (K12).
+_OLD_COLUMNS = {"phone": "contact_info", "phone_type": "contact_info_type"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +63,11 @@ class Tables:
         self._create = create
         self._create_indexes = create_indexes
 
-    def open_list(self, calling_list: CallingList) -> ListStatements | None:
-        """Return the statements of a list, None if its table cannot be used, which is reported (K12)."""
+    def open_list(self, calling_list: CallingList, *, needs_treatments: bool = False) -> ListStatements | None:
+        """Return the statements of a list, None if its table cannot be used, which is reported (K12).
+
+        `needs_treatments` says that the column `treatments` matters to the list (K69).
+        """
         try:
             columns = self._columns(calling_list.table)
             if not columns and self._create:
@@ -74,7 +79,14 @@ class Tables:
             if not problems:
                 if self._create_indexes:
                     self._index(calling_list.table, list_indexes(calling_list))
-                return self._text_of(calling_list, columns)
+                text = self._text_of(calling_list, columns)
+                if needs_treatments and "treatments" not in text.columns:
+                    self._report(
+                        f"Calling list {calling_list.name}: table {calling_list.table} has no usable column treatments,"
+                        " so each sequence of treatments begins anew with every result;"
+                        " add the column as varchar(255) with ALTER TABLE"
+                    )
+                return text
         except sqlite3.OperationalError as error:
             if error.sqlite_errorcode != sqlite3.SQLITE_ERROR:
                 raise
@@ -197,6 +209,9 @@ def _problems(calling_list: CallingList, columns: Mapping[str, _Declared]) -> li
             problem = f"lacks the column {column.name}" if declared is None else declared.problem_as(column)
             if problem:
                 problems.append(problem)
+    for old, new in _OLD_COLUMNS.items():
+        if old in columns and new not in columns:
+            problems.append(f"has the column {old}, which is {new} since release 7.1; rename it")
     problems += [
         f"lacks the custom column {field.column}; add it with ALTER TABLE"
         for field in calling_list.fields
