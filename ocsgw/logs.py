@@ -83,6 +83,28 @@ MESSAGES: Mapping[int, tuple[Level, str]] = MappingProxyType(
             "Lines are missing at the end of the audit log {path}: it ends with number {last}, the store knows {known}",
         ),
         93111: ("error", "A request failed and was answered with 500: {request}"),
+        93140: ("error", "The command {command} of ocsctl failed"),
+        93141: ("info", "OCS is {state}"),
+        93142: ("error", "OCS failed and is shutting down"),
+        93143: ("warning", "Configuration: {warning}"),
+        93144: ("warning", "{reason}; trying again for {wait:g} s"),
+        93145: ("error", "The part {part} of OCS failed to stop; the others are stopped all the same"),
+        93146: ("error", "The part {part} of OCS failed to take the new configuration"),
+        93147: ("error", "The audit log cannot be opened again: {reason}; the old file is still in use"),
+        93148: ("warning", "{what} in {file} expires within {days} d, on {day}; renew it and reload"),
+        93149: ("error", "{what} in {file} expired on {day}; renew it and reload"),
+        93150: (
+            "warning",
+            "A key of [[api_key]] {name} expires at {end} UTC, in {days} days; replace it",
+        ),
+        93151: (
+            "warning",
+            "A key of [[api_key]] {name} expired at {end} UTC; remove or replace it",
+        ),
+        93152: ("warning", "{text}"),
+        93153: ("warning", "The control socket {path} was removed by another program; it has been made again"),
+        93154: ("info", "Housekeeping works again"),
+        93155: ("warning", "Stopping at once, as a second signal asks for; requests in flight may get no answer"),
     }
 )
 
@@ -108,7 +130,7 @@ MAX_LINE = 8192
 
 
 def say(log: Logger, number: int, /, **fields: object) -> None:
-    """Log the message `number` of the table with its fields."""
+    """Log the message `number` of the table with its fields; `log_failure` adds the traceback of a failure."""
     level, text = MESSAGES[number]
     emit(log, level, text, number=number, **fields)
 

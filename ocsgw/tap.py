@@ -14,7 +14,8 @@ from ocsgw.clock import use_monotonic_time
 from ocsgw.config import Check, Config, ConfigurationError, Rule, load
 from ocsgw.logs import STDOUT, LogFile
 from ocsgw.ocs.checks import CHECKS, RULES
-from ocsgw.ocs.compose import OCSService
+from ocsgw.ocs.compose import make_service
+from ocsgw.ocs.service import OCSService
 from ocsgw.resources import raise_descriptor_limit
 from ocsgw.systemd import ServiceManager, is_journal
 from ocsgw.version import VERSION
@@ -124,7 +125,7 @@ def make(options: Options) -> tuple[OCSService, Ending]:
     ending = Ending(reactor)
     say_example = (lambda line: print(f"Try: {line}", flush=True)) if options["example"] else None  # noqa: T201
     manager = ServiceManager(os.environ, os.getpid())
-    service = OCSService(config, reactor, log_file, ending.end, manager=manager, say_example=say_example)
+    service = make_service(config, reactor, log_file, ending.end, manager=manager, say_example=say_example)
     install_signals(reactor, service)
     return service, ending
 

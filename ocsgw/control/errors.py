@@ -1,16 +1,25 @@
-"""How a command of `ocsctl` fails, and the exit statuses (configuration.md section 15)."""
-
-EXIT_FAILURE = 1
-EXIT_USAGE = 64
-EXIT_UNAVAILABLE = 69
-EXIT_CONFIGURATION = 78
-# As a shell says it of SIGINT.
-EXIT_INTERRUPTED = 130
+"""What can go wrong between `ocsctl` and a running OCS; each text says why and what to do."""
 
 
-class CommandError(Exception):
-    """A command failed; the text says why and what to do, `status` is that of the process."""
+class ControlError(Exception):
+    """A command was not carried out. The server raises it to refuse a command; the client raises its subclasses."""
 
-    def __init__(self, text: str, status: int = EXIT_FAILURE) -> None:
-        super().__init__(text)
-        self.status = status
+
+class RefusedError(ControlError):
+    """The server refuses the command; the text is the server's."""
+
+
+class UnreachableError(ControlError):
+    """There is no server at the control socket, or it does not let this user in."""
+
+
+class LostError(ControlError):
+    """The connection ended before the answer came; the command may have been carried out or not."""
+
+
+class NoAnswerError(ControlError):
+    """The server gives no answer in time; the command may have been carried out or not."""
+
+
+class MismatchError(ControlError):
+    """The server answers in a form that this version does not know."""

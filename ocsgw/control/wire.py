@@ -16,10 +16,14 @@ class ControlRequest(msgspec.Struct, omit_defaults=True):
 
 
 class ControlReply(msgspec.Struct, omit_defaults=True):
-    """What a command gave, or in words why it could not be carried out."""
+    """What a command gave, or in words why it could not be carried out.
+
+    While `waiting` is given, it is neither: the command goes on, and this is what it waits for.
+    """
 
     result: object = None
     error: str | None = None
+    waiting: str | None = None
 
 
 _encoder = msgspec.msgpack.Encoder()

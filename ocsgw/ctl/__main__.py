@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 from ocsgw.control.client import TIMEOUT
-from ocsgw.control.errors import EXIT_FAILURE, EXIT_INTERRUPTED, EXIT_USAGE, CommandError
+from ocsgw.control.errors import ControlError
 from ocsgw.ctl import audit, campaign, explain, lists, server, streams
+from ocsgw.ctl.errors import EXIT_FAILURE, EXIT_INTERRUPTED, EXIT_USAGE, CommandError, status_of
 from ocsgw.ctl.installation import Installation
 from ocsgw.version import VERSION
 
@@ -64,6 +65,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except CommandError as error:
         streams.complain(str(error))
         return error.status
+    except ControlError as error:
+        streams.complain(str(error))
+        return status_of(error)
     except KeyboardInterrupt:
         streams.complain("interrupted; an import goes on where it was when the same command is given again")
         return EXIT_INTERRUPTED

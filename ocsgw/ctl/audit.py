@@ -12,8 +12,8 @@ from contextlib import ExitStack, closing
 from typing import TYPE_CHECKING, BinaryIO, cast
 
 from ocsgw.audit.file import ChainPosition, verify
-from ocsgw.control.client import UnreachableError
-from ocsgw.control.errors import EXIT_FAILURE, CommandError
+from ocsgw.control.errors import UnreachableError
+from ocsgw.ctl.errors import EXIT_FAILURE, CommandError
 from ocsgw.ctl.families import add_command, add_family
 from ocsgw.ctl.installation import Installation
 from ocsgw.ctl.store_at_rest import store_at_rest

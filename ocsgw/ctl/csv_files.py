@@ -8,8 +8,8 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from ocsgw.control.errors import CommandError
 from ocsgw.ctl.encodings import codec_of
+from ocsgw.ctl.errors import CommandError
 
 # A line without an end is cut, so that it cannot fill the memory.
 _LONGEST_LINE = 1 << 20

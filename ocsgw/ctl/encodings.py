@@ -2,7 +2,7 @@
 
 import codecs
 
-from ocsgw.control.errors import EXIT_USAGE, CommandError
+from ocsgw.ctl.errors import EXIT_USAGE, CommandError
 
 # Encodings of Python that are not those of files.
 _NOT_OF_FILES = frozenset(

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
-from ocsgw.control.errors import EXIT_USAGE, CommandError
+from ocsgw.ctl.errors import EXIT_USAGE, CommandError
 from ocsgw.ctl.families import add_command
 from ocsgw.ctl.installation import Installation
 from ocsgw.ctl.operator import open_operator

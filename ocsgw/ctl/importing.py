@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
 from typing import IO, Any
 
-from ocsgw.control.errors import EXIT_FAILURE, CommandError
 from ocsgw.ctl.csv_files import CsvReader, NumberedRow
+from ocsgw.ctl.errors import EXIT_FAILURE, CommandError
 from ocsgw.ctl.installation import Installation
 from ocsgw.ctl.operator import Operator, open_operator
 from ocsgw.ctl.progress import Progress

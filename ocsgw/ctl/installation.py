@@ -4,7 +4,8 @@ from functools import cached_property
 
 from ocsgw.config import Config, ConfigurationError, load
 from ocsgw.control.client import TIMEOUT, ControlClient
-from ocsgw.control.errors import EXIT_CONFIGURATION, CommandError
+from ocsgw.ctl import streams
+from ocsgw.ctl.errors import EXIT_CONFIGURATION, CommandError
 
 
 class Installation:
@@ -23,5 +24,5 @@ class Installation:
             raise CommandError(str(error), EXIT_CONFIGURATION) from error
 
     def connect(self) -> ControlClient:
-        """Return a connection to the running server. Raises `CommandError`."""
-        return ControlClient(self.config.application.control_socket, self._timeout)
+        """Return a connection to the running server. Raises `CommandError` and `ControlError`."""
+        return ControlClient(self.config.application.control_socket, self._timeout, streams.complain)

@@ -13,8 +13,9 @@ from ocsgw.catalog import directory_of
 from ocsgw.contact.directory import Directory
 from ocsgw.contact.transaction import StoreFailureError
 from ocsgw.contact.unit_of_work import UnitOfWork
-from ocsgw.control.client import ControlClient, UnreachableError
-from ocsgw.control.errors import EXIT_UNAVAILABLE, CommandError
+from ocsgw.control.client import ControlClient
+from ocsgw.control.errors import UnreachableError
+from ocsgw.ctl.errors import EXIT_UNAVAILABLE, CommandError
 from ocsgw.ctl.installation import Installation
 from ocsgw.ctl.store_at_rest import store_at_rest
 from ocsgw.execution.committer import random_guid

@@ -9,8 +9,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import IO, Any
 
-from ocsgw.control.errors import CommandError
 from ocsgw.ctl.encodings import codec_of
+from ocsgw.ctl.errors import CommandError
 from ocsgw.ctl.streams import shown
 
 STANDARD = "-"

@@ -2,8 +2,11 @@
 
 import argparse
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from ocsgw.control.errors import ControlError
+from ocsgw.control.health import CHECK_STATUS
+from ocsgw.ctl.errors import CommandError
 from ocsgw.ctl.families import add_command, add_family
 from ocsgw.ctl.installation import Installation
 from ocsgw.ctl.output import duration, print_table
@@ -13,9 +16,14 @@ if TYPE_CHECKING:
 
 
 def add_commands(commands: "Commands") -> None:
-    """Tell the command line about this family."""
-    parser = add_command(commands, "status", status, "show role, HTTP proxies and campaign groups")
+    """Add this family to the command line."""
+    parser = add_command(commands, "status", status, "show health, state, HTTP proxies and campaign groups")
     parser.add_argument("--json", action="store_true", help="as JSON, for programs")
+    parser.add_argument(
+        "--check",
+        action="store_true",
+        help="for monitoring: one line, and the exit status 0 (good), 1 (degraded) or 2 (down)",
+    )
     add_command(commands, "reload", reload, "read the configuration again")
     family = add_family(commands, "proxy", "replace HTTP proxies")
     parser = add_command(family, "restart", restart_proxies, "replace the HTTP proxies without an interruption")
@@ -25,13 +33,30 @@ def add_commands(commands: "Commands") -> None:
 
 
 def status(installation: Installation, arguments: argparse.Namespace) -> int:
-    """Show the state of the server."""
-    with installation.connect() as client:
-        shown = client.call("status")
+    """Show the state of the server; with `--check` its health is the exit status."""
+    try:
+        with installation.connect() as client:
+            shown = client.call("status")
+    except (CommandError, ControlError) as error:
+        if not arguments.check:
+            raise
+        shown = {"health": "down", "problems": [str(error)]}
     if arguments.json:
         print(json.dumps(shown, ensure_ascii=False))
-        return 0
-    print(f"ocsgw {shown['version']}, {shown['role']}, up for {duration(shown['uptime'])}")
+    elif arguments.check:
+        print(": ".join(filter(None, (shown["health"], "; ".join(shown["problems"])))))
+    else:
+        _show(shown)
+    return CHECK_STATUS[shown["health"]] if arguments.check else 0
+
+
+def _show(shown: dict[str, Any]) -> None:
+    print(f"ocsgw {shown['version']}, {shown['state']} ({shown['role']}), up for {duration(shown['uptime'])}")
+    print(f"health: {shown['health']}")
+    for problem in shown["problems"]:
+        print(f"  {problem}")
+    for line in _left_to_do(shown["waiting"]):
+        print(f"waiting: {line}")
     print()
     print_table(
         ("HTTP PROXY", "STATE", "PID", "URL", "STARTS"),
@@ -45,16 +70,26 @@ def status(installation: Installation, arguments: argparse.Namespace) -> int:
         ("CAMPAIGN GROUP", "DBID", "CAMPAIGN", "STATE", "MODE"),
         [(each["name"], each["dbid"], each["campaign"], each["state"], each["mode"]) for each in shown["groups"]],
     )
-    return 0
+
+
+def _left_to_do(waiting: dict[str, list[str]]) -> list[str]:
+    lines = [f"{key} has changed; it takes effect with the next start of the server" for key in waiting["restart"]]
+    lines += [
+        f"listener {each} has changed; its HTTP proxies use it after: ocsctl proxy restart {each}"
+        for each in waiting["proxy_restart"]
+    ]
+    return lines
 
 
 def reload(installation: Installation, arguments: argparse.Namespace) -> int:
-    """Let the server read its configuration again."""
+    """Let the server read its configuration again; print what is left to do."""
     with installation.connect() as client:
-        waiting = client.call("reload")
+        done = client.call("reload")
     print("configuration reloaded")
-    for key in waiting:
-        print(f"{key} has changed; it takes effect with the next start of the server")
+    for line in _left_to_do(done["waiting"]):
+        print(line)
+    for each in done["closed_lists"]:
+        print(f"calling list {each['name']} is closed: {each['reason']}")
     return 0
 
 

@@ -6,7 +6,7 @@ import sqlite3
 from contextlib import closing
 from urllib.parse import quote
 
-from ocsgw.control.errors import EXIT_UNAVAILABLE, CommandError
+from ocsgw.ctl.errors import EXIT_UNAVAILABLE, CommandError
 from ocsgw.ctl.installation import Installation
 from ocsgw.store.errors import StoreError
 from ocsgw.store.migrate import needs_migration, revision_of

@@ -123,7 +123,8 @@ class Committer:
         # Requests that wait for an answer from outside.
         self._asking = 0
         self._listeners: list[Callable[[Sequence[Change]], None]] = []
-        self._failing = False
+        # Why the store failed last time, None while it works.
+        self.failure: str | None = None
         self._unknown_keys_logged: dict[str, set[str]] = {}
 
     def submit(self, job: Job) -> None:
@@ -369,11 +370,11 @@ class Committer:
             self._log_notes(unit)
 
     def _log_health(self, failure: str | None) -> None:
-        if failure is not None and not self._failing:
+        if failure is not None and self.failure is None:
             say(self._log, 93033, reason=failure)
-        elif failure is None and self._failing:
+        elif failure is None and self.failure is not None:
             say(self._log, 93034)
-        self._failing = failure is not None
+        self.failure = failure
 
     def _unit(self, tx: Transaction, directory: Directory) -> UnitOfWork:
         return UnitOfWork(tx, int(self._wall_clock()), directory, self._new_guid)

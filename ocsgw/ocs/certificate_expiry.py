@@ -1,4 +1,4 @@
-"""Certificates that are about to expire are told in the log while there is time to renew them."""
+"""Certificates that are about to expire are reported in the log while there is time to renew them."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from twisted.logger import Logger
 
 from ocsgw.config import Config, PemFile
+from ocsgw.logs import say
 
 if TYPE_CHECKING:
     from ocsgw.tls.dates import GoodUntil
@@ -17,7 +18,7 @@ _AHEAD = (1, 7, 30)
 
 
 class CertificateExpiry:
-    """Tells each certificate 30, 7 and 1 days before its end, and when it has expired, once each.
+    """Reports each certificate 30, 7 and 1 days before its end, and when it has expired, once each.
 
     `wall_clock` gives seconds since 1970 UTC. `look` is to be called now and then, at least once a day.
     """
@@ -27,38 +28,30 @@ class CertificateExpiry:
     def __init__(self, wall_clock: Callable[[], float] = time.time) -> None:
         self._wall_clock = wall_clock
         self._ends: dict[tuple[str, GoodUntil], tuple[int, ...]] = {}
-        # What has been told last of each, in days; 0 when it has expired.
-        self._told: dict[tuple[str, GoodUntil], int] = {}
+        # What has been reported last of each, in days; 0 when it has expired.
+        self._reported: dict[tuple[str, GoodUntil], int] = {}
 
     def use(self, config: Config) -> None:
-        """Watch the files of this configuration from now on, and tell at once what is due."""
+        """Watch the files of this configuration from now on, and report at once what is due."""
         self._ends = {(file.path, end): ahead for file, end, ahead in _ends(config)}
-        self._told = {key: days for key, days in self._told.items() if key in self._ends}
+        self._reported = {key: days for key, days in self._reported.items() if key in self._ends}
         self.look()
 
     def look(self) -> None:
-        """Tell what is due."""
+        """Report what is due."""
         now = self._wall_clock()
         for key, ahead in self._ends.items():
             file, (what, end) = key
             left = (end - now) / _DAY
             days = 0 if left <= 0 else next((each for each in ahead if left <= each), None)
-            if days is None or self._told.get(key, days + 1) <= days:
+            if days is None or self._reported.get(key, days + 1) <= days:
                 continue
-            self._told[key] = days
+            self._reported[key] = days
             day = time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime(end))
             if days == 0:
-                self._log.error(
-                    "{what} in {file} has expired on {day}; renew it and reload", what=what, file=file, day=day
-                )
+                say(self._log, 93149, what=what, file=file, day=day)
             else:
-                self._log.warn(
-                    "{what} in {file} expires within {days} d, on {day}; renew it and reload",
-                    what=what,
-                    file=file,
-                    days=days,
-                    day=day,
-                )
+                say(self._log, 93148, what=what, file=file, days=days, day=day)
 
 
 def _ends(config: Config) -> "Iterator[tuple[PemFile, GoodUntil, tuple[int, ...]]]":

@@ -24,10 +24,21 @@ _SILENT_INTERVALS = 3
 class ProxyContext(Protocol):
     """What all listeners share; the configuration is the one in force."""
 
-    config: Config
-    reactor: Any
-    dispatcher: Dispatcher
-    log_file: LogFile
+    @property
+    def config(self) -> Config:
+        """The configuration in force."""
+
+    @property
+    def reactor(self) -> Any:
+        """IReactorTime, IReactorProcess and IReactorSocket."""
+
+    @property
+    def dispatcher(self) -> Dispatcher:
+        """What carries requests out."""
+
+    @property
+    def log_file(self) -> LogFile:
+        """The one log."""
 
     def next_session(self) -> int:
         """Return a number for a new link."""

@@ -32,23 +32,32 @@ class HttpListener:
 
     def stop(self) -> "Deferred[None]":
         """End all proxies; fires when their processes are gone."""
-        everyone = [*self.proxies, *self._leaving]
-        if self._coming is not None:
-            everyone.append(self._coming)
-        return DeferredList([each.stop() for each in everyone]).addCallback(lambda _: None)
+        return DeferredList([each.stop() for each in self._everyone()]).addCallback(lambda _: None)
 
     def reconfigure(self, listener: Listener) -> bool:
         """Take a changed listener; return whether something of it waits for the next proxy (C61, C66)."""
         self.wanted = listener
         self.update()
         self._fit()
+        return self.is_outdated()
+
+    def is_outdated(self) -> bool:
+        """Whether something is configured that only the next proxies will use (C61)."""
         return any(each.is_outdated() for each in self.proxies)
 
     def update(self) -> None:
         """Let every proxy have the settings in force, those too that come or still end their work."""
-        coming = [self._coming] if self._coming is not None else []
-        for each in (*self.proxies, *self._leaving, *coming):
+        for each in self._everyone():
             each.update()
+
+    def hurry(self) -> None:
+        """End at once the proxies that are about to end."""
+        for each in self._everyone():
+            each.supervisor.hurry()
+
+    def _everyone(self) -> list[HttpProxy]:
+        """Return those that serve, those that still end their work, and the one that is coming."""
+        return [*self.proxies, *self._leaving, *([self._coming] if self._coming is not None else [])]
 
     @inlineCallbacks
     def renew(self) -> Any:

@@ -3,10 +3,12 @@
 from typing import Any
 
 from twisted.internet.defer import Deferred
+from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransport
 from twisted.trial.unittest import SynchronousTestCase
 
-from ocsgw.control.server import ControlError, ControlFactory
+from ocsgw.control.errors import ControlError
+from ocsgw.control.server import Command, ControlFactory
 from ocsgw.control.wire import FRAME_LIMIT, ControlReply, ControlRequest, decode_reply, encode
 from ocsgw.protocol.frames import FrameDecoder, frame
 
@@ -17,13 +19,15 @@ class ControlTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.waiting: list[Deferred[Any]] = []
         commands = {
-            "echo": lambda arguments: arguments,
-            "wait": self.wait,
-            "refuse": self.refuse,
-            "fail": lambda arguments: 1 // 0,
+            "echo": Command(lambda arguments: arguments, "nothing"),
+            "wait": Command(self.wait, "the test"),
+            "refuse": Command(self.refuse, "nothing"),
+            "fail": Command(lambda arguments: 1 // 0, "nothing"),
+            "object": Command(lambda arguments: object(), "nothing"),
         }
+        self.clock = Clock()
         self.transport = StringTransport()
-        self.protocol = ControlFactory(commands).buildProtocol(None)
+        self.protocol = ControlFactory(commands, self.clock).buildProtocol(None)
         self.protocol.makeConnection(self.transport)
 
     def wait(self, arguments: dict[str, Any]) -> "Deferred[Any]":
@@ -68,6 +72,25 @@ class ControlTests(SynchronousTestCase):
         self.assertIn("internal error", str(first.error))
         self.assertEqual(second, ControlReply({}))
         self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
+
+    def test_signs_of_life(self) -> None:
+        """While a command takes its time the client hears once a second what it waits for, and no longer than that."""
+        self.protocol.dataReceived(encode(ControlRequest("wait")))
+        self.clock.pump([1.0] * 2)
+        self.waiting[0].callback("done")
+        self.clock.pump([1.0] * 2)
+        self.assertEqual(
+            self.replies(), [ControlReply(waiting="the test"), ControlReply(waiting="the test"), ControlReply("done")]
+        )
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+
+    def test_result_that_cannot_be_sent(self) -> None:
+        """A defect of a command's result is answered as such; nobody waits for ever."""
+        self.protocol.dataReceived(encode(ControlRequest("object")) + encode(ControlRequest("echo")))
+        first, second = self.replies()
+        self.assertIn("internal error", str(first.error))
+        self.assertEqual(second, ControlReply({}))
+        self.assertEqual(len(self.flushLoggedErrors(TypeError, NotImplementedError)), 1)
 
     def test_rubbish(self) -> None:
         """Bytes that are no command end this connection, with a reason."""

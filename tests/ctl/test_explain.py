@@ -7,7 +7,7 @@ from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from ocsgw.control.errors import CommandError
+from ocsgw.ctl.errors import CommandError
 from ocsgw.ctl.explain import in_words, parse_time
 from tests.ctl.support import CommandTestCase
 

@@ -36,7 +36,7 @@ class NotifyTests(SynchronousTestCase):
         environment = {"NOTIFY_SOCKET": str(server.folder / "notify"), "WATCHDOG_USEC": "400000"}
         server.spawn(environment=environment)
         ready = self.hear(lambda message: message.startswith("READY=1"))
-        self.assertRegex(ready, r"^READY=1\nSTATUS=primary, HTTP :[1-9]\d+ running, 0 requests$")
+        self.assertRegex(ready, r"^READY=1\nSTATUS=active, HTTP :[1-9]\d+ running, 0 requests$")
         server.port = int(ready.partition(":")[2].partition(" ")[0])
         self.assertTrue(server.serves())
         self.assertEqual(server.post("/lists/CL_Test?req=AddRecord", {"GSW_PHONE": "6505550100"}).status, 200)

@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from twisted.trial.unittest import SynchronousTestCase
 
 from ocsgw.control.client import ControlClient
-from ocsgw.control.errors import CommandError
+from ocsgw.control.errors import ControlError
 from tests.integration.server import PATIENCE, ROOT, Answer, Server, is_alive, make_server, shared_server
 from tests.support.certificates import DAY, NOW, Authority, Issued, rsa_key
 
@@ -163,7 +163,7 @@ class TlsTests(SynchronousTestCase):
         kept = self.open(server)
         AUTHORITY.issue("localhost", "127.0.0.1").write(server.folder, "new")
         os.replace(server.folder / "new.pem", server.folder / "server.pem")
-        with self.assertRaises(CommandError) as raised:
+        with self.assertRaises(ControlError) as raised:
             self.control(server).call("reload")
         self.assertIn("server.key does not belong to the certificate", str(raised.exception))
         before = server.log().count("93014")

@@ -5,12 +5,13 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.trial.unittest import SynchronousTestCase
 
 from ocsgw.config import load
 from ocsgw.logs import LogFile
-from ocsgw.ocs.compose import OCSService
+from ocsgw.ocs.compose import make_service
+from ocsgw.ocs.service import OCSService
 from ocsgw.protocol.messages import Bye, Hello, Message, Ready, Settings, encode
 from ocsgw.protocol.session import ClientSession
 from tests.integration.server import CONFIG
@@ -92,7 +93,7 @@ class ServiceTestCase(SynchronousTestCase):
     def make(self) -> OCSService:
         config = load(self.path)
         log_file = LogFile(os.devnull, "text", "error", "OCS")
-        self.service = OCSService(
+        self.service = make_service(
             config,
             self.reactor,
             log_file,
@@ -100,6 +101,7 @@ class ServiceTestCase(SynchronousTestCase):
             manager=self.manager,
             say_example=self.examples.append,
             make_worker=lambda reactor: self.worker,
+            call_in_thread=maybeDeferred,
         )
         return self.service
 

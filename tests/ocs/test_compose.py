@@ -3,10 +3,13 @@
 import signal
 
 from ocsgw.config import load
-from ocsgw.control.server import ControlError
-from ocsgw.ocs.compose import waiting_for_restart
+from ocsgw.control.errors import ControlError
+from ocsgw.ocs.reload import waiting_for_restart
 from ocsgw.protocol.messages import KV, Drain, Event, Request
 from tests.ocs.service import SECOND_LISTENER, FakeProxy, ServiceTestCase
+
+# opening, standby, active
+OPENED = [93141, 93141, 93141]
 
 
 class ServiceTests(ServiceTestCase):
@@ -16,13 +19,13 @@ class ServiceTests(ServiceTestCase):
         """R11, C70: after the store is open one proxy is started, and an example command is told when it serves."""
         proxy = self.start()
         self.assertTrue((self.folder / "var" / "ocsgw.sqlite").exists())
-        self.assertEqual(self.log.numbers(), [93030, 93001, 93002])
+        self.assertEqual(self.log.numbers(), [93030, *OPENED, 93001, 93002])
         self.assertEqual(
             self.examples,
             ["curl -s -X POST 'http://127.0.0.1:8080/lists/CL_Test?req=AddRecord' -d '{\"GSW_PHONE\":\"6505550100\"}'"],
         )
         self.stop(proxy)
-        self.assertEqual(self.log.numbers()[-2:], [93005, 93031])
+        self.assertEqual(self.log.numbers()[-3:], [93141, 93005, 93031])
         self.assertTrue(self.worker.stopped)
 
     def test_request(self) -> None:
@@ -42,7 +45,7 @@ class ServiceTests(ServiceTestCase):
             encoding="utf-8",
         )
         proxy = self.start()
-        self.assertEqual(self.log.numbers(), [93030, 93001, 93002])
+        self.assertEqual(self.log.numbers(), [93030, *OPENED, 93001, 93002])
         self.stop(proxy)
 
     def test_encoding(self) -> None:
@@ -205,6 +208,9 @@ class ServiceTests(ServiceTestCase):
         old = self.service.config
         self.assertEqual(waiting_for_restart(old, load(self.path)), ["[application] dbid", "[log] target"])
         self.assertEqual(self.successResultOf(self.service.reload()), ["[application] dbid", "[log] target"])
+        self.successResultOf(self.service.reload())
+        waiting = self.successResultOf(self.service.commands["reload"].run({}))["waiting"]
+        self.assertEqual(waiting, {"restart": ["[application] dbid", "[log] target"], "proxy_restart": []})
         proxy.send(Request(ref=1, data={"GSW_AGENT_REQ_TYPE": "CampaignStatusRequest", "GSW_CAMPAIGN_GROUP_DBID": 102}))
         self.reactor.advance(0)
         event = next(message for message in proxy.received() if isinstance(message, Event))

@@ -6,9 +6,8 @@ from typing import Any
 
 from twisted.internet.defer import Deferred
 
-from ocsgw.control.server import ControlError
+from ocsgw.control.errors import ControlError
 from ocsgw.ocs.child import INHERITED_PORT
-from ocsgw.ocs.commands import commands_of
 from ocsgw.protocol.messages import RENEWAL, Bye, Drain, ListenerSettings, Port
 from tests.ocs.service import FakeProxy, ServiceTestCase
 
@@ -18,7 +17,7 @@ class ListenerTests(ServiceTestCase):
 
     def restart(self, listener: str | None = None) -> "Deferred[Any]":
         """Ask for a restart as `ocsctl` does."""
-        done: Deferred[Any] = commands_of(self.service)["proxy restart"]({"listener": listener})
+        done: Deferred[Any] = self.service.commands["proxy restart"].run({"listener": listener})
         return done
 
     def proxy(self, at: int) -> FakeProxy:
@@ -35,7 +34,7 @@ class ListenerTests(ServiceTestCase):
         return descriptor
 
     def states(self) -> list[tuple[str, str, int, int]]:
-        status = self.successResultOf(commands_of(self.service)["status"]({}))
+        status = self.successResultOf(self.service.commands["status"].run({}))
         return [(each["name"], each["state"], each["pid"], each["starts"]) for each in status["proxies"]]
 
     def listener_of(self, proxy: FakeProxy) -> ListenerSettings:

@@ -26,7 +26,7 @@ class NotificationTests(ServiceTestCase):
     def test_reload(self) -> None:
         """RELOADING and READY frame a reload, the refused one too; then the status says so until the next."""
         proxy = self.start()
-        status = "primary, HTTP :8080 running, 0 requests"
+        status = "active, HTTP :8080 running, 0 requests"
         self.assertEqual([each["STATUS"] for each in self.manager.take() if "READY" in each], [status])
         self.configure(application="nonsense = 1")
         self.failureResultOf(self.service.reload())
@@ -45,7 +45,7 @@ class NotificationTests(ServiceTestCase):
         self.make().startService()
         self.reactor.processes[0].end(status=69)
         self.pass_time(1)
-        self.assertIn("primary, HTTP :8080 waiting, 0 requests", self.heard("STATUS"))
+        self.assertIn("active, HTTP :8080 waiting, 0 requests", self.heard("STATUS"))
         self.stop()
 
     def test_silent_link(self) -> None:

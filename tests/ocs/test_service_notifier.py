@@ -3,6 +3,7 @@
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
+from ocsgw.ocs.life_cycle import LifeCycle
 from ocsgw.ocs.service_notifier import ServiceNotifier
 from tests.support.manager import FakeManager
 
@@ -30,16 +31,14 @@ class Server:
     def __init__(self) -> None:
         self.listener = Listener()
         self.count = 0
-        self.chores = 0
+        self.waits: str | None = None
+        self.running = 1
 
-    def listeners(self) -> list[Listener]:
+    def all(self) -> list[Listener]:
         return [self.listener]
 
     def requests(self) -> int:
         return self.count
-
-    def housekeeping(self) -> None:
-        self.chores += 1
 
 
 class WatchTests(SynchronousTestCase):
@@ -49,14 +48,21 @@ class WatchTests(SynchronousTestCase):
         self.clock = Clock()
         self.manager = FakeManager(watchdog)
         self.ocs = Server()
-        self.notifier = ServiceNotifier(self.ocs, self.manager, self.clock)
-        self.notifier.start()
-        self.addCleanup(self.notifier.stop)
+        self.life_cycle = LifeCycle()
+        self.notifier = ServiceNotifier(self.life_cycle, self.manager, self.clock)
+        self.notifier.watch(self.ocs, self.ocs)
+        self.notifier.startService()
+        self.addCleanup(self.notifier.stopService)
         return self.notifier
+
+    def open(self) -> None:
+        """Let it be active."""
+        self.life_cycle.activate()
+        self.life_cycle.opened()
 
     def serve(self) -> None:
         """Bring it to where it serves."""
-        self.notifier.opened()
+        self.open()
         self.ocs.listener.state = "running"
         self.notifier.look()
         self.manager.take()
@@ -64,36 +70,49 @@ class WatchTests(SynchronousTestCase):
     def test_ready(self) -> None:
         """sd_notify(3) READY: said once, when the store is open and the first proxy serves, with the status."""
         notifier = self.make()
-        self.assertEqual(self.manager.take(), [{"STATUS": "waiting for the store"}])
-        notifier.opened()
-        self.assertEqual(self.manager.take(), [{"STATUS": "primary, HTTP :8080 starting, 0 requests"}])
+        self.assertEqual(self.manager.take(), [{"STATUS": "opening, waiting for the store"}])
+        self.open()
+        self.assertEqual(self.manager.take(), [{"STATUS": "active, HTTP :8080 starting, 0 requests"}])
         self.ocs.listener.state = "running"
         self.ocs.count = 12345
         notifier.look()
-        status = "primary, HTTP :8080 running, 12,345 requests"
+        status = "active, HTTP :8080 running, 12,345 requests"
         self.assertEqual(self.manager.take()[0], {"READY": 1, "STATUS": status})
         self.clock.pump([1.0] * 5)
         self.assertEqual([each for each in self.manager.take() if "READY" in each], [])
 
+    def test_standby(self) -> None:
+        """A server that stands by for another one is ready too; a moment on the way to active is not reported."""
+        self.make()
+        self.life_cycle.opened()
+        self.assertEqual(self.manager.take(), [{"STATUS": "opening, waiting for the store"}])
+        self.clock.advance(1.0)
+        self.assertEqual(self.manager.take()[0], {"READY": 1, "STATUS": "standby, HTTP :8080 starting, 0 requests"})
+
+    def test_store_that_is_not_available(self) -> None:
+        """What the start waits for is in the status."""
+        self.make()
+        self.ocs.waits = "the disk is full"
+        self.clock.advance(1.0)
+        self.assertEqual(self.manager.take()[-1], {"STATUS": "opening, the disk is full"})
+
     def test_port_is_taken(self) -> None:
         """C76: OCS is up although its proxy cannot be started; the status says so."""
         notifier = self.make()
-        notifier.opened()
+        self.open()
         self.ocs.listener.state = "waiting"
         notifier.look()
-        self.assertIn({"READY": 1, "STATUS": "primary, HTTP :8080 waiting, 0 requests"}, self.manager.take())
+        self.assertIn({"READY": 1, "STATUS": "active, HTTP :8080 waiting, 0 requests"}, self.manager.take())
 
     def test_status(self) -> None:
-        """STATUS is told when it has changed, at the latest after a second, and the housekeeping is done as often."""
+        """STATUS is told when it has changed, at the latest after a second."""
         self.make()
         self.serve()
         self.clock.advance(1.0)
         self.assertEqual(self.manager.take(), [])
         self.ocs.count = 1
-        chores = self.ocs.chores
         self.clock.advance(1.0)
-        self.assertEqual(self.manager.take(), [{"STATUS": "primary, HTTP :8080 running, 1 requests"}])
-        self.assertEqual(self.ocs.chores, chores + 1)
+        self.assertEqual(self.manager.take(), [{"STATUS": "active, HTTP :8080 running, 1 requests"}])
 
     def test_watchdog(self) -> None:
         """WATCHDOG is told at least twice in its time while the link answers, and not while it is silent."""
@@ -126,7 +145,7 @@ class WatchTests(SynchronousTestCase):
         """RELOADING has the time since the start of the machine in microseconds and is ended by READY."""
         notifier = self.make()
         notifier.reloading()
-        self.assertEqual(self.manager.take(), [{"STATUS": "waiting for the store"}])
+        self.assertEqual(self.manager.take(), [{"STATUS": "opening, waiting for the store"}])
         self.serve()
         notifier.reloading()
         (told,) = self.manager.take()
@@ -144,9 +163,10 @@ class WatchTests(SynchronousTestCase):
         notifier = self.make()
         self.serve()
         notifier.stopping(15.0)
+        self.life_cycle.stop()
         self.assertEqual(
             self.manager.take(), [{"STOPPING": 1, "STATUS": "stopping", "EXTEND_TIMEOUT_USEC": 25_000_000}]
         )
         self.clock.pump([1.0] * 3)
-        notifier.stop()
+        notifier.stopService()
         self.assertEqual(self.manager.take(), [])

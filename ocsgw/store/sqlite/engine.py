@@ -47,6 +47,8 @@ class SQLiteStore:
         # Those of the configuration in use, and of the one before it.
         self._newest_lists: dict[CallingList, ListStatements | None] = {}
         self._lists: dict[CallingList, ListStatements | None] = {}
+        # Lists of the configuration in use that could not be opened, with the reason.
+        self.closed_lists: dict[str, str] = {}
         self._do_not_call: DncStatements | None = None
         self._do_not_call_widths = (0, 0)
         self._opened_tables: set[str] = set()
@@ -93,6 +95,7 @@ class SQLiteStore:
         self._do_not_call, self._do_not_call_widths = do_not_call, widths
         self._lists = {**self._newest_lists, **lists}
         self._newest_lists = lists
+        self.closed_lists = tables.closed
         opened = {each.table for each, text in lists.items() if text is not None}
         self._unsettled |= opened - self._opened_tables
         self._opened_tables |= opened

@@ -60,6 +60,8 @@ class Tables:
     ) -> None:
         self._connection = connection
         self._report = report
+        # Lists that cannot be opened, with the reason.
+        self.closed: dict[str, str] = {}
         self._create = create
         self._create_indexes = create_indexes
 
@@ -91,9 +93,9 @@ class Tables:
             if error.sqlite_errorcode != sqlite3.SQLITE_ERROR:
                 raise
             problems = [f"cannot be used: {error}"]
-        self._report(
-            f"Calling list {calling_list.name} is not opened: table {calling_list.table} {'; '.join(problems)}"
-        )
+        reason = f"table {calling_list.table} {'; '.join(problems)}"
+        self.closed[calling_list.name] = reason
+        self._report(f"Calling list {calling_list.name} is not opened: {reason}")
         return None
 
     def open_retired_list(self, calling_list: CallingList) -> ListStatements | None:

@@ -1,26 +1,26 @@
 """What `ocsctl` may ask a running OCS, and how it is answered."""
 
 from collections.abc import Callable, Mapping
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
-from twisted.internet.defer import Deferred, inlineCallbacks
+from twisted.internet.defer import Deferred, fail
 from twisted.python.failure import Failure
 
 from ocsgw.contact.batch import Outcome
 from ocsgw.contact.directory import CampaignGroup, Directory
 from ocsgw.contact.transaction import GroupStatus, StoreFailureError
 from ocsgw.contact.unit_of_work import PendingRequest, UnitOfWork, final_event
-from ocsgw.control.server import Command, ControlError
-from ocsgw.execution.committer import Committer, Job
-from ocsgw.ocs.http_proxy import HttpProxy, RenewalError
-from ocsgw.ocs.listeners import HttpListener
+from ocsgw.control.errors import ControlError
+from ocsgw.control.health import health_of
+from ocsgw.control.server import Command
 from ocsgw.operations.steps import OperationError, carry_out
 from ocsgw.protocol.context import RequestContext
 from ocsgw.protocol.errors import Refusal
 from ocsgw.protocol.messages import KV
 from ocsgw.protocol.requests import request_named
 from ocsgw.store.errors import CommitUnknownError
-from ocsgw.version import VERSION
+
+T = TypeVar("T")
 
 # Order of `ocsctl campaign` -> request of the Third Party protocol (protocol.md section 3.4).
 _ORDERS = {
@@ -35,28 +35,34 @@ _ORDERS = {
 class Controlled(Protocol):
     """The running OCS, as commands see it."""
 
-    def committer(self) -> Committer:
-        """Return the committer. Raises `ControlError` while the store is not open."""
+    def directory(self) -> Directory:
+        """Return what is configured now."""
 
-    def listeners(self) -> list[HttpListener]:
-        """Return the HTTP listeners."""
+    def chore(self, function: Callable[[UnitOfWork], T]) -> "Deferred[T]":
+        """Carry out a function in a transaction between batches. Raises `ControlError` while the store is not open."""
 
-    def uptime(self) -> float:
-        """Return the seconds since the start."""
+    def submit(self, pending: PendingRequest, deliver: Callable[[Outcome], None]) -> None:
+        """Carry out a request with the next batch. Raises `ControlError` while the store is not open."""
 
-    def reload(self) -> "Deferred[list[str]]":
-        """Read the configuration again; fires with what waits for a restart. Fails with `ControlError`."""
+    def status(self) -> dict[str, Any]:
+        """Return what is known without the store (docs/operations.md, `ocsctl status --json`)."""
+
+    def reload(self) -> "Deferred[dict[str, Any]]":
+        """Read the configuration again; fires with what is left to do. Fails with `ControlError`."""
+
+    def restart_proxies(self, listener: str | None) -> "Deferred[list[dict[str, Any]]]":
+        """Replace the HTTP Proxies of a listener, or of all. Fails with `ControlError`."""
 
 
 def commands_of(ocs: Controlled) -> Mapping[str, Command]:
     """Return the commands by name."""
     controller = _Controller(ocs)
     return {
-        "status": controller.status,
-        "campaign": controller.campaign,
-        "reload": controller.reload,
-        "operation": controller.operation,
-        "proxy restart": controller.restart_proxies,
+        "status": Command(controller.status, "the store"),
+        "campaign": Command(controller.campaign, "the store to take the order"),
+        "reload": Command(controller.reload, "the configuration to be read and its tables to be opened"),
+        "operation": Command(controller.operation, "the store, which may be held by another program"),
+        "proxy restart": Command(controller.restart_proxies, "the new HTTP Proxies to open their ports"),
     }
 
 
@@ -65,30 +71,35 @@ class _Controller:
         self._ocs = ocs
 
     def status(self, arguments: dict[str, Any]) -> "Deferred[dict[str, Any]]":
-        """Return version, role, proxies and campaign groups."""
-        committer = self._ocs.committer()
-        directory = committer.directory
-        head = {
-            "version": VERSION,
-            "role": "primary",
-            "uptime": int(self._ocs.uptime()),
-            "proxies": [_proxy(each) for listener in self._ocs.listeners() for each in listener.proxies],
-        }
+        """Return version, state, health, proxies and campaign groups; without the store as much as is known."""
+        head = self._ocs.status()
 
         def read(unit: UnitOfWork) -> dict[int, GroupStatus]:
             return unit.tx.group_statuses()
 
-        return committer.chore(read).addCallback(
-            lambda statuses: {**head, "groups": [_group(each, statuses) for each in directory.groups]}
-        )
+        def show(statuses: dict[int, GroupStatus]) -> dict[str, Any]:
+            groups = [_group(each, statuses) for each in self._ocs.directory().groups]
+            health = health_of(head)
+            return {**head, "groups": groups, "health": health.word, "problems": health.problems}
+
+        def show_failure(reason: Failure) -> dict[str, Any]:
+            reason.trap(StoreFailureError, CommitUnknownError, ControlError)
+            if head["store"]["state"] == "open":
+                head["store"] = {"state": "failing", "reason": reason.getErrorMessage()}
+            return show({})
+
+        try:
+            reading = self._ocs.chore(read)
+        except ControlError:
+            reading = fail(Failure())
+        return reading.addCallbacks(show, show_failure)
 
     def campaign(self, arguments: dict[str, Any]) -> "Deferred[dict[str, Any]]":
         """Load, start, stop or unload the group of a name, or the only group of a campaign."""
         order = _ORDERS.get(str(arguments.get("order")))
         if order is None:
             raise ControlError(f"unknown order; one of {', '.join(_ORDERS)}")
-        committer = self._ocs.committer()
-        group = group_for_operator(committer.directory, str(arguments.get("name")))
+        group = group_for_operator(self._ocs.directory(), str(arguments.get("name")))
         done: Deferred[dict[str, Any]] = Deferred()
 
         def deliver(outcome: Outcome) -> None:
@@ -99,34 +110,22 @@ class _Controller:
 
         data: KV = {"GSW_AGENT_REQ_TYPE": order, "GSW_CAMPAIGN_GROUP_DBID": group.dbid}
         pending = PendingRequest(request_named(order), data, RequestContext(client="third_party", peer="ocsctl"))
-        committer.submit(Job(pending, deliver))
+        self._ocs.submit(pending, deliver)
         return done
 
-    def reload(self, arguments: dict[str, Any]) -> "Deferred[list[str]]":
+    def reload(self, arguments: dict[str, Any]) -> "Deferred[dict[str, Any]]":
         """Read the configuration again."""
         return self._ocs.reload()
 
-    @inlineCallbacks
-    def restart_proxies(self, arguments: dict[str, Any]) -> Any:
+    def restart_proxies(self, arguments: dict[str, Any]) -> "Deferred[list[dict[str, Any]]]":
         """Replace the proxies of a listener, or of all, without an interruption of service."""
         wanted = arguments.get("listener")
-        listeners = [each for each in self._ocs.listeners() if wanted in (None, each.id, each.wanted.id)]
-        if not listeners:
-            known = ", ".join(each.id for each in self._ocs.listeners()) or "none"
-            raise ControlError(f"there is no http listener {wanted}; configured: {known}")
-        done = []
-        for listener in listeners:
-            try:
-                replaced = yield listener.renew()
-            except RenewalError as error:
-                raise ControlError(str(error)) from error
-            done += [{"listener": listener.id, "old": old, "new": new} for old, new in replaced]
-        return done
+        return self._ocs.restart_proxies(str(wanted) if wanted is not None else None)
 
     def operation(self, arguments: dict[str, Any]) -> "Deferred[Any]":
         """Carry out one step of work on lists, between batches of requests."""
         name, given = str(arguments.get("name")), arguments.get("arguments")
-        return self._ocs.committer().chore(lambda unit: carry_out(unit, name, given)).addErrback(_operation_failed)
+        return self._ocs.chore(lambda unit: carry_out(unit, name, given)).addErrback(_operation_failed)
 
 
 def _operation_failed(reason: Failure) -> Failure:
@@ -166,19 +165,6 @@ def _explained(order: str, refusal: Refusal) -> str:
         "StopDialing": "the group is not loaded",
         "UnloadCampaign": "the group is started; stop it first, or use force-unload",
     }.get(order, refusal.text)
-
-
-def _proxy(proxy: HttpProxy) -> dict[str, Any]:
-    supervisor = proxy.supervisor
-    return {
-        "listener": proxy.in_use.id,
-        "worker": proxy.number,
-        "name": proxy.name,
-        "state": supervisor.state,
-        "pid": supervisor.pid,
-        "url": proxy.url(supervisor.port) if supervisor.state == "running" else None,
-        "starts": proxy.starts,
-    }
 
 
 def _group(group: CampaignGroup, statuses: Mapping[int, GroupStatus]) -> dict[str, Any]:

@@ -6,21 +6,17 @@ from twisted.internet.defer import Deferred, fail, succeed
 from twisted.trial.unittest import SynchronousTestCase
 
 from ocsgw.contact.transaction import StoreFailureError
-from ocsgw.control.server import ControlError
-from ocsgw.ocs.commands import Controlled, commands_of
+from ocsgw.control.commands import Controlled, commands_of
+from ocsgw.control.errors import ControlError
 from ocsgw.operations.steps import OperationError
 from ocsgw.store.errors import CommitUnknownError
 
 
-class ProxyContext:
+class FakeOCS:
     """A running OCS whose chores end as a test says."""
 
     def __init__(self, done: "Deferred[Any]") -> None:
         self._done = done
-
-    def committer(self) -> "ProxyContext":
-        """Return what carries out chores."""
-        return self
 
     def chore(self, function: object) -> "Deferred[Any]":
         """Return the end that the test has chosen."""
@@ -32,8 +28,8 @@ class OperationTests(SynchronousTestCase):
 
     def run_operation(self, done: "Deferred[Any]") -> "Deferred[Any]":
         """Carry out a step whose chore ends like this."""
-        commands = commands_of(cast("Controlled", ProxyContext(done)))
-        ended: Deferred[Any] = commands["operation"]({"name": "export", "arguments": {}})
+        commands = commands_of(cast("Controlled", FakeOCS(done)))
+        ended: Deferred[Any] = commands["operation"].run({"name": "export", "arguments": {}})
         return ended
 
     def refused(self, error: Exception) -> str:

@@ -1,0 +1,121 @@
+"""The running OCS as commands of `ocsctl` see it (`control/commands.py`)."""
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from twisted.internet.defer import Deferred, inlineCallbacks
+
+from ocsgw.contact.batch import Outcome
+from ocsgw.contact.directory import Directory
+from ocsgw.contact.unit_of_work import PendingRequest, UnitOfWork
+from ocsgw.control.errors import ControlError
+from ocsgw.execution.committer import Job
+from ocsgw.ocs.housekeeping import Housekeeping
+from ocsgw.ocs.http_listeners import HttpListeners
+from ocsgw.ocs.http_proxy import HttpProxy, RenewalError
+from ocsgw.ocs.reload import Reload, waiting_for_restart
+from ocsgw.ocs.role import SingleServer
+from ocsgw.ocs.service import OCSService
+from ocsgw.ocs.store_service import StoreService
+from ocsgw.version import VERSION
+
+T = TypeVar("T")
+
+
+class ControlledOCS:
+    """Brings commands to the parts that carry them out."""
+
+    def __init__(
+        self,
+        ocs: OCSService,
+        store: StoreService,
+        housekeeping: Housekeeping,
+        http: HttpListeners,
+        role: SingleServer,
+        reload: Reload,
+    ) -> None:
+        self._ocs = ocs
+        self._store = store
+        self._housekeeping = housekeeping
+        self._http = http
+        self._role = role
+        self._reload = reload
+
+    def directory(self) -> Directory:
+        """Return what is configured now."""
+        return self._ocs.context.directory
+
+    def chore(self, function: Callable[[UnitOfWork], T]) -> "Deferred[T]":
+        """Carry out a function in a transaction between batches. Raises `ControlError` while the store is not open."""
+        return self._store.committer().chore(function)
+
+    def submit(self, pending: PendingRequest, deliver: Callable[[Outcome], None]) -> None:
+        """Carry out a request with the next batch. Raises `ControlError` while the store is not open."""
+        self._store.committer().submit(Job(pending, deliver))
+
+    def status(self) -> dict[str, Any]:
+        """Return what is known without the store."""
+        context = self._ocs.context
+        return {
+            "version": VERSION,
+            "state": self._ocs.life_cycle.state,
+            "role": self._role.role,
+            "uptime": int(self._ocs.uptime()),
+            "config": context.config.path,
+            "store": self._store.status(),
+            "closed_lists": [{"name": name, "reason": reason} for name, reason in self._store.closed_lists().items()],
+            "chores": [{"name": name, "failures": count} for name, count in self._housekeeping.failures.items()],
+            "proxies": [_proxy(each) for listener in self._http.all() for each in listener.proxies],
+            "reload_refused": self._reload.refused,
+            "waiting": self._waiting(),
+        }
+
+    def _waiting(self) -> dict[str, list[str]]:
+        """Return the keys that wait for the next start, and the listeners that wait for new proxies."""
+        context = self._ocs.context
+        return {
+            "restart": waiting_for_restart(context.started_with, context.config),
+            "proxy_restart": [each.id for each in self._http.all() if each.is_outdated()],
+        }
+
+    def reload(self) -> "Deferred[dict[str, Any]]":
+        """Read the configuration again; fires with what is left to do. Fails with `ControlError`."""
+        return self._reload().addCallback(lambda _: self._left_to_do())
+
+    def _left_to_do(self) -> dict[str, Any]:
+        status = self.status()
+        return {"waiting": status["waiting"], "closed_lists": status["closed_lists"]}
+
+    @inlineCallbacks
+    def restart_proxies(self, listener: str | None) -> Any:
+        """Replace the HTTP Proxies of a listener, or of all. Fails with `ControlError`."""
+        open_ones = self._http.all()
+        listeners = [each for each in open_ones if listener in (None, each.id, each.wanted.id)]
+        if not listeners:
+            known = ", ".join(each.id for each in open_ones) or "none"
+            raise ControlError(
+                f"there is no http listener {listener}; configured: {known}"
+                if listener is not None
+                else f"no http listener is open; OCS is {self._ocs.life_cycle.state}"
+            )
+        done = []
+        for each in listeners:
+            try:
+                replaced = yield each.renew()
+            except RenewalError as error:
+                raise ControlError(str(error)) from error
+            done += [{"listener": each.id, "old": old, "new": new} for old, new in replaced]
+        return done
+
+
+def _proxy(proxy: HttpProxy) -> dict[str, Any]:
+    supervisor = proxy.supervisor
+    return {
+        "listener": proxy.in_use.id,
+        "worker": proxy.number,
+        "name": proxy.name,
+        "state": supervisor.state,
+        "pid": supervisor.pid,
+        "url": proxy.url(supervisor.port) if supervisor.state == "running" else None,
+        "starts": proxy.starts,
+    }

@@ -1,0 +1,144 @@
+"""What time brings about in the store: work between batches, while OCS is active."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, NamedTuple
+
+from twisted.application.service import Service
+from twisted.internet.defer import Deferred
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from ocsgw.config import Config
+from ocsgw.contact.opening import expire, prepare
+from ocsgw.contact.overdue import Position, treat_overdue
+from ocsgw.contact.unit_of_work import UnitOfWork
+from ocsgw.logs import say
+from ocsgw.ocs.context import OCSContext
+from ocsgw.ocs.life_cycle import LifeCycle
+from ocsgw.ocs.store_service import StoreService
+from ocsgw.periodic import Periodic
+
+# How much a chore does in one transaction; longer ones would hold requests up.
+AT_ONCE = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Slice:
+    """What one transaction of a chore has done: to how many, and what goes on with the rest, None if all is done."""
+
+    count: int
+    rest: Callable[[UnitOfWork], "Slice"] | None = None
+
+
+class Chore(NamedTuple):
+    """Work that is due every `interval` seconds, in slices; after each one `number` is logged with its count."""
+
+    name: str
+    interval: float
+    run: Callable[[UnitOfWork], Slice]
+    number: int | None = None
+
+
+class Housekeeping(Service):
+    """Puts the store right when OCS becomes active, and does its chores from then on.
+
+    `failures` has the chores that failed last time, with how often in a row.
+    """
+
+    name = "housekeeping"
+    _log = Logger()
+
+    def __init__(
+        self,
+        context: OCSContext,
+        life_cycle: LifeCycle,
+        store: StoreService,
+        wall_clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._store = store
+        self._life_cycle = life_cycle
+        self._wall_clock = wall_clock
+        self.failures: dict[str, int] = {}
+        # The one place where a chore is added.
+        self._chores = (
+            Chore("expired hand-outs", 1.0, _expire, 93017),
+            Chore("personal callbacks that are overdue", 10.0, _treat_overdue, 93018),
+            Chore("expired rows of own tables", 60.0, self._forget),
+        )
+        self._periodic = [
+            (Periodic(each.name, lambda each=each: self._carry_out(each, each.run), context.reactor), each.interval)  # type: ignore[misc]
+            for each in self._chores
+        ]
+
+    def startService(self) -> "Deferred[None]":
+        """Put right what the last end, or another program, has left (K2, P53), then begin; fires when that is done."""
+        super().startService()
+        return self._prepare().addCallback(self._begin)
+
+    def _begin(self, _: object) -> None:
+        if self.running:
+            for periodic, interval in self._periodic:
+                periodic.start(interval)
+
+    def stopService(self) -> None:
+        """End; what is under way is carried out."""
+        super().stopService()
+        for periodic, _ in self._periodic:
+            periodic.stop()
+
+    def use(self, config: Config) -> None:
+        """Put right what a new configuration asks for: groups that came or went (C67)."""
+        if self.running:
+            self._prepare()
+
+    def _prepare(self) -> "Deferred[Any]":
+        prepared = self._store.committer().chore(prepare)
+        return prepared.addCallbacks(self._report_freed, self._failed, errbackArgs=("preparation of the store",))
+
+    def _report_freed(self, freed: dict[str, int]) -> None:
+        for name, count in freed.items():
+            self._log.info(
+                "{count} records of calling list {name} were in process without a hand-out and are ready again",
+                count=count,
+                name=name,
+            )
+
+    def _carry_out(self, chore: Chore, run: Callable[[UnitOfWork], Slice]) -> Any:
+        if not self.running or self._life_cycle.state != "active":
+            # What serves may still be ending its work.
+            return None
+        done = self._store.committer().chore(run)
+        return done.addCallbacks(self._done, self._failed, callbackArgs=(chore,), errbackArgs=(chore.name,))
+
+    def _done(self, done: Slice, chore: Chore) -> Any:
+        if self.failures.pop(chore.name, 0) and not self.failures:
+            say(self._log, 93154)
+        if done.count and chore.number is not None:
+            say(self._log, chore.number, count=done.count)
+        return self._carry_out(chore, done.rest) if done.rest is not None else None
+
+    def _failed(self, reason: Failure, name: str) -> None:
+        """Log the first failure of an outage; there is nothing new to say about the following ones."""
+        if not self.failures:
+            say(self._log, 93040, reason=f"{name}: {reason.getErrorMessage()}")
+        self.failures[name] = self.failures.get(name, 0) + 1
+
+    def _forget(self, unit: UnitOfWork) -> Slice:
+        """Delete what has expired in our own tables (H329)."""
+        count = unit.tx.forget(int(self._wall_clock()), AT_ONCE)
+        return Slice(count, self._forget if count == AT_ONCE else None)
+
+
+def _expire(unit: UnitOfWork) -> Slice:
+    """End hand-outs whose time is over (H278)."""
+    count = expire(unit, AT_ONCE)
+    return Slice(count, _expire if count == AT_ONCE else None)
+
+
+def _treat_overdue(unit: UnitOfWork, position: Position | None = None) -> Slice:
+    """Treat personal callbacks that their agents do not take (H360)."""
+    count, following = treat_overdue(unit, position or Position())
+    return Slice(count, partial(_treat_overdue, position=following) if following is not None else None)

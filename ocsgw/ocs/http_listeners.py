@@ -1,0 +1,132 @@
+"""All HTTP listeners as one service: they are open while OCS is active."""
+
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import quote
+
+from twisted.application.service import Service
+from twisted.internet.defer import Deferred, DeferredList
+from twisted.logger import Logger
+
+from ocsgw.config import Config
+from ocsgw.logs import LogFile, say
+from ocsgw.ocs.context import OCSContext
+from ocsgw.ocs.dispatch import Dispatcher
+from ocsgw.ocs.listeners import HttpListener, match_listeners
+from ocsgw.ocs.store_service import StoreService
+
+
+class HttpListeners(Service):
+    """An HTTP Proxy, or several, for each `http` listener (C31, C70).
+
+    `changed` is called when there is news for whoever watches, `say_example` with a command that tries the server out,
+    each time a proxy serves.
+    """
+
+    name = "listeners"
+    _log = Logger()
+
+    def __init__(
+        self,
+        context: OCSContext,
+        store: StoreService,
+        changed: Callable[[], None],
+        say_example: Callable[[str], None] | None,
+    ) -> None:
+        self._context = context
+        self._store = store
+        self._changed = changed
+        self._say_example = say_example
+        self._sessions = 0
+        self._listeners: list[HttpListener] = []
+        # Those that still end their work.
+        self._removed: list[HttpListener] = []
+
+    # What the listeners share.
+
+    @property
+    def config(self) -> Config:
+        """The configuration in force."""
+        return self._context.config
+
+    @property
+    def reactor(self) -> Any:
+        """The reactor."""
+        return self._context.reactor
+
+    @property
+    def dispatcher(self) -> Dispatcher:
+        """What carries requests out."""
+        return self._store.dispatcher
+
+    @property
+    def log_file(self) -> LogFile:
+        """The one log."""
+        return self._context.log_file
+
+    def next_session(self) -> int:
+        """Return a number for a new link."""
+        self._sessions += 1
+        return self._sessions
+
+    def proxy_ready(self, url: str) -> None:
+        """Say so, and how to try the server out if somebody wants to know."""
+        self._changed()
+        example = next((each for each in self._context.directory.calling_lists if each.enabled), None)
+        if self._say_example is not None and example is not None:
+            target = f"{url}/lists/{quote(example.name)}?req=AddRecord"
+            self._say_example(f"curl -s -X POST '{target}' -d '{{\"GSW_PHONE\":\"6505550100\"}}'")
+
+    # Life.
+
+    def startService(self) -> None:
+        """Open all."""
+        super().startService()
+        for listener in self.config.listeners:
+            if listener.protocol == "http":
+                self._listen(HttpListener(self, listener))
+        self._changed()
+
+    def stopService(self) -> "Deferred[None]":
+        """Close all; fires when their processes are gone and have answered what was in flight."""
+        super().stopService()
+        gone = DeferredList([each.stop() for each in (*self._listeners, *self._removed)])
+        return gone.addCallback(lambda _: self._listeners.clear())
+
+    def hurry(self) -> None:
+        """Close at once what is about to close."""
+        for each in (*self._listeners, *self._removed):
+            each.hurry()
+
+    def all(self) -> list[HttpListener]:
+        """Return those that are open."""
+        return list(self._listeners)
+
+    # A reload.
+
+    def use(self, config: Config) -> None:
+        """Open what is new, close what is gone, send the rest its new settings."""
+        if not self.running:
+            return
+        wanted = [each for each in config.listeners if each.protocol == "http"]
+        stay, removed, added = match_listeners(self._listeners, wanted)
+        for running, listener in stay:
+            if running.reconfigure(listener):
+                say(self._log, 93015, listener=running.id)
+        for running in self._removed:
+            # It still ends its work, with the keys that are in force now.
+            running.update()
+        for running in removed:
+            say(self._log, 93016, listener=running.id)
+            self._listeners.remove(running)
+            self._removed.append(running)
+            running.stop().addCallback(self._forget, running)
+        for listener in added:
+            self._listen(HttpListener(self, listener))
+
+    def _listen(self, listener: HttpListener) -> None:
+        self._listeners.append(listener)
+        listener.start()
+
+    def _forget(self, _: None, gone: HttpListener) -> None:
+        self._removed.remove(gone)

@@ -1,0 +1,195 @@
+"""The store as a service: opened with patience, used by the committer, closed when nothing is in flight any more."""
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+from twisted.application.service import Service
+from twisted.internet.defer import Deferred, inlineCallbacks, succeed
+from twisted.internet.task import deferLater
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from ocsgw.audit.file import AuditError, AuditFile
+from ocsgw.audit.recorder import Auditor
+from ocsgw.config import Config
+from ocsgw.contact.directory import Directory
+from ocsgw.control.errors import ControlError
+from ocsgw.execution.committer import Committer
+from ocsgw.execution.worker import Worker
+from ocsgw.logs import say
+from ocsgw.ocs.context import OCSContext
+from ocsgw.ocs.dispatch import Dispatcher
+from ocsgw.ocs.life_cycle import LifeCycle
+from ocsgw.ocs.settings import dispatch_options_of
+from ocsgw.store.errors import StoreError
+from ocsgw.store.sqlite.engine import SQLiteStore
+
+EXIT_UNAVAILABLE = 69
+
+_RETRY = 1.0
+
+
+class StoreService(Service):
+    """Opens store and audit log, and brings the life cycle to standby; `end` is called with 69 if that fails.
+
+    `make_worker` makes the thread of the store, once the process is the final one. `waits` says while it is opening why
+    that takes its time, None if all is well.
+    """
+
+    name = "store"
+    # Of all links; there is one as soon as the service has been started.
+    dispatcher: Dispatcher
+    _log = Logger()
+
+    def __init__(
+        self,
+        context: OCSContext,
+        life_cycle: LifeCycle,
+        end: Callable[[int], None],
+        make_worker: Callable[[Any], Worker],
+    ) -> None:
+        config = context.config
+        self._context = context
+        self._life_cycle = life_cycle
+        self._end = end
+        self._make_worker = make_worker
+        self.waits: str | None = None
+        self._store = SQLiteStore(
+            config.store.file or "",
+            self._report,
+            create=config.store.create,
+            create_indexes=config.store.create_indexes,
+        )
+        self._auditor: Auditor | None = None
+        if config.audit.enabled:
+            clear = config.log.contacts == "clear"
+            self._auditor = Auditor(AuditFile(config.audit.file), time.time, clear=clear)
+        self._worker: Worker | None = None
+        self._committer: Committer | None = None
+
+    def startService(self) -> "Deferred[None]":
+        """Begin to open; fires when the store is open or the service is stopping."""
+        super().startService()
+        context = self._context
+        worker = self._worker = self._make_worker(context.reactor)
+        self._committer = Committer(
+            self._store,
+            worker,
+            context.directory,
+            context.reactor,
+            auditor=self._auditor,
+            busy_timeout=context.config.store.busy_timeout,
+        )
+        self.dispatcher = Dispatcher(self._committer, context.reactor, dispatch_options_of(context.config))
+        opening: Deferred[None] = self._open(worker)
+        return opening
+
+    @inlineCallbacks
+    def _open(self, worker: Worker) -> Any:
+        clock, wait = self._context.reactor, self._context.config.store.wait
+        give_up = clock.seconds() + wait
+        while self.running:
+            try:
+                yield worker.run(self._open_files)
+            except (StoreError, AuditError) as error:
+                if not self.running:
+                    return
+                if clock.seconds() >= give_up:
+                    say(self._log, 93032, reason=str(error))
+                    self._end(EXIT_UNAVAILABLE)
+                    return
+                if self.waits is None:
+                    say(self._log, 93144, reason=str(error), wait=wait)
+                self.waits = str(error)
+                yield deferLater(clock, _RETRY)
+            else:
+                self.waits = None
+                if self.running:
+                    self._life_cycle.opened()
+                return
+
+    def _open_files(self) -> None:
+        """Open the audit log, then the store; this runs in the worker."""
+        if self._auditor is not None:
+            torn = self._auditor.open()
+            if torn:
+                self._report(f"The audit log ended with {torn} bytes of an incomplete line, which were cut off")
+        self._store.open(self._context.directory)
+
+    def _close_files(self) -> None:
+        self._store.close()
+        if self._auditor is not None:
+            self._auditor.close()
+
+    @inlineCallbacks
+    def stopService(self) -> Any:
+        """Answer what is in flight, then close; fires when all is on disk."""
+        super().stopService()
+        worker, committer = self._worker, self._committer
+        if worker is None or committer is None:
+            return
+        self.dispatcher.available = False
+        yield committer.drained()
+        yield worker.run(self._close_files)
+        worker.stop()
+        self._worker = None
+
+    def committer(self) -> Committer:
+        """Return the committer. Raises `ControlError` while the store is not open."""
+        state = self._life_cycle.state
+        if self._committer is None or state == "opening":
+            raise ControlError("the server is opening its store" + (f": {self.waits}" if self.waits else "; try again"))
+        if state == "stopping":
+            raise ControlError("the server is stopping")
+        return self._committer
+
+    def requests(self) -> int:
+        """Return how many requests there have been."""
+        return self.dispatcher.requests
+
+    def status(self) -> dict[str, str | None]:
+        """Return the state of the store, and what is wrong with it."""
+        if self._committer is None or self._life_cycle.state == "opening":
+            return {"state": "opening", "reason": self.waits}
+        if self._life_cycle.state == "stopping":
+            return {"state": "closing", "reason": None}
+        failure = self._committer.failure
+        return {"state": "open" if failure is None else "failing", "reason": failure}
+
+    def closed_lists(self) -> dict[str, str]:
+        """Return the configured lists that are not open, each with the reason and what to do."""
+        return dict(self._store.closed_lists)
+
+    # A reload.
+
+    def take(self, directory: Directory) -> "Deferred[None]":
+        """Open the tables of another directory; fails with a store's error, and then nothing has changed."""
+        if self._worker is None:
+            raise ControlError("the server is stopping")
+        return self._worker.run(lambda: self._store.use(directory))
+
+    def use(self, config: Config) -> None:
+        """Use a configuration whose tables are open."""
+        if self._committer is not None:
+            self._committer.directory = self._context.directory
+            self.dispatcher.options = dispatch_options_of(config)
+        if self._auditor is not None:
+            self._auditor.clear = config.log.contacts == "clear"
+
+    # A rotation.
+
+    def reopen_audit(self) -> "Deferred[None]":
+        """Open the audit log again; what fails is logged, and the old file stays in use."""
+        if self._auditor is None or self._worker is None:
+            return succeed(None)
+        return self._worker.run(self._auditor.reopen).addErrback(self._audit_stays)
+
+    def _audit_stays(self, reason: Failure) -> None:
+        if reason.check(AuditError):
+            say(self._log, 93147, reason=reason.getErrorMessage())
+        else:
+            say(self._log, 93147, reason=reason.getErrorMessage(), log_failure=reason)
+
+    def _report(self, text: str) -> None:
+        self._context.reactor.callFromThread(say, self._log, 93152, text=text)
