@@ -1,24 +1,24 @@
 """Rules about `[aliases]`: a spelling means one thing (section 9 of the HTTP surface, H50)."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Final
 
-from ocsgw.config.constants import HTTP_REQUESTS, REQUEST_ALIASES, RESOURCE_ALIASES, RESOURCE_TYPES
 from ocsgw.config.problems import quoted
 from ocsgw.config.sections import Section
+from ocsgw.protocol.requests import HTTP_REQUESTS, RESOURCE_TYPES
 
 
 def check_aliases(document: Section) -> None:
     """Report spellings that are standard ones, or given twice."""
     for aliases in document.tables("aliases"):
-        _check(aliases, HTTP_REQUESTS, REQUEST_ALIASES)
-        _check(aliases, RESOURCE_TYPES, RESOURCE_ALIASES)
+        _check(aliases, {spelling: row.name for spelling, row in HTTP_REQUESTS.items()})
+        _check(aliases, RESOURCE_TYPES)
 
 
-def _check(aliases: Section, names: Iterable[str], standard: Mapping[str, str]) -> None:
-    taken = {_folded(name): name for name in names} | {_folded(alias): name for alias, name in standard.items()}
+def _check(aliases: Section, taken: Mapping[str, str]) -> None:
+    """Check the spellings of the names in `taken`, which has the standard ones in lower case."""
     earlier: dict[str, str] = {}
-    for name in names:
+    for name in dict.fromkeys(taken.values()):
         for index, written in enumerate(aliases[name] if aliases.sound(name) else ()):
             spelling = _folded(written)
             if spelling in taken:

@@ -1,64 +1,6 @@
-"""Names and numbers of the product's constants that a configuration may use."""
+"""Names that a configuration may use, besides those of the tables of `protocol`."""
 
 from typing import Final
-
-CALL_RESULTS: Final = (
-    "Ok",
-    "Transferred",
-    "Conferenced",
-    "General Error",
-    "System Error",
-    "Remote Release",
-    "Busy",
-    "No Answer",
-    "SIT Detected",
-    "Answering Machine",
-    "All Trunks Busy",
-    "SIT Invalid Num",
-    "SIT Vacant",
-    "SIT Oper Intercept",
-    "SIT Unknown",
-    "SIT No Circuit",
-    "SIT Reorder",
-    "Fax Detected",
-    "Queue Full",
-    "Cleared",
-    "Overflowed",
-    "Abandoned",
-    "Redirected",
-    "Forwarded",
-    "Consult",
-    "Picked up",
-    "Dropped",
-    "Dropped No Answer",
-    "Unknown",
-    "Covered",
-    "Converse-On",
-    "Bridged",
-    "Silence",
-    "Answer",
-    "NuTone",
-    "No Dial Tone",
-    "No Progress",
-    "No RingBack",
-    "No Established",
-    "Pager Detected",
-    "Wrong Party",
-    "Dial Error",
-    "Call Drop Error",
-    "Switch Error",
-    "No Free Port Error",
-    "Transfer Error",
-    "Stale",
-    "Agent CallBack Error",
-    "Group CallBack Error",
-    "Deafened",
-    "Held",
-    "Do Not Call",
-    "Cancel Record",
-    "Wrong Number",
-)
-"""By number, from 0 (section 3 of the constants)."""
 
 CLASSIC_COLUMNS: Final = frozenset(
     {
@@ -100,8 +42,6 @@ TREATMENT_ACTIONS: Final = (
 )
 """What a treatment may do (section 11)."""
 
-AGENT_CALLBACK_ERROR: Final = CALL_RESULTS.index("Agent CallBack Error")
-
 OWN_TABLES: Final = "ocsgw_"
 """Beginning of the names of ocsgw's own tables (K15)."""
 
@@ -122,41 +62,6 @@ TIME_ZONES: Final = (
 """Names and IANA zones that exist without configuration (K51)."""
 
 FIRST_TIME_ZONE_DBID: Final = 1001
-
-REQUESTS: Final = (
-    "AddRecord",
-    "RecordProcessed",
-    "UpdateCallCompletionStats",
-    "RecordReschedule",
-    "ScheduledRecordReschedule",
-    "RecordReject",
-    "RequestRecordCancel",
-    "DoNotCall",
-    "ChainedRecordRequest",
-    "PreviewRecordRequest",
-    "CampaignStatusRequest",
-    "PreviewDialingModeStart",
-    "PreviewDialingModeOver",
-    "ReadyTime",
-    "LogOut",
-    "LoadCampaign",
-    "StartDialing",
-    "StopDialing",
-    "UnloadCampaign",
-    "ForceUnloadCampaign",
-    "SetDialingMode",
-    "GetCampaignStatus",
-)
-"""Requests that a client may send, over HTTP or on an ``ocs`` listener."""
-
-REQUEST_ALIASES: Final = {"RecordCancel": "RequestRecordCancel", "PreviewRecord": "PreviewRecordRequest"}
-
-HTTP_REQUESTS: Final = REQUESTS[: REQUESTS.index("CampaignStatusRequest") + 1]
-"""Those that HTTP has (section 9 of the HTTP surface)."""
-
-RESOURCE_TYPES: Final = ("records", "phones", "customer_ids", "lists", "campaigngroups")
-RESOURCE_ALIASES: Final = {"customerids": "customer_ids", "campaign_groups": "campaigngroups"}
-"""Spellings that every server knows (H42, H44)."""
 
 CUSTOM_HEADERS: Final = (
     ("X-Frame-Options", "SAMEORIGIN"),

@@ -7,7 +7,7 @@ added here is added to its struct in ``model`` and to the manual page as well; t
 from typing import Final
 
 from ocsgw.config import model
-from ocsgw.config.constants import CALL_RESULTS, HTTP_REQUESTS, RESOURCE_TYPES, TREATMENT_ACTIONS
+from ocsgw.config.constants import TREATMENT_ACTIONS
 from ocsgw.config.files import api_key, headers, log_target, pem, private_pem, secret, state_directory, store_url
 from ocsgw.config.network import custom_headers, host, http_proxy, interface, mutual_tls, tls_versions, uri
 from ocsgw.config.schema import Key, Keys, Table
@@ -37,6 +37,8 @@ from ocsgw.config.values import (
     size,
     text,
 )
+from ocsgw.protocol.enumerations import CallResult
+from ocsgw.protocol.requests import IDENTIFIER_KEYS, REQUESTS
 
 _DBID: Final = Key(integer(1, LARGEST_INTEGER))
 _NAME: Final = Key(name())
@@ -44,7 +46,7 @@ _NAME_WITHOUT_SLASH: Final = Key(name(without="/"))
 _OBJECT_NAMES: Final = array(name())
 _SOME_NAMES: Final = Key(array(name(), at_least=1), None)
 _SOME_NAMES_OR_ALL: Final = Key(all_or(array(name(), at_least=1)), None)
-_GENERAL_ERROR: Final = CALL_RESULTS.index("General Error")
+_GENERAL_ERROR: Final = CallResult.GENERAL_ERROR.value
 _CHAIN_SCOPE: Final = one_of("RecordOnly", "AllChain")
 _LARGEST_FRAME: Final = "4294967295B"  # P60: four bytes of length
 
@@ -123,7 +125,9 @@ _PERMISSIONS: Final[Keys] = {
     "campaign_groups": _SOME_NAMES_OR_ALL,
 }
 
-_ALIASES: Final[Keys] = {name: Key(spellings, []) for name in (*HTTP_REQUESTS, *RESOURCE_TYPES)}
+_ALIASES: Final[Keys] = {
+    name: Key(spellings, []) for name in (*(row.name for row in REQUESTS.values() if row.resources), *IDENTIFIER_KEYS)
+}
 
 _API_KEY: Final[Keys] = {
     "name": _NAME,

@@ -7,10 +7,12 @@ from datetime import UTC, date, datetime
 from datetime import time as clock_time
 from typing import Any, Final
 
-from ocsgw.config.constants import CALL_RESULTS, CODECS, OWN_TABLES, REQUEST_ALIASES, REQUESTS
+from ocsgw.config.constants import CODECS, OWN_TABLES
 from ocsgw.config.problems import quoted
 from ocsgw.config.schema import InvalidValueError, Place
 from ocsgw.config.values import array, did_you_mean, integer, shown, text, type_name
+from ocsgw.protocol.enumerations import CALL_RESULT_NAMES, CALL_RESULTS, plain_name
+from ocsgw.protocol.requests import REQUESTS
 
 IDENTIFIER_BYTES: Final = 63
 """PostgreSQL cuts longer names silently."""
@@ -22,7 +24,7 @@ LAST_YEAR: Final = 9998
 
 END_OF_DAY: Final = clock_time(23, 59, 59)
 _DATE_LENGTH: Final = len("2027-01-31")
-_CALL_RESULT_NUMBER: Final = integer(0, len(CALL_RESULTS) - 1)
+_CALL_RESULT_NUMBER: Final = integer(0, len(CALL_RESULT_NAMES) - 1)
 
 
 def call_result(value: Any, place: Place) -> int:
@@ -30,7 +32,7 @@ def call_result(value: Any, place: Place) -> int:
     if not isinstance(value, str):
         number: int = _CALL_RESULT_NUMBER(value, place)
         return number
-    found = _CALL_RESULT_NUMBERS.get(_folded(value))
+    found = CALL_RESULTS.get(plain_name(value))
     if found is None:
         raise InvalidValueError(
             f"must be the number or name of a call result, not {shown(value)}", _meant_result(value)
@@ -79,7 +81,7 @@ def zone(value: Any, place: Place) -> str:
 def request(value: Any, place: Place) -> str:
     """Read the name of a request, in any case (H50) and also an alias, into the canonical name."""
     written: str = text()(value, place)
-    found = _REQUESTS.get(written.casefold())
+    found = _REQUESTS.get(written.lower())
     if found is None:
         raise InvalidValueError(f"{quoted(written)} is no request", did_you_mean(written, REQUESTS))
     return found
@@ -177,15 +179,9 @@ def _identifier(written: str) -> str:
     return written
 
 
-def _folded(name: str) -> str:
-    return name.casefold().translate({ord(character): None for character in " -_"})
-
-
 def _meant_result(written: str) -> str:
-    return f"write a number from 0 to {len(CALL_RESULTS) - 1} or a name; {did_you_mean(written, CALL_RESULTS)}"
+    last = len(CALL_RESULT_NAMES) - 1
+    return f"write a number from 0 to {last} or a name; {did_you_mean(written, CALL_RESULT_NAMES)}"
 
 
-_CALL_RESULT_NUMBERS: Final = {_folded(name): number for number, name in enumerate(CALL_RESULTS)}
-_REQUESTS: Final = {name.casefold(): name for name in REQUESTS} | {
-    alias.casefold(): name for alias, name in REQUEST_ALIASES.items()
-}
+_REQUESTS: Final = {name.lower(): row.name for row in REQUESTS.values() for name in (row.name, *row.aliases)}

@@ -2,10 +2,11 @@
 
 from typing import Final
 
-from ocsgw.config.constants import AGENT_CALLBACK_ERROR
 from ocsgw.config.problems import alternatives, quoted
 from ocsgw.config.sections import Section
+from ocsgw.protocol.enumerations import CallResult
 
+_NO_AGENT: Final = CallResult.AGENT_CALLBACK_ERROR.value
 _USES: Final = {
     "interval": ("retry_in", "next_in_chain", "assign_to_group"),
     "increment": ("retry_in", "next_in_chain", "assign_to_group"),
@@ -51,10 +52,10 @@ def _check_action(treatment: Section) -> None:
                 f"leave it out; it is for {alternatives(map(quoted, actions), 'and')}",
             )
     result = treatment["call_result"] if treatment.sound("call_result") else None
-    if result == AGENT_CALLBACK_ERROR and action in _NOT_WITHOUT_CALL:
+    if result == _NO_AGENT and action in _NOT_WITHOUT_CALL:
         treatment.problem(
             "action",
-            f"{quoted(action)} cannot follow the call result {AGENT_CALLBACK_ERROR}, Agent CallBack Error",
+            f"{quoted(action)} cannot follow the call result {_NO_AGENT}, Agent CallBack Error",
             'nobody has been called; choose for example "assign_to_group" or "retry_in"',
         )
 
@@ -101,14 +102,14 @@ def _warn_without_treatment(options: Section, lists: list[Section], treatments: 
     without = []
     for each in lists:
         own = each["personal_callback_limit"]
-        if (general if own is None else own) and not _sequence(treatments, AGENT_CALLBACK_ERROR, each["name"]):
+        if (general if own is None else own) and not _sequence(treatments, _NO_AGENT, each["name"]):
             without.append((each, own))
-    hint = f"add a [[treatment]] with call_result = {AGENT_CALLBACK_ERROR}; without one the record is done"
+    hint = f"add a [[treatment]] with call_result = {_NO_AGENT}; without one the record is done"
     for each, own in without:
         if own is not None:
-            each.warn("personal_callback_limit", f"has no treatment for call result {AGENT_CALLBACK_ERROR}", hint)
+            each.warn("personal_callback_limit", f"has no treatment for call result {_NO_AGENT}", hint)
     inheriting = [quoted(each["name"]) for each, own in without if own is None]
     if inheriting:
         named = alternatives(inheriting, "and")
-        message = f"has no treatment for call result {AGENT_CALLBACK_ERROR} in {named}"
+        message = f"has no treatment for call result {_NO_AGENT} in {named}"
         options.warn("personal_callback_limit", message, hint)

@@ -50,7 +50,7 @@ class CallResult(IntEnum):
     CANCEL_RECORD = 52
 
 
-_CALL_RESULT_NAMES = (
+CALL_RESULT_NAMES = (
     "Ok", "Transferred", "Conferenced", "General Error", "System Error", "Remote Release", "Busy",
     "No Answer", "SIT Detected", "Answering Machine", "All Trunks Busy", "SIT Invalid Num", "SIT Vacant",
     "SIT Oper Intercept", "SIT Unknown", "SIT No Circuit", "SIT Reorder", "Fax Detected", "Queue Full",
@@ -91,7 +91,7 @@ def _numbers(names: tuple[str, ...]) -> MappingProxyType[str, int]:
 
 
 # Plain name -> number.
-CALL_RESULTS = _numbers(_CALL_RESULT_NAMES)
+CALL_RESULTS = _numbers(CALL_RESULT_NAMES)
 RECORD_TYPES = _numbers(_RECORD_TYPE_NAMES)
 RECORD_STATUSES = _numbers(_RECORD_STATUS_NAMES)
 CONTACT_TYPES = _numbers(_CONTACT_TYPE_NAMES)

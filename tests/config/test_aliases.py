@@ -1,26 +1,10 @@
 """Tests of ocsgw.config.alias_rules: a site's own spellings (section 9 of the HTTP surface)."""
 
-from ocsgw.config.constants import (
-    HTTP_REQUESTS,
-    REQUEST_ALIASES,
-    RESOURCE_ALIASES,
-    RESOURCE_TYPES,
-)
-from ocsgw.protocol import requests
 from tests.config.support import ConfigTestCase
 
 
 class AliasTests(ConfigTestCase):
     """`[aliases]`."""
-
-    def test_names_are_those_of_the_surface(self) -> None:
-        """Section 9: the names and standard spellings here are those of the request table."""
-        self.assertEqual(set(HTTP_REQUESTS), {row.name for row in requests.HTTP_REQUESTS.values()})
-        spellings = {name.lower(): name for name in HTTP_REQUESTS}
-        spellings |= {alias.lower(): name for alias, name in REQUEST_ALIASES.items()}
-        self.assertEqual(spellings, {spelling: row.name for spelling, row in requests.HTTP_REQUESTS.items()})
-        types = {name: name for name in RESOURCE_TYPES} | RESOURCE_ALIASES
-        self.assertEqual(types, dict(requests.RESOURCE_TYPES))
 
     def test_spellings(self) -> None:
         """Each target takes several spellings, in any script; without the table there are none."""
