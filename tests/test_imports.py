@@ -95,6 +95,7 @@ ROOMS: dict[str, set[str]] = {
     "counters": set(),
     "guard": {"counters", "logs"},
     "periodic": {"counters"},
+    "client": {"guard", "link", "protocol"},
     "tls": set(),
     "logs": {"log_output"},
     "log_output": set(),

@@ -1,0 +1,27 @@
+"""A client of the OCS protocol, for agent desktops, dialers and third-party applications (docs/client.md).
+
+`OcsClient` is for programs on Twisted, `BlockingClient` for all others. Neither knows a rule of the server: they carry
+requests and events.
+"""
+
+from ocsgw.client.answers import (
+    Answer,
+    NotConnectedError,
+    OcsClientError,
+    OutcomeUnknownError,
+    RefusedError,
+    RequestError,
+)
+from ocsgw.client.blocking import BlockingClient
+from ocsgw.client.service import OcsClient
+
+__all__ = [
+    "Answer",
+    "BlockingClient",
+    "NotConnectedError",
+    "OcsClient",
+    "OcsClientError",
+    "OutcomeUnknownError",
+    "RefusedError",
+    "RequestError",
+]
