@@ -281,7 +281,7 @@ _LIMITS: Final[Keys] = {
     "header_block": Key(size("1B", "16MiB"), "64KiB"),
     "headers": Key(integer(1, 10_000), 100),
     "json_depth": Key(integer(1, 100), 32),
-    "json_members": Key(integer(1, 100_000), 1000),
+    "json_members": Key(integer(1, 100_000), 2000),
     "header_timeout": Key(duration("1ms", "1h"), "10s"),
     "body_timeout": Key(duration("1ms", "1d"), "30s"),
     "idle_timeout": Key(duration("1ms", "1d"), "75s"),

@@ -22,6 +22,7 @@ from ocsgw.proxy.policy.body_memory import BodyMemory
 from ocsgw.proxy.policy.connection_limiter import ConnectionLimiter
 from ocsgw.proxy.policy.request_policy import RequestPolicy
 from ocsgw.proxy.policy.router import Router
+from ocsgw.proxy.policy.shares import RequestShares
 
 # How long a connection may take to go once everything has been said.
 _LINGER = 2.0
@@ -80,6 +81,7 @@ class HttpFrontend:
         self.each_second: list[Callable[[], None]] = []
         self.connection_limiter = ConnectionLimiter()
         self.body_memory: BodyMemory[object] = BodyMemory()
+        self.shares = RequestShares()
         policy, answers = self._made_of(settings)
         self.classic = ClassicSurface(policy, gateway, clock, self.body_memory)
         self.router = Router(self.classic)
@@ -108,6 +110,7 @@ class HttpFrontend:
         self.whole_requests.forget()
         self.connection_limiter.use(limits)
         self.body_memory.most = limits.buffered
+        self.shares.most = limits.in_flight
         for limit, milliseconds in (
             (self.handshake, limits.header_timeout_ms),
             (self.idle, limits.idle_timeout_ms),

@@ -178,7 +178,7 @@ class DefaultTests(ConfigTestCase):
             header_block=65536,
             headers=100,
             json_depth=32,
-            json_members=1000,
+            json_members=2000,
             header_timeout=10.0,
             body_timeout=30.0,
             idle_timeout=75.0,

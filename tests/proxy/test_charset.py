@@ -58,6 +58,17 @@ ENCODINGS = {
     "Big5": "臺北",
 }
 
+# IANA name, code page of the platform, text that only the code page has.
+WINDOWS = (
+    ("Shift_JIS", "cp932", "㈱ACME ①②"),
+    ("Shift_JIS", "cp932", "髙橋 －"),
+    ("Windows-31J", "cp932", "Ⅷ 纊"),
+    ("EUC-KR", "cp949", "홍길동 똠방각하 햏"),
+    ("Big5", "cp950", "陳大文 碁銹 €"),
+    ("Big5", "big5hkscs", "㗎喺"),
+    ("GBK", "gbk", "李明"),
+)
+
 # Names that IANA also has for some of them, in the spelling of the registry.
 ALIASES = (
     "csUTF8 ANSI_X3.4-1968 csASCII latin1 ISO_8859-1:1987 IBM819 csISOLatin1 l2 cyrillic arabic greek hebrew "
@@ -73,7 +84,8 @@ UNKNOWN = (
     "punycode",
     "unicode_escape", "raw_unicode_escape", "undefined", "mbcs", "oem", "charmap", "palmos", "mac-roman", "cp037",
     "cp1252x",
-    "gb2312", "hz", "johab", "cp932", "big5-hkscs", "iso-2022-kr", "iso-2022-jp-2", "utf-8 ", "utf\x00", "ＵＴＦ－８",
+    "gb2312", "hz", "johab", "cp932", "cp949", "big5-hkscs", "iso-2022-kr", "iso-2022-jp-2", "utf-8 ",
+    "utf\x00", "ＵＴＦ－８",
     "../utf-8", "utf-8;", "x" * 500,
 )  # fmt: skip
 
@@ -103,7 +115,7 @@ class NameTests(ClockTestCase):
                 encoding = encoding_of_option(name)
                 assert encoding is not None
                 self.assertEqual((encoding.codec, encoding.name), (codec_of_charset(name), name.lower()))
-        for name in ("utf-16", "nonsense", "hex", "cp932", "\0", "été"):
+        for name in ("utf-16", "nonsense", "hex", "cp874", "\0", "été"):
             self.assertRaises((LookupError, ValueError), encoding_of_option, name)
 
 
@@ -152,11 +164,42 @@ class EncodingTests(ClockTestCase):
 
     def test_places_of_ascii(self) -> None:
         """H134: the yen sign and the overline of Japanese encodings never take the place of an ASCII character."""
-        for codec in ("shift_jis", "euc_jp", "iso2022_jp"):
+        for codec in ("cp932", "euc_jp", "iso2022_jp"):
             for text in ("¥", "‾", '¥"', "\\¥\\", "東¥京", '¥\\"'):
                 raw = encode_json(json.dumps({"a": text}, ensure_ascii=False), codec)
                 self.assertEqual(json.loads(raw.decode(codec)), {"a": text}, codec)
-        self.assertEqual(encode_json('"¥"', "shift_jis"), rb'"\u00a5"')
+        self.assertEqual(encode_json('"¥"', "cp932"), rb'"\u00a5"')
+
+    def test_as_windows(self) -> None:
+        """H132 to H134: the code pages of Windows by their IANA names, extensions and all; what comes is given back."""
+        for name, platform, text in WINDOWS:
+            for spelling in (name, name.lower()):
+                codec = str(codec_of_charset(spelling))
+                raw = text.encode(platform)
+                self.assertEqual(decode_body(raw, codec, name), text, (name, text))
+                self.assertEqual(
+                    json.loads(encode_json(json.dumps(text, ensure_ascii=False), codec).decode(codec)), text
+                )
+        # What the code page has is written in it, as it came.
+        self.assertEqual(encode_json('"㈱髙"', "cp932"), '"㈱髙"'.encode("cp932"))
+        # Others can read an escape whatever their table is.
+        self.assertEqual(encode_json('"㗎"', "cp950"), rb'"\u35ce"')
+        for spelling, codec in (("sjis", "cp932"), ("shift-jis", "cp932"), ("euckr", "cp949"), ("big5-tw", "cp950")):
+            encoding = encoding_of_option(spelling)
+            self.assertEqual(encoding and encoding.codec, codec)
+
+    def test_neither_table(self) -> None:
+        """H132: bytes that no table of the encoding has are refused."""
+        for name, raw in (
+            ("Big5", b"\xfe\xff"),
+            ("Big5", b"\xa4"),
+            ("GBK", b"\x81"),
+            ("EUC-KR", b"\x80"),
+            ("Shift_JIS", b"\xfd"),
+        ):
+            with self.assertRaises(Refusal) as caught:
+                decode_body(b'"' + raw + b'"', str(codec_of_charset(name)), name)
+            self.assertEqual(caught.exception.code, "invalid_text")
 
     @given(st.sampled_from(sorted(set(CHARSETS.values()))), st.dictionaries(st.text(), st.text() | st.integers()))
     def test_nothing_is_lost(self, codec: str, members: dict[str, object]) -> None:

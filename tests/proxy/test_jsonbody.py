@@ -243,7 +243,7 @@ class LimitTests(ClockTestCase):
             self.assertEqual(refusal(body), "Invalid JSON")
 
     def test_members(self) -> None:
-        """H26: 1000 members are taken, 1001 are not; equal names count each time, nested ones do not."""
+        """H26: 1000 members are taken, 1001 are not; equal names count each time, nested ones like others."""
         for count, expected in ((1000, False), (1001, True)):
             different = b"{" + b",".join(b'"%d":1' % number for number in range(count)) + b"}"
             equal = b"{" + b",".join([b'"a":1'] * count) + b"}"
@@ -252,8 +252,14 @@ class LimitTests(ClockTestCase):
                     self.assertEqual(refusal(body), "Invalid JSON")
                 else:
                     read_utf8(body, DEPTH, MEMBERS)
-        inside = b'{"a":{' + b",".join(b'"%d":1' % number for number in range(5000)) + b"}}"
-        self.assertEqual(len(read_utf8(inside, DEPTH, MEMBERS)), 1)
+        for count, members in ((999, 1), (1000, None)):
+            inside = b'{"a":{' + b",".join(b'"%d":1' % number for number in range(count)) + b"}}"
+            spread = b'{"a":[' + b",".join([b'{"b":1}'] * count) + b"]}"
+            for body in (inside, spread):
+                if members is None:
+                    self.assertEqual(refusal(body), "Invalid JSON")
+                else:
+                    self.assertEqual(len(read_utf8(body, DEPTH, MEMBERS)), members)
 
     def test_colons_are_no_members(self) -> None:
         """H26: colons in strings do not count."""

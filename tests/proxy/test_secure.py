@@ -13,6 +13,7 @@ from ocsgw.tls import TlsError
 from tests.support.certificates import Authority, Issued
 from tests.support.handshake import client_context
 from tests.support.http import (
+    FakeGateway,
     HttpClient,
     HttpServer,
     HttpTestCase,
@@ -74,6 +75,20 @@ class TlsClient:
         except (ssl.SSLWantReadError, ssl.SSLZeroReturnError):
             pass
         return self
+
+    def half_close(self, *, of_tls: bool) -> None:
+        """Send nothing more."""
+        if of_tls:
+            with contextlib.suppress(ssl.SSLWantReadError, ssl.SSLSyscallError):
+                self.tls.unwrap()
+            self._exchange()
+        else:
+            self._client.half_close()
+
+    @property
+    def connected(self) -> bool:
+        """Whether the server still holds the connection."""
+        return self._client.transport.connected
 
     def answers(self) -> list[Received]:
         """Return the answers so far."""
@@ -147,6 +162,29 @@ class RequestTests(SecureTestCase):
         )
         self.assertEqual([each.status for each in client.answers()], [200])
         self.assertEqual(client.tls.read(1), b"")
+
+    def test_half_close(self) -> None:
+        """H12: a client that ends its side, of TLS or of TCP, still gets the answers to its complete requests."""
+        for of_tls in (True, False):
+            for waiting in (False, True):
+                gateway = FakeGateway(holds=waiting)
+                server = self.serve_tls(gateway=gateway)
+                client = self.client(server).send(request() + request())
+                client.half_close(of_tls=of_tls)
+                if waiting:
+                    gateway.release()
+                    gateway.release()
+                    server.work()
+                self.assertEqual([each.status for each in client.take().answers()], [200, 200])
+                self.assertFalse(client.connected)
+                self.assertEqual(server.frontend.connections, set())
+
+    def test_half_close_within_a_request(self) -> None:
+        """H12: what is not complete gets no answer, and the connection ends."""
+        for of_tls in (True, False):
+            client = self.client(self.serve_tls()).send(request()[:-1])
+            client.half_close(of_tls=of_tls)
+            self.assertEqual((client.take().answers(), client.connected), ([], False))
 
 
 class HandshakeTests(SecureTestCase):

@@ -120,6 +120,7 @@ class HTTPChannel(Protocol):
             self._turn.cancel()
             self._turn = None
         pending, self._pending = self._pending, deque()
+        self._frontend.shares.total -= len(pending)
         for exchange in pending:
             if exchange.route is not None:
                 guarded(self._log, "route", exchange.route.forget, exchange, reason)
@@ -219,10 +220,14 @@ class HTTPChannel(Protocol):
 
     def _is_full(self) -> bool:
         """Write what is due; return whether there are as many requests in work then as may be."""
-        most = self._frontend.limits.pipeline
-        if len(self._pending) >= most:
-            self._flush()
-        return len(self._pending) >= most
+        if self._has_room():
+            return False
+        self._flush()
+        return not self._has_room()
+
+    def _has_room(self) -> bool:
+        held = len(self._pending)
+        return held < self._frontend.limits.pipeline and self._frontend.shares.may_take(held)
 
     def _take_turn(self) -> None:
         self._turn = None
@@ -301,6 +306,7 @@ class HTTPChannel(Protocol):
 
     def _enqueue(self, exchange: Exchange) -> None:
         self._exchange = None
+        self._frontend.shares.total += 1
         self._pending.append(exchange)
         if exchange.close:
             self._take_no_more()
@@ -370,7 +376,7 @@ class HTTPChannel(Protocol):
         exchange.outcome = outcome
         if not self._advancing and self._state is not State.GONE:
             self._flush()
-            if len(self._pending) < self._frontend.limits.pipeline:
+            if self._has_room():
                 self._release(Hold.PIPELINE)
             self._choose_limit()
 
@@ -397,6 +403,7 @@ class HTTPChannel(Protocol):
             pending.popleft()
             answers.append(self._render(exchange, outcome, close=last))
         if answers:
+            self._frontend.shares.total -= len(answers)
             write_now(self.transport, b"".join(answers) if len(answers) > 1 else answers[0])
         if last:
             self._finish()

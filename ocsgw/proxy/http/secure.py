@@ -1,10 +1,11 @@
 """Connections with TLS: the context that each gets, and what becomes of its handshake."""
 
-from typing import Any
+from typing import Any, cast
 
 from OpenSSL import SSL
 from twisted.internet.interfaces import (
     IAddress,
+    IHalfCloseableProtocol,
     IHandshakeListener,
     IOpenSSLServerConnectionCreator,
     IReactorTime,
@@ -85,6 +86,7 @@ class SecureChannelFactory(ChannelFactory):
         return SecureChannel(self._frontend, getattr(addr, "host", ""), self._handshakes)
 
 
+@implementer(IHalfCloseableProtocol)
 class PromptTransport(TLSMemoryBIOProtocol):
     """The TLS side of a connection; what it writes goes to the socket at once.
 
@@ -98,11 +100,56 @@ class PromptTransport(TLSMemoryBIOProtocol):
         That is its account of the transport's interfaces, and a first step of the handshake: a server has nothing to
         say before the client has spoken.
         """
+        self._input_ended = self._peer_is_silent = False
         self._tlsConnection = self.factory._creatorCallable(self)  # noqa: SLF001
         self._appSendBuffer: list[bytes] = []
         self.factory.registerProtocol(self)
         Protocol.makeConnection(self, transport)
         self.wrappedProtocol.makeConnection(self)
+
+    def readConnectionLost(self) -> None:
+        """The client has closed its side of TCP; an end without that of TLS cuts no complete request (H12)."""
+        if self._handshakeDone:
+            self._peer_is_silent = True
+            self._end_of_input()
+        else:
+            self.loseConnection()
+
+    def writeConnectionLost(self) -> None:
+        """Our side is never closed alone."""
+
+    def _shutdownTLS(self) -> None:  # noqa: N802 - Twisted's name
+        """End our side; nobody answers it where the client has closed its side of TCP."""
+        super()._shutdownTLS()
+        if self._peer_is_silent and self.transport is not None:
+            self.transport.loseConnection()
+
+    def _end_of_input(self) -> None:
+        """Let the channel answer what is complete, and then close; without a handshake there is nothing to answer."""
+        if self._input_ended or self._lostTLSConnection:
+            return
+        self._input_ended = True
+        if self._handshakeDone and not self.disconnecting:
+            cast("SecureChannel", self.wrappedProtocol).readConnectionLost()
+        else:
+            self._shutdownTLS()
+            self._tlsShutdownFinished(None)
+
+    def _flushReceiveBIO(self) -> None:  # noqa: N802 - Twisted's name
+        """Hand on what has come, as Twisted does, but for the end: Twisted would close both sides."""
+        while not self._lostTLSConnection and not self._input_ended:
+            try:
+                data = self._tlsConnection.recv(_MOST_AT_ONCE)
+            except SSL.WantReadError:
+                break
+            except SSL.ZeroReturnError:
+                self._end_of_input()
+            except SSL.Error:
+                self._tlsShutdownFinished(Failure())
+            else:
+                if not self._aborted:
+                    self.wrappedProtocol.dataReceived(data)
+        self._flushSendBIO()
 
     def _flushSendBIO(self) -> None:
         try:

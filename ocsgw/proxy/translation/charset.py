@@ -2,6 +2,7 @@
 
 import codecs
 import re
+from contextlib import suppress
 from dataclasses import dataclass
 from types import MappingProxyType
 
@@ -9,7 +10,8 @@ from ocsgw.protocol.errors import Refusal
 
 UTF8 = "utf-8"
 
-# Python's name of each encoding of H133, and its names in the IANA registry; "utf8" is in use all the same.
+# Python's name of each encoding of H133, as it is read and written here, and its names in the IANA registry; "utf8" is
+# in use all the same.
 _NAMES = {
     "utf-8": "UTF-8 csUTF8 utf8",
     "ascii": "US-ASCII iso-ir-6 ANSI_X3.4-1968 ANSI_X3.4-1986 ISO_646.irv:1991 ISO646-US us IBM367 cp367 csASCII",
@@ -37,17 +39,25 @@ _NAMES = {
     "cp850": "IBM850 cp850 850 csPC850Multilingual",
     "cp852": "IBM852 cp852 852 csPCp852",
     "cp866": "IBM866 cp866 866 csIBM866",
-    "shift_jis": "Shift_JIS MS_Kanji csShiftJIS",
+    "cp932": "Shift_JIS MS_Kanji csShiftJIS Windows-31J csWindows31J",
     "euc_jp": "EUC-JP Extended_UNIX_Code_Packed_Format_for_Japanese csEUCPkdFmtJapanese",
     "iso2022_jp": "ISO-2022-JP csISO2022JP",
-    "euc_kr": "EUC-KR csEUCKR",
+    "cp949": "EUC-KR csEUCKR",
     "gbk": "GBK CP936 MS936 windows-936 csGBK",
     "gb18030": "GB18030 csGB18030",
-    "big5": "Big5 csBig5",
+    "cp950": "Big5 csBig5",
 }
+# By these names programs on Windows, and what talks to them, mean the code pages of Windows, which have more characters
+# and differ in a few; so they are read and written everywhere (WHATWG Encoding, section 4.2).
+_AS_WINDOWS = MappingProxyType({"shift_jis": "cp932", "euc_kr": "cp949", "big5": "cp950"})
+# Characters that some clients have beside those: the Hong Kong supplement, and the euro sign of code page 936.
+_FURTHER = MappingProxyType({"cp950": "big5hkscs"})
+_FURTHER_BYTES = MappingProxyType({("gbk", 0x80): "\u20ac"})
 # Name in lower case -> Python's name.
 CHARSETS = MappingProxyType({name.lower(): codec for codec, names in _NAMES.items() for name in names.split()})
 
+# What Python makes of single bytes that the code page does not have.
+_NO_CHARACTER_OF_CP932 = re.compile("[\x80\xa0\uf8f0-\uf8f3]").search
 _NON_ASCII = re.compile("[^\x00-\x7f]")
 
 
@@ -72,17 +82,41 @@ def encoding_of_option(value: str | None) -> Encoding | None:
     if value is None:
         return None
     codec = codec_of_charset(value) or codecs.lookup(value).name
+    codec = _AS_WINDOWS.get(codec, codec)
     if codec not in _NAMES:
-        raise LookupError(f"{value} is no known character encoding")
+        raise LookupError(f"{value} is not a known character encoding")
     return None if codec == UTF8 else Encoding(codec, value.lower())
 
 
 def decode_body(body: bytes, codec: str, shown_name: str) -> str:
     """Return the text of a body. Raises `Refusal` `invalid_text` with the name that the client knows (H132)."""
     try:
-        return body.decode(codec)
+        text = body.decode(codec, _DECODE_FURTHER)
     except UnicodeDecodeError:
         raise Refusal("invalid_text", shown_name) from None
+    if codec == "cp932" and _NO_CHARACTER_OF_CP932(text):
+        raise Refusal("invalid_text", shown_name)
+    return text
+
+
+_DECODE_FURTHER = "ocsgw.further"
+
+
+def _decode_further(error: UnicodeError) -> tuple[str, int]:
+    """Decode one character that only the further table of an encoding has; raise `error` if that has none either."""
+    if isinstance(error, UnicodeDecodeError):
+        at = error.start
+        single = _FURTHER_BYTES.get((error.encoding, error.object[at]))
+        if single is not None:
+            return single, at + 1
+        further = _FURTHER.get(error.encoding)
+        if further is not None:
+            with suppress(UnicodeDecodeError):
+                return error.object[at : at + 2].decode(further), at + 2
+    raise error
+
+
+codecs.register_error(_DECODE_FURTHER, _decode_further)
 
 
 def is_utf8_beyond_ascii(body: bytes) -> bool:

@@ -25,7 +25,7 @@ _SURROGATE_OR_NUL = re.compile("[\ud800-\udfff\x00]").search
 def read_utf8(body: bytes, max_depth: int, max_members: int) -> Members:
     """Return the members of the JSON object in a UTF-8 body (H90 to H93, H131).
 
-    Raises `Refusal`: `invalid_text`, `invalid_json` or `not_object`.
+    `max_members` counts those of nested objects too. Raises `Refusal`: `invalid_text`, `invalid_json` or `not_object`.
     """
     if not body:
         return {}
@@ -57,15 +57,13 @@ def read_fast(body: bytes, max_depth: int, max_members: int) -> Members | None:
 def read_strictly(text: str, max_depth: int, max_members: int) -> Members:
     """Return the members. Raises `Refusal`: `invalid_json` (H25, H26, H92, H116) or `not_object`."""
     try:
-        value = _strict.decode(text)
+        value = _strict(max_members).decode(text)
     except (ValueError, RecursionError):
         raise Refusal("invalid_json") from None
     if _is_deeper(value, max_depth):
         raise Refusal("invalid_json")
     if not isinstance(value, _Object):
         raise Refusal("not_object")
-    if len(value.pairs) > max_members:
-        raise Refusal("invalid_json")
     _check_names(value)
     members: Members = {}
     for name, member in value.pairs:
@@ -97,9 +95,20 @@ def _no_constant(name: str) -> object:
     raise ValueError(f"{name} is not JSON")
 
 
-_strict = json.JSONDecoder(
-    object_pairs_hook=_Object, parse_float=NumberText, parse_int=_integer, parse_constant=_no_constant
-)
+def _strict(max_members: int) -> json.JSONDecoder:
+    """Return a decoder that gives up at one member too many, at whatever depth, and spends no more time (H26)."""
+    left = max_members
+
+    def make_object(pairs: list[tuple[str, object]]) -> _Object:
+        nonlocal left
+        left -= len(pairs)
+        if left < 0:
+            raise ValueError("too many members")
+        return _Object(pairs)
+
+    return json.JSONDecoder(
+        object_pairs_hook=make_object, parse_float=NumberText, parse_int=_integer, parse_constant=_no_constant
+    )
 
 
 def _is_deeper(value: object, max_depth: int) -> bool:
