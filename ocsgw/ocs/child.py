@@ -14,10 +14,11 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 import ocsgw
+from ocsgw.link.counted import CounterTotals
 from ocsgw.logs import Level, say
 from ocsgw.ocs.dispatch import Dispatcher
 from ocsgw.ocs.link import Identity, OcsEnd
-from ocsgw.protocol.messages import Bye, Drain, Hello, Log, Message, Port, Settings
+from ocsgw.protocol.messages import Bye, Drain, Hello, Log, Message, Port, Settings, Stats
 from ocsgw.protocol.requests import ClientKind
 from ocsgw.protocol.sendable import UnsendableError
 
@@ -148,6 +149,7 @@ class ProxyChild(ProcessProtocol):
         self._outputs = {1: _Lines(), 2: _Lines()}
         self._exited = False
         self._greeted = False
+        self._counters = CounterTotals()
         # Which settings it has.
         self._generation = 0
         self.pid = 0
@@ -257,6 +259,11 @@ class ProxyChild(ProcessProtocol):
         """It has lines for the log."""
         self._owner.child_log(message)
 
+    def counted(self, stats: Stats) -> None:
+        """Add what it has counted to the counters of this process."""
+        if not self._exited:
+            self._counters.add(stats)
+
     def port_handed(self, descriptor: int) -> None:
         """Its listening socket is here; whoever asked for it closes it."""
         taken, self._port_taken = self._port_taken, None
@@ -294,6 +301,7 @@ class ProxyChild(ProcessProtocol):
     def processExited(self, reason: Failure) -> None:
         """The process has ended; a grandchild may still hold its pipes, which does not concern us."""
         self._exited = True
+        self._counters.end()
         for lines in self._outputs.values():
             for line in lines.rest():
                 self._owner.child_output("warning", line)

@@ -25,6 +25,7 @@ from ocsgw.protocol.messages import (
     Port,
     Ready,
     Request,
+    Stats,
     Welcome,
     WireLimits,
 )
@@ -49,6 +50,9 @@ class LinkOwner(Protocol):
 
     def log_lines(self, message: Log) -> None:
         """The proxy has sent lines for the log."""
+
+    def counted(self, stats: Stats) -> None:
+        """The proxy has counted."""
 
     def port_handed(self, descriptor: int) -> None:
         """The proxy has handed over its listening socket."""
@@ -158,6 +162,8 @@ class OcsEnd:
             self._owner.ready(message.port, message.interface)
         elif isinstance(message, Log):
             self._owner.log_lines(message)
+        elif isinstance(message, Stats):
+            self._owner.counted(message)
         elif isinstance(message, Port):
             descriptor = self.protocol.take_descriptor()
             if descriptor is not None:

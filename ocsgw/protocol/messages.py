@@ -258,6 +258,29 @@ class Log(Message, tag="log"):
     dropped: int = 0
 
 
+class CounterChange(msgspec.Struct, kw_only=True):
+    """By how much a counter or gauge with these values of its labels has changed."""
+
+    name: str
+    labels: list[str]
+    value: int
+
+
+class HistogramChange(msgspec.Struct, kw_only=True):
+    """What a histogram has observed: by bucket, and the sum in millionths of its unit."""
+
+    name: str
+    buckets: list[int]
+    micro: int
+
+
+class Stats(Message, tag="stats"):
+    """What the counters of HTTP Proxy have counted since its last message of this kind."""
+
+    counters: list[CounterChange]
+    histograms: list[HistogramChange] = msgspec.field(default_factory=list)
+
+
 class Ping(Message, tag="ping"):
     """Asks for a `pong` with the same `ref`."""
 
@@ -334,7 +357,7 @@ class _RawEvent(Message, tag="event"):
     replayed: bool | UnsetType = UNSET
 
 
-_OTHERS = Hello | Welcome | Settings | Ready | Log | Ping | Pong | Validate | Verdict | Drain | Port | Bye
+_OTHERS = Hello | Welcome | Settings | Ready | Log | Stats | Ping | Pong | Validate | Verdict | Drain | Port | Bye
 T = TypeVar("T")
 
 _encoder = msgspec.msgpack.Encoder()

@@ -24,6 +24,7 @@ from ocsgw.protocol.messages import (
     Ready,
     Request,
     Settings,
+    Stats,
     Validate,
     Verdict,
     Welcome,
@@ -49,7 +50,7 @@ _FROM_OCS: frozenset[type[Message]] = frozenset({Event, Ping, Pong, Drain, Bye})
 # What OCS may receive from a client of this kind, once greeted.
 FROM_CLIENT: Mapping[ClientKind, frozenset[type[Message]]] = MappingProxyType(
     {
-        "http_proxy": _FROM_APPLICATIONS.union({Ready, Log, Verdict, Port}),
+        "http_proxy": _FROM_APPLICATIONS.union({Ready, Log, Stats, Verdict, Port}),
         "desktop": _FROM_APPLICATIONS,
         "third_party": _FROM_APPLICATIONS,
     }

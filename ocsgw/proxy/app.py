@@ -10,7 +10,10 @@ from twisted.internet.interfaces import IDelayedCall
 from twisted.internet.protocol import Factory
 from twisted.logger import Logger
 
+from ocsgw.guard import guarded
+from ocsgw.link.counted import CounterChanges
 from ocsgw.logs import say
+from ocsgw.periodic import Periodic
 from ocsgw.protocol.errors import Refusal
 from ocsgw.protocol.messages import KV, ByeCode, ListenerSettings, Settings
 from ocsgw.proxy.frontend import HttpFrontend, SettingsError
@@ -29,6 +32,8 @@ EXIT_PROTOCOL = 70
 EXIT_LINK_LOST = 75
 EXIT_SETTINGS = 78
 
+# How often OCS gets what has been counted; in seconds.
+_REPORT_EVERY = 1.0
 # How long answers may still be written when there is nothing more to come (P89: all within 1 s).
 _LAST_WORDS = 0.5
 
@@ -59,6 +64,8 @@ class ProxyApplication:
         self._listening_socket = listening_socket
         self._link = ProxyLink(self, reactor, f"ocsgw {VERSION}")
         self.shipper = LogShipper(reactor, self._link.send_log)
+        self._counters = CounterChanges()
+        self._reporting = Periodic("report of counters", self._report_counters, reactor)
         self._frontend: HttpFrontend | None = None
         # Those in force; there are some as soon as there is a front.
         self._settings: Settings
@@ -114,6 +121,7 @@ class ProxyApplication:
         else:
             self._settings = settings
             frontend.start()
+            self._reporting.start(_REPORT_EVERY)
             if settings.listener is None:
                 self._link.ready(0, "")
             else:
@@ -217,7 +225,7 @@ class ProxyApplication:
         self._close_port()
         code: ByeCode = "port" if status == EXIT_PORT else "settings"
         say(self._log, 93107, what=code, reason=reason)
-        self.shipper.flush()
+        self._say_the_last()
         self._link.end(code, reason)
 
     def _close_port(self) -> None:
@@ -239,8 +247,15 @@ class ProxyApplication:
         if self._status is not None:
             return
         self._status = EXIT_OK
-        self.shipper.flush()
+        self._say_the_last()
         self._link.end("done")
+
+    def _say_the_last(self) -> None:
+        guarded(self._log, "last report of counters", self._report_counters)
+        self.shipper.flush()
+
+    def _report_counters(self) -> None:
+        self._link.send_counters(self._counters.messages())
 
     def _end_soon(self, status: int) -> None:
         """The link is gone: let answers that are on their way arrive, then end. Without a link there is no staying."""
@@ -269,6 +284,7 @@ class ProxyApplication:
         if self._over:
             return
         self._over = True
+        self._reporting.stop()
         self._cancel_end()
         if self._frontend is not None:
             self._frontend.stop()

@@ -1,6 +1,7 @@
 """The child's end of the link to OCS (protocol.md sections 5 and 6)."""
 
 import os
+from collections.abc import Iterable
 from typing import Protocol
 
 from twisted.internet.interfaces import IReactorTime
@@ -25,6 +26,7 @@ from ocsgw.protocol.messages import (
     Ready,
     Request,
     Settings,
+    Stats,
     Welcome,
 )
 from ocsgw.protocol.parts import joined
@@ -32,7 +34,7 @@ from ocsgw.protocol.sendable import UnsendableError
 from ocsgw.protocol.session import ClientSession
 from ocsgw.proxy.http.exchange import Deliver, Exchange
 
-# Until OCS has said its own.
+# Until OCS has said its own, in seconds.
 _HEARTBEAT = 3.0
 # How long a frame may take from its first byte on (P66), in seconds.
 _FRAME_TIMEOUT = 30.0
@@ -155,6 +157,12 @@ class ProxyLink:
             return False
         self._connection.send(message)
         return True
+
+    def send_counters(self, messages: Iterable[Stats]) -> None:
+        """Send what has been counted; while the link is full it waits for the next time."""
+        if self._connection.is_open and self._session.greeted and not self._connection.is_full:
+            for message in messages:
+                self._connection.send(message)
 
     def end(self, code: ByeCode, text: str | None = None) -> None:
         """Say goodbye and close."""

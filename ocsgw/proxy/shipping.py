@@ -56,9 +56,12 @@ class LogShipper:
         """Send what has been collected, as far as the link takes it."""
         while self._lines:
             lines = self._next_lines()
-            if not self._send(Log(lines=lines, dropped=self._dropped)):
-                break
-            self._dropped = 0
+            try:
+                if not self._send(Log(lines=lines, dropped=self._dropped)):
+                    break
+                self._dropped = 0
+            except Exception:  # noqa: BLE001 - said in the log it would only fail again
+                self._dropped += len(lines)
             for _ in lines:
                 self._lines.popleft()
         if self._lines and self._due is None:

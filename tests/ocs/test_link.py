@@ -20,6 +20,7 @@ from ocsgw.protocol.messages import (
     Port,
     Ready,
     Request,
+    Stats,
     Validate,
     Welcome,
     encode,
@@ -47,6 +48,9 @@ class Owner:
 
     def log_lines(self, message: Log) -> None:
         self.tell("log")
+
+    def counted(self, stats: Stats) -> None:
+        self.tell("counted")
 
     def port_handed(self, descriptor: int) -> None:
         os.close(descriptor)

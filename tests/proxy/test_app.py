@@ -7,10 +7,12 @@ from twisted.internet.address import IPv4Address
 from twisted.internet.testing import MemoryReactorClock
 from twisted.logger import LogLevel
 
+from ocsgw.counters import CALLBACK_FAILURES
 from ocsgw.protocol.messages import (
     RENEWAL,
     VERSION,
     Bye,
+    CounterChange,
     Drain,
     Event,
     Hello,
@@ -23,6 +25,7 @@ from ocsgw.protocol.messages import (
     Ready,
     Request,
     Settings,
+    Stats,
     Welcome,
     WireLimits,
     encode,
@@ -207,6 +210,18 @@ class ApplicationTests(ClockTestCase):
         self.assertEqual(sum(len(log.lines) for log in logs), 1000)
         self.assertEqual([log.dropped for log in logs], [234] + [0] * (len(logs) - 1))
         self.assertEqual({len(log.lines) for log in logs[:-1]}, {64})
+
+    def test_counters(self) -> None:
+        """What is counted here reaches OCS within a second, and only once; the rest before the bye."""
+        self.start()
+        CALLBACK_FAILURES.add(place="test")
+        self.advance(1)
+        change = CounterChange(name=CALLBACK_FAILURES.name, labels=["test"], value=1)
+        self.assertEqual([each.counters for each in self.received() if isinstance(each, Stats)], [[change]])
+        self.advance(1)
+        self.assertEqual([each for each in self.received() if isinstance(each, Stats)], [])
+        CALLBACK_FAILURES.add(place="test")
+        self.assertEqual([type(each) for each in self.send(Drain(timeout_ms=1000))], [Stats, Bye])
 
     # The end.
 

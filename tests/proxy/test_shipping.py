@@ -21,10 +21,13 @@ class ShippingTests(ClockTestCase):
         super().setUp()
         self.sent: list[Log] = []
         self.link_takes = True
+        self.link_fails = False
         self.shipper = LogShipper(self.clock, self._send)
         self.addCleanup(self.shipper.stop)
 
     def _send(self, message: Log) -> bool:
+        if self.link_fails:
+            raise ZeroDivisionError
         if self.link_takes:
             self.sent.append(message)
         return self.link_takes
@@ -51,6 +54,17 @@ class ShippingTests(ClockTestCase):
         self.clock.advance(5)
         self.assertEqual(len(self.sent), 1)
 
+    def test_message_that_cannot_be_sent(self) -> None:
+        """Lines that cannot be sent are dropped and counted; those after them are sent."""
+        self.link_fails = True
+        self.log(number=1)
+        self.log(number=2)
+        self.clock.advance(0.2)
+        self.link_fails = False
+        self.log(number=3)
+        self.clock.advance(0.2)
+        self.assertEqual((self.texts(), self.sent[0].dropped), (["Line 3"], 2))
+
     def test_messages_of_64_lines(self) -> None:
         """P120: at most 64 lines in one message, all of them, in their order."""
         for number in range(200):
@@ -74,6 +88,7 @@ class ShippingTests(ClockTestCase):
             self.log(number=number)
         self.clock.advance(1)
         self.link_takes = True
+        self.link_fails = False
         self.clock.advance(0.2)
         self.assertEqual(self.texts(), [f"Line {number}" for number in range(1000)])
         self.assertEqual([message.dropped for message in self.sent], [234] + [0] * 15)

@@ -8,9 +8,11 @@ import msgspec
 from ocsgw.protocol.frames import frame
 from ocsgw.protocol.messages import (
     Bye,
+    CounterChange,
     Drain,
     Event,
     Hello,
+    HistogramChange,
     Log,
     LogLine,
     Message,
@@ -18,6 +20,7 @@ from ocsgw.protocol.messages import (
     Pong,
     Ready,
     Request,
+    Stats,
     Validate,
     Verdict,
     Welcome,
@@ -123,6 +126,11 @@ SAMPLES: tuple[Message, ...] = (
     Event(ref=5, data={"GSW_USER_EVENT": "Error", "n": 2**63 - 1}, more=True, code="busy", replayed=True),
     Log(lines=[]),
     Log(lines=[LogLine(time=1, level="info", id=93002, text="\u2028", fields={"a": 1})], dropped=3),
+    Stats(counters=[]),
+    Stats(
+        counters=[CounterChange(name="a_total", labels=["x", "y"], value=-1)],
+        histograms=[HistogramChange(name="b_seconds", buckets=[0, 2**40], micro=3)],
+    ),
     Ping(ref=1),
     Pong(ref=2**53 - 1),
     Validate(ref=9, purpose="validation", uri="http://rules.example/", data={"GSW_PHONE": "1"}, timeout_ms=10),
