@@ -134,7 +134,7 @@ def _date_time(default: Any) -> str:
         try:
             default = dt.datetime.fromisoformat(default)
         except ValueError:
-            raise InvalidValueError(f"{quoted(default)} is no date and time of the calendar", "correct it") from None
+            raise InvalidValueError(f"{quoted(default)} is not a date and time of the calendar", "correct it") from None
     if not isinstance(default, dt.datetime) or default.tzinfo is not None:
         raise InvalidValueError(
             f"must be a date and time without a zone, not {shown(default)}", 'write it as "2026-01-31 08:30:00"'
@@ -143,7 +143,7 @@ def _date_time(default: Any) -> str:
 
 
 def _check_customer_id(application: Section, lists: list[Section]) -> None:
-    """A customer id that no list has is no error (H256), but hardly meant."""
+    """A customer id that no list has is not an error (H256), but hardly intended."""
     if not application.sound("customer_id") or application["customer_id"] is None:
         return
     if application["customer_id"].casefold() in CLASSIC_COLUMNS:

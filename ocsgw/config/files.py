@@ -138,9 +138,9 @@ def store_url(value: Any, place: Place) -> StoreUrl:
     try:
         parts = urllib.parse.urlsplit(url)
         parameters = urllib.parse.parse_qs(parts.query, keep_blank_values=True)
-        _ = parts.port  # raises ValueError if it is no port
+        _ = parts.port  # raises ValueError if it is not a port
     except ValueError:
-        raise InvalidValueError("is no address of a database", hint) from None
+        raise InvalidValueError("is not a valid address of a database", hint) from None
     if parts.password is not None or _SECRET_PARAMETERS & parameters.keys():
         raise InvalidValueError("must not have a password", "write it into a file and name that in password_file")
     if not parts.path.strip("/"):
@@ -164,7 +164,7 @@ def _readable(value: Any, place: Place) -> str:
     directory = os.environ.get("CREDENTIALS_DIRECTORY")
     if directory is None:
         raise InvalidValueError(
-            f"names the credential {quoted(credential)}, and there is no CREDENTIALS_DIRECTORY",
+            f"names the credential {quoted(credential)}, but CREDENTIALS_DIRECTORY is not set",
             f"start as a systemd unit with LoadCredential={credential}:FILE; for other programs set the variable "
             "to /run/credentials/UNIT",
         )

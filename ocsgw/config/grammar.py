@@ -1,7 +1,7 @@
 """The grammar of the configuration file: every table and key, its reader and its default.
 
 Defaults are as they would stand in the file. ``None``: the key has no value unless given. A key that is
-added here is added to its struct in ``model`` and to the manual page as well; tests tell if not.
+added here is added to its struct in ``model`` and to the manual page as well; tests notice if it is not.
 """
 
 from typing import Final

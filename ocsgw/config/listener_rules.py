@@ -81,7 +81,7 @@ def _check_client_certificates(listener: Section) -> None:
     if tls is not None and tls.sound("tls_mutual", "trusted_ca") and tls["tls_mutual"] and not tls["trusted_ca"]:
         tls.problem(
             "tls_mutual",
-            "needs trusted_ca, to know whose client certificates are good",
+            "needs trusted_ca, which names the authorities of client certificates",
             "add trusted_ca with the file of the authorities",
         )
 
@@ -90,13 +90,13 @@ def _check_further_certificates(listener: Section) -> None:
     if listener.sound("tls") and listener["tls"] is None and listener.tables("sni_certificate"):
         listener.problem(
             "sni_certificate",
-            "stands beside no [listener.tls], which alone switches TLS on",
+            "needs [listener.tls], which alone switches TLS on",
             "add [listener.tls] with the certificate for all other names, or leave this out",
         )
 
 
 def _check_authentication(listener: Section, has_key: bool) -> None:
-    """C33: who may connect from other machines must show who he is, unless anybody may."""
+    """C33: clients on other machines must authenticate, unless anonymous access is allowed."""
     if not listener.sound("protocol", "interface", "allow_anonymous", "tls"):
         return
     tls = listener["tls"]

@@ -59,7 +59,7 @@ def load(path: str | os.PathLike[str], checks: Sequence[Check] = (), rules: Sequ
 def parse(text: str, path: str | os.PathLike[str], checks: Sequence[Check] = (), rules: Sequence[Rule] = ()) -> Config:
     """Read a configuration from a text, as if it stood in the file ``path``, which need not exist.
 
-    ``rules`` judge what is sound, as the rules of this room do, so that one run tells everything. ``checks`` run
+    ``rules`` judge what is sound, as the rules of this room do, so that one run reports everything. ``checks`` run
     when nothing has been found; what they report counts like any other problem.
     Raises ConfigurationError with every problem (C3).
     """

@@ -509,7 +509,7 @@ def control_socket_in(state_dir: str) -> str:
 
 
 def is_loopback(interface: str) -> bool:
-    """Tell whether an interface, an IP address or ``localhost``, is reached from this machine only."""
+    """Return whether an interface, an IP address or ``localhost``, is reached from this machine only."""
     if interface == "localhost":
         return True
     address = ipaddress.ip_address(interface)

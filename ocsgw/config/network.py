@@ -90,7 +90,7 @@ def _split_uri(value: Any, place: Place, schemes: tuple[str, ...]) -> tuple[str,
         parts = urllib.parse.urlsplit(written)
         port = parts.port
     except ValueError:
-        raise InvalidValueError("is no URI", example) from None
+        raise InvalidValueError("is not a valid URI", example) from None
     if parts.scheme not in schemes:
         raise InvalidValueError(f"must be a URI with the scheme {alternatives(schemes)}", example)
     if not parts.hostname or port == 0:
@@ -130,7 +130,9 @@ def _header(line: str, reserved: frozenset[str]) -> Header:
     # Messages do not repeat the value: it may be a secret.
     header_name, colon, value = line.partition(":")
     if not colon or _HEADER_NAME.fullmatch(header_name) is None:
-        raise InvalidValueError("is no header", 'write it as "Name: value"; the name has letters, digits and hyphens')
+        raise InvalidValueError(
+            "is not a valid header", 'write it as "Name: value"; the name has letters, digits and hyphens'
+        )
     if header_name.lower() in reserved:
         raise InvalidValueError(
             f"must not set the header {quoted(header_name)}", "leave it out; ocsgw sets it itself if needed"

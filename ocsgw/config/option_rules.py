@@ -170,7 +170,7 @@ def _ways_of_options(document: Section) -> Iterator[list[Section]]:
 
 
 def _may_name(section: Section, key: str, target: Section) -> bool:
-    """Tell whether a key names an object, or may do so when it is corrected."""
+    """Return whether a key names an object, or may do so when it is corrected."""
     if not section.sound(key) or not target.sound("name"):
         return True
     named = section[key]

@@ -116,7 +116,7 @@ class _Scanner:
             self._skip(_SCALAR)
 
     def _next_member(self, end: str) -> bool:
-        """Go past the opening bracket or what separates two members; tell whether a member follows."""
+        """Go past the opening bracket or what separates two members; return whether a member follows."""
         self._skip(_GAP)
         if not self._at(end):
             self.offset += 1  # the opening bracket or a comma

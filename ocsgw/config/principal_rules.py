@@ -20,7 +20,7 @@ def complete_principals(document: Section) -> None:
 
 
 def check_principals(document: Section) -> None:
-    """Check that a key or certificate tells who it is, and that one principal has one set of permissions."""
+    """Check that a key or certificate identifies one principal, and that each principal has one set of permissions."""
     keys, certificates = document.tables("api_key"), document.tables("client_certificate")
     _check_key_texts(keys)
     check_unique(certificates, "subject")

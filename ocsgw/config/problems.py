@@ -80,7 +80,7 @@ class Report:
         self._files.append((path, file))
 
     def line(self, path: KeyPath) -> int:
-        """Tell the line of the key, or of the nearest enclosing table that stands in the file."""
+        """Return the line of the key, or of the nearest enclosing table that stands in the file."""
         spelled, _ = self._locate(path)
         while spelled and spelled not in self._lines:
             spelled = spelled[:-1]

@@ -36,7 +36,7 @@ class Section:
         self.values[key] = value
 
     def sound(self, *keys: str) -> bool:
-        """Tell whether all these keys have a value that can be used."""
+        """Return whether all these keys have a value that can be used."""
         return all(key in self.values for key in keys)
 
     def tables(self, key: str) -> "list[Section]":
@@ -150,7 +150,7 @@ def _report_unknown(section: Section, key: str, value: Any) -> None:
     if meant is not None:
         hints.append(f"did you mean {quoted(meant)}?")
         if meant not in section.given:
-            section.spoil(meant)  # that it is missing need not be told as well
+            section.spoil(meant)  # that it is missing need not be reported as well
     if 0 < len(homes) <= FEW:
         hints.append(f"{quoted(key)} belongs in {alternatives(homes)}")
     hint = " ".join(hints) or f"known here: {', '.join(known)}"

@@ -62,7 +62,7 @@ def encoding(value: Any, place: Place) -> str:
         known = False
     if not known:
         raise InvalidValueError(
-            f"{quoted(charset)} is no known character encoding",
+            f"{quoted(charset)} is not a known character encoding",
             'write for example "windows-1252", "iso-8859-2", "koi8-r", "shift_jis", "gb18030" or "utf-8"',
         )
     return charset.lower()
@@ -74,7 +74,9 @@ def zone(value: Any, place: Place) -> str:
     try:
         zoneinfo.ZoneInfo(key)
     except (LookupError, OSError, ValueError):
-        raise InvalidValueError(f"{shown(key)} is no IANA time zone", 'write a name such as "Europe/Paris"') from None
+        raise InvalidValueError(
+            f"{shown(key)} is not a valid IANA time zone", 'write a name such as "Europe/Paris"'
+        ) from None
     return key
 
 
@@ -83,7 +85,7 @@ def request(value: Any, place: Place) -> str:
     written: str = text()(value, place)
     found = _REQUESTS.get(written.lower())
     if found is None:
-        raise InvalidValueError(f"{quoted(written)} is no request", did_you_mean(written, REQUESTS))
+        raise InvalidValueError(f"{quoted(written)} is not a request that ocsgw knows", did_you_mean(written, REQUESTS))
     return found
 
 
@@ -112,7 +114,7 @@ def moment(value: Any, _place: Place) -> int:
         try:
             found = datetime.fromisoformat(value) if len(value) > _DATE_LENGTH else date.fromisoformat(value)
         except ValueError:
-            raise InvalidValueError(f"{quoted(value)} is no date", hint) from None
+            raise InvalidValueError(f"{quoted(value)} is not a valid date", hint) from None
     if isinstance(found, datetime):
         found = found if found.tzinfo is not None else found.replace(tzinfo=UTC)
     elif isinstance(found, date):
@@ -155,7 +157,7 @@ def table_name(value: Any, place: Place) -> str:
     written: str = text(at_least=1)(value, place)
     parts = written.split(".")
     if len(parts) > 2 or not all(parts):
-        raise InvalidValueError(f"{quoted(written)} is no name of a table", 'write "table" or "schema.table"')
+        raise InvalidValueError(f"{quoted(written)} is not a valid name of a table", 'write "table" or "schema.table"')
     for part in parts:
         _identifier(part)
     if parts[-1].casefold().startswith(OWN_TABLES):

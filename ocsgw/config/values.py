@@ -41,7 +41,7 @@ def type_name(value: object) -> str:
 
 
 def shown(value: object) -> str:
-    """Show a value that is no secret in a message."""
+    """Show a value that is not secret in a message."""
     if isinstance(value, str):
         return quoted(value)
     if isinstance(value, bool):
@@ -210,7 +210,7 @@ def one_of(*words: str) -> Reader:
 
 
 def array(read_element: Reader, at_least: int = 0, *, distinct: bool = True) -> Reader:
-    """Make a reader of arrays, in general without repetitions; every wrong element is told."""
+    """Make a reader of arrays, in general without repetitions; every wrong element is reported."""
 
     def read(value: Any, place: Place) -> tuple[Any, ...]:
         if not isinstance(value, list):

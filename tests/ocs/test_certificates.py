@@ -163,4 +163,4 @@ class CertificateTests(SynchronousTestCase):
     def test_without_tls(self) -> None:
         """R7: a further certificate alone does not switch TLS on."""
         more = '[[listener.sni_certificate]]\ncertificate = "good.pem"\ncertificate_key = "good.key"\n'
-        self.assertIn("stands beside no [listener.tls]", self.only_problem(more))
+        self.assertIn("needs [listener.tls]", self.only_problem(more))
