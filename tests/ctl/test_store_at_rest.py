@@ -3,6 +3,7 @@
 import contextlib
 import os
 import sqlite3
+from typing import Any
 from unittest import mock
 
 from ocsgw.store.sqlite.engine import SQLiteStore
@@ -72,8 +73,13 @@ class StoreAtRestTests(CommandTestCase):
 
     def test_root_leaves_other_users_stores_alone(self) -> None:
         """Files that root makes beside a store would keep its server out; root is sent to the right user."""
-        with mock.patch("os.geteuid", return_value=0), mock.patch("os.stat") as stat:
-            stat.return_value.st_uid = 54321
+        real = os.stat
+
+        def stat(path: Any, *arguments: Any, **options: Any) -> Any:
+            of_store = str(path).endswith("ocsgw.sqlite")
+            return mock.Mock(st_uid=54321) if of_store else real(path, *arguments, **options)
+
+        with mock.patch("os.geteuid", return_value=0), mock.patch("os.stat", stat):
             done = self.run_command("dnc", "export")
         self.assertEqual(done.status, 69)
         self.assertIn("sudo -u #54321 ocsctl", done.messages)

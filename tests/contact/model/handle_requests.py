@@ -188,10 +188,8 @@ class HandleRequests(World):
     def _ChainedRecordRequest(self, data: KV, handout: Any, row: Row, handle: Any, desktop: str | None) -> KV:
         others = [each for each in self._in_process(handout) if each is not row]
         common = {"GSW_USER_EVENT": "ChainedRecord", "GSW_APPLICATION_ID": 134}
-        members = self._keys(handout, row)
-        # A desktop gets them as events of their own (P21).
-        if desktop is None:
-            members["GSW_CHAINED_RECORDS"] = [{**common, **self._seen(handout, each)} for each in others]
+        shown = [{**common, **self._seen(handout, each)} for each in others]
+        members = {**self._keys(handout, row), "GSW_CHAINED_RECORDS": shown}
         return self._event("ChainedRecordsDataEnd", data, members)
 
     def _RequestRecordCancel(self, data: KV, handout: Any, row: Row, handle: Any, desktop: str | None) -> KV:
