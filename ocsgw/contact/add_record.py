@@ -4,10 +4,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
-from ocsgw.contact.custom import custom_members, given_columns
+from ocsgw.contact.custom_plan import add_custom_members, custom_columns
 from ocsgw.contact.directory import CallingList, Campaign, Directory, TimeZone
 from ocsgw.contact.dnc_lookup import dnc_lookup_for
-from ocsgw.contact.fields import FieldValue
 from ocsgw.contact.transaction import DncLookup, NewRecord, UnavailableListError
 from ocsgw.contact.unit_of_work import PendingRequest, Reply, UnitOfWork
 from ocsgw.contact.zones import to_date_time, to_epoch
@@ -78,15 +77,9 @@ def _draft(unit: UnitOfWork, calling_list: CallingList, at: int, pending: Pendin
         given("GSW_AGENT_ID"),
         0,
         0,
-        _custom(unit, calling_list, data),
+        custom_columns(unit, calling_list, data),
     )
     return _Draft(at, pending, record, zone, campaign, given("GSW_CHAIN_ID"))
-
-
-def _custom(unit: UnitOfWork, calling_list: CallingList, data: KV) -> list[FieldValue | None]:
-    """Return the custom columns of a new row: what the request gives, else the default."""
-    given = given_columns(unit, calling_list, data)
-    return [given.get(field.column, field.default) for field in calling_list.fields]
 
 
 def _campaign(directory: Directory, calling_list: CallingList, data: KV) -> Campaign | None:
@@ -149,21 +142,28 @@ def _probe(directory: Directory, calling_list: CallingList, record: NewRecord) -
 def _acknowledge(unit: UnitOfWork, calling_list: CallingList, draft: _Draft) -> KV:
     """Return the event, made from what was written; nothing is read back."""
     record = draft.record
-    members: KV = {"GSW_CALLING_LIST": calling_list.name}
+    event: KV = {
+        "GSW_USER_EVENT": "AddRecordAcknowledge",
+        "GSW_APPLICATION_ID": unit.directory.application_dbid,
+        "GSW_CALLING_LIST": calling_list.name,
+    }
     if draft.campaign is not None:
-        members["GSW_CAMPAIGN_NAME"] = draft.campaign.name
-    members["GSW_PHONE"] = record.contact_info
-    members["GSW_PHONE_TYPE"] = record.contact_info_type
-    members["GSW_RECORD_TYPE"] = record.record_type
-    members["GSW_RECORD_STATUS"] = record.record_status
-    members["GSW_CALL_RESULT"] = record.call_result
-    members["GSW_ATTEMPTS"] = record.attempt
-    members["GSW_FROM"] = record.daily_from
-    members["GSW_UNTIL"] = record.daily_till
-    members["GSW_TZ_NAME"] = draft.zone.name
+        event["GSW_CAMPAIGN_NAME"] = draft.campaign.name
+    event["GSW_PHONE"] = record.contact_info
+    event["GSW_PHONE_TYPE"] = record.contact_info_type
+    event["GSW_RECORD_TYPE"] = record.record_type
+    event["GSW_RECORD_STATUS"] = record.record_status
+    event["GSW_CALL_RESULT"] = record.call_result
+    event["GSW_ATTEMPTS"] = record.attempt
+    event["GSW_FROM"] = record.daily_from
+    event["GSW_UNTIL"] = record.daily_till
+    event["GSW_TZ_NAME"] = draft.zone.name
     if record.dial_sched_time:
-        members["GSW_DATE_TIME"] = to_date_time(record.dial_sched_time, draft.zone.zone)
-    members["GSW_CHAIN_ID"] = record.chain_id
-    members["GSW_CHAIN_N"] = record.chain_n
-    members.update(custom_members(calling_list, record.custom))
-    return unit.event("AddRecordAcknowledge", draft.pending, members)
+        event["GSW_DATE_TIME"] = to_date_time(record.dial_sched_time, draft.zone.zone)
+    event["GSW_CHAIN_ID"] = record.chain_id
+    event["GSW_CHAIN_N"] = record.chain_n
+    add_custom_members(event, calling_list, record.custom)
+    reference = draft.pending.data.get("GSW_REFERENCE_ID")
+    if reference is not None:
+        event["GSW_REFERENCE_ID"] = reference
+    return event

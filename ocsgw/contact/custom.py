@@ -5,6 +5,7 @@ Source: http.md H96 to H98, H120, H121; constants.md K64.
 
 from collections.abc import Sequence
 
+from ocsgw.contact.custom_plan import add_custom_members
 from ocsgw.contact.directory import CallingList
 from ocsgw.contact.fields import FieldValue, to_column, to_event
 from ocsgw.contact.transaction import TEXT_COLUMNS, Record, further_columns
@@ -38,11 +39,7 @@ def given_columns(unit: UnitOfWork, calling_list: CallingList, data: KV) -> dict
 def custom_members(calling_list: CallingList, custom: Sequence[FieldValue | None]) -> KV:
     """Return the custom fields that have a value and travel, for an event (H121, K31)."""
     members: KV = {}
-    for field, stored in zip(calling_list.fields, custom, strict=True):
-        if stored is not None and field.key is not None:
-            value = to_event(field.kind, stored)
-            if value is not None:
-                members[field.key] = value
+    add_custom_members(members, calling_list, custom)
     return members
 
 

@@ -233,6 +233,7 @@ class Directory:
         self._groups = {each.dbid: each for each in groups}
         self._zones_by_dbid = {each.dbid: each for each in zones}
         self._zones = self._zone_names(zones)
+        self._zones_as_spelled = {each.name: each for each in zones}
         self._sequences: dict[tuple[int, int], tuple[Treatment, ...]] = {}
         self._campaigns_of = {
             calling_list.dbid: tuple(each for each in campaigns if calling_list in each.calling_lists)
@@ -323,7 +324,9 @@ class Directory:
 
     def zone_named(self, name: object) -> TimeZone:
         """Return the time zone of this name (H175). Raises `Refusal` (`invalid_attribute`)."""
-        found = self._zones.get(_without_case(name)) if isinstance(name, str) else None
+        found = None
+        if isinstance(name, str):
+            found = self._zones_as_spelled.get(name) or self._zones.get(_without_case(name))
         if found is None:
             raise Refusal("invalid_attribute", "GSW_TZ_NAME")
         return found
@@ -358,7 +361,9 @@ class Directory:
 
     def demand_list(self, principal: str, calling_list: CallingList) -> None:
         """Raise `Refusal` (`forbidden`), unless a principal may touch a calling list and its records."""
-        demand(self.permissions_of(principal).missing_for_list(calling_list.tenant.name, calling_list.name))
+        permissions = self.principals.get(principal)
+        if permissions is not None:
+            demand(permissions.missing_for_list(calling_list.tenant.name, calling_list.name))
 
     def demand_group(self, principal: str, group: CampaignGroup) -> None:
         """Raise `Refusal` (`forbidden`), unless a principal may touch a campaign group and what it has handed out."""

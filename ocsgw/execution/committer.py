@@ -25,7 +25,7 @@ from ocsgw.contact.outbox import Change
 from ocsgw.contact.transaction import StoreFailureError, Transaction
 from ocsgw.contact.unit_of_work import Continuation, PendingRequest, Unfinished, UnitOfWork
 from ocsgw.counters import BATCH_SIZES, COMMIT_SECONDS, COMMITS
-from ocsgw.execution.pace import Pace
+from ocsgw.execution.pace import Pace, Reading
 from ocsgw.execution.worker import Worker
 from ocsgw.guard import contain, guarded
 from ocsgw.logs import say
@@ -61,9 +61,19 @@ class Store(Protocol):
         """Begin a write transaction within `wait` seconds, commit it at the end of the block."""
 
 
+class Awaiting(Protocol):
+    """A request that waits for the store. `deadline` is a time of the clock, None without one."""
+
+    pending: PendingRequest
+    deadline: float | None
+
+    def deliver(self, outcome: Outcome) -> None:
+        """Take what has become of the request, once, after the commit."""
+
+
 @dataclass(slots=True, eq=False)
 class Job:
-    """A request that waits for the store. `deadline` is a time of the clock, None without one."""
+    """A request whose outcome a function takes."""
 
     pending: PendingRequest
     deliver: Callable[[Outcome], None]
@@ -117,7 +127,7 @@ class Committer:
         self._clock = clock
         self._wall_clock = wall_clock
         self._new_guid = new_guid
-        self._waiting: deque[Job] = deque()
+        self._waiting: deque[Awaiting] = deque()
         self._busy = False
         self._idle_waiters: list[Deferred[None]] = []
         # Requests that wait for an answer from outside.
@@ -127,7 +137,7 @@ class Committer:
         self.failure: str | None = None
         self._unknown_keys_logged: dict[str, set[str]] = {}
 
-    def submit(self, job: Job) -> None:
+    def submit(self, job: Awaiting) -> None:
         """Take a job; its outcome is delivered once, after the commit."""
         self._waiting.append(job)
         if not self._busy:
@@ -194,7 +204,7 @@ class Committer:
         """Whether a batch is carried out at once, in the reactor: the store is quick, and nobody else uses it."""
         return self._worker.is_idle and self._pace.is_brisk
 
-    def _carry_out(self, jobs: Sequence[Job]) -> bool:
+    def _carry_out(self, jobs: Sequence[Awaiting]) -> bool:
         """Carry out a batch here. False: another program holds the store, and nothing has happened."""
         try:
             result = self._transact([job.pending for job in jobs], self.directory, 0.0, in_place=True)
@@ -216,7 +226,7 @@ class Committer:
         else:
             self._rest()
 
-    def _give_to_worker(self, jobs: Sequence[Job]) -> None:
+    def _give_to_worker(self, jobs: Sequence[Awaiting]) -> None:
         wait = min(
             (job.deadline - self._clock.seconds() for job in jobs if job.deadline is not None), default=_LONGEST_WAIT
         )
@@ -231,9 +241,9 @@ class Committer:
         running.addCallbacks(lambda result: self._finish(jobs, result), lambda reason: self._fail(jobs, reason))
         running.addErrback(lambda reason: self._log.failure("The committer failed after a batch", reason))
 
-    def _take_batch(self) -> list[Job]:
+    def _take_batch(self) -> list[Awaiting]:
         """Take what waits, without those whose deadline has passed (H161)."""
-        jobs: list[Job] = []
+        jobs: list[Awaiting] = []
         now = self._clock.seconds()
         while self._waiting and len(jobs) < _MAX_BATCH:
             job = self._waiting.popleft()
@@ -252,8 +262,17 @@ class Committer:
         its own: a fault stays with its request.
         """
         begun = self._pace.stopwatch()
+        committing: Reading | None = None
+        defects: list[tuple[PendingRequest, Failure]] = []
         try:
-            return self._committed(requests, directory, wait)
+            with self._audited() as record, self._store.transaction(wait) as tx:
+                unit = self._unit(tx, directory)
+                outcomes = execute(unit, requests, lambda pending, error: defects.append((pending, Failure(error))))
+                record(unit, requests, outcomes)
+                committing = self._pace.stopwatch()
+            _COMMITTED.value += 1
+            BATCH_SIZES.observe(len(requests))
+            return _Result(outcomes, [unit], defects)
         except StoreFailureError as error:
             if in_place and isinstance(error, StoreBusyError):
                 raise
@@ -266,23 +285,12 @@ class Committer:
             COMMITS.add(result="rolled back")
             failure = Failure()
         finally:
-            COMMIT_SECONDS.observe(self._pace.note(begun))
+            COMMIT_SECONDS.observe(self._pace.note(begun, committing))
         if len(requests) == 1:
             return _Result([Outcome(Refusal("internal"))], defects=[(requests[0], failure)])
         return _joined([self._transact([pending], directory, wait) for pending in requests])
 
-    def _committed(self, requests: Sequence[PendingRequest], directory: Directory, wait: float) -> _Result:
-        """Carry out a batch as one transaction."""
-        defects: list[tuple[PendingRequest, Failure]] = []
-        with self._audited() as record, self._store.transaction(wait) as tx:
-            unit = self._unit(tx, directory)
-            outcomes = execute(unit, requests, lambda pending, error: defects.append((pending, Failure(error))))
-            record(unit, requests, outcomes)
-        _COMMITTED.add()
-        BATCH_SIZES.observe(len(requests))
-        return _Result(outcomes, [unit], defects)
-
-    def _finish(self, jobs: Sequence[Job], result: _Result) -> None:
+    def _finish(self, jobs: Sequence[Awaiting], result: _Result) -> None:
         # What waits is committed while these answers go out.
         waiting = self._take_batch() if not self._is_quick() else []
         try:
@@ -293,7 +301,7 @@ class Committer:
             if not waiting:
                 self._next()
 
-    def _deliver(self, jobs: Sequence[Job], result: _Result) -> None:
+    def _deliver(self, jobs: Sequence[Awaiting], result: _Result) -> None:
         guarded(self._log, "log of a batch", self._log_result, result)
         for job, outcome in zip(jobs, result.outcomes, strict=True):
             if isinstance(outcome.reply, Continuation):
@@ -308,7 +316,7 @@ class Committer:
         for listener in self._listeners:
             guarded(self._log, "outbox", listener, changes)
 
-    def _answer(self, job: Job, outcome: Outcome) -> None:
+    def _answer(self, job: Awaiting, outcome: Outcome) -> None:
         """Deliver an outcome; whatever that raises concerns nobody else."""
         try:
             job.deliver(outcome)
@@ -317,7 +325,7 @@ class Committer:
 
     # Requests whose answer takes more than one transaction.
 
-    def _continue(self, job: Job, continuation: Continuation) -> None:
+    def _continue(self, job: Awaiting, continuation: Continuation) -> None:
         """Ask what has to be asked, then let the request go on in one of the next batches.
 
         From here on it has no deadline: what was begun is brought to its end.
@@ -336,22 +344,22 @@ class Committer:
         asked.addCallbacks(lambda answer: self._answered(answer, job, continuation), self._not_answered, (), {}, (job,))
         asked.addErrback(lambda reason: self._log.failure("The committer failed after a question", reason))
 
-    def _answered(self, answer: object, job: Job, continuation: Continuation) -> None:
+    def _answered(self, answer: object, job: Awaiting, continuation: Continuation) -> None:
         self._asking -= 1
         self._resume(job, continuation, answer)
 
-    def _not_answered(self, reason: Failure, job: Job) -> None:
+    def _not_answered(self, reason: Failure, job: Awaiting) -> None:
         self._asking -= 1
         say(self._log, 93111, request=job.pending.title, log_failure=reason)
         self._answer(job, Outcome(Refusal("internal")))
         if not self._busy:
             self._rest()
 
-    def _resume(self, job: Job, continuation: Continuation, answer: object) -> None:
+    def _resume(self, job: Awaiting, continuation: Continuation, answer: object) -> None:
         job.pending.resume = lambda unit: continuation.resume(unit, answer)
         self.submit(job)
 
-    def _fail(self, jobs: Sequence[Job], reason: Failure) -> None:
+    def _fail(self, jobs: Sequence[Awaiting], reason: Failure) -> None:
         """A defect outside of the transaction: nothing was committed."""
         self._log.failure("A batch failed as a whole and was rolled back", reason)
         try:

@@ -11,7 +11,7 @@ from ocsgw.contact.batch import Outcome, fingerprint
 from ocsgw.contact.unit_of_work import PendingRequest
 from ocsgw.counters import REPLAYED
 from ocsgw.counters import REQUESTS as REQUESTS_ANSWERED
-from ocsgw.execution.committer import Committer, Job
+from ocsgw.execution.committer import Committer
 from ocsgw.guard import contain, guarded
 from ocsgw.protocol.context import ANONYMOUS, RequestContext
 from ocsgw.protocol.errors import Refusal
@@ -21,7 +21,6 @@ from ocsgw.protocol.requests import REQUESTS, RequestType, request_named
 # Takes the events of a request, of which all but the last one are marked `more`. One that raises has not taken the
 # event, and may be called again with an error event.
 Reply = Callable[[Event], None]
-_Waiting = tuple[Request, PendingRequest, float | None, Reply]
 _Key = tuple[str, str]
 _SUCCEEDED = {name: REQUESTS_ANSWERED.cell(request=name, code="ok") for name in REQUESTS}
 _REPLAYED = REPLAYED.cell()
@@ -55,7 +54,7 @@ class Dispatcher:
         self._committer = committer
         self._clock = clock
         # Keys of requests that are being executed; with those that wait for the first of its kind to end (H331).
-        self._executing: dict[_Key, list[_Waiting]] = {}
+        self._executing: dict[_Key, list[_Exchange]] = {}
 
     def handle(self, request: Request, context: RequestContext, reply: Reply) -> None:
         """Carry out a request; `reply` takes its final event, exactly one (P2, P72).
@@ -87,7 +86,7 @@ class Dispatcher:
         deadline = None
         if request.deadline_ms is not None:
             deadline = self._clock.seconds() + request.deadline_ms / 1000
-        self._begin(request, self._pending(known, request, context), deadline, reply)
+        self._begin(_Exchange(self, request, self._pending(known, request, context), deadline, reply))
 
     def _pending(self, known: RequestType, request: Request, context: RequestContext) -> PendingRequest:
         pending = PendingRequest(known, request.data, context, request_id=request.request_id)
@@ -105,42 +104,44 @@ class Dispatcher:
             pending.keep_for = window
         return pending
 
-    def _begin(self, request: Request, pending: PendingRequest, deadline: float | None, reply: Reply) -> None:
+    def _begin(self, exchange: "_Exchange") -> None:
+        """Give a request to the committer; one whose key is in use is refused, or waits for the other."""
         if not self.available:
-            self._answer(request, Refusal("unavailable"), reply)
+            self._answer(exchange.request, Refusal("unavailable"), exchange.reply)
             return
-        key = (pending.context.principal, pending.key) if pending.key is not None else None
-        if key is not None:
-            waiting = self._executing.get(key)
-            if waiting is not None:
-                if pending.fingerprint is None:
-                    self._answer(request, Refusal("key_in_use"), reply)
-                else:
-                    waiting.append((request, pending, deadline, reply))
-                return
+        pending = exchange.pending
+        if pending.key is None:
+            self._committer.submit(exchange)
+            return
+        key = pending.context.principal, pending.key
+        waiting = self._executing.get(key)
+        if waiting is None:
             self._executing[key] = []
-
-        def deliver(outcome: Outcome) -> None:
             try:
-                self._deliver(request, pending, outcome, reply)
-            finally:
-                if key is not None:
-                    self._release(key)
-
-        try:
-            self._committer.submit(Job(pending, deliver, deadline))
-        except Exception:
-            if key is not None:
+                self._committer.submit(exchange)
+            except Exception:
                 self._release(key)
-            raise
+                raise
+        elif pending.fingerprint is None:
+            self._answer(exchange.request, Refusal("key_in_use"), exchange.reply)
+        else:
+            waiting.append(exchange)
+
+    def finish(self, exchange: "_Exchange", outcome: Outcome) -> None:
+        """Answer a request that the committer has carried out; its key is free again."""
+        try:
+            self._deliver(exchange.request, exchange.pending, outcome, exchange.reply)
+        finally:
+            if exchange.pending.key is not None:
+                self._release((exchange.pending.context.principal, exchange.pending.key))
 
     def _release(self, key: _Key) -> None:
         """A request with a key has ended; those that waited for it go on."""
-        for request, pending, deadline, reply in self._executing.pop(key):
+        for exchange in self._executing.pop(key):
             try:
-                self._begin(request, pending, deadline, reply)
+                self._begin(exchange)
             except Exception:  # noqa: BLE001 - whatever it is concerns this request only
-                self._fail(request, reply)
+                self._fail(exchange.request, exchange.reply)
 
     # Answers.
 
@@ -170,6 +171,21 @@ class Dispatcher:
         known = name if isinstance(name, str) and name in REQUESTS else "unknown"
         REQUESTS_ANSWERED.add(request=known, code=refusal.code)
         guarded(self._log, "reply", reply, error_event(request, refusal))
+
+
+@dataclass(slots=True, eq=False)
+class _Exchange:
+    """A request on its way to the committer and back."""
+
+    dispatcher: Dispatcher
+    request: Request
+    pending: PendingRequest
+    deadline: float | None
+    reply: Reply
+
+    def deliver(self, outcome: Outcome) -> None:
+        """Take what has become of the request."""
+        self.dispatcher.finish(self, outcome)
 
 
 def _send(request: Request, outcome: Outcome, reply: Reply) -> None:

@@ -38,11 +38,16 @@ class PaceTests(ClockTestCase):
         self.stopwatch = Stopwatch()
         self.pace = Pace(self.stopwatch)
 
-    def batches(self, count: int, *, waits: float = 0.0, requests: float = 0.0) -> bool:
-        """Let so many batches wait and work so long, in seconds; return whether the store counts as quick then."""
-        self.stopwatch.waits, self.stopwatch.requests = waits, requests
+    def batches(self, count: int, *, waits: float = 0.0, requests: float = 0.0, turns: float = 0.0) -> bool:
+        """Let so many batches wait and work so long, in seconds; return whether the store counts as quick then.
+
+        `turns` is how long each waits for the processor before its commit.
+        """
         for _ in range(count):
-            self.pace.note(self.pace.stopwatch())
+            self.stopwatch.waits, self.stopwatch.requests = turns, requests
+            begun = self.pace.stopwatch()
+            self.stopwatch.waits, self.stopwatch.requests = waits, 0.0
+            self.pace.note(begun, self.pace.stopwatch())
         return self.pace.is_brisk
 
     def test_quick(self) -> None:
@@ -60,6 +65,23 @@ class PaceTests(ClockTestCase):
         self.batches(100, waits=0.0004)
         self.assertTrue(self.batches(1, waits=0.012))
         self.assertFalse(self.batches(1, waits=0.2))
+
+    def test_processor_in_use(self) -> None:
+        """What a batch waits for the processor says nothing of the disk, before the commit or now and then in it."""
+        self.assertTrue(self.batches(100, waits=0.0004, requests=0.005, turns=0.02))
+        for _ in range(50):
+            self.assertTrue(self.batches(1, waits=0.004))
+            self.assertTrue(self.batches(1, waits=0.0004))
+
+    def test_without_a_commit(self) -> None:
+        """A batch that came to no commit is judged by its length."""
+        self.stopwatch.requests = 0.001
+        for _ in range(100):
+            self.pace.note(self.pace.stopwatch(), None)
+        self.assertTrue(self.pace.is_brisk)
+        self.stopwatch.requests = 0.1
+        self.pace.note(self.pace.stopwatch(), None)
+        self.assertFalse(self.pace.is_brisk)
 
     def test_long_work(self) -> None:
         """Batches that compute for long are slow too: nothing else happens meanwhile."""

@@ -129,8 +129,12 @@ class SQLiteTransaction(OwnTables):
         """Insert rows."""
         text = self._text_of(calling_list)
         for begin in range(0, len(records), text.insert_at_once):
-            rows = [msgspec.structs.astuple(record) for record in records[begin : begin + text.insert_at_once]]
-            values = [value for *columns, custom in rows for value in (*columns, *custom)]
+            rows = records[begin : begin + text.insert_at_once]
+            values: list[Any] = []
+            for record in rows:
+                values += msgspec.structs.astuple(record)
+                # The custom columns stand last, as a list.
+                values += values.pop()
             self._query(calling_list, insert_text(text, len(rows)), *values)
 
     def copy_further_columns(self, calling_list: CallingList, source: int, target: int) -> None:
