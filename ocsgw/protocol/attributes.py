@@ -62,6 +62,24 @@ def _text(maximum: int, *, trim: bool = False) -> Converter:
     return convert
 
 
+# A number with an exponent, as spreadsheets write long ones, or with an empty fraction, as data frames do.
+_ROUNDED = re.compile(r"\s*[+-]?[0-9]+(?:[.,][0-9]+)?[eE][+-]?[0-9]+\s*|\s*\+?[0-9]{5,}[.,]0+\s*", re.ASCII).fullmatch
+# A JSON number with a fraction or exponent.
+_FRACTION = re.compile(r"[.eE]").search
+
+
+def _contact(maximum: int) -> Converter:
+    """Take a contact; one that a program has taken for a number and rounded would be somebody else's."""
+    as_text = _text(maximum, trim=True)
+
+    def convert(key: str, value: object) -> Value | None:
+        if isinstance(value, str) and (_ROUNDED(value) or (type(value) is NumberText and _FRACTION(value))):
+            raise Refusal("rounded_number", key)
+        return as_text(key, value)
+
+    return convert
+
+
 def integer_of(value: object) -> int | None:
     """Return the integer that a value stands for, or None if it stands for none (H110 to H113)."""
     if isinstance(value, int):
@@ -206,7 +224,7 @@ CONVERTERS: Mapping[str, Converter] = MappingProxyType(
         "GSW_CUSTOMER_ID": _text(255, trim=True),
         "GSW_DATE_TIME": _date_time,
         "GSW_FROM": _integer(0, 86400),
-        "GSW_PHONE": _text(128, trim=True),
+        "GSW_PHONE": _contact(128),
         "GSW_PHONE_TYPE": _integer(0, 11, CONTACT_TYPES),
         "GSW_RECORD_HANDLE": _integer(1, MAX_HANDLE),
         "GSW_RECORD_STATUS": _integer(1, 9, RECORD_STATUSES, but=frozenset({2})),

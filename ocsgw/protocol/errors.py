@@ -9,12 +9,14 @@ from types import MappingProxyType
 class ErrorCode:
     """One row of the error table.
 
-    `text` may have the place holders `{x}` and `{y}`; they are filled with text of the client, cut by R55.
+    `text` may have the place holders `{x}` and `{y}`; they are filled with text of the client, cut by R55. `remedy`
+    says what to do where the text does not; it travels as a member of its own, because texts are stable.
     """
 
     code: str
     status: int
     text: str
+    remedy: str = ""
 
 
 _ROWS = (
@@ -28,6 +30,12 @@ _ROWS = (
     ErrorCode("invalid_text", 400, "Body is not valid {x}"),
     ErrorCode("missing_attribute", 400, "Missing attribute {x}"),
     ErrorCode("invalid_attribute", 400, "Invalid value of attribute {x}"),
+    ErrorCode(
+        "rounded_number",
+        400,
+        "Invalid value of attribute {x}: a spreadsheet has rounded this number",
+        "Send contacts as text; in the spreadsheet, format the column as text before the numbers are entered",
+    ),
     ErrorCode("invalid_datetime", 400, "Invalid date or time"),
     ErrorCode("invalid_key", 400, "Invalid Idempotency-Key"),
     ErrorCode("unauthorized", 401, "Authentication required"),
@@ -39,9 +47,25 @@ _ROWS = (
     ErrorCode("chain_not_found", 404, "Chain not found"),
     ErrorCode("method_not_allowed", 405, "Method not allowed"),
     ErrorCode("request_timeout", 408, "Request timeout"),
-    ErrorCode("invalid_state", 409, "Request is not allowed in this state"),
-    ErrorCode("group_not_active", 409, "Campaign group is not active"),
-    ErrorCode("do_not_call", 409, "Contact is on the Do Not Call list"),
+    ErrorCode(
+        "invalid_state",
+        409,
+        "Request is not allowed in this state",
+        "Another agent holds the record, or the state of the campaign group does not allow this;"
+        " CampaignStatusRequest shows the state",
+    ),
+    ErrorCode(
+        "group_not_active",
+        409,
+        "Campaign group is not active",
+        "Start the campaign group, for example with: ocsctl campaign start DBID",
+    ),
+    ErrorCode(
+        "do_not_call",
+        409,
+        "Contact is on the Do Not Call list",
+        "The contact or customer must not be called; end the hand-out with RecordProcessed",
+    ),
     ErrorCode("key_in_use", 409, "Request with this Idempotency-Key is still being processed"),
     ErrorCode("body_too_large", 413, "Request body too large"),
     ErrorCode("uri_too_long", 414, "Request target too long"),

@@ -4,7 +4,8 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from ocsgw.protocol.errors import ERRORS, Refusal, client_text
 
-# http.md section 8, copied by hand: status, code, text; 429 and answer_too_large are beyond it (docs/http.md).
+# http.md section 8, copied by hand: status, code, text; beyond it (docs/http.md): 429, rounded_number and
+# answer_too_large.
 TABLE = """
 400 bad_request Bad request
 400 missing_req Missing parameter req
@@ -16,6 +17,7 @@ TABLE = """
 400 invalid_text Body is not valid <x>
 400 missing_attribute Missing attribute <x>
 400 invalid_attribute Invalid value of attribute <x>
+400 rounded_number Invalid value of attribute <x>: a spreadsheet has rounded this number
 400 invalid_datetime Invalid date or time
 400 invalid_key Invalid Idempotency-Key
 401 unauthorized Authentication required

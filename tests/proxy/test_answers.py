@@ -174,14 +174,17 @@ class ErrorTests(AnswerTestCase):
     """Errors of OCS, whatever their code."""
 
     def test_every_code_as_json(self) -> None:
-        """H143, H150, H162, P75: status and text by the table, nothing but the two members."""
+        """H143, H150, H162, P75: status and text by the table, with a hint where the table has a remedy."""
 
         def check(code: str) -> None:
             answer = self.both(request(), lambda _: event(code, GSW_USER_EVENT="Error", GSW_ERROR="Text <&> é"))
             self.assertEqual(answer.status, ERRORS[code].status)
             self.assertEqual(answer.header("content-type"), "application/json; charset=utf-8")
             if code not in ("missing_req", "duplicate_req", "unknown_request", "unsupported_request"):
-                self.assertEqual(list(answer.json.items()), [("GSW_USER_EVENT", "Error"), ("GSW_ERROR", "Text <&> é")])
+                remedy = ERRORS[code].remedy
+                expected = [("GSW_USER_EVENT", "Error"), ("GSW_ERROR", "Text <&> é")]
+                expected += [("GSW_ERROR_HINT", remedy)] if remedy else []
+                self.assertEqual(list(answer.json.items()), expected)
 
         self.for_each(ERRORS, check)
 

@@ -135,6 +135,9 @@ class Answers:
             members["GSW_ERROR_CODE"] = refusal.code
         if refusal.code in _ABOUT_REQ:
             members["GSW_ALLOWED_REQUESTS"] = list(allowed_requests(exchange.target))
+        remedy = ERRORS[refusal.code].remedy
+        if remedy:
+            members["GSW_ERROR_HINT"] = remedy
         return members
 
 
