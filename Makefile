@@ -28,10 +28,10 @@ SOAK := OCSGW_KILLS=200 \
 run: $(VENV)/.run
 	@exec $(BIN)/python -m ocsgw run --config etc/ocsgw.toml --example
 
-test: $(VENV)/.dev
+test: $(VENV)/.dev $(VENV)/.servers
 	$(BIN)/python -m twisted.trial tests
 
-soak: $(VENV)/.dev
+soak: $(VENV)/.dev $(VENV)/.servers
 	$(SOAK) $(BIN)/python -m twisted.trial tests
 
 lint: $(VENV)/.dev
@@ -86,6 +86,18 @@ $(VENV)/.dev: pyproject.toml $(VENV)/.run
 	@echo "Setting up the tools ..."
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check \
 	  --editable '.[dev]' --config-settings editable_mode=strict
+	@touch $@
+
+# The servers of the tests start from here; Debian's own cluster is not made, and nothing is started.
+$(VENV)/.servers: $(VENV)/.run
+	@ls /usr/lib/postgresql/*/bin/postgres >/dev/null 2>&1 && { command -v pgbouncer || ls /usr/sbin/pgbouncer; } >/dev/null 2>&1 || { \
+	  echo "Installing PostgreSQL and PgBouncer ..."; \
+	  $(SUDO) mkdir -p /etc/postgresql-common && \
+	  { [ -e /etc/postgresql-common/createcluster.conf ] || \
+	    echo "create_main_cluster = false" | $(SUDO) tee /etc/postgresql-common/createcluster.conf >/dev/null; } && \
+	  $(SUDO) apt-get update -qq && \
+	  $(SUDO) env RUNLEVEL=1 DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
+	    -o Dpkg::Options::=--force-confold postgresql pgbouncer >/dev/null; }
 	@touch $@
 
 $(VENV)/.bench: pyproject.toml $(VENV)/.dev

@@ -1,6 +1,6 @@
 """What of a batch goes into the audit log: one line per change, before the commit (docs/operations.md)."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 
@@ -99,7 +99,7 @@ class Auditor:
         if not self._is_compared:
             self._compare(unit)
         operator = {"time": time, "principal": "", "address": "ocsctl"}
-        bodies += [_ENCODER.encode({**operator, **note}) for note in unit.notes]
+        bodies += [_ENCODER.encode({**operator, **_masked(note, clear=clear)}) for note in unit.notes]
         if bodies or self._file.is_new:
             self._append(bodies)
             last = self._file.last
@@ -173,6 +173,12 @@ def line_of(time: str, pending: PendingRequest, event: KV, *, clear: bool) -> _L
         pending.request_id,
         event.get("GSW_USER_EVENT"),
     )
+
+
+def _masked(note: Mapping[str, object], *, clear: bool) -> dict[str, object]:
+    """Return a note of an operator with its contact and customer id as they are shown."""
+    shown = {key: _shown(str(note[key]), clear=clear) for key in ("contact", "customer_id") if key in note}
+    return {**note, **shown}
 
 
 def _shown(value: KVValue, *, clear: bool) -> str | None:

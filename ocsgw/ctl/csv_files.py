@@ -1,19 +1,15 @@
-"""CSV files (RFC 4180), read in constant memory."""
+"""CSV files (RFC 4180), as people have them, read in constant memory."""
 
 import csv
-import hashlib
 import io
-import os
 from collections import deque
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from typing import BinaryIO, NamedTuple
 
-from ocsgw.ctl.encodings import codec_of
-from ocsgw.ctl.errors import CommandError
+from ocsgw.ctl.file_form import FileForm
 
 # A line without an end is cut, so that it cannot fill the memory.
 _LONGEST_LINE = 1 << 20
-_BLOCK = 1 << 20
 
 
 class NumberedRow(NamedTuple):
@@ -27,22 +23,24 @@ class NumberedRow(NamedTuple):
 
 
 class CsvReader:
-    """A file to be read. Raises `CommandError` if that is not possible."""
+    """The rows of an open file, which is closed at the end of the context.
 
-    def __init__(self, path: str, encoding: str) -> None:
-        codec = codec_of(encoding).replace("utf-8", "utf-8-sig")
-        self._encoding = encoding
-        try:
-            # Not opened with a context manager: the reader is one.
-            self._bytes = open(path, "rb")  # noqa: SIM115
-            self.size = os.fstat(self._bytes.fileno()).st_size
-            if not self._bytes.seekable():
-                raise CommandError(f"{path} is no file; an import reads a file, so that it can go on if interrupted")
-        except OSError as error:
-            raise CommandError(f"cannot read {path}: {error.strerror}") from error
-        self.path = path
+    Rows of nothing but separators are skipped, rows shorter than the first one are filled with empty cells, and empty
+    cells behind its width are left out; `skipped` and `filled` count the former two.
+    """
+
+    def __init__(self, file: BinaryIO, form: FileForm) -> None:
+        self._bytes = file
+        self._form = form
         self._number = 0
-        self._text = io.TextIOWrapper(self._bytes, codec, errors="surrogateescape", newline="")
+        self._width = 0
+        self.skipped = 0
+        self.filled = 0
+        codec = "utf-8-sig" if form.codec == "utf-8" else form.codec
+        # In UTF-8 a text may have U+FFFD of its own.
+        self._is_utf8 = codec == "utf-8-sig"
+        errors = "surrogateescape" if self._is_utf8 else "replace"
+        self._text = io.TextIOWrapper(file, codec, errors=errors, newline="")
 
     def __enter__(self) -> "CsvReader":
         return self
@@ -55,17 +53,8 @@ class CsvReader:
         """How many bytes have been read."""
         return self._bytes.tell()
 
-    def fingerprint(self) -> str:
-        """Return the SHA-256 of the contents."""
-        digest = hashlib.sha256()
-        self._bytes.seek(0)
-        while block := self._bytes.read(_BLOCK):
-            digest.update(block)
-        self._bytes.seek(0)
-        return digest.hexdigest()
-
     def rows(self) -> Iterator[NumberedRow]:
-        """Yield the rows, the one with the names of the columns first; empty rows are passed over.
+        """Yield the rows, the one with the names of the columns first.
 
         A row that is no CSV is its first line only: a quote that is never closed takes no row behind it along.
         """
@@ -77,7 +66,9 @@ class CsvReader:
                 taken.append(line)
                 yield line
 
-        reader = csv.reader(lines(), strict=True)
+        if self._form.has_separator_line:
+            self._text.readline(_LONGEST_LINE)
+        reader = csv.reader(lines(), strict=True, delimiter=self._form.delimiter)
         while True:
             self._number += 1
             taken.clear()
@@ -88,22 +79,42 @@ class CsvReader:
             except csv.Error as error:
                 cells = f"is no CSV: {error}"
                 again.extendleft(reversed(taken[1:]))
-                reader = csv.reader(lines(), strict=True)
-            except UnicodeDecodeError as error:
-                raise CommandError(f"{self.path}, row {self._number}: {error}; use --encoding") from error
-            if isinstance(cells, list) and _has_surrogates(cells):
-                cells = f"is not valid {self._encoding}; use --encoding"
-            if cells:
-                yield NumberedRow(self._number, cells)
+                reader = csv.reader(lines(), strict=True, delimiter=self._form.delimiter)
+            if isinstance(cells, list):
+                if self._is_broken(cells):
+                    cells = f"is not valid {self._form.encoding}; use --encoding"
+                elif not "".join(cells).strip():
+                    self.skipped += bool(cells)
+                    continue
+                else:
+                    self._fit(cells)
+            yield NumberedRow(self._number, cells)
 
+    def _fit(self, cells: list[str]) -> None:
+        """Give a row the width of the first one, as far as that loses nothing."""
+        if not self._width:
+            while cells and not cells[-1].strip():
+                cells.pop()
+            self._width = len(cells)
+        elif len(cells) < self._width:
+            cells += [""] * (self._width - len(cells))
+            self.filled += 1
+        else:
+            while len(cells) > self._width and not cells[-1]:
+                cells.pop()
 
-def _has_surrogates(cells: Sequence[str]) -> bool:
-    """Whether a row has bytes that could not be decoded."""
-    text = "".join(cells)
-    if text.isascii():
+    def _is_broken(self, cells: Sequence[str]) -> bool:
+        """Whether a row has bytes that could not be decoded."""
+        text = "".join(cells)
+        if text.isascii():
+            return False
+        if not self._is_utf8:
+            return _REPLACEMENT in text
+        try:
+            text.encode("utf-8")
+        except UnicodeEncodeError:
+            return True
         return False
-    try:
-        text.encode("utf-8")
-    except UnicodeEncodeError:
-        return True
-    return False
+
+
+_REPLACEMENT = "\ufffd"

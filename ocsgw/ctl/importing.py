@@ -1,23 +1,24 @@
 """The import of a CSV file: slices to the operator, verdicts to the user, and where to go on after an interruption."""
 
 import argparse
-import csv
+import hashlib
 import itertools
 import os
-import sys
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
-from typing import IO, Any
+from typing import Any
 
-from ocsgw.ctl.csv_files import CsvReader, NumberedRow
+from ocsgw.ctl.csv_files import NumberedRow
 from ocsgw.ctl.errors import EXIT_FAILURE, CommandError
+from ocsgw.ctl.import_source import Source, open_source, refuse_known_contacts, say_how_read, say_what_was_mended
 from ocsgw.ctl.installation import Installation
 from ocsgw.ctl.operator import Operator, open_operator
 from ocsgw.ctl.progress import Progress
 from ocsgw.ctl.seen import SeenContacts
 from ocsgw.ctl.streams import shown
+from ocsgw.ctl.verdicts import Verdicts
 
 SLICE = 1000
 _FEWEST = 250
@@ -25,8 +26,7 @@ _FEWEST = 250
 _LONGEST_SLICE = 1 << 20
 # One slice is prepared while another one is stored.
 _IN_FLIGHT = 2
-# More lines on a terminal nobody reads.
-_MOST_LINES = 20
+_NAMES = ("added", "updated", "replaced", "skipped", "refused")
 
 # Requests of clients wait for a slice; these are seconds.
 _TOO_LONG = 0.1
@@ -55,94 +55,97 @@ class SliceSize:
         self._last = now
 
 
-class _Verdicts:
-    """Tells the user what became of rows: in a CSV file, or as lines on standard error."""
-
-    def __init__(self, file: IO[str] | None, progress: Progress, *, is_new: bool) -> None:
-        self._file = file
-        self._writer = csv.writer(file) if file is not None else None
-        self._progress = progress
-        self._left = _MOST_LINES if sys.stderr.isatty() else None
-        if self._writer is not None and is_new:
-            self._writer.writerow(("row", "verdict", "reason"))
-
-    def tell(self, slice_: Slice, verdicts: Iterable[tuple[int, str, str]]) -> None:
-        """Tell the verdicts of one slice; each has the place of the row in the slice."""
-        for at, name, reason in verdicts:
-            number = slice_[at].number
-            if self._writer is not None:
-                self._writer.writerow((number, name, reason))
-            elif self._left != 0:
-                self._say(f"row {number}: {name}: {reason}")
-        if self._file is not None:
-            self._file.flush()
-
-    def _say(self, line: str) -> None:
-        self._progress.clear()
-        sys.stderr.write(f"{line}\n")
-        if self._left is not None:
-            self._left -= 1
-            if not self._left:
-                sys.stderr.write("further rows are told only with --verdicts FILE\n")
-
-
 def import_file(installation: Installation, arguments: argparse.Namespace, calling_list: str | None) -> int:
     """Import a file into a list, or into the do-not-call table; return 1 if a row was refused, else 0."""
-    with (
-        CsvReader(arguments.file, arguments.encoding) as file,
-        open_operator(installation) as operator,
-        ExitStack() as stack,
-    ):
-        fingerprint = file.fingerprint()
-        rows = file.rows()
-        header = next(rows, None)
-        if header is None or isinstance(header.cells, str):
-            wrong = "is empty" if header is None else header.cells
-            raise CommandError(f"{shown(arguments.file)}: the first row, which names the columns, {wrong}")
+    with ExitStack() as stack:
+        source = stack.enter_context(open_source(arguments))
+        operator = stack.enter_context(open_operator(installation))
         common = {
-            "header": header.cells,
-            "fingerprint": fingerprint,
+            "header": source.header,
+            "fingerprint": _identity(source, arguments),
             "file": shown(arguments.file),
             "calling_list": calling_list,
-            "duplicates": arguments.duplicates,
+            # What is asked about first is added, if the user was not stopped.
+            "duplicates": arguments.duplicates or "add",
             "ignore_unknown": arguments.ignore_unknown,
             "dry_run": arguments.dry_run,
+            "decimal_comma": source.has_decimal_comma,
+            "day_first": arguments.day_first,
+            "raw": arguments.raw,
+            "strict_phones": arguments.strict_phones,
         }
-        begun = operator.call("begin import", **common, again=arguments.again)
-        if begun["ignored"]:
-            sys.stderr.write(f"columns that are not read: {', '.join(begun['ignored'])}\n")
-        counts = Counter(begun["counts"])
-        if begun["finished_at"] is not None:
-            print(f"{shown(arguments.file)} has been imported before: {_summary(counts)}; --again imports it once more")
+        looked = operator.call("begin import", **common, look=True, again=arguments.again)
+        say_how_read(source, looked)
+        counts = Counter(looked["counts"])
+        if looked["finished_at"] is not None:
+            print(
+                f"{shown(arguments.file)} has been imported before{_numbered(looked)}: {_summary(counts)}; to import "
+                "it once more use --again, with --duplicates"
+            )
             return EXIT_FAILURE if counts["refused"] else 0
-        if begun["rows"]:
-            print(f"going on behind the {begun['rows']} rows that are stored already")
-            rows = itertools.islice(rows, begun["rows"], None)
-        progress = Progress()
-        if (
-            arguments.verdicts
-            and os.path.exists(arguments.verdicts)
-            and os.path.samefile(arguments.verdicts, arguments.file)
-        ):
-            raise CommandError("--verdicts names the file that is imported; give it another one")
-        verdict_file = _open_verdicts(stack, arguments.verdicts, goes_on=bool(begun["rows"]))
-        verdicts = _Verdicts(verdict_file, progress, is_new=not begun["rows"])
-        handled = 0
-        try:
-            seen = None
-            if arguments.dry_run and arguments.duplicates != "add" and begun["contact_at"] is not None:
-                seen = _Seen(stack, begun["contact_at"])
-            for slice_, result in _transfer(operator, common, rows, begun["rows"], seen):
-                counts.update(result["counts"])
-                handled += len(slice_)
-                verdicts.tell(slice_, result["verdicts"])
-                progress.show(handled, file.position / file.size if file.size else 1.0)
-        finally:
-            progress.clear()
+        _check_verdict_file(arguments)
+        if calling_list is not None and arguments.duplicates is None and not looked["rows"]:
+            refuse_known_contacts(operator, arguments, calling_list, looked["contact_at"])
+        begun = operator.call("begin import", **common, again=arguments.again)
+        return _carry_on(stack, operator, source, arguments, common, begun)
+
+
+def _carry_on(
+    stack: ExitStack,
+    operator: Operator,
+    source: Source,
+    arguments: argparse.Namespace,
+    common: dict[str, Any],
+    begun: dict[str, Any],
+) -> int:
+    """Send the rows from where the import has come to; tell what became of them."""
+    rows = source.rows
+    if begun["rows"]:
+        print(f"going on behind the {begun['rows']} rows that are stored already")
+        rows = itertools.islice(rows, begun["rows"], None)
+    counts = Counter(begun["counts"])
+    progress = Progress()
+    verdicts = Verdicts(stack, arguments.verdicts, progress, goes_on=bool(begun["rows"]))
+    handled = 0
+    try:
+        seen = None
+        if arguments.dry_run and common["duplicates"] != "add" and begun["contact_at"] is not None:
+            seen = _Seen(stack, begun["contact_at"])
+        for slice_, result in _transfer(operator, common, rows, begun["rows"], seen):
+            counts.update(result["counts"])
+            handled += len(slice_)
+            verdicts.tell(slice_, result["verdicts"])
+            progress.show(handled, source.done)
+    finally:
+        progress.clear()
+    verdicts.summarize()
+    say_what_was_mended(source)
     would = "dry run, nothing was changed; it would be: " if arguments.dry_run else ""
     seconds = progress.seconds
     print(f"{would}{_summary(counts)} ({seconds:.1f} s, {handled / max(seconds, 1e-9):.0f} rows/s)")
+    if begun["number"] is not None and not arguments.dry_run:
+        family = "dnc" if common["calling_list"] is None else "list"
+        print(f"this was import {begun['number']}; ocsctl {family} import --undo {begun['number']} takes it back")
     return EXIT_FAILURE if counts["refused"] else 0
+
+
+def _identity(source: Source, arguments: argparse.Namespace) -> str:
+    """Return what makes two imports the same: the contents of the file, and everything that says how they are read."""
+    options = (
+        source.form.codec,
+        source.form.delimiter,
+        source.has_decimal_comma,
+        sorted(arguments.map or ()),
+        *(getattr(arguments, name) for name in ("duplicates", "ignore_unknown", "partial", "day_first", "raw")),
+        arguments.strict_phones,
+    )
+    return hashlib.sha256(f"{source.digest} {options!r}".encode()).hexdigest()
+
+
+def _check_verdict_file(arguments: argparse.Namespace) -> None:
+    path = arguments.verdicts
+    if path and os.path.exists(path) and os.path.samefile(path, arguments.file):
+        raise CommandError("--verdicts names the file that is imported; give it another one")
 
 
 def _transfer(
@@ -201,16 +204,11 @@ def _slices(rows: Iterable[NumberedRow], slice_size: SliceSize) -> Iterator[Slic
         yield slice_
 
 
-def _open_verdicts(stack: ExitStack, path: str | None, *, goes_on: bool) -> IO[str] | None:
-    if path is None:
-        return None
-    try:
-        return stack.enter_context(open(path, "a" if goes_on else "w", encoding="utf-8", newline=""))
-    except OSError as error:
-        raise CommandError(f"cannot write {path}: {error.strerror}") from error
+def _numbered(begun: dict[str, Any]) -> str:
+    return f" as import {begun['number']}" if begun["number"] is not None else ""
 
 
 def _summary(counts: Counter[str]) -> str:
     rows = sum(counts.values())
-    parts = ", ".join(f"{counts[name]} {name}" for name in ("added", "replaced", "skipped", "refused"))
-    return f"{rows} rows: {parts}"
+    names = [name for name in _NAMES if counts[name] or name != "updated"]
+    return f"{rows} rows: {', '.join(f'{counts[name]} {name}' for name in names)}"

@@ -8,15 +8,28 @@ from ocsgw.contact.directory import CallingList, Directory
 from ocsgw.contact.fields import FieldType, FieldValue, to_column
 from ocsgw.contact.normal_form import normal_name
 from ocsgw.contact.transaction import NewRecord
-from ocsgw.protocol.enumerations import RecordStatus, RecordType
+from ocsgw.operations.allowed import ALLOWED, allowed_in_field
+from ocsgw.operations.cells import (
+    CellForm,
+    LocalTime,
+    by_plain_name,
+    daily_time,
+    date_and_time,
+    decimal_point,
+    plain_header,
+    refused,
+    seconds_or_date,
+    unmarked,
+)
+from ocsgw.protocol.attributes import INT32_MAX, integer_of
+from ocsgw.protocol.enumerations import RecordStatus, RecordType, record_status_name
 from ocsgw.protocol.errors import Refusal
 from ocsgw.protocol.requests import REQUESTS
 
-# What an empty cell would be is decided before: no reader gets an empty text.
-Reader = Callable[[str], FieldValue | None]
+# What an empty cell would be is decided before: no reader gets an empty text. A local time needs the zone of the row.
+Reader = Callable[[str], FieldValue | LocalTime | None]
 
 CLASSIC_COLUMNS = tuple(NewRecord.__struct_fields__[:-1])
-# Behind the columns of a row stands the text of `GSW_DATE_TIME`, which needs the zone of the same row.
 _PLACES = {name: place for place, name in enumerate(CLASSIC_COLUMNS)}
 
 # Key of AddRecord -> column that holds the same value.
@@ -40,9 +53,15 @@ NOT_READ = frozenset(
     | {"switch_id", "GSW_CHAIN_N"}
 )
 # Keys of which every row has another value.
-_DIFFERENT = frozenset({"GSW_PHONE", "GSW_AGENT_ID"})
+_DIFFERENT = frozenset({"GSW_PHONE", "GSW_AGENT_ID", "GSW_CALL_TIME", "GSW_CHAIN_ID"})
 _CONVERTERS = {each.key: each.convert for each in REQUESTS["AddRecord"].attributes["lists"]}
-_SECONDS = _CONVERTERS["GSW_CALL_TIME"]
+_DAILY = frozenset({"GSW_FROM", "GSW_UNTIL"})
+# Only a table has these: so is known that a file is the export of one.
+_OF_A_TABLE = frozenset({"record_id", "chain_n"})
+_MOST_ATTEMPTS = INT32_MAX
+_MOST_LISTED = 12
+_LAST_YEAR = 2037
+_YEAR = 31556952
 
 
 class HeaderError(Exception):
@@ -54,40 +73,61 @@ class Header:
     """The head of a file, understood.
 
     `readers` and `places` say, per column of the file, how a cell is read and where in a row it belongs; `ignored`
-    are the columns that are not read. `date_place` is where the text of `GSW_DATE_TIME` goes.
+    are the columns that are not read, `read_as` the known name of each. An `is_export` has the columns of a table, and
+    is read as it is.
     """
 
     names: tuple[str, ...]
     readers: tuple[Reader | None, ...]
     places: tuple[int, ...]
     ignored: tuple[str, ...]
-    date_place: int
+    read_as: tuple[str | None, ...]
+    is_export: bool
+    form: CellForm
 
     @property
-    def contact_at(self) -> int:
-        """Which column of the file has the contacts."""
-        return self.places.index(_PLACES["contact_info"])
+    def contact_at(self) -> int | None:
+        """Which column of the file has the contacts; None without one."""
+        return next((at for at, place in enumerate(self.places) if self._is_contact(at, place)), None)
+
+    def _is_contact(self, at: int, place: int) -> bool:
+        return place == _PLACES["contact_info"] and self.readers[at] is not None
 
 
 def read_header(
-    directory: Directory, calling_list: CallingList, names: Sequence[str], *, ignore_unknown: bool
+    directory: Directory,
+    calling_list: CallingList,
+    names: Sequence[str],
+    *,
+    ignore_unknown: bool,
+    form: CellForm | None = None,
+    by_customer_id: bool = False,
 ) -> Header:
     """Return the head of a file for a list.
 
-    A column is named by its `GSW_` key, its name in the table, or the key or name of a custom field. Raises
-    `HeaderError`.
+    A column is named by its `GSW_` key, with or without the prefix, its name in the table, or the key or name of a
+    custom field; case, blanks, dashes and underscores do not count. A file `by_customer_id` needs no contacts if it has
+    those. Raises `HeaderError`.
     """
-    known = _known_columns(directory, calling_list)
-    by_lower_case = {name.lower(): name for name in reversed(known)}
+    form = form or CellForm()
+    is_export = {name.strip().lower() for name in names} >= _OF_A_TABLE
+    known = _known_columns(directory, calling_list, form, is_export=is_export)
+    by_plain = by_plain_name(known)
+    not_read = {plain_header(name) for name in NOT_READ}
     readers: list[Reader | None] = []
     places: list[int] = []
     ignored: list[str] = []
     filled: dict[int, str] = {}
+    read_as: list[str | None] = []
     trimmed = tuple(name.strip() for name in names)
     for name in trimmed:
-        found = name if name in known else by_lower_case.get(name.lower())
-        if found is None and name not in NOT_READ and name.lower() not in NOT_READ and not ignore_unknown:
+        plain = plain_header(name)
+        found = name if name in known else by_plain.get(plain)
+        if found is None and plain not in not_read:
+            found = by_plain.get(f"gsw{plain}")
+        if found is None and plain not in not_read and not ignore_unknown:
             raise HeaderError(_unknown(calling_list, name, known))
+        read_as.append(found)
         if found is None:
             readers.append(None)
             places.append(0)
@@ -99,58 +139,79 @@ def read_header(
         filled[place] = name
         readers.append(reader)
         places.append(place)
-    if _PLACES["contact_info"] not in filled:
-        raise HeaderError("the file has no column GSW_PHONE or contact_info; the first row must name the columns")
-    for one, other in (("GSW_DATE_TIME", "dial_sched_time"), ("GSW_TZ_NAME", "tz_dbid")):
-        if {one, other} <= set(trimmed):
-            raise HeaderError(f"the columns {one} and {other} are the same; remove one of them")
-    date_place = len(CLASSIC_COLUMNS) + len(calling_list.fields)
-    return Header(trimmed, tuple(readers), tuple(places), tuple(ignored), date_place)
+    customer_at = calling_list.customer_at
+    has_customer_id = customer_at is not None and len(CLASSIC_COLUMNS) + customer_at in filled
+    if _PLACES["contact_info"] not in filled and not (by_customer_id and has_customer_id):
+        raise HeaderError(
+            "the file has no column GSW_PHONE or contact_info; the first row must name the columns, or use "
+            "--map NAME=GSW_PHONE with the name that the column has"
+        )
+    return Header(trimmed, tuple(readers), tuple(places), tuple(ignored), tuple(read_as), is_export, form)
 
 
 def _unknown(calling_list: CallingList, name: str, known: Mapping[str, object]) -> str:
     close = get_close_matches(name, list(known), 1)
     hint = f"did you mean {close[0]}" if close else "remove it"
-    return f"calling list {calling_list.name} has no column {name!r}; {hint}, or use --ignore-unknown"
+    return (
+        f"calling list {calling_list.name} has no column {name!r}; {hint}, use --map to say which one it is, or "
+        "--ignore-unknown"
+    )
 
 
-def _known_columns(directory: Directory, calling_list: CallingList) -> dict[str, tuple[int, Reader]]:
+def _known_columns(
+    directory: Directory, calling_list: CallingList, form: CellForm, *, is_export: bool
+) -> dict[str, tuple[int, Reader]]:
     """Return place and reader of each column that a file may have, by all of its names."""
     known: dict[str, tuple[int, Reader]] = {}
     for at, field in enumerate(calling_list.fields, start=len(CLASSIC_COLUMNS)):
         for name in (field.key, field.column):
             if name is not None:
-                known[name] = (at, _custom(field.kind, field.length, name))
+                known[name] = (at, _custom(field.kind, field.length, name, form))
     for key, column in _SAME_VALUE.items():
         known[key] = (_PLACES[column], _attribute(key, key))
     for column, key in _KEY_OF.items():
         known[column] = (_PLACES[column], _attribute(key, column))
-    # Written by us for a record in process; nobody holds the new one (K2). 0 is no value (sections 1 and 2).
+    for name in ("GSW_FROM", "GSW_UNTIL", "daily_from", "daily_till"):
+        known[name] = (known[name][0], _daily(known[name][1]))
+    # Written by us for a record in process; nobody holds the new one (K2). 0 is no value (sections 1 and 2). Other
+    # programs write the statuses 10 and 11, and more attempts than a client can.
+    ready = RecordStatus.READY.value
+    of_status = {"0": ready, "2": ready, record_status_name(2): ready, "10": 10, "11": 11}
     known["record_status"] = (
         _PLACES["record_status"],
-        _with_zero(known["record_status"][1], {"0": RecordStatus.READY.value, "2": RecordStatus.READY.value}),
+        _with_others(known["record_status"][1], of_status),
     )
     known["record_type"] = (
         _PLACES["record_type"],
-        _with_zero(known["record_type"][1], {"0": RecordType.GENERAL.value}),
+        _with_others(known["record_type"][1], {"0": RecordType.GENERAL.value}),
     )
-    date_place = len(CLASSIC_COLUMNS) + len(calling_list.fields)
-    known["GSW_DATE_TIME"] = (date_place, _attribute("GSW_DATE_TIME", "GSW_DATE_TIME"))
-    known["dial_sched_time"] = (_PLACES["dial_sched_time"], lambda cell: _SECONDS("dial_sched_time", cell))
-    known["GSW_TZ_NAME"] = (_PLACES["tz_dbid"], lambda cell: directory.zone_named(cell).dbid)
-    known["tz_dbid"] = (_PLACES["tz_dbid"], _zone_dbid(directory, calling_list))
+    known["attempt"] = (_PLACES["attempt"], _attempts)
+    for name in ("GSW_CALL_TIME", "call_time"):
+        known[name] = (_PLACES["call_time"], lambda cell, name=name: seconds_or_date(name, cell, form))  # type: ignore[misc]
+    due = _PLACES["dial_sched_time"]
+    known["GSW_DATE_TIME"] = (due, _remembering(lambda cell: _due("GSW_DATE_TIME", cell, form)))
+    known["dial_sched_time"] = (due, lambda cell: seconds_or_date("dial_sched_time", cell, form))
+    known["GSW_TZ_NAME"] = (_PLACES["tz_dbid"], _zone_name(directory))
+    known["tz_dbid"] = (_PLACES["tz_dbid"], _zone_dbid(directory, calling_list, is_export=is_export))
     known["GSW_CAMPAIGN_NAME"] = (_PLACES["campaign_id"], _campaign_name(directory, calling_list))
-    known["campaign_id"] = (_PLACES["campaign_id"], _campaign_dbid(directory, calling_list))
-    # One place behind the date: nothing is kept of it.
-    known["GSW_CALLING_LIST"] = (date_place + 1, _list_name(calling_list))
-    return known
+    known["campaign_id"] = (_PLACES["campaign_id"], _campaign_dbid(directory, calling_list, is_export=is_export))
+    # Behind all columns: nothing is kept of it.
+    known["GSW_CALLING_LIST"] = (len(CLASSIC_COLUMNS) + len(calling_list.fields), _list_name(calling_list))
+    if form.raw:
+        return known
+    return {name: (place, _unmarked(place, read)) for name, (place, read) in known.items()}
+
+
+def _unmarked(place: int, read: Reader) -> Reader:
+    is_contact = place == _PLACES["contact_info"]
+    return lambda cell: read(unmarked(cell, is_contact=is_contact) if cell[0] == "'" else cell)
 
 
 def _remembering(read: Reader) -> Reader:
     """Return a reader that reads each text once; most columns have few different ones."""
-    values: dict[str, FieldValue | None] = {}
+    values: dict[str, FieldValue | LocalTime | None] = {}
 
-    def remembered(cell: str) -> FieldValue | None:
+    def remembered(cell: str) -> FieldValue | LocalTime | None:
         value = values.get(cell)
         if value is None:
             value = values[cell] = read(cell)
@@ -161,30 +222,88 @@ def _remembering(read: Reader) -> Reader:
 
 def _attribute(key: str, name: str) -> Reader:
     convert = _CONVERTERS[key]
-    read: Reader = lambda cell: convert(name, cell)  # noqa: E731 - one that may be wrapped
+
+    def read(cell: str) -> FieldValue | None:
+        try:
+            return convert(name, cell)
+        except Refusal as refusal:
+            raise refused(refusal.text, cell, ALLOWED.get(key, "")) from None
+
     return read if key in _DIFFERENT else _remembering(read)
 
 
-def _with_zero(read: Reader, others: Mapping[str, int]) -> Reader:
+def _daily(read: Reader) -> Reader:
+    def daily(cell: str) -> FieldValue | LocalTime | None:
+        seconds = daily_time(cell) if ":" in cell or cell[-1:] in "mM" else None
+        return seconds if seconds is not None else read(cell)
+
+    return _remembering(daily)
+
+
+def _with_others(read: Reader, others: Mapping[str, int]) -> Reader:
     return lambda cell: others[cell] if cell in others else read(cell)
 
 
-def _custom(kind: FieldType, length: int | None, name: str) -> Reader:
+def _attempts(cell: str) -> int:
+    attempts = integer_of(cell)
+    if attempts is None or not 0 <= attempts <= _MOST_ATTEMPTS:
+        raise refused("Invalid value of attribute attempt", cell, f"allowed: 0 to {_MOST_ATTEMPTS}")
+    return attempts
+
+
+def _custom(kind: FieldType, length: int | None, name: str, form: CellForm) -> Reader:
+    def read(cell: str) -> FieldValue | None:
+        try:
+            return to_column(kind, length, name, decimal_point(cell, form) if kind == "float" else cell)
+        except Refusal as refusal:
+            if kind == "datetime":
+                return _custom_date(name, cell, form)
+            raise refused(refusal.text, cell, allowed_in_field(kind, length)) from None
+
     if length is None:
-        return lambda cell: to_column(kind, length, name, cell)
+        return read
     # A text that fits is stored as it is; the rule is asked about others.
-    return lambda cell: cell if len(cell) <= length else to_column(kind, length, name, cell)
+    return lambda cell: cell if len(cell) <= length else read(cell)
 
 
-def _zone_dbid(directory: Directory, calling_list: CallingList) -> Reader:
-    dbids = {str(each.dbid): each.dbid for each in directory.zones}
+def _custom_date(name: str, cell: str, form: CellForm) -> str:
+    """Return a date and time of a custom field, which has no zone."""
+    found = date_and_time(name, cell, form)
+    if not isinstance(found, LocalTime):
+        raise refused(f"Invalid value of attribute {name}", cell, "write it without an offset, the field has no zone")
+    return found.moment.strftime("%Y-%m-%d %H:%M:%S")
+
+
+def _due(name: str, cell: str, form: CellForm) -> int | LocalTime:
+    """Return the time of `GSW_DATE_TIME`, in the years that a client can give (H170)."""
+    found = date_and_time(name, cell, form)
+    year = found.moment.year if isinstance(found, LocalTime) else 1970 + found // _YEAR
+    if year > _LAST_YEAR:
+        raise refused(f"Invalid date or time in {name}", cell, f"allowed: years up to {_LAST_YEAR}")
+    return found
+
+
+def _zone_name(directory: Directory) -> Reader:
+    def read(cell: str) -> int:
+        try:
+            return directory.zone_named(cell).dbid
+        except Refusal as refusal:
+            names = [each.name for each in directory.zones]
+            raise refused(refusal.text, cell, _hint(cell, names)) from None
+
+    return _remembering(read)
+
+
+def _zone_dbid(directory: Directory, calling_list: CallingList, *, is_export: bool) -> Reader:
+    dbids = {key: each.dbid for each in directory.zones for key in (str(each.dbid), each.name)}
     dbids["0"] = calling_list.tenant.default_zone.dbid
-    return _one_of(dbids, "tz_dbid")
+    return _one_of(dbids, "tz_dbid", any_number=is_export)
 
 
-def _campaign_dbid(directory: Directory, calling_list: CallingList) -> Reader:
-    dbids = {str(each.dbid): each.dbid for each in directory.campaigns_of(calling_list)}
-    return _one_of({**dbids, "0": 0}, "campaign_id")
+def _campaign_dbid(directory: Directory, calling_list: CallingList, *, is_export: bool) -> Reader:
+    campaigns = directory.campaigns_of(calling_list)
+    dbids = {key: each.dbid for each in campaigns for key in (str(each.dbid), each.name)}
+    return _one_of({**dbids, "0": 0}, "campaign_id", any_number=is_export)
 
 
 def _campaign_name(directory: Directory, calling_list: CallingList) -> Reader:
@@ -198,11 +317,21 @@ def _list_name(calling_list: CallingList) -> Reader:
     return lambda cell: find(normal_name(cell))
 
 
-def _one_of(values: Mapping[str, int], name: str) -> Reader:
+def _one_of(values: Mapping[str, int], name: str, *, any_number: bool = False) -> Callable[[str], int]:
     def read(cell: str) -> int:
         value = values.get(cell)
+        if value is None and any_number:
+            number = integer_of(cell)
+            value = number if number is not None and 0 <= number <= INT32_MAX else None
         if value is None:
-            raise Refusal("invalid_attribute", name)
+            raise refused(f"Invalid value of attribute {name}", cell, _hint(cell, list(values)))
         return value
 
     return read
+
+
+def _hint(cell: str, known: Sequence[str]) -> str:
+    close = get_close_matches(cell, known, 1)
+    if close:
+        return f"did you mean {close[0]}"
+    return f"allowed: {', '.join(known[:_MOST_LISTED])}" + (", ..." if len(known) > _MOST_LISTED else "")

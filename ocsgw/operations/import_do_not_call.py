@@ -1,17 +1,27 @@
 """Rows of a CSV file become entries of the do-not-call table (constants.md section 6)."""
 
 from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC
 from difflib import get_close_matches
-from typing import cast
+from typing import NamedTuple, cast
 
 from ocsgw.contact.bulk_statements import ImportedEntry, StoredEntry
 from ocsgw.contact.directory import Directory
-from ocsgw.contact.fields import to_column
 from ocsgw.contact.normal_form import normal_contact, normal_customer_id, normal_name
 from ocsgw.contact.unit_of_work import UnitOfWork
+from ocsgw.operations.cells import (
+    CellForm,
+    LocalTime,
+    RowError,
+    check_contact,
+    date_and_time,
+    plain_header,
+    refused,
+    seconds_or_date,
+    unmarked,
+)
 from ocsgw.operations.header import HeaderError
-from ocsgw.operations.import_records import Duplicates, Row, RowError, RowVerdict
+from ocsgw.operations.verdicts import Duplicates, Row, RowVerdict, VerdictName
 from ocsgw.protocol.attributes import CONVERTERS, INT32_MAX
 from ocsgw.protocol.errors import Refusal
 
@@ -25,8 +35,19 @@ _OTHER_NAMES = {
     "list_dbid": "list",
     "dnc_message": "message",
 }
-_NOT_READ = frozenset({"is_internal", "time_stamp"})
+_BY_PLAIN_NAME = {
+    **{plain_header(name): column for name, column in _OTHER_NAMES.items()},
+    **{plain_header(name): name for name in COLUMNS},
+}
+_NOT_READ = frozenset({"isinternal", "timestamp"})
 _MESSAGE_LENGTH = 255
+_ALLOWED = {
+    "phone": "allowed: 1 to 128 characters",
+    "customer_id": "allowed: 1 to 255 characters",
+    "message": f"allowed: at most {_MESSAGE_LENGTH} characters",
+}
+
+_WRITE_OVER: Mapping[Duplicates, VerdictName] = {"replace": "replaced", "update": "updated"}
 
 _Reader = Callable[[str], str | int | None]
 _Key = tuple[str, str, int, int, int]
@@ -39,17 +60,30 @@ def read_header(names: Sequence[str], *, ignore_unknown: bool) -> list[str | Non
     """
     columns: list[str | None] = []
     for name in (each.strip() for each in names):
-        column = name if name in COLUMNS else _OTHER_NAMES.get(name)
-        if column is None and name not in _NOT_READ and not ignore_unknown:
+        column = _BY_PLAIN_NAME.get(plain_header(name))
+        if column is None and plain_header(name) not in _NOT_READ and not ignore_unknown:
             close = get_close_matches(name, [*COLUMNS, *_OTHER_NAMES], 1)
             hint = f"did you mean {close[0]}" if close else "remove it"
-            raise HeaderError(f"the do-not-call list has no column {name!r}; {hint}, or use --ignore-unknown")
+            raise HeaderError(
+                f"the do-not-call list has no column {name!r}; {hint}, use --map to say which one it is, or "
+                "--ignore-unknown"
+            )
         if column is not None and column in columns:
             raise HeaderError(f"the column {column} is there twice; remove one of them")
         columns.append(column)
     if "phone" not in columns and "customer_id" not in columns:
-        raise HeaderError("the file has no column phone or customer_id; the first row must name the columns")
+        raise HeaderError(
+            "the file has no column phone or customer_id; the first row must name the columns, or use "
+            "--map NAME=phone with the name that the column has"
+        )
     return columns
+
+
+class ImportedEntries(NamedTuple):
+    """What became of the rows of a slice, and the numbers of the entries that were added."""
+
+    verdicts: list[RowVerdict]
+    added: list[int]
 
 
 def import_entries(
@@ -58,22 +92,28 @@ def import_entries(
     rows: Sequence[Row],
     duplicates: Duplicates,
     *,
+    form: CellForm | None = None,
     is_dry_run: bool = False,
-) -> list[RowVerdict]:
+) -> ImportedEntries:
     """Add rows to the do-not-call table and return a verdict for each; with `is_dry_run` only say what would become.
 
     An entry is the same as another one with the same contact or customer id and the same scope. What happens to it
     is up to `duplicates`: it is added all the same, skipped if the other one holds as long (H264), or it replaces
-    message and end of the other one.
+    message and end of the other one ("update" is the same).
     """
+    form = form or CellForm()
     verdicts: list[RowVerdict | None] = [None] * len(rows)
-    read = _readers(unit.directory)
+    read = _readers(unit.directory, form)
     widths = unit.tx.do_not_call_widths()
     has_expiry = unit.tx.has_expiry()
     entries: list[tuple[int, ImportedEntry]] = []
+    warnings: dict[int, str] = {}
     for at, row in enumerate(rows):
         try:
-            entries.append((at, _entry(columns, read, row, widths, has_expiry=has_expiry)))
+            entry = _entry(columns, read, row, widths, has_expiry=has_expiry)
+            reasons = (_warning(columns, row, form), _unknown_scope(unit.directory, entry))
+            warnings[at] = "; ".join(filter(None, reasons))
+            entries.append((at, entry))
         except Refusal as refusal:
             verdicts[at] = RowVerdict("refused", refusal.text)
         except RowError as error:
@@ -86,24 +126,51 @@ def import_entries(
         there = equal.get(place, [])
         if duplicates == "add":
             new[at] = entry
-            verdicts[at] = RowVerdict("added")
-        elif duplicates == "replace" and there:
+            verdicts[at] = RowVerdict("added", warnings[at])
+        elif duplicates in _WRITE_OVER and there:
             changes.update({each.number: entry for each in there})
-            verdicts[at] = RowVerdict("replaced", "replaced an equal entry")
-        elif duplicates == "replace" and key in new:
+            verdicts[at] = RowVerdict(_WRITE_OVER[duplicates], f"{_WRITE_OVER[duplicates]} an equal entry")
+        elif duplicates in _WRITE_OVER and key in new:
             new[key] = entry
-            verdicts[at] = RowVerdict("replaced", "replaced an earlier row")
+            verdicts[at] = RowVerdict(_WRITE_OVER[duplicates], f"{_WRITE_OVER[duplicates]} an earlier row")
         elif any(_holds_as_long(each, entry) for each in (*there, *([new[key]] if key in new else ()))):
             verdicts[at] = RowVerdict("skipped", "there is an equal entry")
         else:
             new[key] = entry
-            verdicts[at] = RowVerdict("added")
+            verdicts[at] = RowVerdict("added", warnings[at])
+    added: list[int] = []
     if not is_dry_run:
         if new:
-            unit.tx.import_entries(list(new.values()), unit.now)
+            added = unit.tx.import_entries(list(new.values()), unit.now)
         if changes:
             unit.tx.change_entries(changes, unit.now)
-    return cast("list[RowVerdict]", verdicts)
+    return ImportedEntries(cast("list[RowVerdict]", verdicts), added)
+
+
+def _unknown_scope(directory: Directory, entry: ImportedEntry) -> str:
+    """Return which object of an entry is not configured: then it blocks nothing."""
+    scope: tuple[tuple[str, int, set[int]], ...] = (
+        ("tenant", entry.tenant_dbid, {each.dbid for each in directory.tenants}),
+        ("campaign", entry.campaign_dbid, {each.dbid for each in directory.campaigns}),
+        ("list", entry.list_dbid, {each.dbid for each in directory.calling_lists}),
+    )
+    unknown = [f"{name} {dbid}" for name, dbid, known in scope if dbid and dbid not in known]
+    return (
+        f"warning, the entry blocks nothing, because this is not configured: '{', '.join(unknown)}'" if unknown else ""
+    )
+
+
+def _warning(columns: Sequence[str | None], row: Row, form: CellForm) -> str:
+    """Return what is doubtful about the phone of a row. Raises `RowError`."""
+    if form.raw or "phone" not in columns:
+        return ""
+    cell = row[columns.index("phone")]
+    if not cell or (cell.isascii() and cell.isdigit()):
+        return ""
+    warning = check_contact("phone", cell)
+    if warning and form.strict_phones:
+        raise RowError(warning.removeprefix("warning, "))
+    return warning
 
 
 def export_row(directory: Directory, entry: StoredEntry) -> list[str | int | None]:
@@ -135,14 +202,17 @@ def _entry(
         if cell and column is not None:
             if "\0" in cell:
                 raise Refusal("invalid_attribute", column)
-            values[column] = read[column](cell)
+            try:
+                values[column] = read[column](cell)
+            except Refusal as refusal:
+                raise refused(refusal.text, cell, _ALLOWED.get(column, "")) from None
     phone = cast("str | None", values.get("phone"))
     customer_id = cast("str | None", values.get("customer_id"))
     if phone is None and customer_id is None:
         raise Refusal("missing_attribute", "phone")
     for name, text, width in (("phone", phone, widths[0]), ("customer_id", customer_id, widths[1])):
         if text is not None and len(text) > width:
-            raise Refusal("invalid_attribute", name)
+            raise refused(Refusal("invalid_attribute", name).text, text, f"the column takes {width} characters")
     expires_at = cast("int", values.get("expires_at") or 0)
     if expires_at and not has_expiry:
         raise RowError("the do-not-call table has no column expires_at; add it, or leave the cell empty")
@@ -157,14 +227,25 @@ def _entry(
     )
 
 
-def _readers(directory: Directory) -> dict[str, _Reader]:
+def _readers(directory: Directory, form: CellForm) -> dict[str, _Reader]:
+    readers = _plain_readers(directory, form)
+    if form.raw:
+        return readers
+    return {column: _unmarked(read, is_contact=column == "phone") for column, read in readers.items()}
+
+
+def _unmarked(read: _Reader, *, is_contact: bool) -> _Reader:
+    return lambda cell: read(unmarked(cell, is_contact=is_contact))
+
+
+def _plain_readers(directory: Directory, form: CellForm) -> dict[str, _Reader]:
     return {
         "phone": lambda cell: cast("str", CONVERTERS["GSW_PHONE"]("phone", cell)),
         "customer_id": lambda cell: cast("str", CONVERTERS["GSW_CUSTOMER_ID"]("customer_id", cell)),
         "tenant": _dbid_of({each.name: each.dbid for each in directory.tenants}, "tenant"),
         "campaign": _dbid_of({each.name: each.dbid for each in directory.campaigns}, "campaign"),
         "list": _dbid_of({each.name: each.dbid for each in directory.calling_lists}, "list"),
-        "expires_at": _expiry,
+        "expires_at": lambda cell: _expiry(cell, form),
         "message": _message,
     }
 
@@ -175,21 +256,32 @@ def _dbid_of(dbids: Mapping[str, int], column: str) -> _Reader:
     known.update({normal_name(name): dbid for name, dbid in dbids.items()})
 
     def read(cell: str) -> int:
-        dbid = known.get(normal_name(cell).strip())
+        text = normal_name(cell).strip()
+        dbid = known.get(text)
+        if dbid is None and text.isascii() and text.isdigit() and int(text[:20]) <= INT32_MAX:
+            # An export names by its DBID what is no longer configured.
+            return int(text)
         if dbid is None:
             close = get_close_matches(cell, known, 1)
-            raise RowError(f"there is no {column} {cell[:64]!r}" + (f"; did you mean {close[0]}" if close else ""))
+            hint = f"did you mean {close[0]}" if close else f"configured: {', '.join(dbids) or 'none'}"
+            raise refused(f"there is no such {column}", cell, hint)
         return dbid
 
     return read
 
 
-def _expiry(cell: str) -> int:
-    """Return the end of an entry, given as seconds since 1970 UTC or as a date and time in UTC."""
-    if cell.isascii() and cell.isdigit() and int(cell[:20]) <= INT32_MAX:
-        return int(cell)
-    text = to_column("datetime", None, "expires_at", cell)
-    return int(datetime.fromisoformat(str(text)).replace(tzinfo=UTC).timestamp())
+def _expiry(cell: str, form: CellForm) -> int:
+    """Return the end of an entry: seconds since 1970 UTC, a date, through its end, or a date and time; both in UTC."""
+    text = cell.strip()
+    if text.lower() == "never":
+        return 0
+    is_number = text.isascii() and text.isdigit()
+    found = (
+        seconds_or_date("expires_at", cell, form)
+        if is_number
+        else date_and_time("expires_at", cell, form, end_of_day=True)
+    )
+    return int(found.moment.replace(tzinfo=UTC).timestamp()) if isinstance(found, LocalTime) else found
 
 
 def _message(cell: str) -> str:

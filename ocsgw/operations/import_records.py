@@ -1,76 +1,36 @@
 """Rows of a CSV file become records of a calling list, a slice at a time, with a verdict for each row.
 
-The checks are those of AddRecord (http.md section 10.1); reasons are its error texts.
+The checks are those of AddRecord (http.md section 10.1); reasons begin with its error texts.
 """
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Literal, cast
+from typing import NamedTuple, cast
 
 from ocsgw.contact.directory import CallingList
 from ocsgw.contact.dnc_lookup import dnc_lookup_for
 from ocsgw.contact.fields import FieldValue
-from ocsgw.contact.transaction import Admission, NewRecord, Record
+from ocsgw.contact.transaction import NewRecord, StoreFailureError, UnavailableListError
 from ocsgw.contact.unit_of_work import UnitOfWork
-from ocsgw.contact.zones import to_epoch
+from ocsgw.operations.cells import LocalTime, RowError, check_contact
+from ocsgw.operations.drafts import CHAIN, CONTACT, DUE, LAST_CALL, NUMBERS_OF_LIST, TYPE, ZONE, Draft, Slice, Values
+from ocsgw.operations.duplicates import find_duplicates
 from ocsgw.operations.header import CLASSIC_COLUMNS, Header
+from ocsgw.operations.verdicts import Duplicates, Row, RowVerdict
 from ocsgw.protocol.enumerations import CallResult, RecordStatus, RecordType
 from ocsgw.protocol.errors import Refusal
-
-Duplicates = Literal["add", "skip", "replace"]
-VerdictName = Literal["added", "replaced", "skipped", "refused"]
-# Cells of a row, or why the row could not be read.
-Row = list[str] | str
 
 NO_CALL_REASON = "on the Do Not Call list: stored as NoCall"
 _LAST_SECOND = 86399
 # Record types that need a time (http.md section 10.1).
 _SCHEDULED = frozenset({3, 4, 5, 6})
-_NUMBERS_OF_LIST = frozenset({"record_id", "chain_id", "chain_n"})
+_TIMES = (DUE, LAST_CALL)
 
 
-class RowError(Exception):
-    """A row is refused; the text says why."""
+class Imported(NamedTuple):
+    """What became of the rows of a slice, and the ids of the records that were added."""
 
-
-@dataclass(frozen=True, slots=True)
-class RowVerdict:
-    """What became of one row; `reason` is empty for one that was simply added."""
-
-    name: VerdictName
-    reason: str = ""
-
-
-_REPLACED_EARLIER_ROW = RowVerdict("replaced", "replaced an earlier row with this contact")
-
-
-@dataclass(slots=True, eq=False)
-class _Draft:
-    """A row that passed the checks without the store, and its place in the slice.
-
-    `replaces` is the record whose place it takes, `contact` the normal form of its contact.
-    """
-
-    at: int
-    record: NewRecord
-    chain: int | None
-    contact: str = ""
-    is_blocked: bool = False
-    replaces: int | None = None
-
-
-@dataclass(slots=True)
-class _Slice:
-    """The rows of one slice on their way."""
-
-    unit: UnitOfWork
-    calling_list: CallingList
-    verdicts: list[RowVerdict | None]
-    drafts: list[_Draft] = field(default_factory=list)
-    admission: Admission = field(default_factory=lambda: Admission(0, 0, set()))
-
-    def refuse(self, at: int, reason: str) -> None:
-        self.verdicts[at] = RowVerdict("refused", reason)
+    verdicts: list[RowVerdict]
+    added: list[int]
 
 
 def import_rows(
@@ -82,37 +42,44 @@ def import_rows(
     *,
     is_dry_run: bool = False,
     seen: Collection[int] = (),
-) -> list[RowVerdict]:
+) -> Imported:
     """Add rows to a list and return a verdict for each; with `is_dry_run` only say what would become of them.
 
     `seen` are the places of rows whose contact an earlier slice of the same dry run has.
 
     `duplicates` says what happens to a row whose contact the list has already, in its normal form (K40): it is added
-    as a further record, skipped, or replaces the first record with that contact. A record in process is not replaced,
-    and one of type NoCall stays so (H266).
+    as a further record, skipped, or replaces the first record with that contact; or what it gives is written over
+    what that record, or else the one with the same customer id, has. A record in process is not changed, and one of
+    type NoCall stays so (H266). A row that the table itself refuses, by a constraint of its own, is refused alone.
     """
-    slice_ = _Slice(unit, calling_list, [None] * len(rows))
-    _read(slice_, header, rows)
+    slice_ = Slice(unit, calling_list, [None] * len(rows))
+    _read(slice_, header, rows, keeps_given=duplicates == "update")
     _check_do_not_call(slice_)
     if duplicates != "add":
-        _find_duplicates(slice_, duplicates, frozenset(seen))
+        find_duplicates(slice_, duplicates, frozenset(seen))
+    for draft in list(slice_.drafts):
+        if draft.replaces is None and not draft.record.contact_info:
+            slice_.refuse(draft.at, "Missing attribute GSW_PHONE")
+            slice_.drafts.remove(draft)
     _number(slice_, is_dry_run=is_dry_run)
     if not is_dry_run:
         _write(slice_)
-    return cast("list[RowVerdict]", slice_.verdicts)
+    added = [] if is_dry_run else [draft.record.record_id for draft in slice_.drafts if draft.replaces is None]
+    return Imported(cast("list[RowVerdict]", slice_.verdicts), added)
 
 
-def _read(slice_: _Slice, header: Header, rows: Sequence[Row]) -> None:
+def _read(slice_: Slice, header: Header, rows: Sequence[Row], *, keeps_given: bool) -> None:
     """Turn texts into records, as far as that needs no store."""
     calling_list = slice_.calling_list
     campaigns = slice_.unit.directory.campaigns_of(calling_list)
-    template: list[FieldValue | None] = [
+    template: Values = [
         0, None, 0, RecordType.GENERAL.value, RecordStatus.READY.value, CallResult.UNKNOWN.value, 0, 0, 0, 0,
         _LAST_SECOND, calling_list.tenant.default_zone.dbid, campaigns[0].dbid if len(campaigns) == 1 else 0, None,
-        None, 0, *(each.default for each in calling_list.fields), None, None,
+        None, 0, *(each.default for each in calling_list.fields), None,
     ]  # fmt: skip
     width = len(header.names)
     columns = tuple(zip(header.readers, header.places, strict=True))
+    contact_at = header.contact_at
     for at, row in enumerate(rows):
         if isinstance(row, str):
             slice_.refuse(at, row)
@@ -127,29 +94,53 @@ def _read(slice_: _Slice, header: Header, rows: Sequence[Row]) -> None:
             for cell, (read, place) in zip(row, columns, strict=True):
                 if cell and read is not None:
                     values[place] = read(cell)
-            slice_.drafts.append(_draft(slice_, header, at, values))
+            draft = _draft(slice_, header, at, values, may_lack_contact=keeps_given)
+            if contact_at is not None and not header.is_export:
+                draft.warning = _judge_contact(header, contact_at, row[contact_at])
+            if keeps_given:
+                draft.given = {place for cell, (read, place) in zip(row, columns, strict=True) if cell and read}
+                draft.values = values
+            slice_.drafts.append(draft)
         except Refusal as refusal:
             slice_.refuse(at, refusal.text)
+        except RowError as error:
+            slice_.refuse(at, str(error))
 
 
-def _draft(slice_: _Slice, header: Header, at: int, values: list[FieldValue | None]) -> _Draft:
-    fixed = len(CLASSIC_COLUMNS)
-    if values[1] is None:
-        raise Refusal("missing_attribute", "GSW_PHONE")
-    date = values[header.date_place]
-    if date is not None:
-        zone = slice_.unit.directory.zone_of(cast("int", values[11]), slice_.calling_list.tenant)
-        # 0 means "not scheduled"; the one date that is 0 is long past, as is the second after it.
-        values[7] = to_epoch(cast("str", date), zone.zone) or 1
-    if not values[7] and values[3] in _SCHEDULED:
+def _judge_contact(header: Header, contact_at: int, cell: str) -> str:
+    if header.form.raw or (cell.isascii() and cell.isdigit()):
+        return ""
+    warning = check_contact(header.names[contact_at], cell)
+    if warning and header.form.strict_phones:
+        raise RowError(warning.removeprefix("warning, "))
+    return warning
+
+
+def _draft(slice_: Slice, header: Header, at: int, values: Values, *, may_lack_contact: bool) -> Draft:
+    if values[CONTACT] is None:
+        if not may_lack_contact:
+            raise Refusal("missing_attribute", "GSW_PHONE")
+        values[CONTACT] = ""
+    for place in _TIMES:
+        time = values[place]
+        if isinstance(time, LocalTime):
+            zone = slice_.unit.directory.zone_of(cast("int", values[ZONE]), slice_.calling_list.tenant)
+            # 0 means "not scheduled"; the one date that is 0 is long past, as is the second after it.
+            values[place] = time.epoch(zone.zone) or 1
+    if not values[DUE] and values[TYPE] in _SCHEDULED and not header.is_export:
         raise Refusal("missing_attribute", "GSW_DATE_TIME")
-    chain = cast("int | None", values[14])
-    values[14] = 0
-    record = NewRecord(*values[:fixed], values[fixed : header.date_place])  # type: ignore[call-arg,arg-type]  # so many
-    return _Draft(at, record, chain)
+    chain = cast("int | None", values[CHAIN])
+    return Draft(at, record_of(values), chain)
 
 
-def _check_do_not_call(slice_: _Slice) -> None:
+def record_of(values: Values) -> NewRecord:
+    """Return the record of the values of a row; the list gives it its numbers."""
+    fixed = len(CLASSIC_COLUMNS)
+    classic = [*values[:CHAIN], 0, *values[CHAIN + 1 : fixed]]
+    return NewRecord(*classic, values[fixed:-1])  # type: ignore[call-arg,arg-type]  # so many
+
+
+def _check_do_not_call(slice_: Slice) -> None:
     """A row that the do-not-call table covers is stored as NoCall (H202)."""
     unit, calling_list = slice_.unit, slice_.calling_list
     at = calling_list.customer_at
@@ -168,64 +159,14 @@ def _check_do_not_call(slice_: _Slice) -> None:
         draft.record.call_result = CallResult.DO_NOT_CALL.value
 
 
-def _find_duplicates(slice_: _Slice, duplicates: Duplicates, seen: frozenset[int]) -> None:
-    """Skip the rows whose contact is there already, or let them take the place of what is there."""
-    tx, calling_list = slice_.unit.tx, slice_.calling_list
-    known = tx.records_by_contact(calling_list, {draft.contact for draft in slice_.drafts})
-    if duplicates == "skip":
-        kept = []
-        earlier: set[str] = set()
-        for draft in slice_.drafts:
-            if draft.contact in known:
-                reason = f"record {known[draft.contact][0]} has this contact"
-            elif draft.contact in earlier or draft.at in seen:
-                reason = "an earlier row has this contact"
-            else:
-                earlier.add(draft.contact)
-                kept.append(draft)
-                continue
-            slice_.verdicts[draft.at] = RowVerdict("skipped", reason)
-        slice_.drafts = kept
-        return
-    records = {each.record_id: each for each in tx.records(calling_list, [ids[0] for ids in known.values()])}
-    newest: dict[str, _Draft] = {}
-    for draft in slice_.drafts:
-        ids, earlier_row = known.get(draft.contact), newest.get(draft.contact)
-        if ids is not None:
-            if not _take_place(slice_, draft, records.get(ids[0])):
-                continue
-        elif earlier_row is not None:
-            draft.chain = earlier_row.chain
-            slice_.verdicts[earlier_row.at] = slice_.verdicts[earlier_row.at] or RowVerdict("added")
-            slice_.verdicts[draft.at] = _REPLACED_EARLIER_ROW
-        elif draft.at in seen:
-            slice_.verdicts[draft.at] = _REPLACED_EARLIER_ROW
-        # A row that another one replaces keeps its place in the order.
-        newest[draft.contact] = draft
-    slice_.drafts = list(newest.values())
-
-
-def _take_place(slice_: _Slice, draft: _Draft, there: Record | None) -> bool:
-    """Let a row take the place of a record; return whether it may."""
-    if there is None or there.record_status == RecordStatus.RETRIEVED.value:
-        slice_.refuse(draft.at, "the record with this contact is in process")
-        return False
-    draft.replaces = there.record_id
-    if there.record_type == RecordType.NO_CALL.value:
-        draft.record.record_type = RecordType.NO_CALL.value
-        draft.record.call_result = CallResult.DO_NOT_CALL.value
-        draft.record.record_status = RecordStatus.UPDATED.value
-    slice_.verdicts[draft.at] = RowVerdict("replaced", f"replaced record {there.record_id}")
-    return True
-
-
-def _number(slice_: _Slice, *, is_dry_run: bool) -> None:
+def _number(slice_: Slice, *, is_dry_run: bool) -> None:
     """Give new rows their numbers (H200). A chain that a row names and that does not exist is made."""
     tx, calling_list = slice_.unit.tx, slice_.calling_list
     new = [draft for draft in slice_.drafts if draft.replaces is None]
     for draft in new:
         if slice_.verdicts[draft.at] is None:
-            slice_.verdicts[draft.at] = RowVerdict("added", NO_CALL_REASON if draft.is_blocked else "")
+            reasons = (NO_CALL_REASON if draft.is_blocked else "", draft.warning)
+            slice_.verdicts[draft.at] = RowVerdict("added", "; ".join(filter(None, reasons)))
     if is_dry_run or not new:
         return
     named = {draft.chain for draft in new if draft.chain is not None}
@@ -242,22 +183,53 @@ def _number(slice_: _Slice, *, is_dry_run: bool) -> None:
             draft.record.chain_n = ends[draft.chain] = ends.get(draft.chain, -1) + 1
 
 
-def _write(slice_: _Slice) -> None:
+def _write(slice_: Slice) -> None:
+    """Write all rows; if the table refuses one, write them one by one, so that only that one is refused."""
+    tx = slice_.unit.tx
+    try:
+        with tx.savepoint():
+            _write_drafts(slice_, slice_.drafts)
+    except (StoreFailureError, UnavailableListError):
+        raise
+    except Exception:  # noqa: BLE001 - a constraint or a trigger of the site; each engine has its own exceptions
+        _write_one_by_one(slice_)
+
+
+def _write_one_by_one(slice_: Slice) -> None:
+    written = []
+    for draft in slice_.drafts:
+        try:
+            with slice_.unit.tx.savepoint():
+                _write_drafts(slice_, [draft])
+            written.append(draft)
+        except (StoreFailureError, UnavailableListError):
+            raise
+        except Exception as error:  # noqa: BLE001 - as above
+            slice_.refuse(draft.at, f"the table refuses the row: {error}")
+    slice_.drafts = written
+
+
+def _write_drafts(slice_: Slice, drafts: Sequence[Draft]) -> None:
     tx, calling_list = slice_.unit.tx, slice_.calling_list
-    new = [draft.record for draft in slice_.drafts if draft.replaces is None]
+    new = [draft.record for draft in drafts if draft.replaces is None]
     if new:
         tx.insert_records(calling_list, new)
-    changes = {
-        draft.replaces: _columns(calling_list, draft.record) for draft in slice_.drafts if draft.replaces is not None
-    }
+    changes: dict[int, dict[str, object]] = {}
+    for draft in drafts:
+        if draft.replaces is not None:
+            changes.setdefault(draft.replaces, {}).update(_columns(calling_list, draft))
     if changes:
         tx.change_records(calling_list, changes)
 
 
-def _columns(calling_list: CallingList, record: NewRecord) -> Mapping[str, object]:
-    """Return what a record that is replaced gets; its numbers stay."""
-    columns: dict[str, object] = {
-        name: getattr(record, name) for name in CLASSIC_COLUMNS if name not in _NUMBERS_OF_LIST
-    }
-    columns.update(zip((each.column for each in calling_list.fields), record.custom, strict=True))
-    return columns
+def _columns(calling_list: CallingList, draft: Draft) -> Mapping[str, object]:
+    """Return what a record that is replaced or updated gets; its numbers stay."""
+    record = draft.record
+    names = (*CLASSIC_COLUMNS, *(each.column for each in calling_list.fields))
+    values: list[FieldValue | None] = [*(getattr(record, name) for name in CLASSIC_COLUMNS), *record.custom]
+    columns = {name: value for name, value in zip(names, values, strict=True) if name not in NUMBERS_OF_LIST}
+    if draft.given is None:
+        return columns
+    given = {names[place] for place in draft.given if place < len(names)}
+    forced = {"record_type", "call_result", "record_status"} if draft.is_blocked else set()
+    return {name: value for name, value in columns.items() if name in given | forced}

@@ -107,5 +107,15 @@ def record_status_name(number: int) -> str:
     return _name(_RECORD_STATUS_NAMES, number)
 
 
+def call_result_name(number: int) -> str:
+    """Return the name of a call result, its number if it has none (constants.md section 3)."""
+    return _name(CALL_RESULT_NAMES, number)
+
+
+def contact_type_name(number: int) -> str:
+    """Return the name of a contact type, its number if it has none (constants.md section 4)."""
+    return _name(_CONTACT_TYPE_NAMES, number)
+
+
 def _name(names: tuple[str, ...], number: int) -> str:
     return names[number] if 0 <= number < len(names) else str(number)

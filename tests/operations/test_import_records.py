@@ -12,6 +12,11 @@ from tests.support.rules import RuleTestCase, make_directory
 ACCENTS = "été \U0001f600"
 
 
+def without_value(reason: str) -> str:
+    """Return a reason without the value and what is allowed; nothing for a doubt about a phone."""
+    return "" if reason.startswith("warning, cannot be a phone") else reason.partition(": '")[0]
+
+
 class ListTestCase(RuleTestCase):
     """Imports and exports of lists."""
 
@@ -33,7 +38,7 @@ class ListTestCase(RuleTestCase):
         arguments = self.arguments(",".join(header), calling_list, **more)
         self.operation("begin import", **arguments, again=True)
         result = self.operation("import", **arguments, first=0, rows=rows, last=True)
-        told = {at: (name, reason) for at, name, reason in result["verdicts"]}
+        told = {at: (name, without_value(reason)) for at, name, reason in result["verdicts"]}
         verdicts = [told.get(at, ("added", "")) for at in range(len(rows))]
         counts = {name: sum(each == name for each, _ in verdicts) for name in result["counts"]}
         self.assertEqual(result["counts"], counts)
@@ -96,7 +101,8 @@ class ImportTests(ListTestCase):
                 arguments = self.arguments(f"{number}", "CL_Test") | {"header": header}
                 self.operation("begin import", **arguments)
                 result = self.operation("import", **arguments, first=0, rows=rows)
-                self.assertEqual((result["counts"]["added"], result["verdicts"]), (1, []))
+                self.assertEqual(result["counts"]["added"], 1)
+                self.assertEqual([each for each in result["verdicts"] if without_value(each[2])], [])
                 added, imported = (
                     {key: value for key, value in row.items() if key not in {"record_id", "chain_id"}}
                     for row in self.records()[-2:]
@@ -112,7 +118,7 @@ class ImportTests(ListTestCase):
             "GSW_RECORD_STATUS": ("2", "Invalid value of attribute GSW_RECORD_STATUS"),
             "GSW_CALL_RESULT": ("54", "Invalid value of attribute GSW_CALL_RESULT"),
             "GSW_ATTEMPTS": ("-1", "Invalid value of attribute GSW_ATTEMPTS"),
-            "GSW_DATE_TIME": ("2027-01-01 10:00", "Invalid date or time"),
+            "GSW_DATE_TIME": ("tomorrow", "Invalid date or time in GSW_DATE_TIME"),
             "GSW_UNTIL": ("86401", "Invalid value of attribute GSW_UNTIL"),
             "GSW_TZ_NAME": ("XYZ", "Invalid value of attribute GSW_TZ_NAME"),
             "GSW_CAMPAIGN_NAME": ("Campagne", "Invalid value of attribute GSW_CAMPAIGN_NAME"),
@@ -131,7 +137,10 @@ class ImportTests(ListTestCase):
                 self.operation("begin import", **arguments)
                 rows = [[*phone, value], ["2", *empty]]
                 result = self.operation("import", **arguments, first=0, rows=rows)
-                self.assertEqual(result["verdicts"], [(0, "refused", reason)])
+                ((at, name, told),) = result["verdicts"]
+                self.assertEqual((at, name, without_value(told)), (0, "refused", reason))
+                if value.isprintable() and value and not told.startswith("Missing"):
+                    self.assertIn(f": '{value}'; ", told)
         self.assertEqual(self.contacts(), ["2"] * len(cases))
 
     def test_wrong_number_of_columns(self) -> None:
@@ -327,7 +336,7 @@ class ProgressTests(ListTestCase):
         self.store.restart()
         begun = self.operation("begin import", **arguments)
         self.assertEqual((begun["rows"], begun["finished_at"]), (3, None))
-        self.assertEqual(begun["counts"], {"added": 2, "replaced": 0, "skipped": 0, "refused": 1})
+        self.assertEqual(begun["counts"], {"added": 2, "updated": 0, "replaced": 0, "skipped": 0, "refused": 1})
         self.operation("import", **arguments, first=3, rows=[["3"]], last=True)
         self.assertEqual(self.contacts(), ["1", "2", "3"])
 
@@ -454,8 +463,8 @@ class DoNotCallTests(ListTestCase):
             [
                 ("refused", "Missing attribute phone"),
                 ("refused", "Invalid value of attribute phone"),
-                ("refused", "there is no tenant 'Environmnt'; did you mean Environment"),
-                ("refused", "Invalid value of attribute expires_at"),
+                ("refused", "there is no such tenant"),
+                ("refused", "Invalid date or time in expires_at"),
                 ("refused", "Invalid value of attribute message"),
                 ("refused", "has 2 columns, the first row 7"),
             ],

@@ -1,0 +1,271 @@
+"""Imports, step by step: begun, carried on slice by slice, listed, and taken back."""
+
+import hashlib
+from typing import Annotated, Any
+
+import msgspec
+
+from ocsgw.contact.bulk_statements import ImportedRow, ImportProgress, StoredEntry, StoredImport
+from ocsgw.contact.directory import CallingList
+from ocsgw.contact.normal_form import normal_contact
+from ocsgw.contact.transaction import Record
+from ocsgw.contact.unit_of_work import UnitOfWork
+from ocsgw.operations import import_do_not_call
+from ocsgw.operations.cells import CellForm, unmarked
+from ocsgw.operations.errors import OperationError, list_named
+from ocsgw.operations.header import Header, read_header
+from ocsgw.operations.import_records import import_rows
+from ocsgw.operations.ready_again import make_ready_again
+from ocsgw.operations.verdicts import Duplicates, Row, RowVerdict
+
+# More in one transaction would hold requests up.
+MOST_ROWS = 2000
+_DO_NOT_CALL = "do-not-call"
+_OF_LIST = "list "
+_NO_COUNTS = {"added": 0, "updated": 0, "replaced": 0, "skipped": 0, "refused": 0}
+_MOST_LISTED = 1000
+_pack = msgspec.msgpack.Encoder()
+
+
+class Import(msgspec.Struct, kw_only=True):
+    """What every slice of an import says. Without `calling_list` the do-not-call table is meant.
+
+    The `fingerprint` is that of the file and of everything that decides how it is read and stored.
+    """
+
+    header: list[str]
+    fingerprint: str
+    file: str
+    calling_list: str | None = None
+    duplicates: Duplicates = "add"
+    ignore_unknown: bool = False
+    dry_run: bool = False
+    decimal_comma: bool = False
+    day_first: bool = False
+    raw: bool = False
+    strict_phones: bool = False
+
+    @property
+    def target(self) -> str:
+        """What the progress is stored under, together with the file."""
+        return _DO_NOT_CALL if self.calling_list is None else f"{_OF_LIST}{self.calling_list}"
+
+    @property
+    def form(self) -> CellForm:
+        """How the cells of the file are written."""
+        return CellForm(self.decimal_comma, self.day_first, self.raw, self.strict_phones)
+
+
+class BeginImport(Import, kw_only=True):
+    """An import is to begin, or to go on; `again` forgets that the file has been imported before.
+
+    With `look` nothing is begun: it is only asked how the head is read and how far the import has come.
+    """
+
+    again: bool = False
+    look: bool = False
+
+
+class ImportRows(Import, kw_only=True):
+    """One slice: rows from number `first` on, counted from 0; `last` says that there are no more.
+
+    `seen` are the places of rows whose contact an earlier slice of the same dry run has.
+    """
+
+    first: int
+    rows: list[Row]
+    last: bool = False
+    seen: list[int] = []
+
+
+class KnownContacts(msgspec.Struct, kw_only=True):
+    """A question which contacts a list has already."""
+
+    calling_list: str
+    contacts: list[str]
+
+
+class UndoImport(msgspec.Struct, kw_only=True):
+    """The last slice of an import that is left is to be taken back.
+
+    `reason` is for the audit log. With `ready_again` records that entries of the do-not-call list have blocked, and
+    that no other entry blocks, become ready again.
+    """
+
+    number: Annotated[int, msgspec.Meta(ge=1, le=(1 << 63) - 1)]
+    calling_list: str | None = None
+    reason: str = ""
+    ready_again: bool = False
+
+
+class ListImports(msgspec.Struct, kw_only=True):
+    """A question about the newest imports."""
+
+    at_most: int = 50
+
+
+def begin_import(unit: UnitOfWork, arguments: BeginImport) -> dict[str, Any]:
+    """Judge the head of a file and return how far its import has come."""
+    ignored, read_as, contact_at = _judge_header(unit, arguments)
+    progress = unit.tx.import_progress(arguments.target, arguments.fingerprint)
+    if arguments.dry_run or (arguments.again and arguments.look):
+        progress = None
+    elif not arguments.look and (progress is None or arguments.again):
+        number = unit.tx.new_import_number()
+        progress = ImportProgress(arguments.file, 0, dict(_NO_COUNTS), unit.now, None, number)
+        unit.tx.save_import_progress(arguments.target, arguments.fingerprint, progress)
+    return {
+        "rows": progress.rows if progress is not None else 0,
+        "counts": progress.counts if progress is not None else dict(_NO_COUNTS),
+        "finished_at": progress.finished_at if progress is not None else None,
+        "number": progress.number if progress is not None else None,
+        "ignored": ignored,
+        "read_as": read_as,
+        "contact_at": contact_at,
+    }
+
+
+def import_slice(unit: UnitOfWork, arguments: ImportRows) -> dict[str, Any]:
+    """Import one slice together with its progress; return the verdicts of rows that were not simply added."""
+    if len(arguments.rows) > MOST_ROWS:
+        raise OperationError(f"a slice has at most {MOST_ROWS} rows")
+    progress = unit.tx.import_progress(arguments.target, arguments.fingerprint)
+    if not arguments.dry_run and (progress is None or progress.rows != arguments.first or progress.finished_at):
+        raise OperationError("the import was taken over by another ocsctl; wait for that one, or start this one again")
+    verdicts, rows = _import(unit, arguments)
+    counts = dict(_NO_COUNTS)
+    for verdict in verdicts:
+        counts[verdict.name] += 1
+    if progress is not None and not arguments.dry_run:
+        if rows and progress.number is not None:
+            unit.tx.save_imported_rows(progress.number, arguments.first, rows)
+        progress.rows += len(verdicts)
+        progress.counts = {name: progress.counts.get(name, 0) + count for name, count in counts.items()}
+        progress.finished_at = unit.now if arguments.last else None
+        unit.tx.save_import_progress(arguments.target, arguments.fingerprint, progress)
+        changed = {name: counts[name] for name in ("added", "updated", "replaced") if counts[name]}
+        if changed:
+            note = {"action": "import", "target": arguments.target, "file": arguments.file}
+            unit.notes.append({**note, "import": progress.number, **changed})
+    told = [(at, each.name, each.reason) for at, each in enumerate(verdicts) if each.reason]
+    return {"verdicts": told, "counts": counts}
+
+
+def _import(unit: UnitOfWork, arguments: ImportRows) -> tuple[list[RowVerdict], list[ImportedRow]]:
+    if arguments.calling_list is None:
+        columns = import_do_not_call.read_header(arguments.header, ignore_unknown=arguments.ignore_unknown)
+        made = import_do_not_call.import_entries(
+            unit, columns, arguments.rows, arguments.duplicates, form=arguments.form, is_dry_run=arguments.dry_run
+        )
+        return made.verdicts, _imported(made.added and unit.tx.entries(made.added))
+    calling_list = list_named(unit.directory, arguments.calling_list)
+    imported = import_rows(
+        unit,
+        calling_list,
+        _header_of(unit, calling_list, arguments),
+        arguments.rows,
+        arguments.duplicates,
+        is_dry_run=arguments.dry_run,
+        seen=arguments.seen,
+    )
+    return imported.verdicts, _imported(imported.added and unit.tx.records(calling_list, imported.added))
+
+
+def _imported(rows: "list[Any]") -> list[ImportedRow]:
+    return [ImportedRow(_number_of(each), _digest(each)) for each in rows]
+
+
+def _number_of(row: Record | StoredEntry) -> int:
+    return row.record_id if isinstance(row, Record) else row.number
+
+
+def _digest(row: Record | StoredEntry) -> int:
+    """Return what a row is recognized by as untouched, once it was stored and read again."""
+    return int.from_bytes(hashlib.blake2b(_pack.encode(row), digest_size=8).digest(), "big", signed=True)
+
+
+def _header_of(unit: UnitOfWork, calling_list: CallingList, arguments: Import) -> Header:
+    return read_header(
+        unit.directory,
+        calling_list,
+        arguments.header,
+        ignore_unknown=arguments.ignore_unknown,
+        form=arguments.form,
+        by_customer_id=arguments.duplicates == "update",
+    )
+
+
+def _judge_header(unit: UnitOfWork, arguments: Import) -> tuple[list[str], list[str | None], int | None]:
+    """Return the columns that are not read, what each is read as, and which one has the contacts."""
+    if arguments.calling_list is None:
+        columns = import_do_not_call.read_header(arguments.header, ignore_unknown=arguments.ignore_unknown)
+        ignored = [name for name, column in zip(arguments.header, columns, strict=True) if column is None]
+        return ignored, columns, None
+    calling_list = list_named(unit.directory, arguments.calling_list)
+    # Is its table there?
+    unit.tx.chain_ends(calling_list, ())
+    header = _header_of(unit, calling_list, arguments)
+    return list(header.ignored), list(header.read_as), header.contact_at
+
+
+def known_contacts(unit: UnitOfWork, arguments: KnownContacts) -> list[tuple[int, int]]:
+    """Return those contacts that a list has already: their place, and the first record with them."""
+    if len(arguments.contacts) > MOST_ROWS:
+        raise OperationError(f"a slice has at most {MOST_ROWS} contacts")
+    calling_list = list_named(unit.directory, arguments.calling_list)
+    normal = [normal_contact(unmarked(each, is_contact=True)) for each in arguments.contacts]
+    known = unit.tx.records_by_contact(calling_list, {each for each in normal if each})
+    return [(at, known[each][0]) for at, each in enumerate(normal) if each in known]
+
+
+def list_imports(unit: UnitOfWork, arguments: ListImports) -> list[dict[str, Any]]:
+    """Return the newest imports, the newest first."""
+    found = unit.tx.imports(min(arguments.at_most, _MOST_LISTED))
+    return [{**msgspec.to_builtins(each.progress), "calling_list": _list_of(each)} for each in found]
+
+
+def _list_of(stored: StoredImport) -> str | None:
+    """Return the list of an import, None for one of do-not-call entries."""
+    return stored.target.removeprefix(_OF_LIST) if stored.target.startswith(_OF_LIST) else None
+
+
+def undo_import(unit: UnitOfWork, arguments: UndoImport) -> dict[str, Any]:
+    """Take one slice of an import back: rows that are as they were stored go, others stay.
+
+    `done` says that nothing of the import is left; then it is forgotten, and its file may be imported again.
+    """
+    stored = unit.tx.import_numbered(arguments.number)
+    if stored is None:
+        raise OperationError(f"there is no import {arguments.number}; ocsctl list imports shows those that there are")
+    wanted = _DO_NOT_CALL if arguments.calling_list is None else f"{_OF_LIST}{arguments.calling_list}"
+    if stored.target != wanted:
+        raise OperationError(f"import {arguments.number} is one into {stored.target}, not into {wanted}")
+    found = unit.tx.imported_rows(arguments.number)
+    counts = stored.progress.counts
+    lasting = {name: counts.get(name, 0) for name in ("replaced", "updated") if counts.get(name, 0)}
+    if found is None:
+        unit.tx.forget_import(stored.target, stored.fingerprint)
+        return {"removed": 0, "kept": [], "ready": 0, "done": True, "lasting": lasting, "file": stored.progress.file}
+    first_row, rows = found
+    digests = {each.number: each.digest for each in rows}
+    if arguments.calling_list is None:
+        there: list[Any] = unit.tx.entries(list(digests))
+    else:
+        calling_list = list_named(unit.directory, arguments.calling_list)
+        there = unit.tx.records(calling_list, list(digests))
+    untouched = [each for each in there if _digest(each) == digests[_number_of(each)]]
+    numbers = [_number_of(each) for each in untouched]
+    ready = 0
+    if arguments.calling_list is None:
+        unit.tx.delete_entries(numbers)
+        if arguments.ready_again:
+            ready = make_ready_again(unit, untouched)
+    else:
+        unit.tx.delete_records(calling_list, numbers)
+    unit.tx.forget_imported_rows(arguments.number, first_row)
+    if numbers or ready:
+        note: dict[str, object] = {"action": "import undone", "target": stored.target, "file": stored.progress.file}
+        note |= {"import": arguments.number, "removed": len(numbers), "reason": arguments.reason}
+        unit.notes.append(note | ({"ready": ready} if ready else {}))
+    kept = sorted({_number_of(each) for each in there} - set(numbers))
+    return {"removed": len(numbers), "kept": kept, "ready": ready, "done": False, "lasting": lasting}
