@@ -1,9 +1,16 @@
 """The `ocsgw` command: run the server in the foreground, check or begin a configuration, make API keys."""
 
+import sys
+
+from ocsgw import signals
+
+if sys.argv[1:2] == ["run"]:
+    # The first thing of all: loading the rest takes a while, and signals may come meanwhile.
+    signals.hold()
+
 import argparse
 import os
 import pwd
-import sys
 from pathlib import Path
 from typing import NoReturn
 
@@ -69,14 +76,15 @@ def run(config: str, *, example: bool) -> int:
 
     options = Options()
     options.parseOptions(["--config", config, *(["--example"] if example else [])])
-    service, ending = make(options)
+    service, process = make(options)
     application = Application("ocsgw")
     service.setServiceParent(application)
     globalLogBeginner.beginLoggingTo([service.log_file], redirectStandardIO=False)
     startApplication(application, False)  # noqa: FBT003 - nothing is saved
-    if ending.status is None:
+    if process.status is None:
         reactor.run()
-    return ending.status or 0
+    signals.ignore()
+    return process.status or 0
 
 
 def check_config(path: str, user: str | None) -> int:

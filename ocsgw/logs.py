@@ -6,6 +6,7 @@ Loggers emit with a format and fields, never with text of others as the format. 
 
 import json
 import os
+import stat
 import time
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
@@ -201,6 +202,13 @@ _PRIORITIES: Mapping[Level, str] = MappingProxyType(
 STDOUT = 1
 
 
+def _is_pipe(path: str) -> bool:
+    try:
+        return stat.S_ISFIFO(os.stat(path).st_mode)
+    except OSError:
+        return False
+
+
 @implementer(ILogObserver)
 class LogFile:
     """Writes the one log of OCS, line by line, to standard output or a file.
@@ -236,7 +244,9 @@ class LogFile:
             self._begin()
 
     def _open(self) -> LogOutput:
-        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOCTTY
+        # A named pipe is opened for reading too, because without a reader it could not be opened for writing.
+        way = os.O_RDWR if _is_pipe(self._target) else os.O_WRONLY
+        flags = way | os.O_NONBLOCK | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOCTTY
         return LogOutput(os.open(self._target, flags, 0o640))
 
     def _begin(self) -> None:

@@ -99,14 +99,15 @@ ROOMS: dict[str, set[str]] = {
     "tls": set(),
     "logs": {"log_output"},
     "log_output": set(),
+    "signals": set(),
     "systemd": set(),
     "resources": set(),
     "port_holder": set(),
     "version": set(),
     "writing": set(),
-    "tap": {"clock", "config", "logs", "ocs", "resources", "systemd", "version"},
+    "tap": {"clock", "config", "logs", "ocs", "resources", "signals", "systemd", "version"},
     "setup": {"access"},
-    "__main__": {"access", "config", "ocs", "setup", "tap", "version"},
+    "__main__": {"access", "config", "ocs", "setup", "signals", "tap", "version"},
     "__init__": set(),
 }
 # Rooms without Twisted.

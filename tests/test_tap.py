@@ -10,8 +10,8 @@ from typing import Any
 from twisted.internet.error import ReactorNotRunning
 from twisted.trial.unittest import SynchronousTestCase
 
-from ocsgw import tap
-from ocsgw.tap import Ending, Options, install_signals, load_or_exit
+from ocsgw import signals, tap
+from ocsgw.tap import Options, ProcessEnd, Twistd, install_signals, load_or_exit
 from ocsgw.version import VERSION
 
 
@@ -58,6 +58,7 @@ class OptionsTests(SynchronousTestCase):
 
     def test_log_target(self) -> None:
         """Exit status 78: a log that cannot be written is a mistake in the configuration, told with its key."""
+        self.patch(signals, "hold", lambda: None)
         path = self.mktemp()
         with open(path, "w", encoding="utf-8") as file:
             file.write('[application]\ndbid = 1\n[log]\ntarget = "/does/not/exist/log"\n')
@@ -91,32 +92,33 @@ class FakeReactor:
         function()
 
 
-class EndingTests(SynchronousTestCase):
+class ProcessEndTests(SynchronousTestCase):
     """With which status the process ends."""
 
     def setUp(self) -> None:
         self.statuses: list[int] = []
         self.patch(os, "_exit", self.statuses.append)
+        self.patch(signal, "signal", lambda *_: None)
 
     def test_first_reason(self) -> None:
         """Section 15: the first reason decides, however many follow."""
         reactor = FakeReactor()
-        ending = Ending(reactor)
-        ending.end(69)
-        ending.end(1)
-        self.assertEqual((ending.status, reactor.stops), (69, 1))
-        ending.exit_now()
+        process = ProcessEnd(reactor)
+        process.end(69)
+        process.end(1)
+        self.assertEqual((process.status, reactor.stops), (69, 1))
+        process.exit_now()
         self.assertEqual(self.statuses, [69])
 
     def test_before_the_start(self) -> None:
         """A reason that comes before the reactor runs is kept for then."""
-        ending = Ending(FakeReactor(running=False))
-        ending.end(69)
-        self.assertEqual(ending.status, 69)
+        process = ProcessEnd(FakeReactor(running=False))
+        process.end(69)
+        self.assertEqual(process.status, 69)
 
     def test_no_reason(self) -> None:
         """Without a reason the process ends as whoever runs it wants."""
-        Ending(FakeReactor()).exit_now()
+        ProcessEnd(FakeReactor()).exit_now()
         self.assertEqual(self.statuses, [])
 
 
@@ -132,6 +134,9 @@ class FakeService:
     def reopen_log(self) -> None:
         self.told.append("reopen")
 
+    def hurry(self) -> None:
+        self.told.append("hurry")
+
 
 class SignalTests(SynchronousTestCase):
     """Section 14 and 15: what the signals do."""
@@ -141,7 +146,8 @@ class SignalTests(SynchronousTestCase):
         self.patch(signal, "signal", self.handlers.__setitem__)
         self.reactor = FakeReactor()
         self.service = FakeService()
-        install_signals(self.reactor, self.service)  # type: ignore[arg-type]  # all that is used of a service
+        process = ProcessEnd(self.reactor)
+        install_signals(self.reactor, self.service, process)  # type: ignore[arg-type]  # all that is used of a service
 
     def send(self, number: int) -> None:
         self.handlers[number](number, None)
@@ -151,13 +157,71 @@ class SignalTests(SynchronousTestCase):
         self.send(signal.SIGHUP)
         self.send(signal.SIGUSR1)
         self.assertEqual(self.service.told, ["reload", "reopen"])
-        self.assertNotIn(signal.SIGTERM, self.handlers)
 
     def test_stop(self) -> None:
-        """Exit status 0: SIGTERM and SIGINT stop the reactor once it runs, whoever has handled them before."""
+        """Exit status 0: SIGTERM and SIGINT stop the reactor, whoever has handled them before."""
         for number in (signal.SIGTERM, signal.SIGINT):
-            self.reactor.running = True
-            for function in self.reactor.when_running:
-                function()
+            with self.subTest(number=number):
+                self.setUp()
+                self.handlers.clear()
+                for function in self.reactor.when_running:
+                    function()
+                self.send(number)
+                self.assertEqual((self.reactor.stops, self.service.told), (1, []))
+
+    def test_impatience(self) -> None:
+        """A second signal stops at once, whichever of both it is; a third one changes nothing, and none is an error."""
+        self.send(signal.SIGTERM)
+        self.send(signal.SIGINT)
+        self.send(signal.SIGTERM)
+        self.assertEqual((self.reactor.stops, self.service.told), (1, ["hurry"]))
+
+    def test_before_the_server(self) -> None:
+        """What comes before the server can act is kept, once; an end is quiet; blocked signals are let through."""
+        statuses: list[int] = []
+        masks: list[tuple[int, set[int]]] = []
+        self.patch(os, "_exit", statuses.append)
+        self.patch(signal, "pthread_sigmask", lambda how, numbers: masks.append((how, set(numbers))))
+        self.addCleanup(signals.forget)
+        signals.hold()
+        self.assertEqual([how for how, _ in masks], [signal.SIG_UNBLOCK])
+        self.assertLessEqual({signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1}, masks[0][1])
+        for number in (signal.SIGHUP, signal.SIGHUP, signal.SIGTERM):
             self.send(number)
-        self.assertEqual(self.reactor.stops, 2)
+        self.assertEqual((statuses, self.service.told), ([0], []))
+        install_signals(self.reactor, self.service, ProcessEnd(self.reactor))  # type: ignore[arg-type]  # as above
+        self.assertEqual(self.service.told, ["reload"])
+
+    def test_at_the_end(self) -> None:
+        """Nothing disturbs the last moments of the process."""
+        signals.ignore()
+        self.assertEqual(set(self.handlers.values()), {signal.SIG_IGN})
+
+
+class TwistdTests(SynchronousTestCase):
+    """What the options of twistd mean."""
+
+    def test_without_twistd(self) -> None:
+        """`ocsgw run` has none of them."""
+        twistd = Twistd(None)
+        self.assertEqual(
+            (twistd.log_target("stdout"), twistd.warnings("stdout"), twistd.absolute("a")), ("stdout", [], "a")
+        )
+
+    def test_logfile(self) -> None:
+        """`--logfile` counts before the configuration, from the folder of `--rundir`; `-` is standard output."""
+        self.assertEqual(Twistd({"logfile": "/var/log/x", "nodaemon": 1}).log_target("stdout"), "/var/log/x")
+        self.assertEqual(Twistd({"logfile": "x", "rundir": "/run"}).log_target("stdout"), "/run/x")
+        self.assertEqual(Twistd({"logfile": "-", "nodaemon": 1}).log_target("/var/log/x"), "stdout")
+        self.assertEqual(Twistd({"logfile": None}).log_target("/var/log/x"), "/var/log/x")
+
+    def test_warnings(self) -> None:
+        """A log that nobody would see, and options that do nothing, are reported."""
+        self.assertIn("twistd -n", Twistd({}).warnings("stdout")[0])
+        self.assertEqual(Twistd({}).warnings("/var/log/x"), [])
+        self.assertEqual(Twistd({"nodaemon": 1}).warnings("stdout"), [])
+        self.assertIn("--syslog", Twistd({"nodaemon": 1, "syslog": 1}).warnings("stdout")[0])
+
+    def test_folder_of_a_daemon(self) -> None:
+        """A daemon changes its folder; the path of its configuration still holds for a reload."""
+        self.assertEqual(Twistd({}).absolute("etc/x"), os.path.abspath("etc/x"))

@@ -59,6 +59,7 @@ def make_service(
     notifier.watch(http, store)
     reload = Reload(
         context,
+        life_cycle,
         store,
         (rotation, store, http, housekeeping, expiry),
         notifier,

@@ -11,8 +11,10 @@ from dataclasses import dataclass
 from typing import Literal, Protocol
 
 from automat import TypeMachine, TypeMachineBuilder
+from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
+from ocsgw.guard import guarded
 from ocsgw.logs import say
 
 State = Literal["opening", "standby", "active", "stopping"]
@@ -101,6 +103,7 @@ class LifeCycle:
         self._core = _Core()
         self._machine: Inputs = MACHINE(self._core)
         self._followers: list[Callable[[State], object]] = []
+        self._waiting: list[Deferred[None]] = []
 
     @property
     def state(self) -> State:
@@ -108,8 +111,17 @@ class LifeCycle:
         return self._core.state
 
     def follow(self, follower: Callable[[State], object]) -> None:
-        """Call `follower` with the new state after every change; it must not raise."""
+        """Call `follower` with the new state after every change."""
         self._followers.append(follower)
+
+    def when_opened(self) -> "Deferred[None]":
+        """Return a Deferred that fires when the store is open, or OCS is stopping."""
+        done: Deferred[None] = Deferred()
+        if self.state != "opening":
+            done.callback(None)
+        else:
+            self._waiting.append(done)
+        return done
 
     def opened(self) -> None:
         """The store is open: standby, and active at once if that is wanted already."""
@@ -135,4 +147,8 @@ class LifeCycle:
         if self.state != before:
             say(self._log, 93141, state=self.state)
             for follower in self._followers:
-                follower(self.state)
+                guarded(self._log, "life cycle", follower, self.state)
+            waiting, self._waiting = self._waiting, []
+            for each in waiting:
+                # What waits begins when the change is complete.
+                guarded(self._log, "life cycle", each.callback, None)

@@ -57,6 +57,11 @@ class WhileActive(Service):
         self._stopped: Deferred[None] = succeed(None)
         life_cycle.follow(self._follow)
 
+    def startService(self) -> None:
+        """Follow the life cycle from now on."""
+        super().startService()
+        self._settle()
+
     def stopService(self) -> "Deferred[None]":
         """Return a Deferred that fires when all parts have stopped."""
         super().stopService()

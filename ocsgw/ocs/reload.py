@@ -17,6 +17,7 @@ from ocsgw.execution.worker import ThreadWorker
 from ocsgw.logs import say
 from ocsgw.ocs.checks import CHECKS, RULES
 from ocsgw.ocs.context import OCSContext
+from ocsgw.ocs.life_cycle import LifeCycle
 from ocsgw.ocs.store_service import StoreService
 
 T = TypeVar("T")
@@ -53,12 +54,14 @@ class Reload:
     def __init__(
         self,
         context: OCSContext,
+        life_cycle: LifeCycle,
         store: StoreService,
         users: Sequence[ConfigUser],
         notifier: ReloadNotifier,
         in_thread: Callable[[Callable[[], Any]], "Deferred[Any]"],
     ) -> None:
         self._context = context
+        self._life_cycle = life_cycle
         self._store = store
         self._users = users
         self._notifier = notifier
@@ -97,6 +100,8 @@ class Reload:
     @inlineCallbacks
     def _carry_out(self) -> Any:
         context = self._context
+        # A reload that is asked for while the store is being opened is not lost.
+        yield self._life_cycle.when_opened()
         self._store.committer()
         try:
             config, directory = yield self._in_thread(self._read)
