@@ -106,6 +106,11 @@ MESSAGES: Mapping[int, tuple[Level, str]] = MappingProxyType(
         93153: ("warning", "The control socket {path} was removed by another program; it has been made again"),
         93154: ("info", "Housekeeping works again"),
         93155: ("warning", "Stopping at once, as a second signal asks for; requests in flight may get no answer"),
+        93250: (
+            "error",
+            "Admin listener {listener} cannot open port {port}: {reason}; trying again every {delay} s",
+        ),
+        93251: ("info", "Admin listener {listener} is ready on {url}"),
     }
 )
 

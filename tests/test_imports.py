@@ -38,6 +38,7 @@ ROOMS: dict[str, set[str]] = {
     "link": {"clock", "counters", "guard", "logs", "periodic", "protocol", "writing"},
     "ocs": {
         "access",
+        "admin",
         "audit",
         "catalog",
         "clock",
@@ -96,6 +97,7 @@ ROOMS: dict[str, set[str]] = {
     "guard": {"counters", "logs"},
     "periodic": {"counters"},
     "client": {"guard", "link", "protocol"},
+    "admin": {"access", "control", "counters"},
     "tls": set(),
     "logs": {"log_output"},
     "log_output": set(),

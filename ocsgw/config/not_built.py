@@ -51,7 +51,7 @@ NOT_BUILT: Final = (
             f'listeners with the protocol "{protocol}" are not available in this version',
             "remove this [[listener]]",
         )
-        for protocol in ("ocs", "admin")
+        for protocol in ("ocs",)
     ),
     NotBuilt(
         "store",

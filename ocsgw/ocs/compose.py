@@ -11,6 +11,7 @@ from ocsgw.config import Config
 from ocsgw.control.commands import commands_of
 from ocsgw.execution.worker import ThreadWorker, Worker
 from ocsgw.logs import LogFile
+from ocsgw.ocs.admin_listeners import AdminListeners
 from ocsgw.ocs.context import OCSContext
 from ocsgw.ocs.control_socket import ControlSocket
 from ocsgw.ocs.controlled import ControlledOCS
@@ -57,17 +58,19 @@ def make_service(
     housekeeping = Housekeeping(context, life_cycle, store)
     http = HttpListeners(context, store, notifier.look, say_example)
     notifier.watch(http, store)
+    admin = AdminListeners(context)
     reload = Reload(
         context,
         life_cycle,
         store,
-        (rotation, store, http, housekeeping, expiry),
+        (rotation, store, http, housekeeping, expiry, admin),
         notifier,
         call_in_thread or partial(in_thread, reactor),
     )
     role = SingleServer(life_cycle)
     controlled = ControlledOCS(ocs, store, housekeeping, http, role, reload)
     commands = commands_of(controlled)
+    admin.view = controlled
     control = ControlSocket(context, commands)
 
     # What runs only while OCS is active: started in this order, stopped in the opposite one.
@@ -77,7 +80,7 @@ def make_service(
 
     # What always runs: started in this order, stopped in the opposite one. The store brings OCS from opening to
     # standby, the role from there to active, which lets run what runs only then.
-    for each in (rotation, notifier, control, expiry, store, while_active, role):
+    for each in (rotation, notifier, control, admin, expiry, store, while_active, role):
         each.setServiceParent(ocs)
     ocs.store, ocs.http, ocs.rotation, ocs.notifier = store, http, rotation, notifier
     ocs.reload, ocs.commands = reload, commands

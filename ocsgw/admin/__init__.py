@@ -1,0 +1,1 @@
+"""The admin listener: whether OCS lives and serves, and what it counts, for people, monitoring and load balancers."""

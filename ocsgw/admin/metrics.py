@@ -1,0 +1,96 @@
+"""`/metrics` in the text form of Prometheus: the counters of all rooms, and what OCS is at the moment."""
+
+from collections.abc import Iterator
+from itertools import accumulate
+from typing import Any
+
+from prometheus_client import CollectorRegistry, Metric, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
+from prometheus_client.exposition import CONTENT_TYPE_LATEST
+from twisted.web.resource import Resource
+from twisted.web.server import Request
+
+from ocsgw import counters
+from ocsgw.admin.view import AdminView
+
+_STATES = ("opening", "standby", "active", "stopping")
+_PROXY_STATES = ("stopped", "starting", "running", "stopping", "waiting")
+
+
+class Metrics(Resource):
+    """`/metrics`. No label is ever a contact, a customer id or a record handle."""
+
+    isLeaf = True
+
+    def __init__(self, view: AdminView) -> None:
+        super().__init__()
+        self._registry = CollectorRegistry(auto_describe=False)
+        self._registry.register(_Collector(view))
+
+    def render_GET(self, request: Request) -> bytes:
+        """Answer with everything that is counted."""
+        request.setHeader(b"content-type", CONTENT_TYPE_LATEST.encode("ascii"))
+        return generate_latest(self._registry)
+
+
+class _Collector:
+    """Gives the registry what is counted at the moment of a scrape."""
+
+    def __init__(self, view: AdminView) -> None:
+        self._view = view
+
+    def collect(self) -> Iterator[Metric]:
+        """Yield every metric."""
+        yield from _counted()
+        yield from _state(self._view.status())
+
+
+def _counted() -> Iterator[Metric]:
+    """Yield what the rooms count (`ocsgw/counters.py`)."""
+    for each in counters.ALL:
+        family = CounterMetricFamily if each.kind == "counter" else GaugeMetricFamily
+        metric = family(each.name, each.help, labels=each.labels)
+        for labels, value in list(each.samples()):
+            metric.add_metric(labels, value)
+        yield metric
+    for histogram in counters.HISTOGRAMS:
+        bounds = [*map(str, histogram.bounds), "+Inf"]
+        buckets = list(zip(bounds, accumulate(histogram.buckets), strict=True))
+        yield HistogramMetricFamily(histogram.name, histogram.help, buckets=buckets, sum_value=histogram.sum)
+
+
+def _state(status: dict[str, Any]) -> Iterator[Metric]:
+    """Yield what OCS is at the moment."""
+    info = GaugeMetricFamily("ocsgw_info", "The version that runs, always 1.", labels=["version", "role"])
+    info.add_metric([status["version"], status["role"]], 1)
+    yield info
+    yield _one_of("ocsgw_state", "The state of OCS, 1 for the one it has.", _STATES, status["state"])
+    yield GaugeMetricFamily("ocsgw_uptime_seconds", "Seconds since the start of OCS.", value=status["uptime"])
+    yield GaugeMetricFamily(
+        "ocsgw_store_open", "Whether the store is open and works.", value=int(status["store"]["state"] == "open")
+    )
+    closed = GaugeMetricFamily("ocsgw_calling_list_closed", "Calling lists that cannot be used.", labels=["list"])
+    for each in status["closed_lists"]:
+        closed.add_metric([each["name"]], 1)
+    yield closed
+    failing = GaugeMetricFamily("ocsgw_chore_failures", "Failures in a row of housekeeping.", labels=["chore"])
+    for each in status["chores"]:
+        failing.add_metric([each["name"]], each["failures"])
+    yield failing
+    states = GaugeMetricFamily(
+        "ocsgw_proxy_state", "The state of each HTTP Proxy, 1 for the one it has.", labels=["proxy", "state"]
+    )
+    starts = GaugeMetricFamily("ocsgw_proxy_process_starts", "Processes started for each HTTP Proxy.", labels=["proxy"])
+    for each in status["proxies"]:
+        for state in _PROXY_STATES:
+            states.add_metric([each["name"], state], int(each["state"] == state))
+        starts.add_metric([each["name"]], each["starts"])
+    yield states
+    yield starts
+
+
+def _one_of(name: str, text: str, states: tuple[str, ...], state: str) -> Metric:
+    family = GaugeMetricFamily(name, text, labels=["state"])
+    for each in states:
+        family.add_metric([each], int(each == state))
+    return family
