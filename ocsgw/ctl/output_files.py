@@ -48,11 +48,11 @@ def open_csv(path: str, encoding: str) -> Iterator[CsvWriter]:
 
 
 @contextmanager
-def replaced(path: str) -> Iterator[str]:
+def replaced(path: str, mode: int | None = None) -> Iterator[str]:
     """Give the path to write to, which takes the place of `path` when the block ends without an exception.
 
     A device or a pipe is written to directly, a symbolic link stays and its target is replaced, and a file that was
-    there before keeps its mode. Raises `CommandError`.
+    there before keeps its mode; a new one gets `mode`. Raises `CommandError`.
     """
     place = os.path.realpath(path)
     try:
@@ -65,10 +65,12 @@ def replaced(path: str) -> Iterator[str]:
         descriptor, part = tempfile.mkstemp(prefix=".ocsctl-", dir=os.path.dirname(place))
         os.close(descriptor)
         try:
-            os.chmod(part, stat.S_IMODE(before) if before is not None else 0o666 & ~_umask())
+            usual = mode if mode is not None else 0o666 & ~_umask()
+            os.chmod(part, stat.S_IMODE(before) if before is not None else usual)
             yield part
             _synchronize(part)
             os.replace(part, place)
+            _synchronize(os.path.dirname(place))
         finally:
             with suppress(FileNotFoundError):
                 os.unlink(part)

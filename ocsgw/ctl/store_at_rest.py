@@ -1,13 +1,16 @@
 """The store of an installation whose server does not run: found, judged, never made here."""
 
+import fcntl
 import os
 import pwd
 import sqlite3
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import ExitStack, closing, contextmanager
 from urllib.parse import quote
 
 from ocsgw.ctl.errors import EXIT_UNAVAILABLE, CommandError
 from ocsgw.ctl.installation import Installation
+from ocsgw.ctl.streams import shown
 from ocsgw.store.errors import StoreError
 from ocsgw.store.migrate import needs_migration, revision_of
 
@@ -20,46 +23,89 @@ def store_at_rest(installation: Installation) -> str:
 
     Raises `CommandError` if there is no such store, or if what is there is not a store of this version.
     """
-    config = installation.config
-    file = config.store.file
+    file = store_file(installation)
+    check_revision(file)
+    return file
+
+
+def store_file(installation: Installation) -> str:
+    """Return the file of the store, which need not be there. Raises `CommandError` for another kind, or another user's.
+
+    Files that root makes beside the store would keep its server out.
+    """
+    file = installation.config.store.file
     if file is None:
-        raise CommandError("without a server only an SQLite store can be worked on", EXIT_UNAVAILABLE)
+        raise CommandError(
+            "only an SQLite store can be worked on as a file; use the tools of PostgreSQL", EXIT_UNAVAILABLE
+        )
     try:
         owner = os.stat(file).st_uid
     except FileNotFoundError:
-        raise CommandError(
-            f"there is no store {file}, and ocsctl never makes one; is {installation.path} the configuration of the "
-            "server? A new store is made by the first start of the server",
-            EXIT_UNAVAILABLE,
-        ) from None
+        return file
     except OSError as error:
         raise CommandError(f"the store {file} cannot be opened: {error.strerror}", EXIT_UNAVAILABLE) from None
     if os.geteuid() == 0 != owner:
-        # Files that root makes beside the store would keep the server out.
         name = _user_name(owner)
         raise CommandError(
             f"the store {file} belongs to the user {name}; run ocsctl as that user: sudo -u {name} ocsctl ...",
             EXIT_UNAVAILABLE,
         )
-    _check_revision(file)
     return file
 
 
-def _check_revision(file: str) -> None:
+@contextmanager
+def opened(file: str) -> Iterator[sqlite3.Connection]:
+    """Give a connection to a database that is there, without changing anything in it. Raises `sqlite3.Error`."""
+    with closing(
+        sqlite3.connect(f"file:{quote(file)}?mode=rw", uri=True, timeout=_WAIT, isolation_level=None)
+    ) as found:
+        yield found
+
+
+@contextmanager
+def locked(file: str) -> Iterator[None]:
+    """Keep every server off a store. Raises `CommandError` if one has it."""
+    with ExitStack() as stack:
+        # A server may know the file by another name.
+        for name in sorted({file, os.path.realpath(file)}):
+            try:
+                os.makedirs(os.path.dirname(name), exist_ok=True)
+                lock = stack.enter_context(open(f"{name}.lock", "a+", encoding="ascii"))
+            except OSError as error:
+                raise CommandError(f"cannot write {name}.lock: {error.strerror}", EXIT_UNAVAILABLE) from None
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                lock.seek(0)
+                holder = lock.read(32).strip() or "unknown"
+                raise CommandError(
+                    f"the store {file} is in use by process {holder}; stop the server first", EXIT_UNAVAILABLE
+                ) from None
+        yield
+
+
+def check_revision(file: str, *, may_be_older: bool = False) -> None:
+    """Raise `CommandError` unless a file is a store that this version can work with."""
+    if not os.path.exists(file):
+        raise CommandError(
+            f"there is no store {shown(file)}, and ocsctl never makes one; is this the configuration of the server? A "
+            "new store is made by the first start of the server",
+            EXIT_UNAVAILABLE,
+        )
     try:
-        with closing(sqlite3.connect(f"file:{quote(file)}?mode=rw", uri=True, timeout=_WAIT)) as connection:
+        with opened(file) as connection:
             revision = revision_of(connection)
             is_older = needs_migration(connection)
     except sqlite3.Error as error:
-        raise CommandError(f"the store {file} cannot be opened: {error}", EXIT_UNAVAILABLE) from None
+        raise CommandError(f"the store {shown(file)} cannot be opened: {error}", EXIT_UNAVAILABLE) from None
     except StoreError as error:
         raise CommandError(str(error), EXIT_UNAVAILABLE) from None
     if revision is None:
-        raise CommandError(f"{file} is not a store of ocsgw: it has no tables of ours", EXIT_UNAVAILABLE)
-    if is_older:
+        raise CommandError(f"{shown(file)} is not a store of ocsgw: it has no tables of ours", EXIT_UNAVAILABLE)
+    if is_older and not may_be_older:
         raise CommandError(
-            f"the store {file} was written by an earlier version of ocsgw; start the server once, which brings it up "
-            "to date",
+            f"the store {shown(file)} was written by an earlier version of ocsgw; start the server once, which brings "
+            "it up to date",
             EXIT_UNAVAILABLE,
         )
 
