@@ -3,7 +3,7 @@
 import argparse
 from typing import TYPE_CHECKING
 
-from ocsgw.ctl import exporting, undo
+from ocsgw.ctl import alter, exporting, undo
 from ocsgw.ctl.errors import EXIT_USAGE, CommandError
 from ocsgw.ctl.families import add_command, add_family
 from ocsgw.ctl.importing import import_file
@@ -29,6 +29,10 @@ def add_commands(commands: "Commands") -> None:
     exporting.add_arguments(parser, is_list=True)
     parser = add_command(orders, "template", print_template, "print a CSV file as an example for a calling list")
     parser.add_argument("list", metavar="LIST", help="name of the calling list")
+    parser = add_command(orders, "alter", alter.alter_list, "add the columns to a table that its calling list lacks")
+    parser.add_argument("list", metavar="LIST", help="name of the calling list")
+    parser.add_argument("--yes", action="store_true", help="carry the SQL out, without a question")
+    parser.add_argument("--dry-run", action="store_true", help="only print the SQL")
     undo.add_imports_command(orders, undo.show_list_imports, "show the newest imports into calling lists")
 
     orders = add_family(commands, "dnc", "import entries into the do-not-call list, export or remove them")

@@ -3,8 +3,10 @@
 Imported only when something has to be created: SQLAlchemy takes longer to import than the rest of OCS to start.
 """
 
+from collections.abc import Collection
+
 import sqlalchemy as sa
-from sqlalchemy.schema import CreateTable
+from sqlalchemy.schema import CreateColumn, CreateTable
 
 from ocsgw.contact.directory import CallingList, Field
 from ocsgw.store.columns import CALLING_LIST_COLUMNS, DO_NOT_CALL_COLUMNS, Column
@@ -40,6 +42,17 @@ def do_not_call_table(table: str) -> sa.Table:
 def create_statement(table: sa.Table, dialect: sa.Dialect) -> str:
     """Return the SQL text that creates a table."""
     return str(CreateTable(table).compile(dialect=dialect))
+
+
+def add_column_statements(calling_list: CallingList, there: Collection[str], dialect: sa.Dialect) -> list[str]:
+    """Return the SQL texts that add the columns a list needs to a table that has those in `there`, in lower case."""
+    table = calling_list_table(calling_list)
+    name = dialect.identifier_preparer.format_table(table)
+    return [
+        f"ALTER TABLE {name} ADD COLUMN {CreateColumn(column).compile(dialect=dialect)}"
+        for column in table.columns
+        if column.name.lower() not in there
+    ]
 
 
 def split_name(table: str) -> tuple[str | None, str]:
