@@ -1,6 +1,8 @@
-"""Who holds a TCP port of this machine, as far as the system tells (R24)."""
+"""Who holds a TCP port of this machine, as far as the system shows it (R24)."""
 
+import ipaddress
 import os
+import sys
 from dataclasses import dataclass
 
 _LISTEN = "0A"
@@ -19,15 +21,23 @@ class Listening:
         return self.address == other.address or not (self.address.strip("0") and other.address.strip("0"))
 
 
-def holder_of(port: int) -> str:
-    """Return a few words about the process that listens on `port`; words without a name if it cannot be told."""
-    inodes = {each.inode for each in listening_on(port)}
+def holder_of(interface: str, port: int) -> str | None:
+    """Return a few words about who listens on `port` so that an IP address cannot have it; None if nobody is found."""
+    wanted = Listening(_kernel_form(interface), "")
+    inodes = {each.inode for each in listening_on(port) if each.overlaps(wanted)}
     if not inodes:
-        return "nobody listens on it any more"
+        return None
     for pid in _processes():
         if not inodes.isdisjoint(sockets_of(pid)):
-            return f"held by {described(pid)}"
-    return "held by a process of another user"
+            return described(pid)
+    return "a process of another user"
+
+
+def _kernel_form(interface: str) -> str:
+    """Return an IP address as the system writes it: each word of 32 bits in the order of the machine, in hex."""
+    packed = ipaddress.ip_address(interface).packed
+    words = (int.from_bytes(packed[at : at + 4], sys.byteorder) for at in range(0, len(packed), 4))
+    return "".join(f"{word:08X}" for word in words)
 
 
 def strangers_beside(port: int, inode: int, parent: int) -> str | None:
@@ -43,9 +53,9 @@ def strangers_beside(port: int, inode: int, parent: int) -> str | None:
     for pid in _processes():
         held = others & sockets_of(pid)
         if held and _parent_of(pid) != parent:
-            return f"held by {described(pid)}"
+            return described(pid)
         others -= held
-    return "held by a process of another user" if others else None
+    return "a process of another user" if others else None
 
 
 def listening_on(port: int) -> list[Listening]:

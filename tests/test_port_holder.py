@@ -16,7 +16,7 @@ class PortHolderTests(SynchronousTestCase):
         with socket.socket() as listening:
             listening.bind(("127.0.0.1", 0))
             listening.listen()
-            text = holder_of(listening.getsockname()[1])
+            text = str(holder_of("127.0.0.1", listening.getsockname()[1]))
         self.assertIn(f"process {os.getpid()}", text)
 
     def test_held_on_ipv6(self) -> None:
@@ -24,10 +24,26 @@ class PortHolderTests(SynchronousTestCase):
         with socket.socket(socket.AF_INET6) as listening:
             listening.bind(("::1", 0))
             listening.listen()
-            self.assertIn(f"process {os.getpid()}", holder_of(listening.getsockname()[1]))
+            port = listening.getsockname()[1]
+            self.assertIn(f"process {os.getpid()}", str(holder_of("::1", port)))
 
     def test_held_by_nobody(self) -> None:
         """A port that is bound but not listened on, or free, is held by nobody."""
         with socket.socket() as bound:
             bound.bind(("127.0.0.1", 0))
-            self.assertEqual(holder_of(bound.getsockname()[1]), "nobody listens on it any more")
+            self.assertIsNone(holder_of("127.0.0.1", bound.getsockname()[1]))
+
+    def test_other_address(self) -> None:
+        """Who listens on the same port of another address does not hold it; who listens on any address does."""
+        with socket.socket() as listening:
+            listening.bind(("127.0.0.2", 0))
+            listening.listen()
+            port = listening.getsockname()[1]
+            self.assertIsNone(holder_of("127.0.0.1", port))
+            self.assertIsNone(holder_of("::1", port))
+            self.assertIsNotNone(holder_of("127.0.0.2", port))
+            self.assertIsNotNone(holder_of("0.0.0.0", port))
+        with socket.socket() as listening:
+            listening.bind(("0.0.0.0", 0))
+            listening.listen()
+            self.assertIsNotNone(holder_of("127.0.0.1", listening.getsockname()[1]))

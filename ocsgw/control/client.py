@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from ocsgw.control.errors import (
+    InvalidConfigurationError,
     LostError,
     MismatchError,
     NoAnswerError,
@@ -105,7 +106,7 @@ class ControlClient:
                 reported = reply.waiting
                 self._report(f"{command}: the server is waiting for {reply.waiting}")
         if reply.error is not None:
-            raise RefusedError(reply.error)
+            raise (InvalidConfigurationError if reply.is_configuration else RefusedError)(reply.error)
         return reply.result
 
     def _next_reply(self, command: str) -> ControlReply:

@@ -9,6 +9,10 @@ class RefusedError(ControlError):
     """The server refuses the command; the text is the server's."""
 
 
+class InvalidConfigurationError(ControlError):
+    """The configuration has errors, which the text lists; nothing was changed."""
+
+
 class UnreachableError(ControlError):
     """There is no server at the control socket, or it does not let this user in."""
 

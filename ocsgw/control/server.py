@@ -14,7 +14,7 @@ from twisted.internet.protocol import Factory, Protocol
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from ocsgw.control.errors import ControlError
+from ocsgw.control.errors import ControlError, InvalidConfigurationError
 from ocsgw.control.wire import FRAME_LIMIT, ControlReply, ControlRequest, decode_request, encode
 from ocsgw.logs import say
 from ocsgw.periodic import Periodic
@@ -95,7 +95,8 @@ class ControlProtocol(Protocol):
 
     def _failed(self, reason: Failure, command: str) -> ControlReply:
         if reason.check(ControlError, Refusal):
-            return ControlReply(error=reason.getErrorMessage())
+            invalid = bool(reason.check(InvalidConfigurationError))
+            return ControlReply(error=reason.getErrorMessage(), is_configuration=invalid)
         say(self._log, 93140, command=command, log_failure=reason)
         return ControlReply(error=f"internal error: {reason.getErrorMessage()}; see the log of the server")
 

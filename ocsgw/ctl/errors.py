@@ -1,6 +1,6 @@
 """How a command of `ocsctl` fails, and the exit statuses (configuration.md section 15)."""
 
-from ocsgw.control.errors import ControlError, LostError, NoAnswerError, UnreachableError
+from ocsgw.control.errors import ControlError, InvalidConfigurationError, LostError, NoAnswerError, UnreachableError
 
 EXIT_FAILURE = 1
 EXIT_USAGE = 64
@@ -20,4 +20,6 @@ class CommandError(Exception):
 
 def status_of(error: ControlError) -> int:
     """Return the exit status for what went wrong between `ocsctl` and the server."""
+    if isinstance(error, InvalidConfigurationError):
+        return EXIT_CONFIGURATION
     return EXIT_UNAVAILABLE if isinstance(error, UnreachableError | LostError | NoAnswerError) else EXIT_FAILURE

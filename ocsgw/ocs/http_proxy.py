@@ -13,7 +13,6 @@ from ocsgw.ocs.dispatch import Dispatcher
 from ocsgw.ocs.settings import identity_of, settings_of, times_of
 from ocsgw.ocs.supervisor import Supervisor, Times
 from ocsgw.ocs.trace import head_of, is_traced, pairs_of
-from ocsgw.port_holder import holder_of
 from ocsgw.protocol.messages import Message, Settings
 
 # A link that is silent for so many heartbeats is dead, whatever else is believed of it: two of them are enough to lose
@@ -185,12 +184,9 @@ class HttpProxy:
         listener = self._site.wanted
         return f"{listener.public_scheme}://{listener.public_host}:{listener.public_port or port}"
 
-    def why_no_port(self) -> str:
-        """Return who holds the port and what to do (R24)."""
-        return (
-            f"{holder_of(self.in_use.port)}; stop that program, or change the port of [[listener]] "
-            f"{self.in_use.id} in {self._context.config.path}"
-        )
+    def where_configured(self) -> str:
+        """Return where the port is configured, for people."""
+        return f"[[listener]] {self.in_use.id} in {self._context.config.path}"
 
     def write_log(self, when: float | None, level: Level, number: int, text: str) -> None:
         """Write a line of the proxy into the one log."""

@@ -12,7 +12,7 @@ from twisted.python.failure import Failure
 
 from ocsgw.config import Config, ConfigurationError, load
 from ocsgw.contact.directory import Directory
-from ocsgw.control.errors import ControlError
+from ocsgw.control.errors import ControlError, InvalidConfigurationError
 from ocsgw.execution.worker import ThreadWorker
 from ocsgw.logs import say
 from ocsgw.ocs.checks import CHECKS, RULES
@@ -106,7 +106,7 @@ class Reload:
         try:
             config, directory = yield self._in_thread(self._read)
         except ConfigurationError as error:
-            raise ControlError("; ".join(map(str, error.problems))) from error
+            raise InvalidConfigurationError("; ".join(map(str, error.problems))) from error
         # OCS may have been stopped meanwhile.
         self._store.committer()
         try:

@@ -50,8 +50,8 @@ class SupervisorContext(Protocol):
     def url(self, port: int) -> str:
         """Return where the proxy can be reached on a port, for people."""
 
-    def why_no_port(self) -> str:
-        """Return what can be said about who holds the port and what to do."""
+    def where_configured(self) -> str:
+        """Return where the port is configured, for people."""
 
     def write_log(self, when: float | None, level: Level, number: int, text: str) -> None:
         """Write a line of the child into the one log; `when` in seconds since 1970 UTC, None for now."""
@@ -227,7 +227,7 @@ def _enter_waiting(inputs: Inputs, core: _Core, ending: Exit) -> None:
     core.later(delay, inputs.wait_ended)
     if ending.status == EXIT_PORT:
         reason = last_words.text if last_words is not None and last_words.text else str(ending)
-        reason = f"{reason}; {core.context.why_no_port()}; trying again in {delay:g} s"
+        reason = f"{reason}; see {core.context.where_configured()}; trying again in {delay:g} s"
         say(core.log, 93003, listener=core.name, reason=reason)
     else:
         told = f" ({last_words.code}: {last_words.text or 'no reason given'})" if last_words is not None else ""

@@ -5,15 +5,17 @@ import os
 import socket
 import time
 
-from ocsgw.port_holder import strangers_beside
+from ocsgw.port_holder import holder_of, strangers_beside
 from ocsgw.protocol.messages import ListenerSettings
 
 # Between attempts to share a port, in seconds; the process serves nobody yet.
 _PAUSES = (0.01, 0.05, 0.1)
+# Ports below need a capability, unless the system is set otherwise.
+_UNPRIVILEGED = 1024
 
 
 class PortError(Exception):
-    """The port cannot be had; the text says which and why."""
+    """The port cannot be opened; the text says which and why."""
 
 
 def listening_socket(listener: ListenerSettings) -> socket.socket:
@@ -31,8 +33,25 @@ def listening_socket(listener: ListenerSettings) -> socket.socket:
             port = _new_socket(interface, listener)
         port.setblocking(False)  # noqa: FBT003 - its only parameter
     except OSError as error:
-        raise PortError(f"{interface}:{listener.port}: {error.strerror or error}") from error
+        raise PortError(reason_of(error, interface, listener.port)) from error
     return port
+
+
+def reason_of(error: OSError, interface: str, port: int) -> str:
+    """Return in words why a port cannot be opened: the one true reason, and what it takes."""
+    where = f"[{interface}]:{port}" if ":" in interface else f"{interface}:{port}"
+    if error.errno == errno.EADDRINUSE:
+        return f"{where} is in use by {holder_of(interface, port) or 'another program'}"
+    if error.errno in (errno.EACCES, errno.EPERM) and port < _UNPRIVILEGED:
+        return (
+            f"{where} needs CAP_NET_BIND_SERVICE, as all ports below {_UNPRIVILEGED} do: AmbientCapabilities= in "
+            f"the unit, or use a port from {_UNPRIVILEGED} on"
+        )
+    if error.errno == errno.EADDRNOTAVAIL:
+        return f"{where}: this machine has no address {interface}; use one of its own, or 0.0.0.0 for all"
+    if error.errno == errno.EAFNOSUPPORT:
+        return f"{where}: this machine has no IPv6"
+    return f"{where}: {error.strerror or error}"
 
 
 def share(port: socket.socket, *, shared: bool) -> None:
@@ -90,6 +109,7 @@ def _join(port: socket.socket, address: tuple[int | str | bytes, ...]) -> None:
 
 
 def _refuse_strangers(port: socket.socket) -> None:
-    stranger = strangers_beside(port.getsockname()[1], os.fstat(port.fileno()).st_ino, os.getppid())
+    number = port.getsockname()[1]
+    stranger = strangers_beside(number, os.fstat(port.fileno()).st_ino, os.getppid())
     if stranger is not None:
-        raise OSError(errno.EADDRINUSE, f"{os.strerror(errno.EADDRINUSE)}, {stranger}")
+        raise PortError(f"port {number} is in use by {stranger}")

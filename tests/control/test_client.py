@@ -10,6 +10,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from ocsgw.control.client import ControlClient
 from ocsgw.control.errors import (
     ControlError,
+    InvalidConfigurationError,
     LostError,
     MismatchError,
     NoAnswerError,
@@ -57,6 +58,11 @@ class ClientTests(SynchronousTestCase):
         error = self.error()
         self.assertIsInstance(error, RefusedError)
         self.assertEqual(str(error), "not today")
+
+    def test_invalid_configuration(self) -> None:
+        """Errors of the configuration have a class of their own."""
+        self.server.sendall(encode(ControlReply(error="line 1", is_configuration=True)))
+        self.assertIsInstance(self.error(), InvalidConfigurationError)
 
     def test_end_of_the_server(self) -> None:
         """A server that goes away is reported, when sending too, with the command that has no answer."""

@@ -7,7 +7,7 @@ from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransport
 from twisted.trial.unittest import SynchronousTestCase
 
-from ocsgw.control.errors import ControlError
+from ocsgw.control.errors import ControlError, InvalidConfigurationError
 from ocsgw.control.server import Command, ControlFactory
 from ocsgw.control.wire import FRAME_LIMIT, ControlReply, ControlRequest, decode_reply, encode
 from ocsgw.protocol.frames import FrameDecoder, frame
@@ -23,6 +23,7 @@ class ControlTests(SynchronousTestCase):
             "wait": Command(self.wait, "the test"),
             "refuse": Command(self.refuse, "nothing"),
             "fail": Command(lambda arguments: 1 // 0, "nothing"),
+            "invalid": Command(self.invalid, "nothing"),
             "object": Command(lambda arguments: object(), "nothing"),
         }
         self.clock = Clock()
@@ -36,6 +37,9 @@ class ControlTests(SynchronousTestCase):
 
     def refuse(self, arguments: dict[str, Any]) -> None:
         raise ControlError("not today; try tomorrow")
+
+    def invalid(self, arguments: dict[str, Any]) -> None:
+        raise InvalidConfigurationError("line 1")
 
     def replies(self) -> list[ControlReply]:
         payloads = FrameDecoder(FRAME_LIMIT).feed(self.transport.value())
@@ -59,6 +63,11 @@ class ControlTests(SynchronousTestCase):
         """A command that cannot be carried out is answered with the reason."""
         self.protocol.dataReceived(encode(ControlRequest("refuse")))
         self.assertEqual(self.replies(), [ControlReply(error="not today; try tomorrow")])
+
+    def test_invalid_configuration(self) -> None:
+        """Errors of the configuration are told apart from all others, so that they have one exit status."""
+        self.protocol.dataReceived(encode(ControlRequest("invalid")))
+        self.assertEqual(self.replies(), [ControlReply(error="line 1", is_configuration=True)])
 
     def test_unknown(self) -> None:
         """An unknown command is answered with a hint."""

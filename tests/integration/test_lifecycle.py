@@ -26,7 +26,7 @@ def owner_of_port(port: int) -> str:
     """Return what is known of the process that listens on a port."""
     from ocsgw.port_holder import holder_of
 
-    return holder_of(port)
+    return str(holder_of("127.0.0.1", port))
 
 
 class LifecycleTests(TestCase):
@@ -134,8 +134,8 @@ class LifecycleTests(TestCase):
             server.spawn()
             server.wait_until(lambda: server.log().count("93003") >= 2)
             text = next(line for line in server.log().splitlines() if "93003" in line)
-            self.assertIn(f"held by process {os.getpid()}", text)
-            self.assertIn("change the port of [[listener]] default", text)
+            self.assertIn(f"in use by process {os.getpid()}", text)
+            self.assertIn("see [[listener]] default in", text)
             self.assertIn("trying again in 0.3 s", text)
         server.wait_until(lambda: "93002" in server.log())
         self.assertEqual(server.post(ADD, {"GSW_PHONE": "1"}).status, 200)

@@ -175,7 +175,7 @@ class RenewalTests(WorkersTestCase):
             self.assertEqual(ocsctl(server, "reload").returncode, 0)
             done = ocsctl(server, "proxy", "restart")
         self.assertEqual(done.returncode, 1)
-        self.assertIn(f"held by process {os.getpid()}", done.stderr)
+        self.assertIn(f"in use by process {os.getpid()}", done.stderr)
         self.assertIn("the running HTTP Proxy goes on", done.stderr)
         self.assert_no_failure(server, loads)
 
@@ -231,6 +231,6 @@ class SeveralTests(WorkersTestCase):
             server.spawn()
             server.wait_until(lambda: server.log().count("93003") >= 4)
             self.assertNotIn("93002", server.log())
-            self.assertIn(f"held by process {os.getpid()}", server.log())
+            self.assertIn(f"in use by process {os.getpid()}", server.log())
         server.wait_until(lambda: server.log().count("93002") == 2)
         self.assertEqual(server.post(ADD, {"GSW_PHONE": "1"}).status, 200)

@@ -65,8 +65,8 @@ class FakeSurroundings:
     def url(self, port: int) -> str:
         return f"http://127.0.0.1:{port}"
 
-    def why_no_port(self) -> str:
-        return "held by process 7 (nginx)"
+    def where_configured(self) -> str:
+        return "[[listener]] default in ocsgw.toml"
 
     def write_log(self, when: float | None, level: Level, number: int, text: str) -> None:
         self.written.append((when, level, number, text))
@@ -212,10 +212,10 @@ class SupervisorTests(SynchronousTestCase):
     def test_port_taken(self) -> None:
         """R24: the log says why the port could not be opened, who holds it, and when the next try is (93003)."""
         self.supervisor.start()
-        self.child.last_words = Bye(code="port", text="127.0.0.1:8080: Address already in use")
+        self.child.last_words = Bye(code="port", text="127.0.0.1:8080 is in use by process 7 (nginx)")
         self.child.owner.child_exited(Exit(69))
         text = self.log.text(93003)
-        for part in ("Address already in use", "held by process 7 (nginx)", "trying again in 3 s"):
+        for part in ("in use by process 7 (nginx); see [[listener]] default in ocsgw.toml; trying again in 3 s",):
             self.assertIn(part, text)
         self.assertEqual(self.supervisor.state, "waiting")
         self.finish()

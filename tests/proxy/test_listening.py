@@ -1,5 +1,6 @@
 """Listening sockets, asked of the system itself: nobody connects."""
 
+import errno
 import os
 import socket
 from typing import Any
@@ -8,7 +9,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from ocsgw.port_holder import strangers_beside
 from ocsgw.protocol.messages import ListenerSettings
-from ocsgw.proxy.listening import PortError, listening_socket
+from ocsgw.proxy.listening import PortError, listening_socket, reason_of
 
 
 def settings(port: int, interface: str = "127.0.0.1", **changes: Any) -> ListenerSettings:
@@ -46,7 +47,36 @@ class ListeningTests(SynchronousTestCase):
         self.assertTrue(listening.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN))
         with self.assertRaises(PortError) as caught:
             listening_socket(settings(port_of(listening)))
-        self.assertEqual(str(caught.exception), f"127.0.0.1:{port_of(listening)}: Address already in use")
+        text = f"127.0.0.1:{port_of(listening)} is in use by process {os.getpid()} "
+        self.assertEqual(str(caught.exception)[: len(text)], text)
+
+    def test_reasons(self) -> None:
+        """R24: each error of the system is the one true reason, in words that say what to do."""
+        cases = (
+            (errno.EACCES, "0.0.0.0", 443, "0.0.0.0:443 needs CAP_NET_BIND_SERVICE"),
+            (errno.EPERM, "::", 80, "[::]:80 needs CAP_NET_BIND_SERVICE"),
+            (errno.EACCES, "127.0.0.1", 8080, "127.0.0.1:8080: Permission denied"),
+            (errno.EADDRNOTAVAIL, "192.0.2.1", 8080, "192.0.2.1:8080: this machine has no address 192.0.2.1"),
+            (errno.EAFNOSUPPORT, "::1", 8080, "[::1]:8080: this machine has no IPv6"),
+            (errno.EMFILE, "127.0.0.1", 8080, "127.0.0.1:8080: Too many open files"),
+        )
+        for number, interface, port, text in cases:
+            error = OSError(number, os.strerror(number))
+            self.assertEqual(reason_of(error, interface, port)[: len(text)], text)
+
+    def test_bound_but_not_listening(self) -> None:
+        """A port that somebody has bound without listening is in use, though nobody can be named."""
+        with socket.socket() as bound:
+            bound.bind(("127.0.0.1", 0))
+            with self.assertRaises(PortError) as caught:
+                listening_socket(settings(port_of(bound)))
+            self.assertEqual(str(caught.exception), f"127.0.0.1:{port_of(bound)} is in use by another program")
+
+    def test_no_such_address(self) -> None:
+        """An address of another machine is reported as such by the system itself."""
+        with self.assertRaises(PortError) as caught:
+            listening_socket(settings(0, "192.0.2.1"))
+        self.assertIn("this machine has no address 192.0.2.1", str(caught.exception))
 
     def test_ipv6_and_names(self) -> None:
         """R23: IPv6 and `localhost` are opened as they are configured."""
@@ -77,7 +107,7 @@ class ListeningTests(SynchronousTestCase):
         inode = os.fstat(joined.fileno()).st_ino
         self.assertIsNone(strangers_beside(port_of(joined), inode, os.getppid()))
         stranger = strangers_beside(port_of(joined), inode, os.getpid())
-        self.assertIn(f"held by process {os.getpid()} ", str(stranger))
+        self.assertIn(f"process {os.getpid()} ", str(stranger))
 
     def test_other_address(self) -> None:
         """R24: who listens on the same port of another address is no stranger; any address is."""
