@@ -90,7 +90,8 @@ class LinkLimits:
 class Connection:
     """One connection.
 
-    `peer` names the other side in the log; `trace` gets every message and whether it was received.
+    `peer` names the other side in the log; `trace` gets every message and whether it was received. `gathered` is how
+    many frames left together the last time.
     """
 
     carrier: Carrier
@@ -110,14 +111,14 @@ class Connection:
         self.peer = peer
         self._end = end
         self._clock = clock
-        self._trace = trace
+        self.trace = trace
         self._heartbeat = Heartbeat(limits.heartbeat, clock.seconds())
         self._ticker = Periodic(f"connection of {peer}", self._tick, clock)
         self._hello_due: IDelayedCall | None = None
         self._frame_began: float | None = None
-        # There is a carrier; and no bye of ours has been sent.
+        # There is a carrier; and messages can be sent on it, because no bye of ours has been.
         self._up = False
-        self._open = False
+        self.is_open = False
         self.said_bye = False
         # Whether the carrier could not send everything, whether we read no more, and what waited at the last tick.
         self._slow = False
@@ -126,11 +127,7 @@ class Connection:
         self._gathered: list[bytes] = []
         self._gathered_size = 0
         self._flush_due = False
-
-    @property
-    def is_open(self) -> bool:
-        """Whether messages can be sent: there is a connection, and no bye has been sent."""
-        return self._open
+        self.gathered = 0
 
     @property
     def is_full(self) -> bool:
@@ -152,7 +149,7 @@ class Connection:
     def attach(self, carrier: Carrier) -> None:
         """Begin on `carrier`."""
         self.carrier = carrier
-        self._up = self._open = True
+        self._up = self.is_open = True
         if self.limits.hello is not None:
             self._hello_due = self._clock.callLater(self.limits.hello, self._no_hello)
         self._start_ticking()
@@ -197,7 +194,7 @@ class Connection:
         """The carrier is gone."""
         if not self._up:
             return
-        self._up = self._open = False
+        self._up = self.is_open = False
         self._ticker.stop()
         self._stop_waiting_for_hello()
         self._gathered.clear()
@@ -222,7 +219,7 @@ class Connection:
 
     def send(self, message: Message) -> None:
         """Send a message at once, unless the connection has ended. Raises `UnsendableError`; nothing is sent then."""
-        if self._open:
+        if self.is_open:
             frame = self.encode(message)
             self.traced(message)
             self.flush()
@@ -240,59 +237,62 @@ class Connection:
 
     def flush(self) -> None:
         """Send what has been gathered."""
-        if self._gathered:
-            data = b"".join(self._gathered)
-            self._gathered.clear()
+        gathered = self._gathered
+        if gathered:
+            self.gathered = len(gathered)
+            data = b"".join(gathered) if len(gathered) > 1 else gathered[0]
+            gathered.clear()
             self._gathered_size = 0
-            if self._open:
+            if self.is_open:
                 self._write(data)
 
     def traced(self, message: Message) -> None:
         """Show a message that is sent to whoever traces the connection."""
-        if self._trace is not None:
-            trace = self._trace
+        if self.trace is not None:
+            trace = self.trace
             self._guard("trace", lambda: trace(message, False))  # noqa: FBT003 - not received
 
     def end(self, code: ByeCode, text: str | None = None) -> None:
         """Say goodbye and close."""
-        if self._open:
+        if self.is_open:
             try:
                 self.send(Bye(code=code, text=text))
             except UnsendableError:
                 self.send(Bye(code=code))
-            self._open = False
+            self.is_open = False
             self.said_bye = True
             self.carrier.close()
 
     def leave(self, reason: str) -> None:
         """Close without a word: the other side has said goodbye."""
         if self._up:
-            self._open = False
+            self.is_open = False
             self.carrier.close()
             self.detach(reason)
 
     def cut(self, reason: str) -> None:
         """Close at once."""
         if self._up:
-            self._open = False
+            self.is_open = False
             self.carrier.abort()
             self.detach(reason)
 
     # Inside.
 
     def _take(self, message: Message) -> None:
-        if self._trace is not None:
-            trace = self._trace
+        if self.trace is not None:
+            trace = self.trace
             self._guard("trace", lambda: trace(message, True))  # noqa: FBT003 - received
         if self._hello_due is not None:
             self._stop_waiting_for_hello()
-        if isinstance(message, Ping):
-            self.send(Pong(ref=message.ref))
-        elif not isinstance(message, Pong):
+        kind = message.__class__
+        if kind is Ping:
+            self.send(Pong(ref=message.ref))  # type: ignore[attr-defined]  # it is a ping
+        elif kind is not Pong:
             try:
                 self._end.take(message)
             except Exception:  # noqa: BLE001 - one message fails, the connection goes on
-                self._contain(type(message).__name__)
+                self._contain(kind.__name__)
 
     def _write(self, data: bytes) -> None:
         self.carrier.write(data)

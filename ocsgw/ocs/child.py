@@ -17,8 +17,8 @@ import ocsgw
 from ocsgw.link.counted import CounterTotals
 from ocsgw.logs import Level, say
 from ocsgw.ocs.dispatch import Dispatcher
-from ocsgw.ocs.link import Identity, OcsEnd
-from ocsgw.protocol.messages import Bye, Drain, Hello, Log, Message, Port, Settings, Stats
+from ocsgw.ocs.link import Identity, OcsEnd, Trace
+from ocsgw.protocol.messages import Bye, Drain, Hello, Log, Port, Settings, Stats
 from ocsgw.protocol.requests import ClientKind
 from ocsgw.protocol.sendable import UnsendableError
 
@@ -108,7 +108,7 @@ class Child(Protocol):
 class ProxyChild(ProcessProtocol):
     """Starts the process, holds both ends of its link until it has its own, and reports what happens.
 
-    `name` is that of the proxy in the log.
+    `name` is that of the proxy in the log. `settings` and `trace` are asked at the beginning and after each reload.
     """
 
     _log = Logger()
@@ -122,7 +122,7 @@ class ProxyChild(ProcessProtocol):
         session: int,
         settings: Callable[[], Settings],
         base_uri: Callable[[int], str],
-        trace: Callable[[Message, bool], None] | None = None,
+        trace: Callable[[], Trace | None] = lambda: None,
         *,
         name: str = "default",
         descriptor: int | None = None,
@@ -132,6 +132,7 @@ class ProxyChild(ProcessProtocol):
         self._owner = owner
         self._settings = settings
         self._base_uri = base_uri
+        self._trace = trace
         self._port = 0
         self._descriptor = descriptor
         self._port_taken: Deferred[int] | None = None
@@ -143,7 +144,7 @@ class ProxyChild(ProcessProtocol):
             accepts=_ONLY_PROXIES,
             session=session,
             peer=f"HTTP Proxy of listener {name}",
-            trace=trace,
+            trace=trace(),
         )
         self._process: Any = None
         self._outputs = {1: _Lines(), 2: _Lines()}
@@ -188,6 +189,7 @@ class ProxyChild(ProcessProtocol):
 
     def update(self) -> None:
         """Send the settings in force, if it does not have them; before its hello it has none."""
+        self._link.use_trace(self._trace())
         if self._greeted and not self._exited:
             self._link.use_base_uri(self._base_uri(self._port))
             settings = self._settings()

@@ -161,7 +161,7 @@ class HttpProxy:
             context.next_session(),
             lambda: self._settings(descriptor),
             self.base_uri,
-            self.trace,
+            lambda: self.trace if context.config.log.http_trace else None,
             name=self.name,
             descriptor=inherited,
         )
@@ -195,7 +195,7 @@ class HttpProxy:
     def trace(self, message: Message, received: bool) -> None:
         """Write a message on the link into the log, if that is wanted (K62)."""
         log = self._context.config.log
-        if log.http_trace and is_traced(message):
+        if is_traced(message):
             self._context.log_file.write_pairs(
                 time.time(),
                 "debug",

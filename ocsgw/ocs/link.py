@@ -30,8 +30,11 @@ from ocsgw.protocol.messages import (
     WireLimits,
 )
 from ocsgw.protocol.requests import ClientKind
-from ocsgw.protocol.sendable import UnsendableError
+from ocsgw.protocol.sendable import UnsendableError, encode_event
 from ocsgw.protocol.session import ServerSession
+
+# Gets every message, and whether it was received.
+Trace = Callable[[Message, bool], None]
 
 # A client says hello within this time (P80), in seconds.
 _HELLO_TIMEOUT = 5.0
@@ -98,12 +101,13 @@ class OcsEnd:
         accepts: frozenset[ClientKind],
         session: int,
         peer: str = "a client",
-        trace: Callable[[Message, bool], None] | None = None,
+        trace: Trace | None = None,
     ) -> None:
         self._owner = owner
         self._dispatcher = dispatcher
         self._identity = identity
         self._number = session
+        self._largest = identity.limits.frame
         self._session = ServerSession(accepts, identity.limits.frame)
         limits = LinkLimits(
             heartbeat=identity.limits.heartbeat_ms / 1000,
@@ -140,6 +144,10 @@ class OcsEnd:
             self._base_uri = base_uri
             self._contexts.clear()
 
+    def use_trace(self, trace: Trace | None) -> None:
+        """Show every message to `trace` from now on, or to nobody."""
+        self._connection.trace = trace
+
     def silence(self) -> float:
         """Return the seconds since the client gave a sign of life."""
         return self._connection.silence()
@@ -154,7 +162,7 @@ class OcsEnd:
         if not self._connection.is_open:
             # We have said goodbye: nothing more is begun.
             return
-        if isinstance(message, Request):
+        if message.__class__ is Request:
             self._take_request(message)
         elif isinstance(message, Hello):
             self._greet(message)
@@ -225,16 +233,20 @@ class OcsEnd:
 
     def _answer(self, request: Request, event: Event) -> None:
         """Send an event that answers a request; the final one, without `more`, closes it."""
-        if not self._connection.is_open or request.ref not in self._session.open_requests:
+        connection, requests = self._connection, self._session.open_requests
+        if not connection.is_open or request.ref not in requests:
             return
         try:
-            frame = self._connection.encode(event)
+            frame = encode_event(event, self._largest)
         except UnsendableError as error:
             event, frame = self._instead_of(request, error)
+        connection.traced(event)
+        connection.queue(frame)
         if not event.more:
-            self._session.close_request(request.ref)
-        self._connection.traced(event)
-        self._connection.queue(frame)
+            requests.discard(request.ref)
+            if not requests:
+                # Nothing that could go along will come.
+                connection.flush()
 
     def _instead_of(self, request: Request, error: UnsendableError) -> tuple[Event, bytes]:
         """Return what a client gets whose answer cannot be sent, and its frame; that request fails alone."""

@@ -1,6 +1,6 @@
 """The messages of the OCS wire protocol and their MessagePack form (protocol.md sections 5, 7 and 8)."""
 
-from typing import Annotated, Literal, TypeVar
+from typing import TYPE_CHECKING, Annotated, Literal, TypeVar
 
 import msgspec
 from msgspec import UNSET, Raw, UnsetType
@@ -19,6 +19,13 @@ MAX_REF = 2**53 - 1
 # Judged when a message is decoded: P70, and P62 for an integer that stands for itself.
 Ref = Annotated[int, msgspec.Meta(ge=1, le=MAX_REF)]
 Int64 = Annotated[int, msgspec.Meta(le=2**63 - 1)]
+# Requests and events may hold any key-values. What is decoded at once, without a second look, has no lists in it.
+if TYPE_CHECKING:
+    FlatKV = KV
+    OptionalInt64 = int | None
+else:
+    FlatKV = dict[str, Int64 | str | bool | None]
+    OptionalInt64 = Int64 | None
 
 ByeCode = Literal[
     "done",
@@ -223,8 +230,8 @@ class Request(Message, tag="request"):
     """A request to OCS. `deadline_ms` is the time left when it is sent (P74)."""
 
     ref: Ref
-    data: KV
-    deadline_ms: int | None = None
+    data: FlatKV
+    deadline_ms: OptionalInt64 = None
     idempotency_key: str | None = None
     principal: str | None = None
     request_id: str | None = None
@@ -234,7 +241,7 @@ class Request(Message, tag="request"):
 class Event(Message, tag="event"):
     """An event of OCS: a reply has the `ref` of its request, an unsolicited one has none."""
 
-    data: KV
+    data: FlatKV
     ref: Ref | None = None
     more: bool = False
     code: str | None = None
@@ -361,8 +368,14 @@ _OTHERS = Hello | Welcome | Settings | Ready | Log | Stats | Ping | Pong | Valid
 T = TypeVar("T")
 
 _encoder = msgspec.msgpack.Encoder()
+_flat = msgspec.msgpack.Decoder(Request | Event)
 _messages = msgspec.msgpack.Decoder(_RawRequest | _RawEvent | _OTHERS)
 _scalars = msgspec.msgpack.Decoder(dict[str, Int64 | str | bool | None])
+# How requests and events begin behind the size of their map, as `encode` writes them, and how long an integer is.
+_REQUEST_BEGINS = b"\xa4kind\xa7request\xa3ref"
+_DATA_BEGINS = b"\xa4data"
+_EVENT_BEGINS = b"\xa4kind\xa5event\xa4data"
+_WIDTHS = {0xCC: 2, 0xCD: 3, 0xCE: 5, 0xCF: 9}
 _key_values = msgspec.msgpack.Decoder(dict[str, int | str | bool | list[object] | dict[str, object] | None])
 
 
@@ -378,6 +391,45 @@ def payload_of(message: Message) -> bytes:
 
 def decode(payload: bytes) -> Message:
     """Return the message in `payload`. Raises `MessageError` for everything that breaks P61 to P63 or section 5."""
+    try:
+        flat: Request | Event = _flat.decode(payload)
+    except (msgspec.MsgspecError, ValueError, RecursionError):
+        # Another kind, lists in it, or a breach.
+        return _decode_strictly(payload)
+    return flat if _hides_nothing(flat, payload) else _decode_strictly(payload)
+
+
+def _hides_nothing(message: Request | Event, payload: bytes) -> bool:
+    """Whether a message has all pairs of its payload, in the form that `encode` writes: none twice, none unknown."""
+    if message.__class__ is Request:
+        if payload[1:18] != _REQUEST_BEGINS:
+            return False
+        optional = (
+            message.deadline_ms,
+            message.idempotency_key,
+            message.principal,
+            message.request_id,
+            message.peer,
+        )
+        at = 18 + _WIDTHS.get(payload[18], 1)
+        return (
+            payload[0] == 0x88 - optional.count(None)
+            and payload[at : at + 5] == _DATA_BEGINS
+            and _map_size(payload[at + 5 : at + 10]) == len(message.data)
+        )
+    return (
+        payload[1:17] == _EVENT_BEGINS
+        and payload[0]
+        == 0x82
+        + (message.ref is not None)
+        + (message.more is True)  # type: ignore[union-attr]  # it is an event
+        + (message.code is not None)  # type: ignore[union-attr]  # as above
+        + (message.replayed is True)  # type: ignore[union-attr]  # as above
+        and _map_size(payload[17:22]) == len(message.data)
+    )
+
+
+def _decode_strictly(payload: bytes) -> Message:
     try:
         message: Message = _messages.decode(payload)
         if isinstance(message, _RawRequest):

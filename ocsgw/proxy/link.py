@@ -138,6 +138,9 @@ class ProxyLink:
         self._next_ref = ref + 1
         self._open[ref] = _Open(exchange, deliver, self._clock.seconds())
         connection.queue(frame)
+        if connection.gathered <= 1 and len(self._open) == 1:
+            # A lone client: there was nothing to go along with the last request either.
+            connection.flush()
         return None
 
     def ready(self, port: int, interface: str) -> None:
@@ -176,7 +179,7 @@ class ProxyLink:
 
     def take(self, message: Message) -> None:
         """Deal with a message of OCS."""
-        if isinstance(message, Event):
+        if message.__class__ is Event:
             self._take_event(message)
         elif isinstance(message, Welcome):
             limits = message.limits
