@@ -23,7 +23,7 @@ SOAK := OCSGW_KILLS=200 \
         OCSGW_SLOW=400 \
         OCSGW_PIPELINED=20000
 
-.PHONY: run test soak lint format diagram bench bench-quick fuzz tls-audit clean
+.PHONY: run test soak lint format diagram reference bench bench-quick fuzz tls-audit clean
 
 run: $(VENV)/.run
 	@exec $(BIN)/python -m ocsgw run --config etc/ocsgw.toml --example
@@ -45,6 +45,10 @@ format: $(VENV)/.dev
 
 diagram: $(VENV)/.dev
 	$(BIN)/python docs/diagram.py
+
+# The tables of docs/http.md, from those of the program.
+reference: $(VENV)/.dev
+	$(BIN)/python docs/reference.py
 
 # One table, build/bench/bench.json and bench.png; half an hour. `make bench-quick` gives the main rows in two minutes.
 bench: $(VENV)/.bench

@@ -38,6 +38,19 @@ _DATE_TIME = re.compile(
 
 Converter = Callable[[str, object], Value | None]
 
+# What each converter takes, in words for the documentation.
+_IN_WORDS: dict[Converter, str] = {}
+
+
+def in_words(convert: Converter) -> str:
+    """Return what a converter takes, in words."""
+    return _IN_WORDS[convert]
+
+
+def _told(convert: Converter, words: str) -> Converter:
+    _IN_WORDS[convert] = words
+    return convert
+
 
 def text_of(value: object) -> str | None:
     """Return the text that a value stands for, or None if it stands for none (H110 to H113)."""
@@ -59,7 +72,7 @@ def _text(maximum: int, *, trim: bool = False) -> Converter:
             raise Refusal("invalid_attribute", key)
         return text
 
-    return convert
+    return _told(convert, f"text, up to {maximum} characters")
 
 
 # A number with an exponent, as spreadsheets write long ones, or with an empty fraction, as data frames do.
@@ -77,7 +90,7 @@ def _contact(maximum: int) -> Converter:
             raise Refusal("rounded_number", key)
         return as_text(key, value)
 
-    return convert
+    return _told(convert, f"phone number, e-mail address or other address, 1 to {maximum} characters")
 
 
 def integer_of(value: object) -> int | None:
@@ -105,7 +118,10 @@ def _integer(
             raise Refusal("invalid_attribute", key)
         return number
 
-    return convert
+    words = f"number {low} to {high}"
+    if but:
+        words += f" except {', '.join(map(str, sorted(but)))}"
+    return _told(convert, f"{words}, or its name" if names is not None else words)
 
 
 def _choice(*values: str, any_case: bool = True) -> Converter:
@@ -121,7 +137,8 @@ def _choice(*values: str, any_case: bool = True) -> Converter:
             raise Refusal("invalid_attribute", key)
         return chosen
 
-    return convert
+    words = " or ".join(f"`{value}`" for value in values)
+    return _told(convert, f"{words}, in any case" if any_case else words)
 
 
 def _date_time(key: str, value: object) -> Value | None:
@@ -253,6 +270,11 @@ def information(key: str) -> Attribute:
     """Return an attribute that is information only: compared, never refused (H103)."""
     return Attribute(key, _information)
 
+
+_told(_reference, "text up to 255 characters, or whole number")
+_told(_application_id, "text or whole number")
+_told(_information, "text or whole number")
+_told(_date_time, "`MM/DD/YYYY HH:MM`")
 
 # UpdateCallCompletionStats takes only states that a hand-out can end in (http.md 10.3).
 UPDATE_STATUS = _integer(1, 8, RECORD_STATUSES, but=frozenset({2, 7}))

@@ -62,17 +62,17 @@ CALL_RESULT_NAMES = (
     "Wrong Number",
 )  # fmt: skip
 
-_RECORD_TYPE_NAMES = (
+RECORD_TYPE_NAMES = (
     "NoRecordType", "Unknown", "General", "CampaignRescheduled", "PersonalRescheduled", "PersonalCallBack",
     "CampaignCallBack", "NoCall",
 )  # fmt: skip
 
-_RECORD_STATUS_NAMES = (
+RECORD_STATUS_NAMES = (
     "NoRecordStatus", "Ready", "Retrieved", "Updated", "Stale", "Cancelled", "AgentError", "ChainUpdated",
     "MissedCallBack", "ChainReady", "Delegated", "Processed",
 )  # fmt: skip
 
-_CONTACT_TYPE_NAMES = (
+CONTACT_TYPE_NAMES = (
     "NoContactType", "HomePhone", "DirectBusinessPhone", "BusinessWithExt", "Mobile", "VacationPhone",
     "Pager", "Modem", "VoiceMail", "PinPager", "E-Mail", "InstantMessaging",
 )  # fmt: skip
@@ -92,19 +92,19 @@ def _numbers(names: tuple[str, ...]) -> MappingProxyType[str, int]:
 
 # Plain name -> number.
 CALL_RESULTS = _numbers(CALL_RESULT_NAMES)
-RECORD_TYPES = _numbers(_RECORD_TYPE_NAMES)
-RECORD_STATUSES = _numbers(_RECORD_STATUS_NAMES)
-CONTACT_TYPES = _numbers(_CONTACT_TYPE_NAMES)
+RECORD_TYPES = _numbers(RECORD_TYPE_NAMES)
+RECORD_STATUSES = _numbers(RECORD_STATUS_NAMES)
+CONTACT_TYPES = _numbers(CONTACT_TYPE_NAMES)
 
 
 def record_type_name(number: int) -> str:
     """Return the name of a record type, its number if it has none (constants.md section 1)."""
-    return _name(_RECORD_TYPE_NAMES, number)
+    return _name(RECORD_TYPE_NAMES, number)
 
 
 def record_status_name(number: int) -> str:
     """Return the name of a record status, its number if it has none (constants.md section 2)."""
-    return _name(_RECORD_STATUS_NAMES, number)
+    return _name(RECORD_STATUS_NAMES, number)
 
 
 def call_result_name(number: int) -> str:
@@ -114,7 +114,7 @@ def call_result_name(number: int) -> str:
 
 def contact_type_name(number: int) -> str:
     """Return the name of a contact type, its number if it has none (constants.md section 4)."""
-    return _name(_CONTACT_TYPE_NAMES, number)
+    return _name(CONTACT_TYPE_NAMES, number)
 
 
 def _name(names: tuple[str, ...], number: int) -> str:
