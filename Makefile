@@ -23,7 +23,7 @@ SOAK := OCSGW_KILLS=200 \
         OCSGW_SLOW=400 \
         OCSGW_PIPELINED=20000
 
-.PHONY: run test soak lint format diagram reference bench bench-quick fuzz tls-audit clean
+.PHONY: run test soak lint format diagram reference bench bench-quick fuzz tls-audit deb clean
 
 run: $(VENV)/.run
 	@exec $(BIN)/python -m ocsgw run --config etc/ocsgw.toml --example
@@ -68,6 +68,10 @@ tls-audit: $(VENV)/.dev
 	  echo "Installing testssl.sh and nmap ..."; \
 	  $(SUDO) apt-get update -qq && $(SUDO) apt-get install -y -qq testssl.sh nmap >/dev/null; }
 	$(BIN)/python -m tests.integration.tls_audit
+
+# build/ocsgw_VERSION_ARCHITECTURE.deb, for machines with the Debian of this one.
+deb: $(VENV)/.run
+	@$(BIN)/python packaging/deb/build.py build
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info _trial_temp*

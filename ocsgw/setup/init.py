@@ -5,6 +5,7 @@ printed, to be read before it is done.
 """
 
 import os
+import pwd
 import shlex
 from collections.abc import Sequence
 from pathlib import Path
@@ -160,10 +161,10 @@ def _unit(supplied: str, command: Sequence[str], config: Path, state: Path) -> s
 
 def _steps(folder: Path, state: Path, service: Path | None) -> tuple[str, ...]:
     places = shlex.join(dict.fromkeys((str(folder), str(state))))
-    steps = [
-        f"useradd --system --home-dir {shlex.quote(str(state))} --shell /usr/sbin/nologin {SERVICE_USER}",
-        f"chown -R {SERVICE_USER}:{SERVICE_USER} {places}",
-    ]
+    steps = [f"chown -R {SERVICE_USER}:{SERVICE_USER} {places}"]
+    if not _is_user(SERVICE_USER):
+        home = shlex.quote(str(state))
+        steps.insert(0, f"useradd --system --home-dir {home} --shell /usr/sbin/nologin {SERVICE_USER}")
     if service is not None:
         steps += [
             f"install -m 644 {shlex.quote(str(service))} /etc/systemd/system/ocsgw.service",
@@ -171,6 +172,14 @@ def _steps(folder: Path, state: Path, service: Path | None) -> tuple[str, ...]:
             "systemctl enable --now ocsgw",
         ]
     return tuple(steps)
+
+
+def _is_user(name: str) -> bool:
+    try:
+        pwd.getpwnam(name)
+    except KeyError:
+        return False
+    return True
 
 
 def _trial(command: Sequence[str], config: Path, key: str) -> tuple[str, ...]:

@@ -28,7 +28,7 @@ STUBS = ("useradd", "chown", "systemctl")
 def commands() -> list[str]:
     """Return the commands of the list, in their order."""
     (section,) = SECTION.findall((ROOT / "README.md").read_text(encoding="utf-8"))
-    numbered = section[: section.rindex("```\n\nWith a file")] + "```\n"
+    numbered = section[: section.rindex("```\n\nOn Debian")] + "```\n"
     return [line.strip() for block in BLOCK.findall(numbered) for line in block.splitlines()]
 
 

@@ -10,6 +10,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from ocsgw.config import load
 from ocsgw.ocs.checks import ADVICE, CHECKS, RULES
+from ocsgw.setup import init
 from ocsgw.setup.init import InitError, initialize, state_directory_for
 from ocsgw.setup.shared import shared_file
 
@@ -70,6 +71,7 @@ class InitTests(SynchronousTestCase):
     def test_unit(self) -> None:
         """The unit has the program, the configuration and the state directory of this installation."""
         folder, state = self.folder / "a b", self.folder / "100%"
+        self.patch(init, "SERVICE_USER", "no-such-user")
         made = initialize(folder, state, ("/opt/my ocs/ocsgw",))
         assert made.service is not None
         lines = made.service.read_text(encoding="utf-8").splitlines()
@@ -78,7 +80,7 @@ class InitTests(SynchronousTestCase):
         self.assertIn(f"WorkingDirectory={escaped}", lines)
         self.assertIn(f"ReadWritePaths={escaped}", lines)
         self.assertNotIn("StateDirectory=ocsgw", lines)
-        self.assertIn(f"useradd --system --home-dir {state} --shell /usr/sbin/nologin ocsgw", made.steps)
+        self.assertIn(f"useradd --system --home-dir {state} --shell /usr/sbin/nologin no-such-user", made.steps)
 
     def test_unit_is_valid(self) -> None:
         """systemd, where it is there, has nothing against the unit."""
