@@ -103,6 +103,12 @@ REQUESTS = Metric(
 REPLAYED = Metric(
     "counter", "ocsgw_idempotent_replays_total", "Requests answered with the stored answer of an earlier one."
 )
+RESCHEDULES = Metric(
+    "counter",
+    "ocsgw_reschedules_total",
+    "Acknowledged reschedules, without repeats, by request type and callback type.",
+    ("request", "type"),
+)
 COMMITS = Metric("counter", "ocsgw_commits_total", "Transactions, by result.", ("result",))
 BATCH_SIZES = Histogram("ocsgw_batch_requests", "Requests in a transaction.", (1, 2, 4, 8, 16, 32, 64, 128, 256, 512))
 COMMIT_SECONDS = Histogram("ocsgw_transaction_seconds", "Duration of a transaction in seconds.", _SECONDS)

@@ -276,10 +276,9 @@ class LogFile:
     def write_pairs(self, when: float, level: Level, text: str, pairs: Iterable[tuple[str, str]]) -> None:
         """Write a message with its pairs, each in a line of its own that begins with a tab (K62).
 
-        In the JSON form all of it is one object in one line.
+        In the JSON form all of it is one object in one line. It is written whatever the least level is: whoever has
+        switched the trace on wants to see it.
         """
-        if not self.takes(level):
-            return
         lines = [f"\t{one_line(name)}\t{one_line(value)}" for name, value in pairs]
         if self._form == "json":
             self._put(level, self._line(when, level, 0, "\n".join((one_line(text), *lines))))

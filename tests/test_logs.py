@@ -184,8 +184,9 @@ class LogTests(SynchronousTestCase):
         self.make("json").write_pairs(0, "debug", "HTTPProxyClient::mesage received", pairs)
         (line,) = self.lines()
         self.assertEqual(json.loads(line)["text"].count("\n\t"), 2)
-        self.make(level="info").write_pairs(0, "debug", "HTTPProxyClient::mesage received", pairs)
-        self.assertEqual(self.lines(), [])
+        for level in LEVELS:
+            self.make(level=level).write_pairs(0, "debug", "HTTPProxyClient::mesage received", pairs)
+            self.assertEqual(len(self.lines()), 3)
 
     @given(st.lists(st.text(), max_size=4), st.sampled_from(["text", "json", "classic"]))
     @settings(max_examples=EXAMPLES, deadline=None)

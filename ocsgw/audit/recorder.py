@@ -37,6 +37,10 @@ class _Line(msgspec.Struct, omit_defaults=True):
     records: KVValue = None
     request_id: str | None = None
     outcome: KVValue = None
+    # Of a reschedule (H357).
+    callback_type: KVValue = None
+    date_time: KVValue = None
+    agent: KVValue = None
 
 
 class Auditor:
@@ -156,7 +160,7 @@ def line_of(time: str, pending: PendingRequest, event: KV, *, clear: bool) -> _L
     data = pending.data
     contact = event.get("GSW_PHONE", data.get("GSW_PHONE"))
     customer_id = event.get("GSW_CUSTOMER_ID", data.get("GSW_CUSTOMER_ID"))
-    return _Line(
+    line = _Line(
         time,
         pending.context.principal,
         pending.context.peer,
@@ -173,6 +177,11 @@ def line_of(time: str, pending: PendingRequest, event: KV, *, clear: bool) -> _L
         pending.request_id,
         event.get("GSW_USER_EVENT"),
     )
+    if "GSW_CALLBACK_TYPE" in event:
+        line.callback_type = event["GSW_CALLBACK_TYPE"]
+        line.date_time = event.get("GSW_DATE_TIME")
+        line.agent = data.get("GSW_AGENT_ID") or pending.context.agent_id or None
+    return line
 
 
 def _masked(note: Mapping[str, object], *, clear: bool) -> dict[str, object]:

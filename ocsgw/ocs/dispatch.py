@@ -8,8 +8,8 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
 from ocsgw.contact.batch import Outcome, fingerprint
-from ocsgw.contact.unit_of_work import PendingRequest
-from ocsgw.counters import REPLAYED
+from ocsgw.contact.unit_of_work import PendingRequest, final_event
+from ocsgw.counters import REPLAYED, RESCHEDULES
 from ocsgw.counters import REQUESTS as REQUESTS_ANSWERED
 from ocsgw.execution.committer import Committer
 from ocsgw.guard import contain, guarded
@@ -24,6 +24,7 @@ Reply = Callable[[Event], None]
 _Key = tuple[str, str]
 _SUCCEEDED = {name: REQUESTS_ANSWERED.cell(request=name, code="ok") for name in REQUESTS}
 _REPLAYED = REPLAYED.cell()
+_RESCHEDULES = frozenset({"RecordReschedule", "ScheduledRecordReschedule"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,6 +165,9 @@ class Dispatcher:
             self._answer(request, Refusal("internal"), reply)
         else:
             _SUCCEEDED[pending.request.name].value += 1
+            if pending.request.name in _RESCHEDULES and not outcome.replayed:
+                event = final_event(outcome.reply) or {}
+                RESCHEDULES.add(request=pending.request.name, type=str(event.get("GSW_CALLBACK_TYPE", "")))
 
     def _answer(self, request: Request, refusal: Refusal, reply: Reply) -> None:
         """Answer with a refusal."""

@@ -118,6 +118,26 @@ class AuditingTests(RuleTestCase):
             ],
         )
 
+    def test_reschedules(self) -> None:
+        """H357: each acknowledged reschedule is one line with type, date and agent, one that replaces another too."""
+        self.carry_out(pending(add_record()))
+        (handed_out,) = self.carry_out(pending(preview_record()))
+        handle = event_of(handed_out)["GSW_RECORD_HANDLE"]
+        when = {"GSW_DATE_TIME": "01/20/2027 12:00", "GSW_TZ_NAME": "GMT"}
+        personal = {**when, "GSW_CALLBACK_TYPE": "Personal", "GSW_AGENT_ID": "a7"}
+        self.carry_out(
+            pending(by_handle("RecordReschedule", handle, GSW_CALLBACK_TYPE="Campaign", **when)),
+            pending(by_handle("RecordReschedule", handle, **personal), key="k2", keep_for=60),
+            pending(by_handle("RecordReschedule", 999999, **personal)),
+        )
+        self.carry_out(pending(by_handle("RecordReschedule", handle, **personal), key="k2", keep_for=60))
+        found = [
+            (line["callback_type"], line["date_time"], line.get("agent"))
+            for line in self.lines()
+            if line["action"] == "RecordReschedule"
+        ]
+        self.assertEqual(found, [("Campaign", "01/20/2027 12:00", None), ("Personal", "01/20/2027 12:00", "a7")])
+
     def test_campaign_orders(self) -> None:
         """Orders to campaign groups are changes too; the line names the group."""
         self.carry_out(pending(of_group("StopDialing"), client="third_party", peer="ocsctl"))

@@ -9,7 +9,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from ocsgw.contact.batch import Outcome
 from ocsgw.contact.directory import CallingList, Directory, Tenant, TimeZone
-from ocsgw.counters import REQUESTS
+from ocsgw.counters import REQUESTS, RESCHEDULES
 from ocsgw.execution.committer import Job
 from ocsgw.ocs.dispatch import Dispatcher, DispatchOptions
 from ocsgw.protocol.context import ANONYMOUS, RequestContext
@@ -253,6 +253,17 @@ class DispatchTests(SynchronousTestCase):
             self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
         self.handle(9, idempotency_key="a")
         self.assertEqual(len(self.committer.jobs), 1)
+
+    def test_reschedules(self) -> None:
+        """H357: an acknowledged reschedule counts once; neither a repeat nor a refusal does."""
+        RESCHEDULES.clear()
+        request: KV = {"GSW_AGENT_REQ_TYPE": "RecordReschedule", "GSW_RECORD_HANDLE": 1}
+        reply: KV = {"GSW_USER_EVENT": "RecordRescheduleAcknowledge", "GSW_CALLBACK_TYPE": "Personal"}
+        outcomes = (Outcome(reply), Outcome(reply, replayed=True), Outcome(Refusal("do_not_call")))
+        for at, outcome in enumerate(outcomes):
+            self.handle(at + 1, dict(request))
+            self.deliver(at, outcome)
+        self.assertEqual(list(RESCHEDULES.samples()), [(("RecordReschedule", "Personal"), 1)])
 
     def test_counters(self) -> None:
         """Requests are counted by their type and result; what nobody knows is one type."""
