@@ -78,6 +78,11 @@ MESSAGES: Mapping[int, tuple[Level, str]] = MappingProxyType(
             "warning",
             "The descriptor limit of HTTP Proxy allows {room} connections, not {wanted}; raise LimitNOFILE",
         ),
+        93160: ("warning", "Request of {address} refused: {status} {reason}, principal {principal}"),
+        93161: ("warning", "{count} more requests were refused within {window:g} s"),
+        93162: ("info", "Unknown member {member} in a body for {request}; did you mean {nearest}?"),
+        93163: ("warning", "TLS handshake with {peer} failed: {problem}"),
+        93164: ("warning", "{count} more TLS handshakes failed within {window:g} s"),
         93110: ("error", "A callback failed and was contained: {place} ({context})"),
         93112: (
             "error",

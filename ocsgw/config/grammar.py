@@ -9,7 +9,7 @@ from typing import Final
 from ocsgw.config import model
 from ocsgw.config.constants import TREATMENT_ACTIONS
 from ocsgw.config.files import api_key, headers, log_target, pem, private_pem, secret, state_directory, store_url
-from ocsgw.config.network import custom_headers, host, http_proxy, interface, mutual_tls, tls_versions, uri
+from ocsgw.config.network import custom_headers, host, http_proxy, interface, mutual_tls, origin, tls_versions, uri
 from ocsgw.config.schema import Key, Keys, Table
 from ocsgw.config.terms import (
     call_result,
@@ -111,6 +111,7 @@ _LISTENER: Final[Keys] = {
     "backlog": Key(integer(1, 65535), 1024),
     "workers": Key(integer(1, 64), 1),
     "allow_anonymous": Key(boolean, default=False),
+    "cors_origins": Key(array(origin), []),
     "tls": Table(_TLS, makes=model.Tls, inherits=True),
     "sni_certificate": Table(
         {"certificate": Key(pem), "certificate_key": Key(private_pem)}, makes=model.ServerCertificate, array=True
@@ -325,6 +326,7 @@ GRAMMAR: Final = Table(
         "application": Table(_APPLICATION, makes=model.Application),
         "aliases": Table(_ALIASES, makes=model.Aliases),
         "listener": Table(_LISTENER, makes=model.Listener, array=True),
+        "http": Table({"strict": Key(boolean, default=False)}, makes=model.Http),
         "api_key": Table(_API_KEY, makes=model.ApiKey, array=True),
         "client_certificate": Table(_CLIENT_CERTIFICATE, makes=model.ClientCertificate, array=True),
         "store": Table(_STORE, makes=model.Store),

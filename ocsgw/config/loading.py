@@ -125,6 +125,7 @@ def _make_config(document: Section, path: str) -> Config:
         application=made["application"],
         aliases=made["aliases"],
         listeners=made["listener"],
+        http=made["http"],
         api_keys=made["api_key"],
         client_certificates=made["client_certificate"],
         store=made["store"],

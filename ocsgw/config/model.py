@@ -148,6 +148,8 @@ class Listener(Part, frozen=True):
     workers: int
     """How many HTTP proxies serve the port."""
     allow_anonymous: bool
+    cors_origins: tuple[str, ...]
+    """Origins of pages that may call from a browser; ``*`` is every one."""
     tls: Tls | None
     sni_certificates: tuple[ServerCertificate, ...]
 
@@ -155,6 +157,12 @@ class Listener(Part, frozen=True):
     def is_loopback(self) -> bool:
         """Whether only this machine can connect (H340)."""
         return is_loopback(self.interface)
+
+
+class Http(Part, frozen=True):
+    """``[http]``: what every HTTP listener does."""
+
+    strict: bool
 
 
 class ApiKey(Part, frozen=True):
@@ -477,6 +485,7 @@ class Config(Part, frozen=True):
     application: Application
     aliases: Aliases
     listeners: tuple[Listener, ...]
+    http: Http
     api_keys: tuple[ApiKey, ...]
     client_certificates: tuple[ClientCertificate, ...]
     store: Store

@@ -18,6 +18,7 @@ _BROKEN_TLS_VERSIONS: Final = ("SSLv2", "SSLv3", "TLSv1", "TLSv11")
 _HOST_LABEL: Final = r"[A-Za-z0-9_][A-Za-z0-9_-]{0,62}"
 _HOST_NAME: Final = re.compile(rf"{_HOST_LABEL}(?:\.{_HOST_LABEL})*\.?")
 _HOST_CHARACTERS: Final = 253
+_ORIGIN: Final = re.compile(r"https?://(?:[a-z0-9.-]+|\[[0-9a-f:.]+\])(?::[0-9]{1,5})?")
 _URI_CHARACTERS: Final = re.compile(r"[!-~]+")
 _HEADER_NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _HEADER_VALUE: Final = re.compile(r"[\t -~]*")
@@ -68,6 +69,16 @@ def uri(value: Any, place: Place) -> str:
     """Read an absolute ``http`` or ``https`` URI without user information (O2, O7)."""
     written, _ = _split_uri(value, place, ("http", "https"))
     return written
+
+
+def origin(value: Any, place: Place) -> str:
+    """Read the origin of pages, as browsers write it, or ``*`` for every one."""
+    written: str = text(at_least=1)(value, place)
+    if written == "*" or _ORIGIN.fullmatch(written):
+        return written
+    meant = written.lower().rstrip("/")
+    shown_as = meant if _ORIGIN.fullmatch(meant) else "https://host:port"
+    raise InvalidValueError("must be an origin as browsers write it, or *", f'write it as "{shown_as}", without a path')
 
 
 def http_proxy(value: Any, place: Place) -> str:

@@ -254,6 +254,29 @@ CONVERTERS: Mapping[str, Converter] = MappingProxyType(
     }
 )
 
+# Every key of requests and events (protocol.md section 2.1): what is none of them is a mistake in writing.
+KNOWN_KEYS = frozenset(CONVERTERS) | {
+    "GSW_AGENT_REQ_TYPE",
+    "GSW_ALLOWED_REQUESTS",
+    "GSW_AUTO_COMPLETION",
+    "GSW_CALLING_LIST_DBID",
+    "GSW_CALL_ATTEMPT_GUID",
+    "GSW_CAMPAIGN_DESCRIPTION",
+    "GSW_CAMPAIGN_GROUP_NAME",
+    "GSW_CAMPAIGN_MODE",
+    "GSW_CHAINED_RECORDS",
+    "GSW_CHAIN_N",
+    "GSW_ERROR",
+    "GSW_ERROR_CODE",
+    "GSW_MISSING_PERMISSION",
+    "GSW_RECORDS_COUNT",
+    "GSW_RECORD_URI",
+    "GSW_SHARE_MODE",
+    "GSW_STAT",
+    "GSW_TZ_OFFSET",
+    "GSW_USER_EVENT",
+}
+
 
 def attribute(
     key: str,

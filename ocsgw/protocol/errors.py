@@ -36,6 +36,12 @@ _ROWS = (
         "Invalid value of attribute {x}: a spreadsheet has rounded this number",
         "Send contacts as text; in the spreadsheet, format the column as text before the numbers are entered",
     ),
+    ErrorCode(
+        "unknown_attribute",
+        400,
+        "Unknown attribute {x}; the nearest is {y}",
+        "Correct the name; only with `[http] strict = true`",
+    ),
     ErrorCode("invalid_datetime", 400, "Invalid date or time"),
     ErrorCode("invalid_key", 400, "Invalid Idempotency-Key"),
     ErrorCode("unauthorized", 401, "Authentication required"),

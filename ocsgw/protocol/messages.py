@@ -115,6 +115,7 @@ class ListenerSettings(msgspec.Struct, kw_only=True, omit_defaults=True):
     public_host: str
     backlog: int = 1024
     allow_anonymous: bool = False
+    cors_origins: list[str] = []
     shared: bool = False
     """Whether several proxies of OCS serve this port."""
     descriptor: int | None = None
@@ -215,6 +216,7 @@ class Settings(Message, tag="settings"):
     retry_after: int
     aliases: AliasSettings
     client_certificates: list[ClientCertificateSettings] | None = None
+    strict: bool = False
     generation: int = 0
     """Counts the settings of a proxy upwards."""
 

@@ -8,6 +8,7 @@ from ocsgw.protocol.errors import Refusal
 from ocsgw.proxy.http.exchange import Deliver, Exchange, Gateway
 from ocsgw.proxy.policy.body_memory import BodyMemory
 from ocsgw.proxy.policy.fairness import LARGE, LargeBodies
+from ocsgw.proxy.policy.reports import report_failure
 from ocsgw.proxy.policy.request_policy import RequestPolicy
 
 
@@ -53,7 +54,7 @@ class ClassicSurface:
         except Refusal as refused:
             refusal = refused
         except Exception:  # noqa: BLE001 - a defect ends one request, not the connection
-            self._log.failure("A request failed in HTTP Proxy, request id {id}", id=exchange.head.request_id)
+            report_failure(self._log, exchange)
             refusal = Refusal("internal")
         if refusal is not None and exchange.outcome is None:
             deliver(exchange, refusal)

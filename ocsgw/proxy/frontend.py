@@ -20,6 +20,8 @@ from ocsgw.proxy.http.grammar import RequestLine
 from ocsgw.proxy.http.whole import WholeRequests
 from ocsgw.proxy.policy.body_memory import BodyMemory
 from ocsgw.proxy.policy.connection_limiter import ConnectionLimiter
+from ocsgw.proxy.policy.cross_origin import CrossOrigin
+from ocsgw.proxy.policy.reports import RefusalReports, UnknownMembers
 from ocsgw.proxy.policy.request_policy import RequestPolicy
 from ocsgw.proxy.policy.router import Router
 from ocsgw.proxy.policy.shares import RequestShares
@@ -82,6 +84,9 @@ class HttpFrontend:
         self.connection_limiter = ConnectionLimiter()
         self.body_memory: BodyMemory[object] = BodyMemory()
         self.shares = RequestShares()
+        self.refusals = RefusalReports(clock)
+        self.each_second.append(self.refusals.tick)
+        self._unknown = UnknownMembers()
         policy, answers = self._made_of(settings)
         self.classic = ClassicSurface(policy, gateway, clock, self.body_memory)
         self.router = Router(self.classic)
@@ -98,7 +103,7 @@ class HttpFrontend:
 
     def _made_of(self, settings: Settings) -> tuple[RequestPolicy, Answers]:
         try:
-            return RequestPolicy(settings, self._wall_clock), Answers(settings)
+            return RequestPolicy(settings, self._wall_clock, self._unknown.found), Answers(settings)
         except (LookupError, ValueError) as error:
             raise SettingsError(str(error)) from error
 
@@ -107,6 +112,8 @@ class HttpFrontend:
         self.policy = self.classic.policy = policy
         self.answers = answers
         self.limits = limits
+        self.router.cross_origin = CrossOrigin(settings.listener.cors_origins if settings.listener is not None else ())
+        self._unknown.strict = settings.strict
         self.whole_requests.forget()
         self.connection_limiter.use(limits)
         self.body_memory.most = limits.buffered

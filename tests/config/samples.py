@@ -96,6 +96,7 @@ public_port = 80
 backlog = 5
 workers = 2
 allow_anonymous = true
+cors_origins = ["https://crm.example:8443"]
 [listener.tls]
 certificate = "server.pem"
 certificate_key = "server.key"
@@ -127,6 +128,8 @@ actions = ["AddRecord"]
 tenants = ["T"]
 calling_lists = ["L"]
 campaign_groups = ["N"]
+[http]
+strict = true
 [store]
 url = "postgresql://u@h/d"
 password_file = "secret"

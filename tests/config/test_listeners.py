@@ -36,6 +36,21 @@ class ListenerTests(ListenerTestCase):
         self.assertEqual((found.id, found.protocol, found.interface, found.port), ("a", "http", "127.0.0.1", 8080))
         self.assertEqual((found.backlog, found.allow_anonymous, found.tls), (1024, False, None))
 
+    def test_cors_origins(self) -> None:
+        """`cors_origins`: origins as browsers write them; others are refused with the one that was meant."""
+        good = ["https://crm.example", "http://localhost:3000", "https://[2001:db8::1]:8443", "*"]
+        found = self.parse_tables(listener("a", f"cors_origins = {good!r}")).listeners[0]
+        self.assertEqual(found.cors_origins, tuple(good))
+        for wrong, meant in (
+            ("https://CRM.example/", '"https://crm.example"'),
+            ("https://crm.example/page", '"https://host:port"'),
+            ("crm.example", '"https://host:port"'),
+            ("null", '"https://host:port"'),
+            ("https://crm.example\\nX: y", "in one line"),
+        ):
+            (problem,) = self.problems_of(listener("a", f'cors_origins = ["{wrong}"]'))
+            self.assertIn(meant, problem.hint)
+
     def test_required(self) -> None:
         """Section 4: id, protocol and port are required."""
         problems = self.problems_of("[[listener]]\n")

@@ -4,8 +4,8 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from ocsgw.protocol.errors import ERRORS, Refusal, client_text
 
-# http.md section 8, copied by hand: status, code, text; beyond it (docs/http.md): 429, rounded_number and
-# answer_too_large.
+# http.md section 8, copied by hand: status, code, text; beyond it (docs/http.md): 429, rounded_number,
+# unknown_attribute and answer_too_large.
 TABLE = """
 400 bad_request Bad request
 400 missing_req Missing parameter req
@@ -18,6 +18,7 @@ TABLE = """
 400 missing_attribute Missing attribute <x>
 400 invalid_attribute Invalid value of attribute <x>
 400 rounded_number Invalid value of attribute <x>: a spreadsheet has rounded this number
+400 unknown_attribute Unknown attribute <x>; the nearest is <y>
 400 invalid_datetime Invalid date or time
 400 invalid_key Invalid Idempotency-Key
 401 unauthorized Authentication required

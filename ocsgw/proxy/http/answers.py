@@ -10,6 +10,7 @@ from ocsgw.protocol.errors import ERRORS, Refusal
 from ocsgw.protocol.messages import Event, KVValue, Settings
 from ocsgw.proxy.http.exchange import Answer, Exchange, Outcome
 from ocsgw.proxy.http.grammar import is_field
+from ocsgw.proxy.policy.cross_origin import CrossOrigin
 from ocsgw.proxy.policy.target import allowed_requests
 from ocsgw.proxy.translation.charset import Encoding, encode_json
 from ocsgw.proxy.translation.translate import to_members
@@ -22,7 +23,7 @@ _ABOUT_REQ = frozenset({"missing_req", "duplicate_req", "unknown_request", "unsu
 # In every answer (H14, C21).
 _FIXED = ((b"Cache-Control", b"no-store"), (b"X-Content-Type-Options", b"nosniff"))
 
-# What a proxy tells about its idle limit is less than the limit, so that the client gives up first (H29).
+# What an answer says about the idle limit is less than the limit, so that the client gives up first (H29).
 _KEEP_ALIVE_MARGIN = 5
 
 
@@ -34,6 +35,7 @@ class Answers:
 
     def __init__(self, settings: Settings) -> None:
         self._error_codes = settings.error_codes
+        self._cross_origin = CrossOrigin(settings.listener.cors_origins if settings.listener is not None else ())
         self._retry_after = b"%d" % max(1, settings.retry_after)
         custom = [_custom_field(name, value) for name, value in settings.http_custom_headers]
         fixed = {(name.lower(), value) for name, value in _FIXED}
@@ -58,7 +60,7 @@ class Answers:
         """Return the whole answer to a call, head and body; `close` if the connection ends with it."""
         if isinstance(outcome, Event) and outcome.code is None and not outcome.replayed and exchange.encoding is None:
             head = exchange.head
-            if not close and head.minor and head.request_id is None and exchange.quota is None:
+            if not close and head.minor and head.request_id is None and head.origin is None and exchange.quota is None:
                 body = _json.encode(to_members(outcome.data))
                 return b"%b%d\r\n\r\n%b" % (self._ok, len(body), body)
         answer = outcome if isinstance(outcome, Answer) else self.compose(exchange, outcome)
@@ -67,7 +69,7 @@ class Answers:
             answer.status,
             _reason(answer.status),
             self._connection_fields(exchange, close=close),
-            b"".join(b"%b: %b\r\n" % pair for pair in answer.headers),
+            b"".join(b"%b: %b\r\n" % pair for pair in (*answer.headers, *self._cross_origin.fields(exchange.head))),
             length,
             b"" if exchange.line.method == b"HEAD" else answer.body,
         )
@@ -167,7 +169,7 @@ def _quota_fields(quota: Quota) -> list[tuple[bytes, bytes]]:
 def _custom_field(name: str, value: str) -> tuple[bytes, bytes]:
     field = (name.encode("latin-1"), value.encode("latin-1"))
     if not is_field(*field):
-        raise ValueError(f"{name} with its value is no header field")
+        raise ValueError(f"{name} with its value is not a valid header field")
     return field
 
 

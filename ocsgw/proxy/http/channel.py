@@ -12,11 +12,13 @@ from zope.interface import implementer
 
 from ocsgw.guard import guarded
 from ocsgw.protocol.errors import Refusal
+from ocsgw.protocol.messages import Event
 from ocsgw.proxy.frontend import Connection, HttpFrontend
 from ocsgw.proxy.http.deadlines import TimeLimit
 from ocsgw.proxy.http.exchange import Exchange, Outcome, Route
 from ocsgw.proxy.http.grammar import FramingError, Head, RequestLine
 from ocsgw.proxy.http.reader import ReaderEvent, RequestBody, RequestHead, RequestReader
+from ocsgw.proxy.policy.reports import report_failure
 from ocsgw.writing import write_now
 
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
@@ -249,7 +251,7 @@ class HTTPChannel(Protocol):
         if self._limit is self._frontend.header:
             self._watch(None)
         exchange.transport, exchange.secure = self.transport, self._tls
-        route = exchange.route = self._frontend.router.route_of(request.line.target)
+        route = exchange.route = self._frontend.router.route_of(request.line, request.head)
         refusal = self._check(route, exchange)
         if refusal is not None:
             self._refuse(exchange, refusal)
@@ -263,7 +265,7 @@ class HTTPChannel(Protocol):
         try:
             return route.check(exchange)
         except Exception:  # noqa: BLE001 - a defect ends one request, not the connection
-            self._log.failure("A request failed in HTTP Proxy, request id {id}", id=exchange.head.request_id)
+            report_failure(self._log, exchange)
             return Refusal("internal")
 
     def _refuse(self, exchange: Exchange, refusal: Refusal) -> None:
@@ -355,7 +357,7 @@ class HTTPChannel(Protocol):
         try:
             exchange = self._new_exchange(request.line, request.head)
             exchange.transport, exchange.secure = self.transport, self._tls
-            route = exchange.route = frontend.router.route_of(request.line.target)
+            route = exchange.route = frontend.router.route_of(request.line, request.head)
             refusal = self._check(route, exchange)
             self._enqueue(exchange)
             if refusal is not None:
@@ -412,11 +414,14 @@ class HTTPChannel(Protocol):
             self.transport.write(_CONTINUE)
 
     def _render(self, exchange: Exchange, outcome: Outcome, *, close: bool) -> bytes:
+        frontend = self._frontend
+        if not (isinstance(outcome, Event) and outcome.code is None):
+            frontend.refusals.note(exchange, outcome)
         try:
-            return self._frontend.answers.render(exchange, outcome, close=close)
+            return frontend.answers.render(exchange, outcome, close=close)
         except Exception:  # noqa: BLE001 - what cannot be written costs one answer, not the connection
-            self._log.failure("An answer cannot be written, request id {id}", id=exchange.head.request_id)
-            return self._frontend.answers.render(exchange, Refusal("internal"), close=close)
+            report_failure(self._log, exchange)
+            return frontend.answers.render(exchange, Refusal("internal"), close=close)
 
     def _finish(self) -> None:
         """Everything has been said: close our side once the client has taken it (H11, H31)."""

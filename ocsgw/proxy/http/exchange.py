@@ -115,3 +115,11 @@ class Exchange:
         self.secure = False
         self.usage = usage
         self.quota: Quota | None = None
+
+    def check_address(self) -> Refusal | None:
+        """Count the request for its address, where addresses are limited; return the refusal of one too many."""
+        if self.usage is not None:
+            self.quota = self.usage.request()
+            if self.quota is not None and self.quota.wait is not None:
+                return Refusal("too_many_requests")
+        return None

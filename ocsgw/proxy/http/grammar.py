@@ -57,7 +57,8 @@ class Head:
     """What the header fields of one request say, as far as this server listens to them.
 
     `content_length` is None without the field. `authorization` and `idempotency_key` are lists of raw values, because
-    their errors have a place in the order of checks. `charset` is the parameter of `Content-Type`, None without one.
+    their errors have a place in the order of checks. `origin` is that of the page that a browser sends for, and
+    `asks_for_method` whether it only asks if it may. `charset` is the parameter of `Content-Type`, None without one.
     """
 
     minor: int
@@ -72,6 +73,8 @@ class Head:
     authorization: bytes | None = None
     idempotency_keys: tuple[bytes, ...] = ()
     request_id: bytes | None = None
+    origin: bytes | None = None
+    asks_for_method: bool = False
     fields: tuple[tuple[bytes, bytes], ...] = ()
 
 
@@ -159,6 +162,7 @@ def _parse_fields(block: bytes, minor: int, max_fields: int) -> Head:
     charset = _charset(values.get(b"content-type", []))
     authorization = values.get(b"authorization")
     request_id = values.get(b"x-request-id")
+    origins = values.get(b"origin", [])
     return Head(
         minor=minor,
         keep_alive=keep_alive,
@@ -172,6 +176,8 @@ def _parse_fields(block: bytes, minor: int, max_fields: int) -> Head:
         authorization=authorization[0] if authorization is not None and len(authorization) == 1 else None,
         idempotency_keys=tuple(values.get(b"idempotency-key", ())),
         request_id=request_id[0] if request_id and _PRINTABLE(request_id[0]) else None,
+        origin=origins[0] if len(origins) == 1 and _PRINTABLE(origins[0]) else None,
+        asks_for_method=b"access-control-request-method" in values,
         fields=tuple(fields),
     )
 

@@ -7,6 +7,7 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from ocsgw.logs import say
 from ocsgw.protocol.messages import TlsSettings
 from ocsgw.proxy.certificates import is_accepted
 from ocsgw.tls.failures import handshake_problem
@@ -46,7 +47,7 @@ class Handshakes:
         certificate = presented.to_cryptography()
         name = subject_of(certificate)
         if not is_accepted(self.tls, certificate, peer):
-            self._tell(peer, f"its certificate, {name}, has no name that client_names or its address allows")
+            self._report(peer, f"its certificate, {name}, has no name that client_names or its address allows")
             raise PermissionError
         return name
 
@@ -54,23 +55,23 @@ class Handshakes:
         """Log why a handshake failed, unless the client just went away."""
         problem = handshake_problem(transport.getHandle(), reason)
         if problem is not None:
-            self._tell(peer, problem)
+            self._report(peer, problem)
 
     def timed_out(self, peer: str) -> None:
         """Log that a handshake was not completed in time (H27)."""
-        self._tell(peer, "it was not completed in time")
+        self._report(peer, "it was not completed in time")
 
     def tick(self) -> None:
-        """Begin a new window when the old one is over, and tell how many failures had no line."""
+        """Begin a new window when the old one is over, and report how many failures had no line."""
         if self._clock.seconds() - self._window_began < _WINDOW:
             return
         silent = self._failures - _LINES
         self._window_began = self._clock.seconds()
         self._failures = 0
         if silent > 0:
-            self._log.warn("{count} more TLS handshakes failed within {window:g} s", count=silent, window=_WINDOW)
+            say(self._log, 93164, count=silent, window=_WINDOW)
 
-    def _tell(self, peer: str, problem: str) -> None:
+    def _report(self, peer: str, problem: str) -> None:
         self._failures += 1
         if self._failures <= _LINES:
-            self._log.warn("TLS handshake with {peer} failed: {problem}", peer=peer, problem=problem)
+            say(self._log, 93163, peer=peer, problem=problem)

@@ -18,6 +18,7 @@ from twisted.web.server import Request, Site
 from ocsgw.protocol.errors import Refusal
 from ocsgw.proxy.frontend import HttpFrontend
 from ocsgw.proxy.http.exchange import Answer, Deliver, Exchange
+from ocsgw.proxy.policy.reports import report_failure
 from ocsgw.proxy.policy.router import path_of
 
 
@@ -168,7 +169,7 @@ class _AnswerCollector:
 
     def failed(self, reason: Failure) -> None:
         """Log a defect of a resource; answer it, unless its client has been answered."""
-        self._log.failure("A request failed in HTTP Proxy, request id {id}", reason, id=self._exchange.head.request_id)
+        report_failure(self._log, self._exchange, reason)
         self._answered(Refusal("internal"))
 
     def loseConnection(self) -> None:

@@ -20,17 +20,23 @@ from ocsgw.proxy.translation.charset import (
     is_utf8_beyond_ascii,
 )
 from ocsgw.proxy.translation.jsonbody import read_utf8
-from ocsgw.proxy.translation.translate import reference_of, to_key_values
+from ocsgw.proxy.translation.translate import Unknown, reference_of, to_key_values
 
 
 class RequestPolicy:
-    """The checks, with the settings they depend on; `wall_clock` is in seconds since 1970 UTC, for keys that expire.
+    """The checks, with the settings they depend on.
+
+    `wall_clock` is in seconds since 1970 UTC, for keys that expire; `unknown` is what is done about members that a
+    request does not know.
 
     Raises `LookupError` or `ValueError` for settings that cannot be used: an unknown encoding, an alias of nothing, a
     broken API key.
     """
 
-    def __init__(self, settings: Settings, wall_clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self, settings: Settings, wall_clock: Callable[[], float] = time.time, unknown: Unknown | None = None
+    ) -> None:
+        self._unknown = unknown
         self.limits: HttpLimits = settings.limits
         self.encoding = encoding_of_option(settings.encoding)
         self._codec = self.encoding.codec if self.encoding is not None else None
@@ -59,13 +65,13 @@ class RequestPolicy:
 
     def check_client(self, exchange: Exchange) -> Refusal | None:
         """Return the refusal that the client earns, whatever it asks for: its limits, and who it is (H340 to H349)."""
-        return self._check_address(exchange) or self._check_caller(exchange)
+        return exchange.check_address() or self._check_caller(exchange)
 
     def check_head(self, exchange: Exchange) -> Refusal | None:
         """Return the refusal that the head of a request to the classic surface earns (checks 2 to 8)."""
         line, head = exchange.line, exchange.head
         if exchange.usage is not None:
-            refusal = self._check_address(exchange)
+            refusal = exchange.check_address()
             if refusal is not None:
                 return refusal
         if _has_no_resource(line):
@@ -98,14 +104,6 @@ class RequestPolicy:
             return Refusal("expectation_failed")
         return None
 
-    def _check_address(self, exchange: Exchange) -> Refusal | None:
-        """Count a request of the address, where addresses are limited."""
-        if exchange.usage is not None:
-            exchange.quota = exchange.usage.request()
-            if exchange.quota is not None and exchange.quota.wait is not None:
-                return Refusal("too_many_requests")
-        return None
-
     def _check_caller(self, exchange: Exchange) -> Refusal | None:
         """Settle whose request this is, and count it where principals are limited (check 4)."""
         if not self._authenticate(exchange):
@@ -122,7 +120,7 @@ class RequestPolicy:
         members = read_utf8(body, self.limits.json_depth, self.limits.json_members)
         if "GSW_REFERENCE_ID" in members:
             exchange.reference = reference_of(members)
-        return to_key_values(exchange.target, members)
+        return to_key_values(exchange.target, members, self._unknown)
 
     def _in_utf8(self, exchange: Exchange, body: bytes) -> bytes:
         """Return the body in UTF-8 and settle the encoding of the answer (H131 to H134)."""

@@ -3,6 +3,8 @@
 import re
 
 from ocsgw.proxy.http.exchange import Route
+from ocsgw.proxy.http.grammar import Head, RequestLine
+from ocsgw.proxy.policy.cross_origin import CrossOrigin
 
 _AUTHORITY = re.compile(rb"[hH][tT][tT][pP][sS]?://[^/?]*")
 _FIRST_SEGMENT = re.compile(rb"/([^/?]*)").match
@@ -21,15 +23,19 @@ class Router:
 
     def __init__(self, default: Route) -> None:
         self._default = default
+        # Who may call from pages of other origins; it answers what browsers ask beforehand, for every target.
+        self.cross_origin = CrossOrigin(())
         self._mounted: dict[bytes, Route] = {}
 
     def mount(self, segment: bytes, route: Route) -> None:
         """Let a route answer all targets whose first segment, as it is sent, is `segment`."""
         self._mounted[segment] = route
 
-    def route_of(self, target: bytes) -> Route:
-        """Return the route of a target."""
+    def route_of(self, line: RequestLine, head: Head) -> Route:
+        """Return the route of a request."""
+        if head.asks_for_method and self.cross_origin.is_preflight(line, head):
+            return self.cross_origin
         if not self._mounted:
             return self._default
-        found = _FIRST_SEGMENT(path_of(target))
+        found = _FIRST_SEGMENT(path_of(line.target))
         return self._mounted.get(found[1], self._default) if found else self._default

@@ -1,7 +1,7 @@
 """JSON members to key-values and events to JSON, by the attribute and request tables (http.md sections 6, 8 and 10)."""
 
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import cast
@@ -36,10 +36,15 @@ REFERENCE = "GSW_REFERENCE_ID"
 _MAX_IDENTIFIER = {"phones": 128, "customer_ids": 255}
 
 
-def to_key_values(target: Target, members: Members) -> KV:
+# What is done about a member that begins like an attribute: its name, the request, the attributes of that.
+Unknown = Callable[[str, str, tuple[str, ...]], None]
+
+
+def to_key_values(target: Target, members: Members, unknown: Unknown | None = None) -> KV:
     """Return the key-values of a request. Raises `Refusal`, by the order of checks 11 and 12 of http.md section 4.
 
-    `target` has a resource and a request; `members` are those of the body.
+    `target` has a resource and a request; `members` are those of the body. `unknown` is called at the end for each
+    `GSW_` member that the request does not know (H95), and may refuse.
     """
     if target.resource is None or target.request is None:
         raise ValueError("the target names no action")
@@ -47,7 +52,7 @@ def to_key_values(target: Target, members: Members) -> KV:
     identifier = _identifier(target.resource, target.identifier)
     data: KV = {"GSW_AGENT_REQ_TYPE": target.request.name, plan.identifier_key: identifier}
     converters = plan.converters
-    in_order = False
+    in_order = has_unknown = False
     try:
         for name, value in members.items():
             if value is None:
@@ -64,6 +69,8 @@ def to_key_values(target: Target, members: Members) -> KV:
                     in_order = True
             elif name in _IDENTIFYING or type(value) is NotText:
                 in_order = True
+            else:
+                has_unknown = True
         for attribute in plan.mandatory:
             if attribute.is_missing(data):
                 in_order = True
@@ -74,6 +81,10 @@ def to_key_values(target: Target, members: Members) -> KV:
         _check_identifiers(plan, target.spellings, identifier, members)
         _check_attributes(plan, members)
         _check_texts(members)
+    if has_unknown and unknown is not None:
+        for name in members:
+            if name[:4] == "GSW_" and name not in converters and name not in _IDENTIFYING:
+                unknown(name, plan.request.name, tuple(converters))
     return data
 
 
