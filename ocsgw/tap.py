@@ -17,7 +17,7 @@ from ocsgw.logs import STDOUT, LogFile
 from ocsgw.ocs.checks import CHECKS, RULES
 from ocsgw.ocs.compose import make_service
 from ocsgw.ocs.service import OCSService
-from ocsgw.resources import raise_descriptor_limit
+from ocsgw.resources import raise_descriptor_limit, settle_memory
 from ocsgw.systemd import ServiceManager, is_journal
 from ocsgw.version import VERSION
 
@@ -117,6 +117,7 @@ def install_signals(reactor: Any, service: OCSService, process: ProcessEnd) -> N
     on_ends()
     # The reactor installs handlers of its own when it starts.
     reactor.callWhenRunning(on_ends)
+    reactor.callWhenRunning(settle_memory)
 
 
 def make(options: Options) -> tuple[OCSService, ProcessEnd]:

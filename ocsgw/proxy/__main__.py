@@ -36,7 +36,7 @@ def main() -> int:
 
     from ocsgw.clock import use_monotonic_time
     from ocsgw.proxy.app import ProxyApplication
-    from ocsgw.resources import raise_descriptor_limit
+    from ocsgw.resources import raise_descriptor_limit, settle_memory
 
     reactor: Any = global_reactor
     use_monotonic_time(reactor)
@@ -53,6 +53,7 @@ def main() -> int:
         signal.signal(ignored, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, lambda *_: reactor.callFromThread(application.terminate))
     application.adopt_link(LINK_DESCRIPTOR)
+    reactor.callWhenRunning(settle_memory)
     reactor.run(installSignalHandlers=False)
     return statuses[0] if statuses else 1
 
