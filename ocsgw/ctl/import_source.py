@@ -17,7 +17,7 @@ from ocsgw.ctl.streams import shown
 
 # So many contacts are asked about at once.
 _CONTACTS = 1000
-# More than every hundredth row whose contact is there already is no accident.
+# More than every hundredth row whose contact is there already is no accident; a single one may be, in a longer file.
 _FEW = 100
 # It is not counted further than to this number.
 _ENOUGH = 100_000
@@ -134,6 +134,8 @@ def refuse_known_contacts(
                 found = operator.call(
                     "known contacts", calling_list=calling_list, contacts=[contact for _, contact in numbered]
                 )
+                if found is None:
+                    return
                 rows += len(numbered)
                 known += len(found)
                 if found and not example:
@@ -148,7 +150,7 @@ def refuse_known_contacts(
         return
     count = f"{known} of {rows} rows have contacts" if known != 1 else f"1 of {rows} rows has a contact"
     text = f"{count} that the list has already ({example})"
-    if known * _FEW <= rows:
+    if known * _FEW <= rows or (known == 1 and rows > 2 * known):
         sys.stderr.write(f"{text}; they are added as further records, --duplicates skip leaves them out\n")
         return
     raise CommandError(

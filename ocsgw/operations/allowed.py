@@ -28,6 +28,9 @@ ALLOWED: Mapping[str, str] = MappingProxyType(
 """By the keys of AddRecord (http.md section 10.1)."""
 
 
+FORMAT_AS_TEXT = "format the column as text and export again"
+
+
 def allowed_in_field(kind: FieldType, length: int | None) -> str:
     """Return what a custom field takes (http.md H120)."""
     return {

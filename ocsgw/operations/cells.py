@@ -17,7 +17,9 @@ _WHOLE_DAY = 86400
 _LATEST = 253402300799
 
 _CLOCK = re.compile(r"(\d{1,2}):(\d{2})(?::(\d{2})(?:\.0+)?)?\s*(?:([AaPp])\.?[Mm]\.?)?").fullmatch
-_ISO = re.compile(r"(\d{4})-(\d{1,2})-(\d{1,2})(?:(?:[Tt]|\s+)(\S.*?))?\s*([Zz]|[+-]\d{2}:?\d{2})?").fullmatch
+_ISO = re.compile(
+    r"(\d{4})-(\d{1,2})-(\d{1,2})(?:(?:[Tt]|\s+)(\S.*?))?\s*([Zz]|[+-](?:0\d|1[0-4]):?[0-5]\d)?"
+).fullmatch
 _DOTS = re.compile(r"(\d{1,2})\.(\d{1,2})\.(\d{2,4})(?:,?\s+(\S.*))?").fullmatch
 _SLASHES = re.compile(r"(\d{1,2})/(\d{1,2})/(\d{2,4})(?:,?\s+(\S.*))?").fullmatch
 _DAYS = re.compile(r"\d{4,6}(?:[.,]\d+)?").fullmatch
@@ -25,8 +27,7 @@ _DAYS = re.compile(r"\d{4,6}(?:[.,]\d+)?").fullmatch
 _DIGITS_OF_DAYS = 5
 _DATES = "YYYY-MM-DD HH:MM, MM/DD/YYYY HH:MM or DD.MM.YYYY HH:MM"
 
-_EXPONENT = re.compile(r"[+-]?\d+(?:[.,]\d+)?[Ee][+-]?\d+").fullmatch
-_FRACTION = re.compile(r"[+-]?(\d+)[.,](\d+)").fullmatch
+_FRACTION = re.compile(r"[+-]?\d+[.,]\d+").fullmatch
 _ADDRESS = re.compile(r"[@:]").search
 _LETTERS = re.compile(r"[^\W\d_]").search
 _EXTENSION = re.compile(r"(?i)\b(?:ext|extension|tel|x)\b\.?")
@@ -156,9 +157,9 @@ def _date_parts(reason: str, text: str, cell: str, form: CellForm) -> tuple[int,
 
 def _offset(text: str) -> timezone:
     if text in "Zz":
-        return timezone.utc  # noqa: UP017 - the type is named beside it
-    hours, minutes = int(text[1:3]), int(text[-2:])
-    return timezone((-1 if text[0] == "-" else 1) * min(timedelta(hours=hours, minutes=minutes), timedelta(hours=23)))
+        return timezone(timedelta())
+    ahead = timedelta(hours=int(text[1:3]), minutes=int(text[-2:]))
+    return timezone(-ahead if text[0] == "-" else ahead)
 
 
 def seconds_or_date(name: str, cell: str, form: CellForm) -> int | LocalTime:
@@ -179,20 +180,13 @@ def decimal_point(cell: str, form: CellForm) -> str:
     return f"{match[1]}{match[2].replace('.', '')}.{match[3]}" if match is not None else cell
 
 
-def check_contact(name: str, cell: str) -> str:
-    """Return why a cell cannot be a phone, empty if it can be one. Raises `RowError` for what has been damaged."""
+def doubt_about_phone(cell: str) -> str:
+    """Return why a cell cannot be a phone, empty if it can be one or another kind of address."""
     text = cell.strip()
-    if _EXPONENT(text):
-        raise refused(
-            f"{name}: spreadsheet has rounded this number", cell, "format the column as text, export it again"
-        )
-    match = _FRACTION(text)
-    if match is not None and not match[2].strip("0") and len(match[1]) >= _DIGITS_OF_A_PHONE:
-        raise refused(f"{name}: spreadsheet has made a fraction of this number", cell, "format the column as text")
     if _ADDRESS(text):
         return ""
     digits = sum(each.isdigit() for each in text)
-    is_fraction = match is not None and digits < _DIGITS_OF_A_PHONE
+    is_fraction = digits < _DIGITS_OF_A_PHONE and _FRACTION(text) is not None
     is_word = digits < _FEWEST_DIGITS and _LETTERS(_EXTENSION.sub("", text)) is not None
     if not digits or is_fraction or is_word:
         return f"warning, cannot be a phone: {quoted(cell)}"

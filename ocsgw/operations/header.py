@@ -8,7 +8,7 @@ from ocsgw.contact.directory import CallingList, Directory
 from ocsgw.contact.fields import FieldType, FieldValue, to_column
 from ocsgw.contact.normal_form import normal_name
 from ocsgw.contact.transaction import NewRecord
-from ocsgw.operations.allowed import ALLOWED, allowed_in_field
+from ocsgw.operations.allowed import ALLOWED, FORMAT_AS_TEXT, allowed_in_field
 from ocsgw.operations.cells import (
     CellForm,
     LocalTime,
@@ -150,6 +150,8 @@ def read_header(
 
 
 def _unknown(calling_list: CallingList, name: str, known: Mapping[str, object]) -> str:
+    if not any(each.isalpha() for each in name):
+        return f"the first row must name the columns, and {name!r} is not a name; add a first row such as GSW_PHONE"
     close = get_close_matches(name, list(known), 1)
     hint = f"did you mean {close[0]}" if close else "remove it"
     return (
@@ -227,7 +229,8 @@ def _attribute(key: str, name: str) -> Reader:
         try:
             return convert(name, cell)
         except Refusal as refusal:
-            raise refused(refusal.text, cell, ALLOWED.get(key, "")) from None
+            hint = FORMAT_AS_TEXT if "spreadsheet" in refusal.text else ALLOWED.get(key, "")
+            raise refused(refusal.text, cell, hint) from None
 
     return read if key in _DIFFERENT else _remembering(read)
 

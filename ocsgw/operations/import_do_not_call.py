@@ -9,12 +9,13 @@ from ocsgw.contact.bulk_statements import ImportedEntry, StoredEntry
 from ocsgw.contact.directory import Directory
 from ocsgw.contact.normal_form import normal_contact, normal_customer_id, normal_name
 from ocsgw.contact.unit_of_work import UnitOfWork
+from ocsgw.operations.allowed import FORMAT_AS_TEXT
 from ocsgw.operations.cells import (
     CellForm,
     LocalTime,
     RowError,
-    check_contact,
     date_and_time,
+    doubt_about_phone,
     plain_header,
     refused,
     seconds_or_date,
@@ -62,6 +63,10 @@ def read_header(names: Sequence[str], *, ignore_unknown: bool) -> list[str | Non
     for name in (each.strip() for each in names):
         column = _BY_PLAIN_NAME.get(plain_header(name))
         if column is None and plain_header(name) not in _NOT_READ and not ignore_unknown:
+            if not any(each.isalpha() for each in name):
+                raise HeaderError(
+                    f"the first row must name the columns, and {name!r} is not a name; add a first row such as phone"
+                )
             close = get_close_matches(name, [*COLUMNS, *_OTHER_NAMES], 1)
             hint = f"did you mean {close[0]}" if close else "remove it"
             raise HeaderError(
@@ -167,7 +172,7 @@ def _warning(columns: Sequence[str | None], row: Row, form: CellForm) -> str:
     cell = row[columns.index("phone")]
     if not cell or (cell.isascii() and cell.isdigit()):
         return ""
-    warning = check_contact("phone", cell)
+    warning = doubt_about_phone(cell)
     if warning and form.strict_phones:
         raise RowError(warning.removeprefix("warning, "))
     return warning
@@ -205,7 +210,8 @@ def _entry(
             try:
                 values[column] = read[column](cell)
             except Refusal as refusal:
-                raise refused(refusal.text, cell, _ALLOWED.get(column, "")) from None
+                hint = FORMAT_AS_TEXT if "spreadsheet" in refusal.text else _ALLOWED.get(column, "")
+                raise refused(refusal.text, cell, hint) from None
     phone = cast("str | None", values.get("phone"))
     customer_id = cast("str | None", values.get("customer_id"))
     if phone is None and customer_id is None:

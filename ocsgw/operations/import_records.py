@@ -11,7 +11,7 @@ from ocsgw.contact.dnc_lookup import dnc_lookup_for
 from ocsgw.contact.fields import FieldValue
 from ocsgw.contact.transaction import NewRecord, StoreFailureError, UnavailableListError
 from ocsgw.contact.unit_of_work import UnitOfWork
-from ocsgw.operations.cells import LocalTime, RowError, check_contact
+from ocsgw.operations.cells import LocalTime, RowError, doubt_about_phone
 from ocsgw.operations.drafts import CHAIN, CONTACT, DUE, LAST_CALL, NUMBERS_OF_LIST, TYPE, ZONE, Draft, Slice, Values
 from ocsgw.operations.duplicates import find_duplicates
 from ocsgw.operations.header import CLASSIC_COLUMNS, Header
@@ -96,7 +96,7 @@ def _read(slice_: Slice, header: Header, rows: Sequence[Row], *, keeps_given: bo
                     values[place] = read(cell)
             draft = _draft(slice_, header, at, values, may_lack_contact=keeps_given)
             if contact_at is not None and not header.is_export:
-                draft.warning = _judge_contact(header, contact_at, row[contact_at])
+                draft.warning = _judge_contact(header, row[contact_at])
             if keeps_given:
                 draft.given = {place for cell, (read, place) in zip(row, columns, strict=True) if cell and read}
                 draft.values = values
@@ -107,10 +107,10 @@ def _read(slice_: Slice, header: Header, rows: Sequence[Row], *, keeps_given: bo
             slice_.refuse(at, str(error))
 
 
-def _judge_contact(header: Header, contact_at: int, cell: str) -> str:
+def _judge_contact(header: Header, cell: str) -> str:
     if header.form.raw or (cell.isascii() and cell.isdigit()):
         return ""
-    warning = check_contact(header.names[contact_at], cell)
+    warning = doubt_about_phone(cell)
     if warning and header.form.strict_phones:
         raise RowError(warning.removeprefix("warning, "))
     return warning

@@ -208,11 +208,16 @@ def _judge_header(unit: UnitOfWork, arguments: Import) -> tuple[list[str], list[
     return list(header.ignored), list(header.read_as), header.contact_at
 
 
-def known_contacts(unit: UnitOfWork, arguments: KnownContacts) -> list[tuple[int, int]]:
-    """Return those contacts that a list has already: their place, and the first record with them."""
+def known_contacts(unit: UnitOfWork, arguments: KnownContacts) -> list[tuple[int, int]] | None:
+    """Return those contacts that a list has already: their place, and the first record with them.
+
+    None if the list has no record at all: then nobody needs to ask on.
+    """
     if len(arguments.contacts) > MOST_ROWS:
         raise OperationError(f"a slice has at most {MOST_ROWS} contacts")
     calling_list = list_named(unit.directory, arguments.calling_list)
+    if not unit.tx.before_adding(calling_list, (), unit.now).record_id:
+        return None
     normal = [normal_contact(unmarked(each, is_contact=True)) for each in arguments.contacts]
     known = unit.tx.records_by_contact(calling_list, {each for each in normal if each})
     return [(at, known[each][0]) for at, each in enumerate(normal) if each in known]

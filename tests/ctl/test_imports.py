@@ -144,8 +144,9 @@ class FormTests(ImportTestCase):
             "GSW_PHONE\n\"6,51E+09\"\n6.51e+09\n6505550100.0\n'6505550101\n'+16505550102\n", "--delimiter", ","
         )
         self.assertEqual((done.status, self.records()), (1, ["6505550101", "+16505550102"]))
-        self.assertIn("row 2: refused: GSW_PHONE: spreadsheet has rounded this number: '6,51E+09'", done.messages)
-        self.assertIn("row 4: refused: GSW_PHONE: spreadsheet has made a fraction of this number", done.messages)
+        for row, cell in ((2, "6,51E+09"), (3, "6.51e+09"), (4, "6505550100.0")):
+            self.assertIn(f"row {row}: refused: Invalid value of attribute GSW_PHONE", done.messages)
+            self.assertIn(f"a spreadsheet has rounded this number: '{cell}'; format the column as text", done.messages)
         done = self.load("GSW_PHONE\n'77\n", "--raw")
         self.assertEqual(self.records()[-1], "'77")
 
@@ -221,6 +222,19 @@ class DoubleTests(ImportTestCase):
         self.assertEqual((done.status, len(self.records())), (0, 101))
         self.assertIn("1 of 100 rows has a contact that the list has already", done.messages)
         self.assertIn("added as further records", done.messages)
+
+    def test_a_single_one(self) -> None:
+        """One contact that is there already does not stop a file of several rows; one of two does."""
+        self.load("GSW_PHONE\n1000\n")
+        self.assertEqual(self.load("GSW_PHONE\n1\n1000\n2\n").status, 0)
+        self.assertEqual(self.load("GSW_PHONE\n3\n2\n").status, 1)
+
+    def test_first_row_without_names(self) -> None:
+        """A file that begins with its data is told to name its columns."""
+        done = self.load("6505550100,x\n6505550101,y\n")
+        self.assertIn("the first row must name the columns, and '6505550100' is not a name", done.messages)
+        done = self.run_command("dnc", "import", self.write("d.csv", "650,5550101\n"))
+        self.assertIn("add a first row such as phone", done.messages)
 
     def test_identity(self) -> None:
         """The same file with other options is another import, with the same ones it is not done again."""
