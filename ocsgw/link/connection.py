@@ -128,6 +128,8 @@ class Connection:
         self._gathered_size = 0
         self._flush_due = False
         self.gathered = 0
+        # Called when the other side has read everything that waited for it.
+        self.when_drained: Callable[[], object] = lambda: None
 
     @property
     def is_full(self) -> bool:
@@ -189,6 +191,7 @@ class Connection:
             if self._frame_began is not None:
                 self._frame_began = self._clock.seconds()
             self.carrier.resume()
+        self._guard("room again", self.when_drained)
 
     def detach(self, reason: str) -> None:
         """The carrier is gone."""

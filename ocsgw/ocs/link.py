@@ -1,5 +1,6 @@
 """The end of OCS of a connection to a client (protocol.md sections 5 and 6)."""
 
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
@@ -11,6 +12,7 @@ from ocsgw.guard import contain
 from ocsgw.link.connection import Connection, LinkLimits
 from ocsgw.link.stream import StreamProtocol
 from ocsgw.logs import say
+from ocsgw.ocs.admission import Admission
 from ocsgw.ocs.dispatch import Dispatcher, error_event
 from ocsgw.protocol.context import ANONYMOUS, RequestContext
 from ocsgw.protocol.errors import Refusal
@@ -38,6 +40,8 @@ Trace = Callable[[Message, bool], None]
 
 # A client says hello within this time (P80), in seconds.
 _HELLO_TIMEOUT = 5.0
+# Requests whose answer has as much text as records have, of which other programs write as much as they like.
+_MAYBE_LARGE = frozenset({"ChainedRecordRequest", "PreviewRecordRequest"})
 # Contexts that are kept for the next request of the same client; all are made anew when there are more.
 _MOST_CONTEXTS = 4096
 
@@ -106,6 +110,7 @@ class OcsEnd:
         self._owner = owner
         self._dispatcher = dispatcher
         self._identity = identity
+        self._clock = clock
         self._number = session
         self._largest = identity.limits.frame
         self._session = ServerSession(accepts, identity.limits.frame)
@@ -118,7 +123,13 @@ class OcsEnd:
             hello=_HELLO_TIMEOUT,
         )
         self._connection = Connection(self, self._session, limits, clock, peer, trace)
+        self._connection.when_drained = self._admit_held
         self.protocol = StreamProtocol(self._connection)
+        # Requests that wait until there is room for their answers, with the time they came; refs of those in work.
+        self._admission = Admission(identity.send_buffer)
+        self._held: deque[tuple[Request, float]] = deque()
+        self._admitted: set[int] = set()
+        self._admitting = False
         self._base_uri: str | None = None
         # Principal and address -> the context of their requests.
         self._contexts: dict[tuple[str | None, str | None], RequestContext] = {}
@@ -209,6 +220,36 @@ class OcsEnd:
         if len(self._session.open_requests) > self._identity.limits.in_flight:
             self._answer(request, error_event(request, Refusal("busy")))
             return
+        data = request.data
+        name = data.get("GSW_AGENT_REQ_TYPE")
+        if name in _MAYBE_LARGE or (self._held and "GSW_RECORD_HANDLE" in data):
+            # Requests by handle do not overtake one another (P41).
+            self._held.append((request, self._clock.seconds()))
+            self._admit_held()
+        else:
+            self._dispatch(request)
+
+    def _admit_held(self) -> None:
+        """Send those to work whose answers have room; one after another, even if some are answered at once."""
+        if self._admitting:
+            return
+        self._admitting = True
+        try:
+            while self._held and self._admission.has_room() and not self._connection.is_full:
+                request, since = self._held.popleft()
+                if request.deadline_ms is not None:
+                    request.deadline_ms -= int((self._clock.seconds() - since) * 1000)
+                if request.deadline_ms is not None and request.deadline_ms <= 0:
+                    self._answer(request, error_event(request, Refusal("no_response")))
+                else:
+                    if request.data.get("GSW_AGENT_REQ_TYPE") in _MAYBE_LARGE:
+                        self._admission.enter()
+                        self._admitted.add(request.ref)
+                    self._dispatch(request)
+        finally:
+            self._admitting = False
+
+    def _dispatch(self, request: Request) -> None:
         try:
             self._dispatcher.handle(request, self._context_of(request), lambda event: self._answer(request, event))
         except Exception:  # noqa: BLE001 - it concerns this request, which is answered
@@ -247,6 +288,10 @@ class OcsEnd:
             if not requests:
                 # Nothing that could go along will come.
                 connection.flush()
+            if self._admitted and request.ref in self._admitted:
+                self._admitted.discard(request.ref)
+                self._admission.leave(len(frame))
+                self._admit_held()
 
     def _instead_of(self, request: Request, error: UnsendableError) -> tuple[Event, bytes]:
         """Return what a client gets whose answer cannot be sent, and its frame; that request fails alone."""

@@ -186,7 +186,7 @@ class ProxyLink:
             self._window = self._welcomed_window = limits.in_flight
             self._connection.limits.frame = limits.frame
             # OCS has made this process, and its settings may be large.
-            self._session.frame_limit = SETTINGS_LIMIT
+            self._session.frame_limit = max(SETTINGS_LIMIT, limits.frame)
             self._connection.use_heartbeat(limits.heartbeat_ms / 1000)
         elif isinstance(message, Settings):
             self._window = min(self._welcomed_window, message.limits.in_flight)

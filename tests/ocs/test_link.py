@@ -7,8 +7,9 @@ from twisted.internet.task import Clock
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
-from ocsgw.ocs.link import OcsEnd
+from ocsgw.ocs.link import Identity, OcsEnd
 from ocsgw.protocol.messages import (
+    KV,
     Bye,
     Event,
     Hello,
@@ -23,6 +24,7 @@ from ocsgw.protocol.messages import (
     Stats,
     Validate,
     Welcome,
+    WireLimits,
     encode,
 )
 from ocsgw.protocol.session import ClientSession
@@ -77,12 +79,16 @@ class LinkTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.clock = Clock()
         self.log = LogCapture(self)
+        self.begin(make_identity())
+
+    def begin(self, identity: Identity) -> None:
+        """Connect a proxy."""
         self.owner = Owner()
         self.dispatcher = FakeDispatcher()
         self.end = OcsEnd(
             self.owner,
             self.dispatcher,
-            make_identity(),
+            identity,
             self.clock,
             accepts=frozenset({"http_proxy"}),
             session=42,
@@ -348,6 +354,78 @@ class LinkTests(SynchronousTestCase):
         for more in (True, True, False, False):
             reply(Event(ref=1, data={}, more=more))
         self.assertEqual([event.more for event in self.received() if isinstance(event, Event)], [True, True, False])
+
+    def chained(self, first: int, count: int, **more: object) -> None:
+        """Let the proxy send requests whose answers may be large."""
+        data: KV = {"GSW_AGENT_REQ_TYPE": "ChainedRecordRequest", "GSW_RECORD_HANDLE": 1}
+        self.send(*(Request(ref=ref, data=dict(data), **more) for ref in range(first, first + count)))  # type: ignore[arg-type]
+
+    def refs(self) -> list[int]:
+        """Return the refs of what has been dispatched."""
+        return [request.ref for request, _, _ in self.dispatcher.handled]
+
+    def make(self, **identity: object) -> None:
+        """Begin anew with another identity."""
+        self.protocol.connectionLost(Failure(ConnectionDone()))
+        self.begin(make_identity(**identity))
+        self.greeted()
+
+    def test_large_answers_wait_for_room(self) -> None:
+        """Of requests with large answers only as many are in work as have room; in order, and all in the end."""
+        self.make(send_buffer=8000, limits=WireLimits(frame=4096, in_flight=100, heartbeat_ms=3000))
+        self.chained(1, 20)
+        self.assertEqual(self.refs(), list(range(1, 9)))
+        for at in range(20):
+            self.dispatcher.handled[at][2](Event(ref=at + 1, data={"a": "x" * 3000}))
+            self.assertLessEqual(len(self.refs()) - at - 1, max(2, 8 - at - 1))
+        self.assertEqual(self.refs(), list(range(1, 21)))
+        self.assertEqual(len(self.received()), 20)
+
+    def test_small_answers_wait_for_nothing(self) -> None:
+        """After a while of small answers everything goes to work at once."""
+        self.make(send_buffer=80_000, limits=WireLimits(frame=4096, in_flight=100, heartbeat_ms=3000))
+        for at in range(60):
+            self.chained(at + 1, 1)
+            self.dispatcher.handled[at][2](Event(ref=at + 1, data={}))
+        self.chained(61, 90)
+        self.assertEqual(len(self.refs()), 150)
+
+    def test_order_of_requests_by_handle(self) -> None:
+        """P41: a request by handle does not overtake one that waits for room; others do."""
+        self.make(send_buffer=8000, limits=WireLimits(frame=4096, in_flight=100, heartbeat_ms=3000))
+        self.chained(1, 9)
+        self.send(
+            Request(ref=10, data={"GSW_AGENT_REQ_TYPE": "RecordProcessed", "GSW_RECORD_HANDLE": 1}),
+            Request(ref=11, data={"GSW_AGENT_REQ_TYPE": "AddRecord"}),
+        )
+        self.assertEqual(self.refs(), [*range(1, 9), 11])
+        self.dispatcher.handled[0][2](Event(ref=1, data={}))
+        self.assertEqual(self.refs(), [*range(1, 9), 11, 9, 10])
+        self.assertEqual(len(self.received()), 1)
+
+    def test_time_of_those_that_wait(self) -> None:
+        """H161: the time that a request has waited for room is taken from its deadline; it is not begun after it."""
+        self.make(send_buffer=8000, limits=WireLimits(frame=4096, in_flight=100, heartbeat_ms=3000))
+        self.chained(1, 12, deadline_ms=2000)
+        self.clock.advance(1.5)
+        self.dispatcher.handled[0][2](Event(ref=1, data={}))
+        self.assertEqual(self.dispatcher.handled[8][0].deadline_ms, 500)
+        self.clock.advance(1)
+        self.dispatcher.handled[1][2](Event(ref=2, data={}))
+        events = [(event.ref, event.code) for event in self.received() if isinstance(event, Event)]
+        self.assertEqual(events[-2:], [(11, "no_response"), (12, "no_response")])
+        self.assertEqual(self.refs(), list(range(1, 11)))
+
+    def test_full_buffer_holds_large_answers_up(self) -> None:
+        """While the proxy does not read no further large answer is made."""
+        self.make(send_buffer=8000, limits=WireLimits(frame=4096, in_flight=100, heartbeat_ms=3000))
+        self.transport.dataBuffer = bytes(8001)
+        self.protocol.pauseProducing()
+        self.chained(1, 1)
+        self.assertEqual(self.refs(), [])
+        self.transport.dataBuffer = b""
+        self.protocol.resumeProducing()
+        self.assertEqual(self.refs(), [1])
 
     def test_answers_leave_together(self) -> None:
         """Answers of one turn of the reactor go out with one write, in order."""
