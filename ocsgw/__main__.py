@@ -66,7 +66,7 @@ def make_parser() -> argparse.ArgumentParser:
 
 
 def run(config: str, *, example: bool) -> int:
-    """Run the server until it is told to stop; return the exit status (configuration.md section 15)."""
+    """Run the server until it is asked to stop; return the exit status (configuration.md section 15)."""
     from twisted.application.app import startApplication
     from twisted.application.service import Application
     from twisted.internet import reactor

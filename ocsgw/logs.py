@@ -157,7 +157,7 @@ def level_of(event: LogEvent) -> Level:
     if given is not None:
         return given
     level = _OUR_LEVELS.get(event.get("log_level"), "info")
-    # What Twisted tells about its own ports and loops is of interest to nobody else.
+    # What Twisted logs about its own ports and loops interests nobody else.
     return "debug" if level == "info" and event.get("log_namespace") == "log_legacy" else level
 
 
@@ -307,7 +307,7 @@ class LogFile:
 
     @property
     def dropped(self) -> int:
-        """How many messages are missing that nobody has been told of yet."""
+        """How many messages are missing that have not been reported yet."""
         return self._output.dropped
 
     def flush(self) -> None:

@@ -43,7 +43,7 @@ def _kernel_form(interface: str) -> str:
 def strangers_beside(port: int, inode: int, parent: int) -> str | None:
     """Return who else shares `port` with the listening socket `inode`, None if only children of `parent` do.
 
-    Where the system does not tell who listens, nobody is taken for a stranger.
+    Where the system does not say who listens, nobody is taken for a stranger.
     """
     listening = listening_on(port)
     ours = next((each for each in listening if each.inode == str(inode)), None)

@@ -1,4 +1,4 @@
-"""A service manager, as systemd: what it is told and what it asks for, see sd_notify(3) and sd_watchdog_enabled(3)."""
+"""A service manager, as systemd: reports to it, and what it asks for; see sd_notify(3) and sd_watchdog_enabled(3)."""
 
 import os
 import socket
@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 
 class ServiceManager:
-    """The manager that `environment` names; without one nothing is told.
+    """The manager that `environment` names; without one nothing is reported.
 
     `watchdog` is the time in seconds after which the manager restarts a service that it has not heard of, None if it
     does not watch the process `pid`.
@@ -19,7 +19,7 @@ class ServiceManager:
         self.watchdog = _watchdog(environment, pid)
 
     def tell(self, **states: object) -> None:
-        """Tell states by their names in sd_notify(3); a manager that does not listen is none of our business."""
+        """Report states by their names in sd_notify(3); a manager that does not listen is ignored."""
         if not self._address:
             return
         message = "\n".join(f"{name}={value}" for name, value in states.items()).encode()

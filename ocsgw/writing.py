@@ -1,6 +1,6 @@
 """Bytes to the socket before the turn of the reactor ends.
 
-Twisted writes at the beginning of its next turn, and tells the system twice for it. Where a turn answers many clients
+Twisted writes at the beginning of its next turn, with two system calls more. Where a turn answers many clients
 that costs more than the answer, and whoever waits for the bytes begins later than it could.
 """
 
@@ -14,7 +14,7 @@ _STREAMS = frozenset({Server, UnixServer})
 
 def write_now(transport: Any, data: bytes) -> None:
     """Send `data`: what the socket takes at once, and by Twisted what it does not, or all of it if something waits."""
-    # No public name tells whether something waits.
+    # No public name says whether something waits.
     if (
         type(transport) is Server
         and not transport.dataBuffer
@@ -58,7 +58,7 @@ def write_link(transport: Any, data: bytes) -> None:
 def unsent(transport: Any) -> int:
     """Return how many bytes wait in a transport.
 
-    The size at which it pauses its producer is no measure: so much is set aside for every read, too.
+    The size at which it pauses its producer is not a measure: so much is set aside for every read, too.
     """
     return (
         len(getattr(transport, "dataBuffer", b""))

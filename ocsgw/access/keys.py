@@ -80,7 +80,7 @@ class KeyRing:
     def owner_of(self, authorization: bytes | None, now: float) -> str | None:
         """Return whose key the value of an `Authorization` header has, None if it has none that counts at `now`.
 
-        All keys are compared with one that is not known yet, so that the time tells nothing.
+        All keys are compared with one that is not known yet, so that the time reveals nothing.
         """
         scheme, _, credentials = (authorization or b"").partition(b" ")
         if scheme.lower() != b"bearer":

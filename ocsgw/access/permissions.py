@@ -5,7 +5,7 @@ from typing import Literal
 
 from ocsgw.protocol.errors import Refusal
 
-# What a 403 says is missing. Names of objects are not told: they may be none of the client's business.
+# What a 403 says is missing. Names of objects are left out: they may not concern the client.
 Missing = Literal["action", "tenant", "calling_list", "campaign_group"]
 
 

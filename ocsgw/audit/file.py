@@ -1,7 +1,7 @@
 """The audit log: a file of JSON lines, each with the SHA-256 of the line before it.
 
 Whoever changes, removes or inserts a line breaks the chain from there on. Only what is cut off at the end leaves no
-trace in the file itself; the number and hash of the last line, kept elsewhere, tell that too.
+trace in the file itself; the number and hash of the last line, kept elsewhere, reveal that too.
 """
 
 import fcntl
@@ -56,7 +56,7 @@ class AuditFile:
             size = os.fstat(descriptor).st_size
             found, end = _last_link(descriptor, size)
             if size and found is None:
-                raise AuditError(f"{self.path} is no audit log; move it away, or name another in [audit] file")
+                raise AuditError(f"{self.path} is not an audit log; move it away, or name another in [audit] file")
             self._descriptor = descriptor
             if found is None:
                 self._begun_at = time
@@ -212,7 +212,7 @@ def _judge(line: bytes, last: ChainPosition, *, is_first: bool) -> str | None:
     """Return what is wrong with a line after `last`, None if nothing is."""
     members = _members(line)
     if members is None:
-        return "is no line of an audit log"
+        return "is not a line of an audit log"
     number, previous = members["n"], members["previous"]
     if is_first and number > 1:
         return None

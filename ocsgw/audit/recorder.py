@@ -125,7 +125,7 @@ class Auditor:
     def _revoke(self, action: str, lines: int) -> None:
         if lines:
             self._owed.append(_ENCODER.encode({"time": self._time(), "action": action, "lines": lines}))
-            # How the commit has failed is what its requests are told; the line is written with the next batch at last.
+            # How the commit has failed is the answer to its requests; the line is written with the next batch at last.
             with suppress(StoreFailureError):
                 self._append([])
 

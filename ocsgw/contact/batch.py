@@ -53,7 +53,7 @@ class Outcome(msgspec.Struct):
 
 
 class Defects(Protocol):
-    """Who is told of a rule that failed on a request, with the exception being handled."""
+    """What is called when a rule failed on a request, with the exception being handled."""
 
     def __call__(self, pending: PendingRequest, error: Exception) -> None:
         """A request is answered with 500; its neighbours are not concerned."""
@@ -128,7 +128,7 @@ def _with_reference_of(pending: PendingRequest, event: KV) -> KV:
 
 
 def _fingerprint_of(unit: UnitOfWork, pending: PendingRequest, event: KV) -> bytes:
-    """Return the fingerprint of a request that has been answered; the answer tells the list of a record."""
+    """Return the fingerprint of a request that has been answered; the answer names the list of a record."""
     if pending.fingerprint is not None:
         return pending.fingerprint
     if kind_of(pending) == "by handle":

@@ -159,7 +159,7 @@ class Treatment:
     """What happens to a record after a call result (configuration.md section 11).
 
     `calling_lists` are DBIDs, None for all; `interval` and `increment` are in seconds; `at` is what a clock in the
-    record's zone shows; a `cycle_attempt` or `max_attempts` of 0 is no limit.
+    record's zone shows; a `cycle_attempt` or `max_attempts` of 0 means no limit.
     """
 
     dbid: int

@@ -44,7 +44,7 @@ def to_column(kind: FieldType, length: int | None, key: str, value: object) -> F
 def to_event(kind: FieldType, stored: FieldValue) -> int | str | None:
     """Return the value of a column as it travels in an event; `stored` is not NULL (H121).
 
-    None if another program has stored something that is no value of the field.
+    None if another program has stored something that is not a value of the field.
     """
     try:
         if kind == "int":

@@ -1,4 +1,4 @@
-"""What others are told of once it is committed: desktops, third-party applications, the other server of a pair."""
+"""What others learn of once it is committed: desktops, third-party applications, the other server of a pair."""
 
 from dataclasses import dataclass
 

@@ -49,7 +49,7 @@ class UnitOfWork:
     `new_guid` makes a `GSW_CALL_ATTEMPT_GUID`. What should be logged once the transaction is committed is collected:
     `unknown_keys` as (calling list, custom key) that the lists do not have (H97), `differences` as texts (H103),
     `group_messages` as (log number, group name), `warnings` as (log number, fields). `notes` are what an operator has
-    changed, for the audit log; `outbox` is what others are told of. `group_statuses` are those of the store, None while
+    changed, for the audit log; `outbox` is what others learn of. `group_statuses` are those of the store, None while
     not read.
     """
 

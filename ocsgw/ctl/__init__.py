@@ -1,4 +1,4 @@
 """The `ocsctl` command: status and control of a running OCS, and work on its lists.
 
-One module per family of commands; `add_commands` of each tells the command line about them.
+One module per family of commands; `add_commands` of each adds them to the command line.
 """

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 
 def add_commands(commands: "Commands") -> None:
-    """Tell the command line about this family."""
+    """Add this family to the command line."""
     orders = add_family(commands, "audit", "check the log of who changed what")
     parser = add_command(orders, "verify", verify_chain, "check that no line of the audit log was changed or removed")
     parser.add_argument(
@@ -72,7 +72,7 @@ def _stored_position(installation: Installation) -> ChainPosition | None:
 
 
 def verify_chain(installation: Installation, arguments: argparse.Namespace) -> int:
-    """Verify the chain of hashes; the first bad line is told on standard error."""
+    """Verify the chain of hashes; the first bad line is reported on standard error."""
     paths = arguments.files or [installation.config.audit.file]
     stored = _stored_position(installation) if _is_whole(installation, paths) else None
     with ExitStack() as stack:

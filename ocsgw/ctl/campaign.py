@@ -19,7 +19,7 @@ _ORDERS = {
 
 
 def add_commands(commands: "Commands") -> None:
-    """Tell the command line about this family."""
+    """Add this family to the command line."""
     orders = add_family(commands, "campaign", "load, start, stop or unload a campaign group")
     for order, purpose in _ORDERS.items():
         parser = add_command(orders, order, campaign, purpose)

@@ -56,7 +56,7 @@ class CsvReader:
     def rows(self) -> Iterator[NumberedRow]:
         """Yield the rows, the one with the names of the columns first.
 
-        A row that is no CSV is its first line only: a quote that is never closed takes no row behind it along.
+        A row that is not valid CSV is its first line only: a quote that is never closed takes no row behind it along.
         """
         taken: list[str] = []
         again: deque[str] = deque()
@@ -77,7 +77,7 @@ class CsvReader:
             except StopIteration:
                 return
             except csv.Error as error:
-                cells = f"is no CSV: {error}"
+                cells = f"is not valid CSV: {error}"
                 again.extendleft(reversed(taken[1:]))
                 reader = csv.reader(lines(), strict=True, delimiter=self._form.delimiter)
             if isinstance(cells, list):

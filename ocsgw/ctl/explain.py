@@ -20,7 +20,7 @@ _LATEST = 221845132800
 
 
 def add_commands(commands: "Commands") -> None:
-    """Tell the command line about this family."""
+    """Add this family to the command line."""
     parser = add_command(
         commands, "explain", explain, "say why a number would, or would not, be handed out, and when that changes"
     )
@@ -61,7 +61,8 @@ def in_words(explained: dict[str, Any]) -> str:
     asked = explained["at"]
     lines = [f"{explained['contact']} at {_utc(asked)} UTC"]
     lines += [
-        f"calling list {name} cannot be used; the log of the server tells why" for name in explained["unavailable"]
+        f"calling list {name} cannot be used; see the log of the server for the reason"
+        for name in explained["unavailable"]
     ]
     if not explained["records"]:
         lines += ["", "No record of any calling list has this contact."]

@@ -1,4 +1,4 @@
-"""What a family of commands tells the command line."""
+"""What a family of commands adds to the command line."""
 
 import argparse
 from collections.abc import Callable

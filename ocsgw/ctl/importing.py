@@ -98,7 +98,7 @@ def _carry_on(
     common: dict[str, Any],
     begun: dict[str, Any],
 ) -> int:
-    """Send the rows from where the import has come to; tell what became of them."""
+    """Send the rows from where the import has come to; report what became of them."""
     rows = source.rows
     if begun["rows"]:
         print(f"going on behind the {begun['rows']} rows that are stored already")

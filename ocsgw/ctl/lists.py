@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def add_commands(commands: "Commands") -> None:
-    """Tell the command line about this family."""
+    """Add this family to the command line."""
     orders = add_family(commands, "list", "import records into a calling list, or export them")
     parser = add_command(orders, "import", import_list, "add the rows of a CSV file to a calling list")
     parser.add_argument("list", metavar="LIST", nargs="?", help="name of the calling list")

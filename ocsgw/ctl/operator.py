@@ -92,7 +92,7 @@ class _Store:
 
 @contextmanager
 def open_operator(installation: Installation) -> Iterator[Operator]:
-    """Give the running server, or without one the store itself, and tell the user so. Raises `CommandError`."""
+    """Give the running server, or without one the store itself, and let the user know. Raises `CommandError`."""
     try:
         client = installation.connect()
     except UnreachableError as error:

@@ -1,4 +1,4 @@
-"""What became of the rows of a file, told to the user: the first ones, the rest by numbers, all of them in a file."""
+"""What became of the rows of a file: the first ones on the terminal, the rest by numbers, all of them in a file."""
 
 import csv
 import re
@@ -33,7 +33,7 @@ class Verdicts:
             self._writer.writerow(_COLUMNS)
 
     def tell(self, slice_: Sequence[NumberedRow], verdicts: Iterable[tuple[int, str, str]]) -> None:
-        """Tell the verdicts of one slice; each has the place of the row in the slice."""
+        """Report the verdicts of one slice; each has the place of the row in the slice."""
         for at, name, reason in verdicts:
             number = slice_[at].number
             self._reasons[name, kind_of(reason)] += 1
@@ -47,7 +47,7 @@ class Verdicts:
             self._file.flush()
 
     def summarize(self) -> None:
-        """Tell how many rows there were for each reason, if not all of them were told."""
+        """Report how many rows there were for each reason, if not all of them were reported."""
         if self._lines <= _MOST_LINES:
             return
         where = (

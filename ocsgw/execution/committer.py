@@ -146,7 +146,7 @@ class Committer:
             self._clock.callLater(0, self._next)
 
     def listen(self, listener: Callable[[Sequence[Change]], None]) -> None:
-        """Let `listener` be told of changes once they are committed, those of one transaction at a time."""
+        """Call `listener` with changes once they are committed, those of one transaction at a time."""
         self._listeners.append(listener)
 
     def chore(self, function: Callable[[UnitOfWork], T | Unfinished[T]]) -> "Deferred[T]":
@@ -230,7 +230,7 @@ class Committer:
         wait = min(
             (job.deadline - self._clock.seconds() for job in jobs if job.deadline is not None), default=_LONGEST_WAIT
         )
-        # "Surely not executed" has to reach the client before it is told that nobody knows (C41).
+        # "Surely not executed" has to reach the client before the answer that nobody knows (C41).
         wait = min(max(0.0, wait - max(_WAY_BACK, wait / 10)), self._busy_timeout)
         directory = self.directory
         try:

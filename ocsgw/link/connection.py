@@ -146,7 +146,7 @@ class Connection:
         if self._up:
             self._start_ticking()
 
-    # What the carrier tells.
+    # What the carrier reports.
 
     def attach(self, carrier: Carrier) -> None:
         """Begin on `carrier`."""

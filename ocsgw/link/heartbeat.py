@@ -8,7 +8,7 @@ class Heartbeat:
 
     `interval` is in seconds. Times are those of the caller's clock. Any byte from the other side counts as life.
     `tick` and then `is_lost` are asked several times in an interval; who did not ask for a whole interval was frozen
-    itself and cannot tell what the other side did meanwhile.
+    itself and cannot know what the other side did meanwhile.
     """
 
     def __init__(self, interval: float, now: float) -> None:

@@ -62,7 +62,7 @@ class PortNotHandedError(Exception):
 
 
 class ChildOwner(Protocol):
-    """Who is told what a child does."""
+    """What is called with what a child does."""
 
     def child_ready(self, port: int, interface: str) -> None:
         """Its port is open."""
@@ -240,7 +240,7 @@ class ProxyChild(ProcessProtocol):
         """Return the seconds since it sent something."""
         return self._link.silence()
 
-    # What the link tells.
+    # What the link reports.
 
     def greeted(self, hello: Hello) -> None:
         """Send the settings at once (P82)."""
@@ -275,7 +275,7 @@ class ProxyChild(ProcessProtocol):
             taken.callback(descriptor)
 
     def said_bye(self, bye: Bye) -> None:
-        """Keep why it leaves; the exit tells the rest."""
+        """Keep why it leaves; the exit says the rest."""
         self.last_words = bye
 
     def frozen(self) -> None:

@@ -24,7 +24,7 @@ _LOOK_EVERY = 5.0
 class ControlSocket(Service):
     """Listens for `ocsctl`; without it everything else works all the same.
 
-    A lock beside the socket tells a server that runs from one that left its socket behind. The system frees the lock
+    A lock beside the socket distinguishes a running server from one that left its socket behind. The system frees it
     with the process, so neither a loss of power nor a process id that another program has by now keeps a server out.
     """
 

@@ -213,7 +213,7 @@ class HttpProxy:
         self._settle(RenewalError(f"the new HTTP Proxy of listener {self.name} has ended: {reason}"))
 
     def _settle(self, failure: RenewalError | None) -> None:
-        """Tell whoever waits for the port to be open."""
+        """Notify everything that waits for the port to be open."""
         serves, self._serves = self._serves, None
         if serves is not None and failure is None:
             serves.callback(None)

@@ -47,7 +47,7 @@ _MOST_CONTEXTS = 4096
 
 
 class LinkOwner(Protocol):
-    """Who is told what happens on a link to an HTTP Proxy."""
+    """What is called with what happens on a link to an HTTP Proxy."""
 
     def greeted(self, hello: Hello) -> None:
         """The proxy has said hello and was welcomed."""

@@ -89,7 +89,7 @@ class HttpListener:
                 self._see_off(new)
         return replaced
 
-    # What the service manager is told.
+    # What is reported to the service manager.
 
     def is_settled(self) -> bool:
         """Whether the first proxies serve, or have failed to."""

@@ -1,4 +1,4 @@
-"""Keys and certificates of the configuration as a proxy is told of them (protocol.md section 7)."""
+"""Keys and certificates of the configuration as a proxy gets them (protocol.md section 7)."""
 
 import secrets
 from collections.abc import Callable

@@ -13,7 +13,7 @@ from ocsgw.systemd import ServiceManager
 
 # At least so often there is a new status; seconds.
 _INTERVAL = 1.0
-# The watchdog is fed several times in its time, so that a busy moment is no reason for a restart.
+# The watchdog is fed several times in its time, so that a busy moment is not a reason for a restart.
 _FEEDS = 4
 # More than the stop of its children needs, on top of `[limits] stop_timeout`; seconds.
 _STOP_RESERVE = 10.0

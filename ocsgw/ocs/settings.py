@@ -20,7 +20,7 @@ from ocsgw.protocol.requests import IDENTIFIER_KEYS, REQUESTS
 
 
 def identity_of(config: Config) -> Identity:
-    """Return what OCS tells in `welcome`."""
+    """Return what OCS sends in `welcome`."""
     limits = config.limits
     return Identity(
         application=config.application.name,

@@ -22,7 +22,7 @@ from ocsgw.protocol.messages import Log
 State = Literal["stopped", "starting", "running", "stopping", "waiting"]
 
 EXIT_PORT = 69
-# A child that has lost its link leaves by itself; after this time it is told to, after twice this time killed (P90).
+# A child that has lost its link leaves by itself; after this time it is asked to, after twice this time killed (P90).
 _PATIENCE = 5.0
 # What an impatient stop leaves a child, in seconds.
 _HURRY = 1.0
@@ -95,7 +95,7 @@ class _Core:
     timers: list[IDelayedCall] = field(default_factory=list)
     stop_waiters: list[Deferred[None]] = field(default_factory=list)
     wanted: bool = False
-    # Why a stop is no end of the service.
+    # Why a stop is not the end of the service.
     drain_reason: str | None = None
 
     def later(self, delay: float, action: Callable[[], object]) -> None:
@@ -337,7 +337,7 @@ class Supervisor:
         self._machine.start()
 
     def stop(self, reason: str | None = None) -> "Deferred[None]":
-        """End the proxy (C74); the Deferred fires when the process is gone. The child is told the `reason`."""
+        """End the proxy (C74); the Deferred fires when the process is gone. The child gets the `reason`."""
         done: Deferred[None] = Deferred()
         self._core.drain_reason = reason
         if self._core.state == "stopped":

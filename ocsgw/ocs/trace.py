@@ -64,7 +64,7 @@ def is_traced(message: Message) -> bool:
 
 
 def head_of(message: Message, proxy: str, *, received: bool) -> str:
-    """Return the head line of a message; `proxy` names the HTTP Proxy, `received` tells whether it comes from there."""
+    """Return the head line of a message; `proxy` names the HTTP Proxy, `received` says whether it comes from there."""
     reference = getattr(message, "ref", None)
     what = _KINDS[type(message)] + (f" {reference}" if reference is not None else "")
     return f"HTTPProxyClient {proxy} {what}::{'mesage received' if received else 'message sent'}"

@@ -175,7 +175,7 @@ def _known_columns(
         known[column] = (_PLACES[column], _attribute(key, column))
     for name in ("GSW_FROM", "GSW_UNTIL", "daily_from", "daily_till"):
         known[name] = (known[name][0], _daily(known[name][1]))
-    # Written by us for a record in process; nobody holds the new one (K2). 0 is no value (sections 1 and 2). Other
+    # Written by us for a record in process; nobody holds the new one (K2). 0 is not a value (sections 1 and 2). Other
     # programs write the statuses 10 and 11, and more attempts than a client can.
     ready = RecordStatus.READY.value
     of_status = {"0": ready, "2": ready, record_status_name(2): ready, "10": 10, "11": 11}

@@ -38,7 +38,7 @@ def explain_contact(unit: UnitOfWork, arguments: Explain) -> Any:
 
 
 class NoArguments(msgspec.Struct):
-    """An operation that needs to be told nothing."""
+    """An operation without arguments."""
 
 
 def audit_position(unit: UnitOfWork, arguments: NoArguments) -> Any:
@@ -75,5 +75,5 @@ def carry_out(unit: UnitOfWork, name: str, arguments: object) -> Any:
         raise OperationError(str(error)) from None
     except UnavailableListError as error:
         raise OperationError(
-            f"calling list {error} cannot be used; the log of the server tells what is wrong with its table"
+            f"calling list {error} cannot be used; the log of the server says what is wrong with its table"
         ) from None

@@ -62,7 +62,7 @@ class Hello(Message, tag="hello"):
 
 
 class WireLimits(msgspec.Struct, kw_only=True):
-    """Limits that OCS tells its client: bytes, requests, milliseconds."""
+    """Limits that OCS gives its client: bytes, requests, milliseconds."""
 
     frame: int
     in_flight: int
@@ -345,7 +345,7 @@ class Bye(Message, tag="bye"):
 
 
 class MessageError(Exception):
-    """A payload is no message of this protocol (P61 to P66)."""
+    """A payload is not a message of this protocol (P61 to P66)."""
 
 
 class _RawRequest(Message, tag="request"):

@@ -36,7 +36,7 @@ Ending = Literal["protocol_error", "version", "refused"]
 
 
 class WireError(Exception):
-    """The peer broke the protocol; `code` is that of the `bye` that tells it (P66)."""
+    """The peer broke the protocol; `code` is that of the `bye` that reports it (P66)."""
 
     def __init__(self, code: Ending, text: str) -> None:
         super().__init__(text)

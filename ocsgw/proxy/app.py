@@ -91,7 +91,7 @@ class ProxyApplication:
         """Return the link, for a transport that is made elsewhere."""
         return self._link
 
-    # What the link tells.
+    # What the link reports.
 
     def use(self, settings: Settings) -> None:
         """Take settings over: open the port with the first, change everything but the port with later ones (P100)."""
@@ -220,7 +220,7 @@ class ProxyApplication:
         self._link.ready(number, interface)
 
     def _give_up(self, status: int, reason: str) -> None:
-        """Tell OCS why this proxy cannot work, and leave (P83)."""
+        """Report to OCS why this proxy cannot work, and leave (P83)."""
         self._status = status
         self._close_port()
         code: ByeCode = "port" if status == EXIT_PORT else "settings"
@@ -258,7 +258,7 @@ class ProxyApplication:
         self._link.send_counters(self._counters.messages())
 
     def _end_soon(self, status: int) -> None:
-        """The link is gone: let answers that are on their way arrive, then end. Without a link there is no staying."""
+        """The link is gone: let answers that are on their way arrive, then end. Without a link it cannot stay."""
         try:
             self._write_last_words(status)
         except Exception:

@@ -47,7 +47,7 @@ _SEND_BUFFER = 16 << 20
 
 
 class LinkOwner(Protocol):
-    """Who is told what comes over the link."""
+    """What is called with what comes over the link."""
 
     def use(self, settings: Settings) -> None:
         """Settings have come."""
@@ -248,7 +248,7 @@ class ProxyLink:
         self._deliver(waiting, event)
 
     def _deliver(self, waiting: _Open, outcome: Event | Refusal) -> None:
-        """Give a client its answer. If that fails, its connection is told once more that it failed; others go on."""
+        """Give a client its answer. If that fails, its connection gets the failure once more; others go on."""
         try:
             waiting.deliver(waiting.exchange, outcome)
         except Exception:  # noqa: BLE001 - it concerns this client alone

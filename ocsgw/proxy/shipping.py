@@ -21,7 +21,7 @@ _MAX_UNSENT = 1000
 class LogShipper:
     """Collects lines and sends them in small messages; what does not fit is dropped and counted (P120, P121).
 
-    `send` puts a message on the link and tells whether that was possible.
+    `send` puts a message on the link and returns whether that was possible.
     """
 
     def __init__(self, clock: IReactorTime, send: Callable[[Log], bool]) -> None:

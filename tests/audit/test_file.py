@@ -152,10 +152,10 @@ class CrashTests(_TestCase):
         self.assertEqual(self.lines()[-1]["bytes"], 109)
 
     def test_foreign(self) -> None:
-        """A file that is no audit log is not touched."""
+        """A file that is not an audit log is not touched."""
         self.file.close()
         self.change(b"something else\n")
-        self.assertIn("no audit log", str(self.assertRaises(AuditError, self.opened)))
+        self.assertIn("is not an audit log", str(self.assertRaises(AuditError, self.opened)))
         self.assertEqual(self.contents(), b"something else\n")
 
     def test_full_disk(self) -> None:

@@ -73,7 +73,7 @@ class ListImportTests(CommandTestCase):
             "row 4: refused: Invalid value of attribute GSW_PHONE_TYPE: '99'; allowed: 0 to 11, or a name",
             done.messages,
         )
-        self.assertIn("row 5: refused: is no CSV: ", done.messages)
+        self.assertIn("row 5: refused: is not valid CSV: ", done.messages)
         self.assertIn("row 6: skipped: an earlier row has this contact\n", done.messages)
         self.assertEqual(self.contacts(), ["1"])
 
@@ -137,7 +137,7 @@ class ListImportTests(CommandTestCase):
         self.patch(importing, "_LONGEST_SLICE", 600)
         done = self.run_command("list", "import", "CL_Test", file)
         self.assertEqual(done.status, 1)
-        self.assertIn("row 7: refused: is no CSV: field larger than field limit", done.messages)
+        self.assertIn("row 7: refused: is not valid CSV: field larger than field limit", done.messages)
         self.assertEqual(self.contacts(), ["0", "1", "2", "3", "4", "7"])
 
     def test_stray_quote(self) -> None:
@@ -149,7 +149,7 @@ class ListImportTests(CommandTestCase):
                 rows = ["GSW_PHONE,Remarks", *(f"{each},{behind}" for each in phones)]
                 rows.insert(6, '"780000005,r')
                 done = self.run_command("list", "import", "CL_Test", self.write("f.csv", "\n".join(rows)))
-                self.assertIn("row 7: refused: is no CSV", done.messages)
+                self.assertIn("row 7: refused: is not valid CSV", done.messages)
                 self.assertIn("1001 rows: 1000 added, 0 replaced, 0 skipped, 1 refused", done.output)
                 self.assertEqual(self.contacts(), phones)
 

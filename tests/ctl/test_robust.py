@@ -137,11 +137,11 @@ class RobustTests(CommandTestCase):
         """Brackets, rubbish, other kinds of files and broken compression are a verdict, not a traceback."""
         self.run_command("audit", "verify")
         for name, contents, words in (
-            ("brackets", b"[" * 100_000 + b"\n", "is no line of an audit log"),
-            ("numbers", b"9" * 10_000 + b"\n", "is no line of an audit log"),
-            ("rubbish", bytes(range(256)) * 10, "is no line of an audit log"),
+            ("brackets", b"[" * 100_000 + b"\n", "is not a line of an audit log"),
+            ("numbers", b"9" * 10_000 + b"\n", "is not a line of an audit log"),
+            ("rubbish", bytes(range(256)) * 10, "is not a line of an audit log"),
             ("broken.gz", gzip.compress(b"x" * 1000)[:-4], "compressed file is damaged"),
-            ("packed.gz", gzip.compress(b'{"n": 1}\n'), "is no line of an audit log"),
+            ("packed.gz", gzip.compress(b'{"n": 1}\n'), "is not a line of an audit log"),
             ("empty", b"", "the file is empty"),
         ):
             with self.subTest(name=name):

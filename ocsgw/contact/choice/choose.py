@@ -59,7 +59,7 @@ def choose(
     """Return up to `wanted` records with their chains, in the order of H359, of lists that `principal` may touch.
 
     Records found to be on the do-not-call list on the way are marked (H272). After very many of them the search is
-    given up, which the second value tells by being false: there may be others behind them.
+    given up, in which case the second value is false: there may be others behind them.
     """
     sources = _sources(unit, group, agent, principal)
     if not sources:

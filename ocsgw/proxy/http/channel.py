@@ -303,7 +303,7 @@ class HTTPChannel(Protocol):
         return Exchange(line, head, self._peer, frontend.policy.encoding, self._certificate, frontend.usages.get(self))
 
     def _unreadable(self) -> Exchange:
-        """Return an exchange for bytes that are no request, so that they get an answer too; one to HEAD has no body."""
+        """Return an exchange for bytes that are not a request: they get an answer too; one to HEAD has no body."""
         return self._new_exchange(self._reader.line, self._reader.head)
 
     def _enqueue(self, exchange: Exchange) -> None:

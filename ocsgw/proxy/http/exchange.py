@@ -19,7 +19,7 @@ from ocsgw.proxy.translation.charset import Encoding
 class Answer:
     """Status, header fields and body of an answer; the connection adds its own fields.
 
-    `framed` says that the fields already tell where the body ends.
+    `framed` says that the fields already say where the body ends.
     """
 
     status: int
@@ -67,7 +67,7 @@ class Exchange:
     `peer` is the address of the client. `certificate` is the verified name of its certificate, None without one.
     `encoding` is that of the answer, None for UTF-8; it is settled when the body has been read (H134). `close` is true
     for the last one of a connection. `usage` counts for the limits of the client, None without limits; `quota` is what
-    they leave. `route` is what answers it, None for bytes that are no request;
+    they leave. `route` is what answers it, None for bytes that are not a request;
     `transport` and `secure` say where it came from, for routes that want to know.
     """
 

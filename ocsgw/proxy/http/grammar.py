@@ -40,7 +40,7 @@ MAX_METHOD = 32
 
 
 class FramingError(Refusal):
-    """The bytes are no request that this server can delimit or understand; the connection ends (H11)."""
+    """The bytes are not a request that this server can delimit or understand; the connection ends (H11)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -227,7 +227,7 @@ class RequestReader:
         try:
             self.head = parse_fields(block, self.line.minor, limits.headers)
         except FramingError:
-            # As it would be told if the bytes came one by one.
+            # As it would be refused if the bytes came one by one.
             check_fields_beginning(block, 0, limits.header_block)
             self.head = Head(minor=1, keep_alive=False, accepts_json=accepts_json_of_block(block))
             raise

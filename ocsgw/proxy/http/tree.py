@@ -60,7 +60,7 @@ class TreeRequest(Request):
         self.process()
 
     def process(self) -> None:
-        """Render the resource of the target; headers of the connection and the target `*` are no affair of the tree."""
+        """Render the resource of the target; headers of the connection and the target `*` do not concern the tree."""
         collector = cast("_AnswerCollector", self.channel)
         self.site = collector.site
         self.prepath = []

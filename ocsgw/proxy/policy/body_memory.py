@@ -18,7 +18,7 @@ class BodyMemory(Generic[T]):
         self._held: dict[T, int] = {}
 
     def hold(self, holder: T, size: int) -> bool:
-        """Keep `size` bytes for a holder from now on; tell whether that can be borne."""
+        """Keep `size` bytes for a holder from now on; return whether that fits."""
         self.total += size - self._held.get(holder, 0)
         self._held[holder] = size
         return self.total <= self.most or size * len(self._held) <= self.most

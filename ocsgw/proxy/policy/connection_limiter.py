@@ -5,7 +5,7 @@ from typing import Any
 
 from ocsgw.protocol.messages import HttpLimits
 
-# Descriptors of the process that are no client's: standard ones, link, port, reactor, outgoing calls.
+# Descriptors of the process that are not a client's: standard ones, link, port, reactor, outgoing calls.
 _OWN_DESCRIPTORS = 32
 # Connections that are refused with 503, or are being closed, beside those that are served: this many at most, and
 # this many at least where descriptors are few.
@@ -42,7 +42,7 @@ class ConnectionLimiter:
         self._closed = False
 
     def guard(self, port: Any, room: int, limits: HttpLimits) -> None:
-        """Watch over an open port of Twisted's; `room` is what `room_of` tells."""
+        """Watch over an open port of Twisted's; `room` is what `room_of` returns."""
         self._port = port
         self._room = room
         port.numberAccepts = _AT_ONCE

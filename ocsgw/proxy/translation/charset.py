@@ -63,7 +63,7 @@ _NON_ASCII = re.compile("[^\x00-\x7f]")
 
 @dataclass(frozen=True, slots=True)
 class Encoding:
-    """An encoding other than UTF-8: Python's name of it, and the name that clients are told, in lower case (H135)."""
+    """An encoding other than UTF-8: Python's name of it, and the name that clients get, in lower case (H135)."""
 
     codec: str
     name: str

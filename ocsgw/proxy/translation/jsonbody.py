@@ -133,7 +133,7 @@ def _items(container: object) -> Iterable[object]:
 
 
 def _check_names(value: object) -> None:
-    """Raise `Refusal` for a member name, at any depth, that is no text (H116)."""
+    """Raise `Refusal` for a member name, at any depth, that is not text (H116)."""
     if isinstance(value, _Object):
         for name, item in value.pairs:
             if _SURROGATE_OR_NUL(name):

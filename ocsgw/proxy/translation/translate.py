@@ -77,7 +77,7 @@ def to_key_values(target: Target, members: Members, unknown: Unknown | None = No
     except Refusal:
         in_order = True
     if in_order:
-        # Which of several faults is told first depends on their order, which the quick pass does not know.
+        # Which of several faults is reported first depends on their order, which the quick pass does not know.
         _check_identifiers(plan, target.spellings, identifier, members)
         _check_attributes(plan, members)
         _check_texts(members)
@@ -217,7 +217,7 @@ def _check_attributes(plan: _Plan, members: Members) -> None:
 
 
 def _check_texts(members: Members) -> None:
-    """Refuse a string that is no text, also where nobody would read it (H116)."""
+    """Refuse a string that is not text, also where nobody would read it (H116)."""
     for name, value in members.items():
         if type(value) is NotText:
             raise Refusal("invalid_attribute", name)

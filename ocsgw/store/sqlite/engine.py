@@ -19,7 +19,7 @@ from ocsgw.store.sqlite.transaction import primary_code
 
 _BUSY = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED})
 # After these a commit has surely not happened: primary codes, and the one for a write that was refused, because what
-# makes a transaction one is its last frame, which is written last. A failed synchronization tells nothing.
+# makes a transaction one is its last frame, which is written last. A failed synchronization proves nothing.
 _NOT_COMMITTED = frozenset({sqlite3.SQLITE_FULL, sqlite3.SQLITE_BUSY, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN})
 _WRITE_REFUSED = sqlite3.SQLITE_IOERR_WRITE
 _PAGE_CACHE_KIB = 32 * 1024
@@ -31,7 +31,7 @@ _OPEN_WAIT_MS = 5000
 class SQLiteStore:
     """Owns the connection and makes transactions.
 
-    Used by one thread at a time. `report` is told what the operator should know. `create` makes missing tables,
+    Used by one thread at a time. `report` is called with what the operator should know. `create` makes missing tables,
     `create_indexes` indexes (K12, K23).
     """
 

@@ -53,7 +53,7 @@ class _Declared:
 
 
 class Tables:
-    """Opens tables on a connection. `report` is told what the operator should know."""
+    """Opens tables on a connection. `report` is called with what the operator should know."""
 
     def __init__(
         self, connection: sqlite3.Connection, report: Callable[[str], None], *, create: bool, create_indexes: bool

@@ -151,7 +151,7 @@ class SQLiteTransaction(OwnTables):
         return places | self._blocked_beyond_ascii(lookups, scope)
 
     def _blocked_beyond_ascii(self, lookups: Sequence[DncLookup], scope: Mapping[str, int]) -> set[int]:
-        """Return the places of those probes that an entry covers whose normal form SQL cannot tell."""
+        """Return the places of those probes that an entry covers whose normal form SQL cannot compute."""
         found = self._connection.execute(self._do_not_call_text().beyond_ascii, scope).fetchall()
         covered = {(normal_contact(phone), campaign) for phone, campaign in found}
         return {
