@@ -51,6 +51,11 @@ def make_parser() -> argparse.ArgumentParser:
         type=Path,
         help="the folder of the store; by default /var/lib/ocsgw for a folder in /etc, else var in the folder",
     )
+    sandbox = commands.add_parser("sandbox", help="run a server for tests, with a virtual clock and faults to order")
+    sandbox.add_argument("-c", "--config", metavar="FILE", type=Path, help="a configuration; by default an example")
+    sandbox.add_argument("--port", type=int, default=0, metavar="PORT", help="by default any free port")
+    sandbox.add_argument("--json", action="store_true", help="print where it serves as JSON")
+    sandbox.add_argument("--until-eof", action="store_true", help="end when standard input ends")
     key = commands.add_parser("key", help="make API keys")
     create = key.add_subparsers(dest="order", required=True, metavar="ORDER").add_parser(
         "create", help="make a key for a principal, print it once, and write its SHA-256 into a file"
@@ -168,6 +173,10 @@ def main() -> int:
     arguments = make_parser().parse_args()
     if arguments.command == "key":
         return create_key(arguments.config, arguments.name, arguments.file, force=arguments.force)
+    if arguments.command == "sandbox":
+        from ocsgw.sandbox.__main__ import run_sandbox
+
+        return run_sandbox(arguments.config, arguments.port, as_json=arguments.json, until_eof=arguments.until_eof)
     if arguments.command == "init":
         return init(arguments.directory, arguments.state_dir)
     if arguments.command == "run":

@@ -98,6 +98,7 @@ ROOMS: dict[str, set[str]] = {
     "periodic": {"counters"},
     "client": {"guard", "link", "protocol"},
     "admin": {"access", "control", "counters"},
+    "sandbox": {"clock", "config", "logs", "ocs"},
     "tls": set(),
     "logs": {"log_output"},
     "log_output": set(),
@@ -109,7 +110,7 @@ ROOMS: dict[str, set[str]] = {
     "writing": set(),
     "tap": {"clock", "config", "logs", "ocs", "resources", "signals", "systemd", "version"},
     "setup": {"access"},
-    "__main__": {"access", "config", "ocs", "setup", "signals", "tap", "version"},
+    "__main__": {"sandbox", "access", "config", "ocs", "setup", "signals", "tap", "version"},
     "__init__": set(),
 }
 # Rooms without Twisted.
@@ -125,7 +126,7 @@ OUTSIDE = {
     "store": {"msgspec", "sqlalchemy", "alembic"},
 }
 # Only where a process begins may the global reactor be imported.
-ENTRY_POINTS = {"ocsgw.tap", "ocsgw.__main__", "ocsgw.ctl.__main__", "ocsgw.proxy.__main__"}
+ENTRY_POINTS = {"ocsgw.tap", "ocsgw.__main__", "ocsgw.ctl.__main__", "ocsgw.proxy.__main__", "ocsgw.sandbox.__main__"}
 
 
 def modules() -> Iterator[tuple[str, ast.Module]]:

@@ -1,12 +1,14 @@
 """OCS put together: read from top to bottom, this is what runs in the parent process, and in which order."""
 
 import os
+import time
 from collections.abc import Callable
 from functools import partial
 from typing import Any
 
 from twisted.internet.defer import Deferred
 
+from ocsgw.clock import WallClock
 from ocsgw.config import Config
 from ocsgw.control.commands import commands_of
 from ocsgw.execution.worker import ThreadWorker, Worker
@@ -39,14 +41,15 @@ def make_service(
     say_example: Callable[[str], None] | None = None,
     make_worker: Callable[[Any], Worker] = lambda reactor: ThreadWorker(reactor, "store"),
     call_in_thread: Callable[[Callable[[], Any]], "Deferred[Any]"] | None = None,
+    wall_clock: WallClock = time.time,
 ) -> OCSService:
     """Return OCS, ready to be started.
 
     `end` is called with an exit status when it cannot go on, `manager` is the service manager, `say_example` gets a
     command that tries the server out. `make_worker` makes the thread of the store, `call_in_thread` calls a function
-    away from the reactor.
+    away from the reactor, `wall_clock` is the clock of the rules.
     """
-    context = OCSContext(config, reactor, log_file)
+    context = OCSContext(config, reactor, log_file, wall_clock)
     life_cycle = LifeCycle()
     ocs = OCSService(context, life_cycle, end)
 
@@ -84,4 +87,5 @@ def make_service(
         each.setServiceParent(ocs)
     ocs.store, ocs.http, ocs.rotation, ocs.notifier = store, http, rotation, notifier
     ocs.reload, ocs.commands = reload, commands
+    ocs.housekeeping = housekeeping
     return ocs

@@ -1,9 +1,11 @@
 """What the parts of a running OCS share: the configuration in force, and what it was started with."""
 
+import time
 from dataclasses import dataclass, field
 from typing import Any
 
 from ocsgw.catalog import directory_of
+from ocsgw.clock import WallClock
 from ocsgw.config import Config
 from ocsgw.contact.directory import Directory
 from ocsgw.logs import LogFile
@@ -14,12 +16,14 @@ class OCSContext:
     """What is in force in this process; only a reload changes it.
 
     `reactor` is IReactorTime, IReactorProcess, IReactorSocket and IReactorFromThreads. `directory` is what the rules
-    look things up in. `started_with` is the configuration of the start: some of it counts until the next one (C68).
+    look things up in, `wall_clock` their clock. `started_with` is the configuration of the start: some of it counts
+    until the next one (C68).
     """
 
     config: Config
     reactor: Any
     log_file: LogFile
+    wall_clock: WallClock = time.time
     started_with: Config = field(init=False)
     directory: Directory = field(init=False)
 

@@ -1,7 +1,5 @@
 """Keys and certificates that are about to expire, as a service: looked at once an hour and after each reload."""
 
-import time
-
 from twisted.application.service import Service
 
 from ocsgw.config import Config
@@ -20,8 +18,8 @@ class Expiry(Service):
 
     def __init__(self, context: OCSContext) -> None:
         self._context = context
-        self._keys = KeyExpiry(time.time)
-        self._certificates = CertificateExpiry(time.time)
+        self._keys = KeyExpiry(context.wall_clock)
+        self._certificates = CertificateExpiry(context.wall_clock)
         self._periodic = Periodic("expiry of keys and certificates", self._look, context.reactor)
 
     def startService(self) -> None:

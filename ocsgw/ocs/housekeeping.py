@@ -1,13 +1,12 @@
 """What time brings about in the store: work between batches, while OCS is active."""
 
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, NamedTuple
 
 from twisted.application.service import Service
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, DeferredList
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
@@ -56,11 +55,10 @@ class Housekeeping(Service):
         context: OCSContext,
         life_cycle: LifeCycle,
         store: StoreService,
-        wall_clock: Callable[[], float] = time.time,
     ) -> None:
         self._store = store
         self._life_cycle = life_cycle
-        self._wall_clock = wall_clock
+        self._wall_clock = context.wall_clock
         self.failures: dict[str, int] = {}
         # The one place where a chore is added.
         self._chores = (
@@ -88,6 +86,11 @@ class Housekeeping(Service):
         super().stopService()
         for periodic, _ in self._periodic:
             periodic.stop()
+
+    def catch_up(self) -> "Deferred[None]":
+        """Do every chore now, as when the clock of the rules has been put forward; fires when all are done."""
+        done = [self._carry_out(each, each.run) for each in self._chores]
+        return DeferredList([each for each in done if each is not None]).addCallback(lambda _: None)
 
     def use(self, config: Config) -> None:
         """Put right what a new configuration asks for: groups that came or went (C67)."""

@@ -13,6 +13,7 @@ from ocsgw.control.server import Command
 from ocsgw.execution.committer import Committer
 from ocsgw.logs import LogFile, say
 from ocsgw.ocs.context import OCSContext
+from ocsgw.ocs.housekeeping import Housekeeping
 from ocsgw.ocs.http_listeners import HttpListeners
 from ocsgw.ocs.life_cycle import LifeCycle
 from ocsgw.ocs.listeners import HttpListener
@@ -48,6 +49,7 @@ class OCSService(OrderedServices):
         # Given by the composition.
         self.store: StoreService
         self.http: HttpListeners
+        self.housekeeping: Housekeeping
         self.rotation: LogRotation
         self.notifier: ServiceNotifier
         self.reload: Reload

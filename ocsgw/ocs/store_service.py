@@ -1,6 +1,5 @@
 """The store as a service: opened with patience, used by the committer, closed when nothing is in flight any more."""
 
-import time
 from collections.abc import Callable
 from typing import Any
 
@@ -64,7 +63,7 @@ class StoreService(Service):
         self._auditor: Auditor | None = None
         if config.audit.enabled:
             clear = config.log.contacts == "clear"
-            self._auditor = Auditor(AuditFile(config.audit.file), time.time, clear=clear)
+            self._auditor = Auditor(AuditFile(config.audit.file), context.wall_clock, clear=clear)
         self._worker: Worker | None = None
         self._committer: Committer | None = None
 
@@ -78,6 +77,7 @@ class StoreService(Service):
             worker,
             context.directory,
             context.reactor,
+            context.wall_clock,
             auditor=self._auditor,
             busy_timeout=context.config.store.busy_timeout,
         )
