@@ -23,7 +23,7 @@ SOAK := OCSGW_KILLS=200 \
         OCSGW_SLOW=400 \
         OCSGW_PIPELINED=20000
 
-.PHONY: run test soak lint format diagram reference bench bench-quick fuzz tls-audit deb clean
+.PHONY: run test soak lint format diagram messages reference bench bench-quick fuzz tls-audit deb clean
 
 run: $(VENV)/.run
 	@exec $(BIN)/python -m ocsgw run --config etc/ocsgw.toml --example
@@ -45,6 +45,10 @@ format: $(VENV)/.dev
 
 diagram: $(VENV)/.dev
 	$(BIN)/python docs/diagram.py
+
+# The messages of the log in docs/operations.md and man/ocsgw.8, from their table.
+messages: $(VENV)/.dev
+	$(BIN)/python docs/messages.py
 
 # The tables of docs/http.md, from those of the program.
 reference: $(VENV)/.dev

@@ -9,6 +9,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from ocsgw.counters import PERIODIC_FAILURES
+from ocsgw.logs import say
 
 
 class Periodic:
@@ -59,4 +60,4 @@ class Periodic:
     def _failed(self, reason: Failure) -> None:
         self.failures += 1
         PERIODIC_FAILURES.add(job=self.name)
-        self._log.failure("The periodic job {job} failed; it is tried again", reason, job=self.name)
+        say(self._log, 93156, job=self.name, log_failure=reason)

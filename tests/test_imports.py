@@ -95,7 +95,7 @@ ROOMS: dict[str, set[str]] = {
     "iana": set(),
     "counters": set(),
     "guard": {"counters", "logs"},
-    "periodic": {"counters"},
+    "periodic": {"counters", "logs"},
     "client": {"guard", "link", "protocol"},
     "admin": {"access", "control", "counters"},
     "sandbox": {"clock", "config", "logs", "ocs"},

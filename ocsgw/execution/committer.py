@@ -239,7 +239,7 @@ class Committer:
             self._fail(jobs, Failure())
             return
         running.addCallbacks(lambda result: self._finish(jobs, result), lambda reason: self._fail(jobs, reason))
-        running.addErrback(lambda reason: self._log.failure("The committer failed after a batch", reason))
+        running.addErrback(lambda reason: say(self._log, 93114, after="a batch", log_failure=reason))
 
     def _take_batch(self) -> list[Awaiting]:
         """Take what waits, without those whose deadline has passed (H161)."""
@@ -342,7 +342,7 @@ class Committer:
             self._not_answered(Failure(), job)
             return
         asked.addCallbacks(lambda answer: self._answered(answer, job, continuation), self._not_answered, (), {}, (job,))
-        asked.addErrback(lambda reason: self._log.failure("The committer failed after a question", reason))
+        asked.addErrback(lambda reason: say(self._log, 93114, after="a question", log_failure=reason))
 
     def _answered(self, answer: object, job: Awaiting, continuation: Continuation) -> None:
         self._asking -= 1
@@ -361,7 +361,7 @@ class Committer:
 
     def _fail(self, jobs: Sequence[Awaiting], reason: Failure) -> None:
         """A defect outside of the transaction: nothing was committed."""
-        self._log.failure("A batch failed as a whole and was rolled back", reason)
+        say(self._log, 93113, log_failure=reason)
         try:
             for job in jobs:
                 self._answer(job, Outcome(Refusal("internal")))

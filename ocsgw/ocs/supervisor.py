@@ -152,7 +152,7 @@ class _Run:
 
     def child_output(self, level: Level, text: str) -> None:
         """Write what it printed (P124)."""
-        self._write(None, level, 0, text)
+        self._write(None, level, 93157, text)
 
     def child_frozen(self) -> None:
         """It does not answer: end it by force, it would not listen to anything else (P88)."""

@@ -145,7 +145,7 @@ class CommitterTests(RuleTestCase):
         self.worker.go_on()
         self.assertEqual(self.codes(), [("1", "unavailable"), ("2", "unavailable"), ("3", "")])
         told = [text for text in self.log.texts() if text.startswith("The store")]
-        failing = "The store fails: database or disk is full; requests get 503 until it works again"
+        failing = "The store failed: database or disk is full; requests get 503 until it works again"
         self.assertEqual(told, [failing, "The store works again"])
         self.assertEqual(self.column("contact_info"), ["3"])
 

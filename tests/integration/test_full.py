@@ -42,7 +42,7 @@ class FullTests(SynchronousTestCase):
         acknowledged += self.add_until(server, 503, "62")
         for count in range(5):
             self.assertEqual(server.post(_TARGET, {"GSW_PHONE": f"63{count}"}).status, 503)
-        self.assertEqual(server.log().count(" 93033 The store fails: "), 1)
+        self.assertEqual(server.log().count(" 93033 The store failed: "), 1)
         free()
         server.wait_until(lambda: server.post(_TARGET, {"GSW_PHONE": "64"}).status == 200)
         acknowledged += ["64", *self.add_until(server, 200, "65")]

@@ -418,7 +418,7 @@ class SupervisorTests(SynchronousTestCase):
         earlier.owner.child_output("warning", "late")
         self.assertEqual((self.supervisor.state, self.supervisor.pid, self.child.orders), ("starting", 101, []))
         self.assertEqual(earlier.orders, ["KILL"])
-        self.assertEqual(self.context.written, [(None, "warning", 0, "[default 100] late")])
+        self.assertEqual(self.context.written, [(None, "warning", 93157, "[default 100] late")])
         self.clock.advance(10)
         self.assertEqual(self.child.orders, [])
         self.child.owner.child_ready(8080, "")
@@ -463,5 +463,5 @@ class SupervisorTests(SynchronousTestCase):
         """P124: what the child prints is a warning in the log of OCS."""
         self.running()
         self.child.owner.child_output("warning", "Traceback {braces}")
-        self.assertEqual(self.context.written, [(None, "warning", 0, "[default 100] Traceback {braces}")])
+        self.assertEqual(self.context.written, [(None, "warning", 93157, "[default 100] Traceback {braces}")])
         self.finish()
