@@ -137,7 +137,7 @@ def _priorities(config: Config, group: ConfiguredGroup) -> Priorities:
 def permissions_of(config: Config, before: Mapping[str, Permissions]) -> dict[str, Permissions]:
     """Return what each principal may do (H346).
 
-    Who is configured no longer keeps the limits of `before`: requests of that principal may be on their way.
+    A principal that is no longer configured keeps the limits of `before`: its requests may be on their way.
     """
     permissions = dict(before)
     entries: tuple[ApiKey | ClientCertificate, ...] = (*config.api_keys, *config.client_certificates)

@@ -91,7 +91,7 @@ class _Kind:
 
 
 class RateLimiter:
-    """Counts who comes to one port; `clock` is in seconds. Memory is bounded by `remembered` and open connections."""
+    """Counts the clients of one port; `clock` is in seconds. Memory is bounded by `remembered` and open connections."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock

@@ -63,7 +63,7 @@ def _entries(
     """Return the entries to be made, with the scope of the option (H261, H265)."""
     scope = unit.directory.do_not_call.scope
     if unit.directory.permissions_of(pending.context.principal).calling_lists is not None:
-        # Who may touch some lists only does not block for the others.
+        # A principal that may touch some lists only does not block for the others.
         scope = "list"
     calling_list = handed_out.calling_list
     campaign_dbid = handed_out.campaign.dbid if handed_out.campaign is not None else member.record.campaign_id

@@ -186,7 +186,7 @@ class DoNotCallOptions:
 class Directory:
     """Looks things up by name or DBID.
 
-    `principals` has the limits of principals by their names; who is not in it has none (H346). `chain_attr` has
+    `principals` has the limits of principals by their names; one that is not in it has none (H346). `chain_attr` has
     the defaults of `GSW_CHAIN_ATTR` per resource type. `do_not_call_grace` is in seconds (H267).
     """
 

@@ -26,7 +26,7 @@ class Scope:
 def scope_of(unit: UnitOfWork, pending: PendingRequest) -> Scope:
     """Return what a request concerns: what it names, as far as the principal may touch it.
 
-    Who may touch some lists only blocks contacts for these and not for the tenant. Raises `Refusal`:
+    A principal that may touch some lists only blocks contacts for these and not for the tenant. Raises `Refusal`:
     `invalid_attribute` for an unknown tenant, `forbidden` for one that the principal may not touch, or if nothing is
     left.
     """

@@ -1,6 +1,6 @@
 """The control socket: commands of `ocsctl`, one after the other on each connection.
 
-Only who may open the socket's file can reach it; it needs no password.
+Only users who may open the socket's file can reach it; it needs no password.
 """
 
 from collections.abc import Callable, Mapping

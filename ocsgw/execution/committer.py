@@ -50,7 +50,7 @@ def random_guid() -> str:
 
 
 def nobody_to_ask(question: object) -> "Deferred[object]":
-    """Stand for whoever answers questions of rules, where there is nobody."""
+    """Refuse questions of rules where nothing answers them."""
     raise LookupError(f"nobody answers {question!r}")
 
 

@@ -7,7 +7,7 @@ class Heartbeat:
     """When to ask whether the other side lives, and when to give it up (P88).
 
     `interval` is in seconds. Times are those of the caller's clock. Any byte from the other side counts as life.
-    `tick` and then `is_lost` are asked several times in an interval; who did not ask for a whole interval was frozen
+    `tick` and then `is_lost` are asked several times in an interval; a side that did not ask for an interval was frozen
     itself and cannot know what the other side did meanwhile.
     """
 

@@ -1,4 +1,4 @@
-"""Who decides whether this OCS serves: with a single server nobody else could."""
+"""What decides whether this OCS serves: with a single server it always does."""
 
 from twisted.application.service import Service
 

@@ -10,7 +10,7 @@ ANONYMOUS = ""
 class RequestContext(msgspec.Struct, frozen=True):
     """The sender of a request, made once where it enters OCS.
 
-    `principal` is who is known to ask, `ANONYMOUS` for nobody (http.md section 13). `client` is the kind of client
+    `principal` is the known sender, `ANONYMOUS` without one (http.md section 13). `client` is the kind of client
     (protocol.md section 2), `agent_id` the agent of a desktop, `tenant` the tenant that a session is bound to, None for
     every one. `peer` is the address of the client, for the audit log and for limits. `base_uri` is what
     `GSW_RECORD_URI` begins with, None without an HTTP listener (H65, H68). `largest_answer` is how many bytes an event

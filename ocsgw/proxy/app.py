@@ -167,7 +167,7 @@ class ProxyApplication:
             return
         self._draining = True
         if gently and self._port is not None:
-            # Who waits to be accepted is served; closing the socket would reset them if nobody else has it.
+            # Connections that wait are served; closing a socket that no other proxy has would reset them.
             self._port.doRead()
         self._close_port()
         if self._frontend is None:

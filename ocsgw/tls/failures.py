@@ -1,4 +1,4 @@
-"""Why a handshake failed, in words for the one who runs the server."""
+"""Why a handshake failed, in the words of operators."""
 
 from typing import Any
 

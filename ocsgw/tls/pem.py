@@ -69,5 +69,5 @@ def names_of(certificate: x509.Certificate) -> frozenset[str]:
 
 
 def subject_of(certificate: x509.Certificate) -> str:
-    """Return the name of whom a certificate is about: its subject, or without one its first other name (H321)."""
+    """Return the name of the owner of a certificate: its subject, or without one its first other name (H321)."""
     return certificate.subject.rfc4514_string() or next(iter(sorted(names_of(certificate))), "")

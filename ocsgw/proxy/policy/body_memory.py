@@ -8,8 +8,8 @@ T = TypeVar("T")
 class BodyMemory(Generic[T]):
     """What each holder keeps, in bytes, against `most` for all of them.
 
-    When it is too much, who holds more than an equal share and wants more has to give up: clients with small requests
-    do not suffer from those with large ones.
+    When it is too much, a holder of more than an equal share that wants more has to give up: clients with small
+    requests do not suffer from those with large ones.
     """
 
     def __init__(self) -> None:

@@ -1,4 +1,4 @@
-"""Large bodies get half of the time at most, so that whoever sends them does not hold up everybody else (R53)."""
+"""Large bodies get half of the time at most, so that their senders do not hold up others (R53)."""
 
 from collections import deque
 from collections.abc import Callable

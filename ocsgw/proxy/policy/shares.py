@@ -1,4 +1,4 @@
-"""Requests in work of all connections together: each has its share, nobody that of others (http.md H3, H33)."""
+"""Requests in work of all connections together: each has a share of its own (http.md H3, H33)."""
 
 
 class RequestShares:
