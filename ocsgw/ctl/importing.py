@@ -3,7 +3,9 @@
 import argparse
 import hashlib
 import itertools
+import json
 import os
+import sys
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator
@@ -78,6 +80,9 @@ def import_file(installation: Installation, arguments: argparse.Namespace, calli
         say_how_read(source, looked)
         counts = Counter(looked["counts"])
         if looked["finished_at"] is not None:
+            if arguments.json:
+                print(json.dumps({"import": looked["number"], "imported_before": True, "counts": counts}))
+                return EXIT_FAILURE if counts["refused"] else 0
             print(
                 f"{shown(arguments.file)} has been imported before{_numbered(looked)}: {_summary(counts)}; to import "
                 "it once more use --again, with --duplicates"
@@ -101,7 +106,8 @@ def _carry_on(
     """Send the rows from where the import has come to; report what became of them."""
     rows = source.rows
     if begun["rows"]:
-        print(f"going on behind the {begun['rows']} rows that are stored already")
+        out = sys.stderr if arguments.json else sys.stdout
+        print(f"going on behind the {begun['rows']} rows that are stored already", file=out)
         rows = itertools.islice(rows, begun["rows"], None)
     counts = Counter(begun["counts"])
     progress = Progress()
@@ -120,6 +126,11 @@ def _carry_on(
         progress.clear()
     verdicts.summarize()
     say_what_was_mended(source)
+    if arguments.json:
+        number = None if arguments.dry_run else begun["number"]
+        summary = {"import": number, "dry_run": arguments.dry_run, "counts": counts, "reasons": verdicts.reasons()}
+        print(json.dumps(summary, ensure_ascii=False))
+        return EXIT_FAILURE if counts["refused"] else 0
     would = "dry run, nothing was changed; it would be: " if arguments.dry_run else ""
     seconds = progress.seconds
     print(f"{would}{_summary(counts)} ({seconds:.1f} s, {handled / max(seconds, 1e-9):.0f} rows/s)")

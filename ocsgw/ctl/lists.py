@@ -64,6 +64,7 @@ def _add_import_arguments(parser: argparse.ArgumentParser, duplicates: str | Non
     parser.add_argument("--partial", action="store_true", help="refuse only rows that are not in the encoding")
     parser.add_argument("--strict-phones", action="store_true", help="refuse values that cannot be a phone")
     parser.add_argument("--raw", action="store_true", help="take cells exactly as they are, apostrophes too")
+    parser.add_argument("--json", action="store_true", help="the counts as JSON, for programs")
     parser.add_argument("--undo", metavar="IMPORT", type=int, help="take an import back, by its number")
     parser.add_argument("--reason", metavar="TEXT", default="", help="why it is undone, for the audit log")
 

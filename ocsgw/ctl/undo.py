@@ -125,6 +125,9 @@ def undo_list_import(installation: Installation, arguments: argparse.Namespace) 
             raise CommandError(f"import {number} is one into the list {calling_list}, not into {arguments.list}")
         common = {"number": number, "calling_list": calling_list, "reason": arguments.reason}
         removed, kept, lasting, _ = _undo(operator, common)
+    if arguments.json:
+        print(json.dumps({"import": number, "removed": removed, "kept": kept, **lasting}))
+        return 0
     print(f"import {number}: {removed} records removed")
     _say_kept(kept, "record", "were changed since the import and stay")
     _say_lasting(lasting)
@@ -137,6 +140,9 @@ def undo_do_not_call_import(installation: Installation, arguments: argparse.Name
     with open_operator(installation) as operator:
         common = {"number": number, "reason": arguments.reason, "ready_again": arguments.ready_again}
         removed, kept, lasting, ready = _undo(operator, common)
+    if arguments.json:
+        print(json.dumps({"import": number, "removed": removed, "kept": kept, "ready_again": ready, **lasting}))
+        return 0
     print(f"import {number}: {removed} entries removed")
     _say_kept(kept, "entry number", "were changed since the import and stay")
     _say_lasting(lasting)

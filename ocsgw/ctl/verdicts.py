@@ -46,6 +46,12 @@ class Verdicts:
         if self._file is not None:
             self._file.flush()
 
+    def reasons(self) -> list[dict[str, object]]:
+        """Return how many rows there were for each verdict and reason."""
+        return [
+            {"verdict": name, "reason": reason, "rows": count} for (name, reason), count in self._reasons.most_common()
+        ]
+
     def summarize(self) -> None:
         """Report how many rows there were for each reason, if not all of them were reported."""
         if self._lines <= _MOST_LINES:

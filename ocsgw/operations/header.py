@@ -19,7 +19,6 @@ from ocsgw.operations.cells import (
     plain_header,
     refused,
     seconds_or_date,
-    unmarked,
 )
 from ocsgw.protocol.attributes import INT32_MAX, integer_of
 from ocsgw.protocol.enumerations import RecordStatus, RecordType, record_status_name
@@ -199,14 +198,7 @@ def _known_columns(
     known["campaign_id"] = (_PLACES["campaign_id"], _campaign_dbid(directory, calling_list, is_export=is_export))
     # Behind all columns: nothing is kept of it.
     known["GSW_CALLING_LIST"] = (len(CLASSIC_COLUMNS) + len(calling_list.fields), _list_name(calling_list))
-    if form.raw:
-        return known
-    return {name: (place, _unmarked(place, read)) for name, (place, read) in known.items()}
-
-
-def _unmarked(place: int, read: Reader) -> Reader:
-    is_contact = place == _PLACES["contact_info"]
-    return lambda cell: read(unmarked(cell, is_contact=is_contact) if cell[0] == "'" else cell)
+    return known
 
 
 def _remembering(read: Reader) -> Reader:

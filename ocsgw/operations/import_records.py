@@ -11,7 +11,7 @@ from ocsgw.contact.dnc_lookup import dnc_lookup_for
 from ocsgw.contact.fields import FieldValue
 from ocsgw.contact.transaction import NewRecord, StoreFailureError, UnavailableListError
 from ocsgw.contact.unit_of_work import UnitOfWork
-from ocsgw.operations.cells import LocalTime, RowError, doubt_about_phone
+from ocsgw.operations.cells import LocalTime, RowError, doubt_about_phone, unmarked
 from ocsgw.operations.drafts import CHAIN, CONTACT, DUE, LAST_CALL, NUMBERS_OF_LIST, TYPE, ZONE, Draft, Slice, Values
 from ocsgw.operations.duplicates import find_duplicates
 from ocsgw.operations.header import CLASSIC_COLUMNS, Header
@@ -79,7 +79,7 @@ def _read(slice_: Slice, header: Header, rows: Sequence[Row], *, keeps_given: bo
     ]  # fmt: skip
     width = len(header.names)
     columns = tuple(zip(header.readers, header.places, strict=True))
-    contact_at = header.contact_at
+    contact_at, is_raw = header.contact_at, header.form.raw
     for at, row in enumerate(rows):
         if isinstance(row, str):
             slice_.refuse(at, row)
@@ -93,6 +93,8 @@ def _read(slice_: Slice, header: Header, rows: Sequence[Row], *, keeps_given: bo
                 raise Refusal("invalid_attribute", header.names[["\0" in cell for cell in row].index(True)])
             for cell, (read, place) in zip(row, columns, strict=True):
                 if cell and read is not None:
+                    if cell[0] == "'" and not is_raw:
+                        cell = unmarked(cell, is_contact=place == CONTACT)
                     values[place] = read(cell)
             draft = _draft(slice_, header, at, values, may_lack_contact=keeps_given)
             if contact_at is not None and not header.is_export:

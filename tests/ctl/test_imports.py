@@ -2,6 +2,7 @@
 
 import csv
 import io
+import json
 from typing import Any
 
 from tests.ctl.support import CommandTestCase, Done
@@ -172,6 +173,19 @@ class FormTests(ImportTestCase):
         done = self.load(text, "--strict-phones")
         self.assertEqual((done.status, self.records()), (1, list(fine)))
         self.assertIn("row 2: refused: cannot be a phone: 'n/a'", done.messages)
+
+    def test_json(self) -> None:
+        """For programs the counts by verdict and reason are one JSON object on standard output."""
+        done = self.load("GSW_PHONE,GSW_PHONE_TYPE\n1,x\nn/a,\n3,\n", "--json")
+        self.assertEqual(done.status, 1)
+        summary = json.loads(done.output)
+        self.assertEqual((summary["import"], summary["counts"]["added"], summary["counts"]["refused"]), (1, 2, 1))
+        self.assertEqual([each["rows"] for each in summary["reasons"]], [1, 1])
+        self.assertTrue(
+            json.loads(self.load("GSW_PHONE,GSW_PHONE_TYPE\n1,x\nn/a,\n3,\n", "--json").output)["imported_before"]
+        )
+        undone = json.loads(self.run_command("list", "import", "--undo", "1", "--json").output)
+        self.assertEqual((undone["removed"], undone["kept"]), (2, []))
 
     def test_template(self) -> None:
         """The template of each list is imported as it is."""
