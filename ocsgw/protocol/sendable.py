@@ -1,13 +1,9 @@
 """Whether key-values can cross the link (P62, P63): what the other side would call a breach is never sent."""
 
-from typing import cast
-
+from ocsgw.protocol import strict
 from ocsgw.protocol.frames import HEADER_SIZE
 from ocsgw.protocol.messages import KV, Event, encode
-from ocsgw.protocol.strict import MAX_DEPTH
 
-# An event is a map, and its data another one: containers may go so deep from there on (P63).
-_DEPTH = MAX_DEPTH - 1
 _INT64 = 2**63
 # More than the envelope of an event takes, the reference id of its request included.
 _ENVELOPE = 2048
@@ -33,7 +29,10 @@ def encode_event(event: Event, limit: int) -> bytes:
     for value in data.values():
         # On the way of every answer: no calls.
         if value.__class__ is not str and not (value.__class__ is int and -_INT64 <= value < _INT64):
-            _check(data)
+            try:
+                strict.check_values(data)
+            except ValueError as error:
+                raise UnsendableError(str(error)) from None
             break
     try:
         frame = encode(event)
@@ -67,23 +66,3 @@ def event_fits(data: KV, limit: int) -> bool:
             return False
         raise
     return True
-
-
-def _check(value: object, key: str = "", depth: int = _DEPTH) -> None:
-    """Raise `UnsendableError` unless `value` consists of what P62 and P63 allow."""
-    kind = type(value)
-    if kind in (dict, list) and depth < 1:
-        raise UnsendableError(f"the value of {key} is nested too deeply")
-    if kind is dict:
-        for name, each in cast("dict[object, object]", value).items():
-            if type(name) is not str:
-                raise UnsendableError(f"{key} has a key that is not a text")
-            _check(each, key or str(name), depth - 1)
-    elif kind is list:
-        for each in cast("list[object]", value):
-            _check(each, key, depth - 1)
-    elif kind is int:
-        if not -_INT64 <= value < _INT64:  # type: ignore[operator]  # it is an integer
-            raise UnsendableError(f"the value of {key} is not a 64-bit integer")
-    elif kind not in (str, bool, type(None)):
-        raise UnsendableError(f"the value of {key} is of type {kind.__name__}")

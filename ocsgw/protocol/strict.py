@@ -5,8 +5,11 @@ asked about payloads with something unusual in them.
 """
 
 import struct
+from collections.abc import Iterable, Mapping
+from typing import cast
 
 MAX_DEPTH = 8
+_INT64 = 2**63
 
 _LENGTHS = {1: struct.Struct(">B"), 2: struct.Struct(">H"), 4: struct.Struct(">I")}
 _INTEGER_WIDTHS = {0xCC: 1, 0xCD: 2, 0xCE: 4, 0xCF: 8, 0xD0: 1, 0xD1: 2, 0xD2: 4, 0xD3: 8}
@@ -28,6 +31,40 @@ def check(payload: bytes) -> None:
     reader.map(head[1], 1)
     if reader.at != len(payload):
         raise ValueError("bytes follow the map")
+
+
+def check_values(data: Mapping[str, object]) -> None:
+    """Raise `ValueError` with key and reason unless the values of a message consist of what P62 and P63 allow."""
+    for key, value in data.items():
+        try:
+            # A message is a map, and its data another one.
+            _check((value,), MAX_DEPTH - 2)
+        except ValueError as error:
+            raise ValueError(f"the value of {key} {error}") from None
+
+
+def _check(values: Iterable[object], depth: int) -> None:
+    """Raise `ValueError` unless all values are allowed; containers may go `depth` deep."""
+    for value in values:
+        kind = value.__class__
+        if kind is str or kind is bool or value is None:
+            continue
+        if kind is int:
+            if not -_INT64 <= cast("int", value) < _INT64:
+                raise ValueError("is not a 64-bit integer")
+        elif kind is dict or kind is list:
+            if depth == 0:
+                raise ValueError("is nested too deeply")
+            if kind is list:
+                _check(cast("list[object]", value), depth - 1)
+            else:
+                members = cast("dict[object, object]", value)
+                for name in members:
+                    if name.__class__ is not str:
+                        raise ValueError("has a key that is not a text")
+                _check(members.values(), depth - 1)
+        else:
+            raise ValueError(f"is of type {kind.__name__}")
 
 
 class _Reader:
