@@ -49,7 +49,7 @@ def mutation(number: int, target: Target, random: Random) -> bytes:
 
 
 def run(name: str, first: int, rounds: int) -> bool:
-    """Try the inputs from number `first` on; tell the first that fails, and return whether none did."""
+    """Try the inputs from number `first` on; print the first that fails, and return whether none did."""
     target = TARGETS[name]()
     random = Random()
     began = told = time.monotonic()

@@ -57,7 +57,7 @@ class CommandLineTests(SynchronousTestCase):
         self.assertEqual(self.command("--version"), (0, f"ocsgw {VERSION}\n", ""))
 
     def test_check_config(self) -> None:
-        """C3: a good file is told good with 0; a bad one ends with 78 and every problem with its line."""
+        """C3: a good file is called good with 0; a bad one ends with 78 and every problem with its line."""
         example = str(ROOT / "etc" / "ocsgw.toml")
         self.assertEqual(self.command("check-config", "-c", example), (0, f"{example}: no problems found\n", ""))
         bad = Path(self.mktemp())

@@ -12,7 +12,7 @@ class PortHolderTests(SynchronousTestCase):
     """Asked of the system itself, about sockets of this process."""
 
     def test_held_by_us(self) -> None:
-        """R24: the process that listens is told by id and name."""
+        """R24: the process that listens is reported by id and name."""
         with socket.socket() as listening:
             listening.bind(("127.0.0.1", 0))
             listening.listen()

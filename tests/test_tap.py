@@ -123,7 +123,7 @@ class ProcessEndTests(SynchronousTestCase):
 
 
 class FakeService:
-    """Counts what it is told."""
+    """Counts what it is reported."""
 
     def __init__(self) -> None:
         self.told: list[str] = []

@@ -64,7 +64,7 @@ class AccessTests(HttpTestCase):
                 self.assertEqual(answer.json["GSW_MISSING_PERMISSION"], "action")
 
     def test_forbidden_by_ocs(self) -> None:
-        """H346: what OCS finds missing is told in the same way."""
+        """H346: what OCS finds missing is reported in the same way."""
         gateway = FakeGateway(
             lambda data: Event(
                 code="forbidden",

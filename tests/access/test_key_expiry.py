@@ -1,4 +1,4 @@
-"""Keys that expire are told ahead (configuration.md section 5)."""
+"""Keys that expire are reported ahead (configuration.md section 5)."""
 
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -40,7 +40,7 @@ class KeyExpiryTests(SynchronousTestCase):
         return self.log.texts()[before:]
 
     def test_ahead(self) -> None:
-        """Section 5: it is told 30, 7 and 1 days ahead and at the end, each once."""
+        """Section 5: it is reported 30, 7 and 1 days ahead and at the end, each once."""
         self.assertEqual(self.told(31 * _DAY), [])
         for left, words in ((30 * _DAY, "in 30 days"), (7 * _DAY, "in 7 days"), (_DAY, "in 1 days"), (0, "expired")):
             (text,) = self.told(left)
@@ -50,7 +50,7 @@ class KeyExpiryTests(SynchronousTestCase):
             self.assertEqual(self.told(left - 10), [])
 
     def test_late_start(self) -> None:
-        """Section 5: what is due at the start is told once, not for every stage."""
+        """Section 5: what is due at the start is reported once, not for every stage."""
         self.assertEqual(len(self.told(3 * _DAY)), 1)
         self.assertEqual(len(self.told(-5)), 1)
 

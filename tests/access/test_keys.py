@@ -104,7 +104,7 @@ class KeyFileTests(SynchronousTestCase):
             self.assertEqual(tomllib.loads(made.lines)["api_key"][0]["name"], name)
 
     def test_not_writable(self) -> None:
-        """A file that cannot be written is told with its name and a remedy."""
+        """A file that cannot be written is reported with its name and a remedy."""
         os.makedirs(self.directory)
         error = self.assertRaises(KeyFileError, create_key, "crm", self.directory, "/proc/none/crm.key")
         self.assertIn("/proc/none", str(error))

@@ -17,7 +17,7 @@ class BucketTests(SynchronousTestCase):
     """Requests per second with a burst."""
 
     def test_burst_and_rate(self) -> None:
-        """The burst is there at once, then one request comes free every 1/rate seconds; what is left is told."""
+        """The burst is there at once, then one request comes free every 1/rate seconds; what is left is reported."""
         buckets = Buckets(9)
         taken = [buckets.take("a", 2, 4, 100.0) for _ in range(5)]
         self.assertEqual([each.remaining for each in taken], [3, 2, 1, 0, 0])
@@ -72,7 +72,7 @@ class BucketTests(SynchronousTestCase):
                 self.assertLessEqual(end - begin + 1, burst + rate * (admitted[end] - admitted[begin]) + 1e-3)
 
     def test_tighter(self) -> None:
-        """Of two quotas the one that leaves less is told, a refusal first."""
+        """Of two quotas the one that leaves less is reported, a refusal first."""
         small, large, refused = Quota(9, 1, 1), Quota(5, 2, 1), Quota(50, 0, 1, 1)
         self.assertEqual(tighter(small, large), small)
         self.assertEqual(tighter(refused, Quota(1, 0, 1)), refused)

@@ -152,7 +152,7 @@ class SiteTests(SynchronousTestCase):
         self.assertEqual(self.get("/metrics", KEY)[0], 401)
 
     def test_unknown(self) -> None:
-        """An unknown path is told, other methods are refused, and every answer has the security headers."""
+        """An unknown path is reported, other methods are refused, and every answer has the security headers."""
         code, body, headers = self.get("/nothing")
         self.assertEqual(code, 404)
         self.assertIn("/readyz", body)

@@ -77,7 +77,7 @@ class ChainTests(_TestCase):
         self.assertEqual((verdict.lines, verdict.last), (7, self.file.last))
 
     def test_one_server(self) -> None:
-        """Two servers cannot write one log; the second is told whose fault it is."""
+        """Two servers cannot write one log; the second is reported whose fault it is."""
         self.assertIn("another running server", str(self.assertRaises(AuditError, self.opened)))
 
     def test_one_write(self) -> None:
@@ -173,7 +173,7 @@ class CrashTests(_TestCase):
         self.assertIsNone(self.verdict().bad)
 
     def test_not_writable(self) -> None:
-        """A log that cannot be opened is told with its path and a remedy."""
+        """A log that cannot be opened is reported with its path and a remedy."""
         error = self.assertRaises(AuditError, AuditFile("/proc/none/audit.jsonl").open, "T")
         self.assertIn("[audit] file", str(error))
 
@@ -237,7 +237,7 @@ class VerifyTests(_TestCase):
         self.assertIsNone(self.bad_line(self.whole))
 
     def test_changes(self) -> None:
-        """A line that was changed, removed, inserted, doubled, moved or cut off is told."""
+        """A line that was changed, removed, inserted, doubled, moved or cut off is reported."""
         lines = self.whole.splitlines(keepends=True)
         begin, a, b, c = lines
         for changed, line in (
@@ -258,7 +258,7 @@ class VerifyTests(_TestCase):
 
     @given(st.data())
     def test_any_byte(self, data: st.DataObject) -> None:
-        """A changed byte anywhere but in the last line is told, and nothing makes the verification fail."""
+        """A changed byte anywhere but in the last line is reported, and nothing makes the verification fail."""
         last = self.whole.rindex(b"\n", 0, -1)
         at = data.draw(st.integers(0, last - 1))
         byte = data.draw(st.integers(0, 255).filter(lambda each: each != self.whole[at]))

@@ -174,7 +174,7 @@ class AuditingTests(RuleTestCase):
         self.assertEqual([line["contact"] for line in self.lines()], ["6505550100"] * 2)
 
     def test_not_committed(self) -> None:
-        """A commit that fails, or whose outcome nobody knows, is told in a line of its own."""
+        """A commit that fails, or whose outcome nobody knows, is reported in a line of its own."""
         for error, action in ((StoreFailureError("x"), "not committed"), (CommitUnknownError("x"), "commit unknown")):
             self.assertRaises(type(error), self.fail_after, error, pending(add_record("1")), pending(add_record("2")))
             told = self.lines()[-1]
@@ -183,7 +183,7 @@ class AuditingTests(RuleTestCase):
         self.assertEqual(len(self.lines()), 6)
 
     def test_owed(self) -> None:
-        """What cannot be told at once, because the disk is full, is told before the next change."""
+        """What cannot be reported at once, because the disk is full, is reported before the next change."""
         append = self.auditor._file.append
 
         def fail(bodies: Sequence[bytes]) -> None:

@@ -268,7 +268,7 @@ class ConnectionTests(ClientCase):
         self.failureResultOf(asked, NotConnectedError)
 
     def test_when_connected(self) -> None:
-        """Who waits for the connection is told, also when there is one already."""
+        """Who waits for the connection is reported, also when there is one already."""
         waiting = self.client.when_connected()
         self.assertNoResult(waiting)
         self.server.greet()

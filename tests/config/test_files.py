@@ -128,7 +128,7 @@ class SecretFileTests(ConfigTestCase):
             self.assertEqual(getattr(self.parse_tables(""), section).headers_file, ())
 
     def test_wrong_headers(self) -> None:
-        """O7, O1: each wrong line is told by its number and not shown; what ocsgw sets itself is refused."""
+        """O7, O1: each wrong line is reported by its number and not shown; what ocsgw sets itself is refused."""
         self.write("headers", "X-A: 1\nhunter2\nX-B: hunter2\x01\nContent-Length: 5\nhost: h\nContent-Type: t\n")
         problems = self.problems_of('[pre_dial_validation]\nheaders_file = "headers"\n')
         self.assertEqual(

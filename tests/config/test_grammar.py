@@ -230,7 +230,7 @@ class DefaultTests(ConfigTestCase):
         self.assertEqual((problem.line, problem.key, problem.message), (1, key, "is missing"))
 
     def test_required_of_objects(self) -> None:
-        """Sections 5 to 8, 11: what objects need is told at their headers."""
+        """Sections 5 to 8, 11: what objects need is reported at their headers."""
         for table, keys in (
             ("api_key", "name key_file"),
             ("client_certificate", "name"),
@@ -271,20 +271,20 @@ class SpellingTests(ConfigTestCase):
         )
 
     def test_unknown_key(self) -> None:
-        """C2: an unknown key is told with its line and the nearest known key."""
+        """C2: an unknown key is reported with its line and the nearest known key."""
         self.assert_problem('[log]\n\nlevle = "info"\n', 3, "[log] levle", "unknown key", 'did you mean "level"?')
         (problem,) = self.problems("[application]\ndbid = 1\nDbid = 2\n")
         self.assertIn('did you mean "dbid"?', problem.hint)
 
     def test_example_of_a_report(self) -> None:
-        """C2: a misspelled key is told once; that the meant one is missing is not told as well."""
+        """C2: a misspelled key is reported once; that the meant one is missing is not told as well."""
         problem = self.assert_problem(
             '[[listener]]\nid = "a"\nprotocol = "http"\nprot = 8080\n', 4, "[[listener]] prot"
         )
         self.assertEqual(str(problem), f'{self.path}:7: [[listener]] prot: unknown key; did you mean "port"?')
 
     def test_unknown_table(self) -> None:
-        """C2: an unknown table is told with the nearest known one, before and among others."""
+        """C2: an unknown table is reported with the nearest known one, before and among others."""
         self.assert_problem("[limit]\nbody = 1\n", 1, "[limit]", "unknown table", 'did you mean "limits"?')
         self.assert_problem("[[campaign-groups]]\n", 1, "[[campaign-groups]]", 'did you mean "campaign_group"?')
         self.assert_problem("[log.colours]\n", 1, "[log.colours]", "unknown table")

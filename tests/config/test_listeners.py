@@ -189,13 +189,13 @@ class TlsTests(ListenerTestCase):
         self.assertEqual((own.tls_mutual, own.client_names), (False, ()))
 
     def test_inherited_problems(self) -> None:
-        """C36: a wrong key of [application.tls] is told once, where it stands, also if nobody inherits it."""
+        """C36: a wrong key of [application.tls] is reported once, where it stands, also if nobody inherits it."""
         for tables in ("", listener("a", "tls = {}"), listener("a", "tls = {}") + listener("b", "tls = {}", port=1)):
             problems = self.problems_of(f'[application.tls]\n{FILES}tls_mutual = 5\ncolour = "x"\n{tables}')
             self.assertEqual([p.key for p in problems], ["[application.tls] tls_mutual", "[application.tls] colour"])
 
     def test_wrong_own_value(self) -> None:
-        """C36: a wrong key of the listener is told, and not replaced by the application's in the rules."""
+        """C36: a wrong key of the listener is reported, and not replaced by the application's in the rules."""
         problems = self.problems_of(
             f"[application.tls]\n{FILES}tls_mutual = false\n" + listener("a", OPEN, "tls = { tls_mutual = 5 }")
         )

@@ -20,7 +20,7 @@ class OneMistakeTests(ConfigTestCase):
         self.assertEqual([problem.line for problem in problems], [line], "\n".join(map(str, problems)))
 
     def test_every_key(self) -> None:
-        """C3: a wrong value is told at its line and has no consequences."""
+        """C3: a wrong value is reported at its line and has no consequences."""
         for text in (EVERYTHING, SPARSE):
             lines = text.split("\n")
             for index, line in enumerate(lines):
@@ -30,7 +30,7 @@ class OneMistakeTests(ConfigTestCase):
                     self.assert_one_problem("\n".join(changed), index + 1)
 
     def test_every_misspelled_key(self) -> None:
-        """C3: a misspelled key is told at its line; that the right one is missing is not told as well."""
+        """C3: a misspelled key is reported at its line; that the right one is missing is not told as well."""
         for text in (EVERYTHING, SPARSE):
             lines = text.split("\n")
             for index, line in enumerate(lines):
@@ -39,14 +39,14 @@ class OneMistakeTests(ConfigTestCase):
                     self.assert_one_problem("\n".join(changed), index + 1)
 
     def test_every_misspelled_table(self) -> None:
-        """C3: a misspelled table is told at its first line; references to what it has are not told as well."""
+        """C3: a misspelled table is reported at its first line; references to what it has are not told as well."""
         for text in (EVERYTHING, SPARSE):
             for name in {header[1] for header in re.finditer(r"(?m)^\[+([a-z_]+)", text)}:
                 changed = re.sub(rf"(?m)^(\[+){name}(?=[.\]])", rf"\1{name}x", text)
                 self.assert_one_problem(changed, changed[: changed.index(f"[{name}x")].count("\n") + 1)
 
     def test_every_table(self) -> None:
-        """C3: a table that is none is told, and nothing that it should have."""
+        """C3: a table that is none is reported, and nothing that it should have."""
         for name in GRAMMAR.keys:
             others = "".join(
                 part for part in (f"\n[{rest}" for rest in SPARSE.split("\n[")[1:]) if header_of(part) != name

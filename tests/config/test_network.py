@@ -139,7 +139,7 @@ class CustomHeaderTests(ConfigTestCase):
         self.assertEqual(self.headers("[]"), ())
 
     def test_refused(self) -> None:
-        """Section 3: names are tokens, values have no control characters; each wrong one is told."""
+        """Section 3: names are tokens, values have no control characters; each wrong one is reported."""
         for header in ("X-A", "X A: 1", ": 1", "X-A : 1", "é: 1", "X-A: a\\nb", "X-A: \\u0000", "X-A: \\u007f", "X: é"):
             (problem,) = self.problems(f'[application]\ndbid = 1\nhttp_custom_headers = ["X-B: 1",\n"{header}"]\n')
             self.assertEqual((problem.line, problem.key), (4, "[application] http_custom_headers"))

@@ -61,7 +61,7 @@ class TenantTests(ConfigTestCase):
         )
 
     def test_missing_owner(self) -> None:
-        """C3: an owner that is missing is told once, not as a wrong one in addition."""
+        """C3: an owner that is missing is reported once, not as a wrong one in addition."""
         objects = calling_list(1, "L") + campaign(1, "C", '["L"]', 'tenant = "A"')
         self.assert_problem(tenant(7, "A") + tenant(8, "B") + objects, 7, "[[calling_list]] tenant", "several")
 

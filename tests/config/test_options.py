@@ -51,7 +51,7 @@ class LimitTests(ConfigTestCase):
         self.assertIn("108 bytes", problem.message)
 
     def test_control_socket_beside_store(self) -> None:
-        """Section 3: a long path that comes from the store is told too."""
+        """Section 3: a long path that comes from the store is reported too."""
         (problem,) = self.problems(f'[application]\ndbid = 1\n[store]\nurl = "sqlite:////{"d" * 100}/x"\n')
         self.assertEqual((problem.line, problem.key), (1, "[application] state_dir"))
 
@@ -81,7 +81,7 @@ class NotificationTests(ConfigTestCase):
             self.parse_tables(f"[notifications]\n{switch} = false\n")
 
     def test_misspelled_uri(self) -> None:
-        """C3: a URI that is wrong or misspelled is told once."""
+        """C3: a URI that is wrong or misspelled is reported once."""
         self.assert_problem(
             '[notifications]\nsend_history = true\nhistory_url = "http://h/"\n',
             3,
@@ -127,7 +127,7 @@ class PreDialValidationTests(ConfigTestCase):
             )
 
     def test_on_without_uri(self) -> None:
-        """O20: an object that switches validation on needs a URI somewhere along the way, and is told once."""
+        """O20: an object that switches validation on needs a URI somewhere along the way, and is reported once."""
         for lists, campaigns, groups, line, key in (
             ((ON,), (), (), 5, "[[calling_list]]"),
             ((), (ON,), (), 9, "[[campaign]]"),
@@ -145,7 +145,7 @@ class PreDialValidationTests(ConfigTestCase):
         self.assert_problem(text, 9, "[[campaign_group]] pre_dial_validation")
 
     def test_several_ways(self) -> None:
-        """O20: a list that is used in two groups is told once."""
+        """O20: a list that is used in two groups is reported once."""
         objects = campaign(1, "C", '["L"]') + group(1, "C", "G") + group(2, "C", "H")
         self.assert_problem(calling_list(1, "L", ON) + objects, 5, "[[calling_list]] pre_dial_validation")
 
@@ -156,6 +156,6 @@ class PreDialValidationTests(ConfigTestCase):
         )
 
     def test_broken_options(self) -> None:
-        """C3: a URI that is wrong is told, not that there is none."""
+        """C3: a URI that is wrong is reported, not that there is none."""
         self.assert_problem(calling_list(1, "L", ON, 'validation_uri = "h"'), 6, "[[calling_list]] validation_uri")
         self.assert_problem(calling_list(1, "L", ON) + campaign(1, "C", "5", URI), 9, "[[campaign]] calling_lists")

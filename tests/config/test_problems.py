@@ -1,4 +1,4 @@
-"""Tests of ocsgw.config.problems: how problems are told."""
+"""Tests of ocsgw.config.problems: how problems are reported."""
 
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -87,7 +87,7 @@ class KeyTests(ConfigTestCase):
         )
 
     def test_inherited_key(self) -> None:
-        """C36: a key that stands elsewhere is told at the table where it counts."""
+        """C36: a key that stands elsewhere is reported at the table where it counts."""
         self.write_certificates()
         text = (
             APPLICATION
@@ -97,7 +97,7 @@ class KeyTests(ConfigTestCase):
         self.assertEqual([(p.line, p.key) for p in self.problems(text)], [(12, "[listener.tls] tls_mutual")])
 
     def test_missing_table(self) -> None:
-        """C3: a key that is missing with its table is told at the first line."""
+        """C3: a key that is missing with its table is reported at the first line."""
         self.assertEqual([(p.line, p.key) for p in self.problems("")], [(1, "[application] dbid")])
 
     def test_deep_nesting(self) -> None:

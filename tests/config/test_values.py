@@ -137,7 +137,7 @@ class PlainValueTests(ConfigTestCase):
         self.parse_tables('[[calling_list]]\ndbid = 1\nname = "a/b"\ntable = "t"\n')
 
     def test_arrays(self) -> None:
-        """Arrays are arrays without repetitions; every wrong element is told."""
+        """Arrays are arrays without repetitions; every wrong element is reported."""
         table = '[[campaign]]\ndbid = 1\nname = "c"\n'
         self.assert_problem(f'{table}calling_lists = "a"\n', 4, "[[campaign]] calling_lists", "array")
         problems = self.problems_of(f'{table}calling_lists = [\n"",\n1,\n]\n')

@@ -276,7 +276,7 @@ class PoisonTests(_TestCase):
         self.store.defects.clear()
 
     def test_row_that_the_table_refuses(self) -> None:
-        """K14, K16: a row that a constraint of the table refuses fails alone; it is told as a defect."""
+        """K14, K16: a row that a constraint of the table refuses fails alone; it is reported as a defect."""
         self.store.sql("CREATE UNIQUE INDEX one_each ON CL_Test (remarks)")
         replies = self.replies(*(add_record(str(n), Remarks=f"r{min(n, 3)}") for n in range(5)))
         self.assertEqual([each.get("error") for each in replies], [None, None, None, None, "internal"])

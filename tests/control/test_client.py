@@ -74,7 +74,7 @@ class ClientTests(SynchronousTestCase):
         self.assertRaises(LostError, self.client.call, "status", text="x" * 1_000_000)
 
     def test_another_protocol(self) -> None:
-        """What is no reply is told as such."""
+        """What is no reply is reported as such."""
         self.server.sendall(frame(b"\xc1"))
         error = self.error()
         self.assertIsInstance(error, MismatchError)

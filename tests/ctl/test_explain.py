@@ -21,7 +21,7 @@ class CommandTests(CommandTestCase):
         self.run_command("list", "import", "CL_Test", self.write("f.csv", rows))
 
     def test_words(self) -> None:
-        """H271: outside the window the next opening is told in both times, inside its end (in its own group)."""
+        """H271: outside the window the next opening is reported in both times, inside its end (in its own group)."""
         done = self.run_command("explain", "6505550100", "--at", "2026-11-23T07:15Z")
         self.assertEqual((done.status, done.output.splitlines()[0]), (0, "6505550100 at 2026-11-23 07:15 UTC"))
         self.assertIn("CL_Test, record 1 (chain 1, number 0): 650-555-0100", done.output)
@@ -74,7 +74,7 @@ class WordTests(SynchronousTestCase):
         }  # fmt: skip
 
     def test_somebody_has_to_act(self) -> None:
-        """Reasons that do not end by themselves are told as such, with the agent of a personal callback (H271)."""
+        """Reasons that do not end by themselves are reported as such, with the agent of a personal callback (H271)."""
         reasons = [{"rule": "H270", "text": "stopped", "until": None}]
         text = in_words(self.explained(agent="Smith", reasons=reasons))
         self.assertIn("  C@G: not handed out to agent Smith until somebody changes that:\n    H270: stopped\n", text)
@@ -90,7 +90,7 @@ class WordTests(SynchronousTestCase):
         self.assertIn("C@G: would be handed out now in its turn\n", text)
 
     def test_no_groups(self) -> None:
-        """A list without a campaign group is told as such."""
+        """A list without a campaign group is reported as such."""
         explained = self.explained()
         explained["records"][0]["verdicts"] = []
         self.assertIn("no campaign group hands out records of this list", in_words(explained))

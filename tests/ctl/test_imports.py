@@ -316,7 +316,7 @@ class UndoTests(ImportTestCase):
     """Imports are taken back."""
 
     def test_undo(self) -> None:
-        """Rows untouched since then go, others stay and are told; then the file may be imported again."""
+        """Rows untouched since then go, others stay and are reported; then the file may be imported again."""
         self.load("GSW_PHONE\n900\n")
         rows = "".join(f"{number},1.5\n" for number in range(1000, 3500))
         file = f"GSW_PHONE,Remarks\n{rows}"

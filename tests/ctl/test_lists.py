@@ -65,7 +65,7 @@ class ListImportTests(CommandTestCase):
         )
 
     def test_verdicts(self) -> None:
-        """Rows that were not simply added are told with their number, and the status is 1 if one was refused."""
+        """Rows that were not simply added are reported with their number, and the status is 1 if one was refused."""
         file = self.write("f.csv", 'GSW_PHONE,GSW_PHONE_TYPE\n1,\n\n2,99\n"3"x,\n(1),\n')
         done = self.run_command("list", "import", "CL_Test", file, "--duplicates", "skip")
         self.assertEqual(done.status, 1)
@@ -170,7 +170,7 @@ class ListImportTests(CommandTestCase):
         self.assertIn("the first row must name the columns", done.messages)
 
     def test_ignored_columns(self) -> None:
-        """The user is told which columns are not read."""
+        """The user is reported which columns are not read."""
         file = self.write("f.csv", "GSW_PHONE,record_id,colour\n1,5,red\n")
         done = self.run_command("list", "import", "CL_Test", file, "--ignore-unknown")
         self.assertIn("columns that are not read: record_id, colour", done.messages)

@@ -232,7 +232,7 @@ class CommitterTests(RuleTestCase):
         self.assertEqual(self.codes(), [("1", ""), ("2", "list_not_found")])
 
     def test_what_is_logged(self) -> None:
-        """H97, H103, 52002: what a committed batch has noted is told, unknown custom keys once per list and name."""
+        """H97, H103, 52002: what a committed batch noted is reported, unknown custom keys once per list and name."""
         handle = self.hand_out("9")
         for _ in range(2):
             self.submit("1", Nonsense="x")

@@ -291,7 +291,7 @@ class Answer:
 
 
 def _refuse(name: str) -> Any:
-    raise ValueError(f"{name} is no JSON")
+    raise ValueError(f"{name} is not JSON")
 
 
 def is_alive(pid: int) -> bool:

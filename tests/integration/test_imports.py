@@ -115,7 +115,7 @@ class ImportTests(SynchronousTestCase):
         self.assertEqual([row[0] for row in rows], contacts)
 
     def test_refused_operation(self) -> None:
-        """A list that does not exist, and a table that is broken meanwhile, are told in words; HTTP goes on (K12)."""
+        """A list that does not exist, and a table broken meanwhile, are reported in words; HTTP goes on (K12)."""
         self.write_file(10)
         status, _, messages = self.run_to_end("list", "import", "CL_Tset", self.file)
         self.assertEqual((status, messages.strip()), (1, self.no_list("CL_Tset")))

@@ -182,7 +182,7 @@ class LifecycleTests(TestCase):
         self.assertTrue(is_alive(server.pid))
 
     def test_reload_with_errors(self) -> None:
-        """C60: a file with errors changes nothing and is told with its problems."""
+        """C60: a file with errors changes nothing and is reported with its problems."""
         server = make_server(self).start()
         server.config.write_text("[application]\nnonsense = 1\n", encoding="utf-8")
         os.kill(server.pid, signal.SIGHUP)

@@ -43,7 +43,7 @@ class FakeCarrier:
 
 
 class FakeEnd:
-    """Remembers what it is told; `failing` are the names of calls that raise."""
+    """Remembers what it is reported; `failing` are the names of calls that raise."""
 
     def __init__(self) -> None:
         self.told: list[str] = []

@@ -1,4 +1,4 @@
-"""Tests of ocsgw.ocs.certificate_expiry: certificates are told 30, 7 and 1 days before their end."""
+"""Tests of ocsgw.ocs.certificate_expiry: certificates are reported 30, 7 and 1 days before their end."""
 
 from datetime import timedelta
 
@@ -98,7 +98,7 @@ class ExpiryTests(SynchronousTestCase):
         self.assertIn("The certificate of CN=Middle expired on", self.days())
 
     def test_revocation_list(self) -> None:
-        """Section 4, tls_crl: a list is told one day ahead, as most live for a week only."""
+        """Section 4, tls_crl: a list is reported one day ahead, as most live for a week only."""
         (self.folder / "crl.pem").write_text(ROOT.revoke(end=NOW + timedelta(days=3)), encoding="ascii")
         more = 'trusted_ca = "ca.pem"\ntls_mutual = true\ntls_crl = "crl.pem"'
         self.notifier.use(self.config(ROOT.issue("ocs.example"), more))

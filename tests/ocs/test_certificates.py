@@ -134,7 +134,7 @@ class CertificateTests(SynchronousTestCase):
         self.assertIn("only authorities that have expired", self.only_problem(self.tls(more=more)))
 
     def test_refused_by_openssl(self) -> None:
-        """R7: a key that is too small, and a cipher list without a suite, are told with their keys."""
+        """R7: a key that is too small, and a cipher list without a suite, are reported with their keys."""
         ROOT.issue("localhost", key=rsa_key(1024)).write(self.folder, "weak")
         self.assertIn(
             "certificate: weak.pem is refused by OpenSSL", self.only_problem(self.tls("weak.pem", "weak.key"))

@@ -16,7 +16,7 @@ from tests.support.settings import make_settings
 
 
 class Owner:
-    """Remembers what it is told."""
+    """Remembers what it is reported."""
 
     def __init__(self) -> None:
         self.told: list[tuple[object, ...]] = []
@@ -176,7 +176,7 @@ class ChildTests(SynchronousTestCase):
         self.assertEqual(self.owner.told, [("exited", 75, None)])
 
     def test_link_lost(self) -> None:
-        """P90: a link that breaks without a bye is told."""
+        """P90: a link that breaks without a bye is reported."""
         self.reactor.lose_link()
         self.assertEqual(self.owner.told, [("link lost",)])
 
@@ -188,7 +188,7 @@ class ChildTests(SynchronousTestCase):
         self.assertEqual(self.child.last_words, Bye(code="port", text="in use"))
 
     def test_frozen(self) -> None:
-        """P88: no byte for two heartbeats is told as frozen, and the link is cut."""
+        """P88: no byte for two heartbeats is reported as frozen, and the link is cut."""
         self.send(Hello(versions=[1], client="http_proxy"))
         for _ in range(9):
             self.reactor.advance(0.75)
@@ -215,7 +215,7 @@ class ChildTests(SynchronousTestCase):
         os.close(descriptor)
 
     def test_port_of_a_lost_child(self) -> None:
-        """P90: who waits for the port of a child whose link breaks is told at once."""
+        """P90: who waits for the port of a child whose link breaks is reported at once."""
         taken = self.child.take_port()
         self.reactor.lose_link()
         self.failureResultOf(taken, PortNotHandedError)

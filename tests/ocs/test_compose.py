@@ -16,7 +16,7 @@ class ServiceTests(ServiceTestCase):
     """One OCS."""
 
     def test_start(self) -> None:
-        """R11, C70: after the store is open one proxy is started, and an example command is told when it serves."""
+        """R11, C70: after the store is open one proxy is started, and an example command is reported when it serves."""
         proxy = self.start()
         self.assertTrue((self.folder / "var" / "ocsgw.sqlite").exists())
         self.assertEqual(self.log.numbers(), [93030, *OPENED, 93001, 93002])
@@ -200,7 +200,7 @@ class ServiceTests(ServiceTestCase):
         self.stop(proxy)
 
     def test_what_waits_for_a_restart(self) -> None:
-        """C68: a change that needs a restart is told as such, and not used."""
+        """C68: a change that needs a restart is reported as such, and not used."""
         proxy = self.start()
         self.configure(more='target = "other.log"')
         text = self.path.read_text(encoding="utf-8").replace("dbid = 134", "dbid = 135")
@@ -218,7 +218,7 @@ class ServiceTests(ServiceTestCase):
         self.stop(proxy)
 
     def test_reload_without_a_change(self) -> None:
-        """A reload of the same file changes nothing and is told (93013)."""
+        """A reload of the same file changes nothing and is reported (93013)."""
         proxy = self.start()
         self.assertEqual(waiting_for_restart(self.service.config, load(self.path)), [])
         self.successResultOf(self.service.reload())

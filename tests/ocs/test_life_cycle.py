@@ -208,7 +208,7 @@ class WhileActiveTests(SynchronousTestCase):
         self.assertEqual(self.events, ["start a", "stop a"])
 
     def test_part_that_cannot_start(self) -> None:
-        """Whoever runs it is told."""
+        """Whoever runs it is reported."""
         self.part.starting = Deferred()
         self.test_active_before_the_start()
         self.part.starting.errback(RuntimeError())

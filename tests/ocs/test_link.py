@@ -36,7 +36,7 @@ HELLO = Hello(versions=[1], client="http_proxy", pid=1)
 
 
 class Owner:
-    """Remembers what it is told."""
+    """Remembers what it is reported."""
 
     def __init__(self) -> None:
         self.told: list[str] = []

@@ -193,7 +193,7 @@ class ListenerTests(ServiceTestCase):
         self.stop(old, new)
 
     def test_unknown_listener(self) -> None:
-        """A listener that does not exist is told with those that do."""
+        """A listener that does not exist is reported with those that do."""
         proxy = self.start()
         reason = self.failureResultOf(self.restart("nonsense"), ControlError).getErrorMessage()
         self.assertEqual(reason, "there is no http listener nonsense; configured: default")

@@ -16,7 +16,7 @@ class NotificationTests(ServiceTestCase):
             self.reactor.advance(1)
 
     def test_stop_before_ready(self) -> None:
-        """Before a proxy serves there is no READY; STOPPING is told at a stop at any time."""
+        """Before a proxy serves there is no READY; STOPPING is reported at a stop at any time."""
         self.make().startService()
         self.assertEqual(self.heard("READY"), [])
         self.reactor.processes[0].end(status=0)

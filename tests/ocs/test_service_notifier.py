@@ -1,4 +1,4 @@
-"""What the service manager is told, on a fake clock."""
+"""What the service manager is reported, on a fake clock."""
 
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
@@ -105,7 +105,7 @@ class WatchTests(SynchronousTestCase):
         self.assertIn({"READY": 1, "STATUS": "active, HTTP :8080 waiting, 0 requests"}, self.manager.take())
 
     def test_status(self) -> None:
-        """STATUS is told when it has changed, at the latest after a second."""
+        """STATUS is reported when it has changed, at the latest after a second."""
         self.make()
         self.serve()
         self.clock.advance(1.0)
@@ -115,7 +115,7 @@ class WatchTests(SynchronousTestCase):
         self.assertEqual(self.manager.take(), [{"STATUS": "active, HTTP :8080 running, 1 requests"}])
 
     def test_watchdog(self) -> None:
-        """WATCHDOG is told at least twice in its time while the link answers, and not while it is silent."""
+        """WATCHDOG is reported at least twice in its time while the link answers, and not while it is silent."""
         self.make(watchdog=2.0)
         self.serve()
         self.clock.pump([0.5] * 4)

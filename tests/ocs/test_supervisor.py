@@ -311,7 +311,7 @@ class SupervisorTests(SynchronousTestCase):
         self.successResultOf(self.supervisor.stop())
 
     def test_reason_of_a_stop(self) -> None:
-        """P91: the child is told why it has to leave; a later stop without a reason is told too."""
+        """P91: the child is told why it has to leave; a later stop without a reason is reported too."""
         self.running()
         self.supervisor.stop("renewal")
         self.supervisor.stop()
@@ -452,7 +452,7 @@ class SupervisorTests(SynchronousTestCase):
         self.finish()
 
     def test_log_lines_of_the_child(self) -> None:
-        """P123, P121: a line of the child keeps its time and level and names listener and process; drops are told."""
+        """P123, P121: a line of the child keeps time and level, and names listener and process; drops are counted."""
         self.running()
         self.child.owner.child_log(Log(lines=[LogLine(time=1_500_000, level="debug", id=7, text="hello")], dropped=4))
         self.assertEqual(self.context.written, [(1.5, "debug", 7, "[default 100] hello")])

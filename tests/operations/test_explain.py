@@ -141,7 +141,7 @@ class ReasonTests(ExplainTestCase):
         self.assertIn("in one chain with record 1 (1)", self.explain("2").records[0].facts)
 
     def test_statuses(self) -> None:
-        """H271: only a record of status 1 goes out; 9 waits for its chain; a 2 that nothing explains is told (K2)."""
+        """H271: only status 1 goes out; 9 waits for its chain; a 2 that nothing explains is reported (K2)."""
         self.add()
         for status, rule, words in (
             (3, "H271", "status is Updated, not Ready"),
@@ -158,7 +158,7 @@ class ReasonTests(ExplainTestCase):
                 self.assertIn(words, text)
 
     def test_do_not_call(self) -> None:
-        """H271, K43: an entry that covers the record is told with its note, since when, and its scope."""
+        """H271, K43: an entry that covers the record is reported with its note, since when, and its scope."""
         self.add()
         self.store.sql(
             "INSERT INTO gsw_donotcall_list (phone, dnc_message, tenant_dbid, list_dbid, time_stamp)"
@@ -186,7 +186,7 @@ class ReasonTests(ExplainTestCase):
         self.assertIsNone(self.verdict().not_before)
 
     def test_no_call(self) -> None:
-        """H271: a marked record says so, and the entry that marked it is told beside it."""
+        """H271: a marked record says so, and the entry that marked it is reported beside it."""
         self.add()
         self.reply(by_phone("DoNotCall", "6505550100"))
         self.assertEqual([each.rule for each in self.verdict().reasons], ["H271", "H271", "H271"])
@@ -213,13 +213,13 @@ class ReasonTests(ExplainTestCase):
         self.assertEqual(self.reason(), ("H271", "the calling list is disabled in the configuration", None))
 
     def test_no_group(self) -> None:
-        """A list of a campaign without a group has no verdicts; a contact without records is told as such."""
+        """A list of a campaign without a group has no verdicts; a contact without records is reported as such."""
         self.add("1", "Liste été")
         self.assertEqual([each.verdicts for each in self.explain("1").records], [[]])
         self.assertEqual(self.explain("2").records, [])
 
     def test_unavailable_list(self) -> None:
-        """A list whose table cannot be used is told, and the others are explained (K12)."""
+        """A list whose table cannot be used is reported, and the others are explained (K12)."""
         self.add()
         self.store.sql("DROP TABLE CL_CALLBACK")
         explained = self.explain()

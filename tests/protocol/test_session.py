@@ -216,7 +216,7 @@ class ClientSessionTests(SessionTestCase):
         self.breach(ClientSession("http_proxy", LIMIT), encode(welcome), "version")
 
     def test_limit_is_that_of_the_welcome(self) -> None:
-        """P64: the largest frame is told in welcome and counts for what follows it, also in the same segment."""
+        """P64: the largest frame is reported in welcome and counts for what follows it, also in the same segment."""
         limits = WireLimits(frame=50, in_flight=1, heartbeat_ms=3000)
         small = Welcome(version=1, application_id=1, application="a", session=1, limits=limits)
         event = Event(data={"GSW_USER_EVENT": "x" * 100})

@@ -501,7 +501,7 @@ class DefectTests(AnswerTestCase):
             self.assertIsNone(whole.header("x-request-id"))
 
     def test_what_cannot_be_written(self) -> None:
-        """H13: an event that is no JSON costs one answer; the connection goes on, and so do requests behind it."""
+        """H13: an event that is not JSON costs one answer; the connection goes on, and so do requests behind it."""
         odd: list[Any] = [object(), "1"]
 
         def reply(data: KV) -> Event:

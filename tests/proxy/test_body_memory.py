@@ -83,7 +83,7 @@ class ChannelTests(HttpTestCase):
             self.assertEqual((answer.status, answer.header("connection")), (503, "close"))
             self.assertEqual((first.statuses(), small.statuses()), ([], []))
             end = b" \r\n0\r\n\r\n" if chunked else b" "
-            # A body of blanks is no JSON: it was received to its end.
+            # A body of blanks is not JSON: it was received to its end.
             self.assertEqual(small.send(end).statuses(), [400])
             self.assertEqual(first.send(end).statuses(), [400])
             self.assertEqual(server.frontend.body_memory.total, 0)

@@ -106,7 +106,7 @@ class NameTests(ClockTestCase):
             self.assertIsNone(codec_of_charset(name), name)
 
     def test_option(self) -> None:
-        """H131, H135, H137: the option names an encoding, UTF-8 or nothing; its name is told in lower case."""
+        """H131, H135, H137: the option names an encoding, UTF-8 or nothing; its name is reported in lower case."""
         self.assertIsNone(encoding_of_option(None))
         for name in ("utf-8", "UTF-8", "utf8"):
             self.assertIsNone(encoding_of_option(name))

@@ -178,7 +178,7 @@ class StopTests(EndingTestCase):
         self.assertEqual(late.send(request()).statuses(), [])
 
     def test_nobody_there(self) -> None:
-        """H353: without connections the end comes at once; asked twice, only the last one who asks is told."""
+        """H353: without connections the end comes at once; asked twice, only the last one who asks is reported."""
         told: list[int] = []
         self.serve().frontend.drain(lambda: told.append(1))
         server = self.serve(gateway=FakeGateway(holds=True))

@@ -66,7 +66,7 @@ VALID: list[tuple[bytes, Members]] = [
     (b'{"A":1,"a":2}', {"A": 1, "a": 2}),
 ]
 
-# What is no JSON at all.
+# What is not JSON at all.
 INVALID = [
     b" ", b"\n", b"\t \r\n", b"\xef\xbb\xbf", b"\xef\xbb\xbf ",
     b"{", b"}", b"{}}", b"{{}}", b"[", b"]", b"[1", b"{]", b"[}", b"{}{}", b"{} {}", b"{},", b"{}x", b"{}\x00",

@@ -54,7 +54,7 @@ class PipeliningTests(HttpTestCase):
         self.assertEqual(client.take().statuses(), [200] * 3)
 
     def test_refusals_wait_for_their_turn(self) -> None:
-        """H3, H11: what the proxy refuses itself, fatal or not, is told after the answers before it."""
+        """H3, H11: what the proxy refuses itself, fatal or not, is reported after the answers before it."""
         for short_cut in (True, False):
             gateway = FakeGateway(holds=True)
             client = self.serve(short_cut=short_cut, gateway=gateway).connect()
@@ -290,7 +290,7 @@ class WorkTests(HttpTestCase):
         self.assertLess(counts[1], 11 * counts[0])
 
     def test_bodies_full_of_brackets(self) -> None:
-        """H25, H92: a body of 1 MB that is no JSON, or far too deep, costs no more than a small one."""
+        """H25, H92: a body of 1 MB that is not JSON, or far too deep, costs no more than a small one."""
         for piece in (b"[", b"[{{", b"}-[", b'{"a":', b'"{}', b'{"a":[', b"\\u0000"):
             raw = request(body=piece * (1_000_000 // len(piece)))
             server = self.serve()

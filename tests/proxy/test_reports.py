@@ -111,7 +111,7 @@ class MemberTests(HttpTestCase):
         self.assertEqual(self.ask_with(b'{"GSW_PHONE":"1","GSW_QQQQ":1}', server), (400, "Unknown attribute GSW_QQQQ"))
         good = b'{"GSW_PHONE":"1","GSW_CHAIN_ATTR":"x","GSW_USER_EVENT":"PreviewRecord","GSW_RECORD_URI":"x","other":1}'
         self.assertEqual(self.ask_with(good, server)[0], 200)
-        # What is wrong by the tables is told first, as without it.
+        # What is wrong by the tables is reported first, as without it.
         wrong = self.ask_with(b'{"GSW_QQQQ":1}', server)
         self.assertEqual(wrong, (400, "Missing attribute GSW_PHONE"))
 

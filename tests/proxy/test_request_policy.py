@@ -140,7 +140,7 @@ class OrderOfChecksTests(HttpTestCase):
         self.for_each([(fault, short_cut) for fault in FAULTS for short_cut in (True, False)], check)
 
     def test_every_two_faults(self) -> None:
-        """Section 4, H72: of two faults the one of the earlier check is told, whatever the other would say."""
+        """Section 4, H72: of two faults the one of the earlier check is reported, whatever the other would say."""
 
         def check(pair: tuple[Fault, Fault]) -> None:
             self._expect(pair, pair[0].status, pair[0].text)

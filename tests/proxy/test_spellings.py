@@ -47,7 +47,7 @@ class SpellingTests(SynchronousTestCase):
         self.assertIsNone(parse_target(b"/callinglists/x?req=AddRecord", None).resource)
 
     def test_requests(self) -> None:
-        """Section 9: an alias means its request, and is told as used."""
+        """Section 9: an alias means its request, and is reported as used."""
         found = self.target("/phones/1?req=bLOCK")
         assert found.request is not None
         self.assertEqual((found.request.name, found.alias), ("DoNotCall", "bLOCK"))

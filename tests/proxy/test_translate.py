@@ -370,7 +370,7 @@ def _dict(got: KV | str) -> KV:
 
 
 class OrderTests(ClockTestCase):
-    """Section 4, checks 11 and 12: the first fault is told, whatever the order of the members."""
+    """Section 4, checks 11 and 12: the first fault is reported, whatever the order of the members."""
 
     def test_order(self) -> None:
         """Check 11, H61, H99, H100, H101, then attributes: missing before wrong, in the order of the tables."""
@@ -404,7 +404,7 @@ class OrderTests(ClockTestCase):
                 self.assertEqual(translated(ADD, json.dumps(members)), expected)
 
     def test_missing_before_wrong(self) -> None:
-        """Check 12: a missing attribute is told before a wrong one; of several the first of the table."""
+        """Check 12: a missing attribute is reported before a wrong one; of several the first of the table."""
         wrong = {"GSW_REFERENCE_ID": [], "GSW_PHONE_TYPE": 99}
         self.assertEqual(translated(ADD, json.dumps(wrong)), "Missing attribute GSW_PHONE")
         dated = {**wrong, "GSW_PHONE": "1", "GSW_RECORD_TYPE": 5}
@@ -531,7 +531,7 @@ class PropertyTests(ClockTestCase):
         got = translated(target, json.dumps(members))
         backwards = translated(target, json.dumps(dict(reversed(members.items()))))
         if isinstance(got, str) and got.startswith("Invalid value"):
-            # Of several unknown members that are no text the first of the body is told.
+            # Of several unknown members that are no text the first of the body is reported.
             self.assertIsInstance(backwards, str)
         else:
             self.assertEqual(got, backwards)

@@ -114,7 +114,7 @@ class FileTests(ClockTestCase):
             self.assertEqual(stream.read(), content)
 
     def test_folder_that_cannot_be(self) -> None:
-        """Exit codes: a folder that cannot be made is told with the option to look at."""
+        """Exit codes: a folder that cannot be made is reported with the option to look at."""
         os.makedirs(self.file)
         blocking = os.path.join(self.file, "file")
         with open(blocking, "wb"):
@@ -123,7 +123,7 @@ class FileTests(ClockTestCase):
         self.assertIn("check [store] url", str(error))
 
     def test_file_is_a_folder(self) -> None:
-        """Exit codes: a folder in place of the file is told."""
+        """Exit codes: a folder in place of the file is reported."""
         os.makedirs(self.file)
         error = self.assertRaises(StoreError, self.store().open, self.directory)
         self.assertIn("unable to open database file", str(error))

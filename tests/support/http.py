@@ -48,7 +48,7 @@ class Received:
         kind = self.header("content-type") or ""
         charset = kind.removeprefix("application/json; charset=")
         if charset == kind:
-            raise AssertionError(f"{kind} is no JSON")
+            raise AssertionError(f"{kind} is not JSON")
         return json.loads(self.body.decode(charset), parse_constant=_refuse_constant)
 
     @property

@@ -1,10 +1,10 @@
-"""A service manager that remembers what it is told."""
+"""A service manager that remembers what it is reported."""
 
 from ocsgw.systemd import ServiceManager
 
 
 class FakeManager(ServiceManager):
-    """Remembers what it is told."""
+    """Remembers what it is reported."""
 
     def __init__(self, watchdog: float | None = None) -> None:
         super().__init__({}, 1)
@@ -15,6 +15,6 @@ class FakeManager(ServiceManager):
         self.told.append(states)
 
     def take(self) -> list[dict[str, object]]:
-        """Return what was told since the last time."""
+        """Return what was reported since the last time."""
         told, self.told = self.told, []
         return told

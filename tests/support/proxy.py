@@ -135,7 +135,7 @@ class LinkTransport:
 
 
 class FakeOcs:
-    """The end of OCS under the control of a test: it keeps what the child sends, and says what it is told."""
+    """The end of OCS under the control of a test: it keeps what the child sends, and says what it is reported."""
 
     def __init__(self, application: ProxyApplication) -> None:
         self.link = application.link()

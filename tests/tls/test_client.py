@@ -141,7 +141,7 @@ class ClientTests(SynchronousTestCase):
         self.assert_met(self.meet(self.trusting(minimum="TLSv13")))
 
     def test_wrong_files(self) -> None:
-        """R7: files that cannot be used are told at once, with their option."""
+        """R7: files that cannot be used are reported at once, with their option."""
         for options, part in (
             (ClientOptions(trusted_ca="nothing"), "trusted_ca"),
             (ClientOptions(pair=KeyPair("nothing", CLIENT.key_pem)), "certificate"),

@@ -182,7 +182,7 @@ class CertificateTests(SynchronousTestCase):
             self.assertEqual(chain[0], expected.certificate.public_bytes(Encoding.DER))
 
     def test_weak_key(self) -> None:
-        """R7: a key that OpenSSL refuses is told as that of the certificate."""
+        """R7: a key that OpenSSL refuses is reported as that of the certificate."""
         weak = ROOT.issue("localhost", key=rsa_key(1024))
         error = self.assertRaises(TlsError, contexts, weak)
         self.assertEqual(error.part, "certificate")
@@ -259,7 +259,7 @@ class ClientCertificateTests(SynchronousTestCase):
         self.assertIn("verify_depth", str(self.attempt(ivr, depth=0)))
 
     def test_authorities_are_told(self) -> None:
-        """Section 4, trusted_ca: a client is told whose certificates are taken."""
+        """Section 4, trusted_ca: a client is reported whose certificates are taken."""
         ours = contexts(trusted_ca=ROOT.pem, mutual="optional", versions=("TLSv12",))
         client = SSL.Connection(SSL.Context(SSL.TLS_CLIENT_METHOD), None)
         client.set_connect_state()

@@ -159,7 +159,7 @@ _NEXT = st.sampled_from([name for name, (count, _) in _STEPS.items() for _ in ra
 
 
 class Requests(RuleBasedStateMachine):
-    """Sends requests to rules on a real store; `check` is told each batch with its events."""
+    """Sends requests to rules on a real store; `check` is reported each batch with its events."""
 
     @initialize(
         scope=st.sampled_from(["tenant", "campaign", "list"]),
