@@ -36,7 +36,8 @@ def directory_of(config: Config, application_dbid: int, before: Directory | None
         for each in config.time_zones
     }
     tenants = {
-        each.name: Tenant(each.dbid, each.name, zones[each.default_time_zone], each.ccid) for each in config.tenants
+        each.name: Tenant(each.dbid, each.name, zones[each.default_time_zone], each.ccid, each.country or "")
+        for each in config.tenants
     }
     customer_id = config.application.customer_id
     lists = {

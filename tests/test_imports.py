@@ -120,8 +120,8 @@ OUTSIDE = {
     "protocol": {"msgspec"},
     "access": {"msgspec"},
     "audit": {"msgspec"},
-    "config": {"msgspec"},
-    "contact": {"msgspec"},
+    "config": {"msgspec", "phonenumbers"},
+    "contact": {"msgspec", "phonenumbers"},
     "operations": {"msgspec"},
     "store": {"msgspec", "sqlalchemy", "alembic"},
 }

@@ -227,6 +227,8 @@ class Tenant(Part, frozen=True):
     name: str
     ccid: str | None
     customer_name: str | None
+    country: str | None
+    """Two capital letters."""
     default_time_zone: str
 
 

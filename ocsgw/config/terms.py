@@ -127,6 +127,20 @@ def moment(value: Any, _place: Place) -> int:
     return seconds
 
 
+def country(value: Any, place: Place) -> str:
+    """Read the code of a country (ISO 3166, two letters) into capitals."""
+    import phonenumbers  # noqa: PLC0415 - slow to import, and rarely needed
+
+    written: str = text(at_least=1)(value, place)
+    known = sorted(phonenumbers.SUPPORTED_REGIONS)
+    if written.upper() not in known:
+        raise InvalidValueError(
+            f"{quoted(written)} is not a valid country code",
+            f'write two letters such as "US"; {did_you_mean(written, known)}',
+        )
+    return written.upper()
+
+
 def wall_time(value: Any, _place: Place) -> datetime:
     """Read a date and time without a zone, of TOML or as a text ``YYYY-MM-DD HH:MM[:SS]``."""
     hint = 'write it as 2026-12-24 09:30:00, or as text "2026-12-24 09:30"; its zone is that of each record'

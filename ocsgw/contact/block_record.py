@@ -73,7 +73,8 @@ def _entries(
         campaign_dbid if scope == "campaign" else 0,
         calling_list.dbid if scope == "list" else 0,
     )
-    entries = [DoNotCallEntry(contact, None, *where) for contact in contacts]
+    country = calling_list.tenant.country
+    entries = [DoNotCallEntry(contact, None, *where, country) for contact in contacts]
     if customer_id is not None:
         entries.append(DoNotCallEntry(None, customer_id, *where))
     return entries

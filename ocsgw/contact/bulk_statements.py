@@ -132,5 +132,5 @@ class BulkStatements(Protocol):
     def export_entries(self, after: int, at_most: int) -> list[StoredEntry]:
         """Return entries of the do-not-call table behind a number, in its order, at most so many."""
 
-    def covering_entries(self, contact: str, customer_id: str | None) -> list[StoredEntry]:
+    def covering_entries(self, contact: str, customer_id: str | None, country: str = "") -> list[StoredEntry]:
         """Return the entries for a contact or a customer id in their normal forms, whatever their scope and end."""

@@ -39,12 +39,13 @@ class TimeZone:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Tenant:
-    """Owner of lists and campaigns."""
+    """Owner of lists and campaigns; in its `country` contacts are compared in E.164, as they are without one (K40)."""
 
     dbid: int
     name: str
     default_zone: TimeZone
     ccid: str | None = None
+    country: str = ""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -2,7 +2,7 @@
 
 from ocsgw.contact.directory import CallingList, Directory
 from ocsgw.contact.fields import FieldValue
-from ocsgw.contact.normal_form import normal_contact, normal_customer_id
+from ocsgw.contact.normal_form import normal_contact, normal_customer_id, search_keys
 from ocsgw.contact.transaction import DncLookup, Record
 
 
@@ -21,10 +21,14 @@ def dnc_lookup_for(
     campaign_dbid: int,
 ) -> DncLookup:
     """Return the question about a contact and a customer id as they are stored."""
+    country = calling_list.tenant.country
+    normal = normal_contact(contact, country)
     return DncLookup(
-        normal_contact(contact),
+        normal,
         customer_id_text(customer_id),
         directory.campaign_dbids(calling_list, campaign_dbid),
+        search_keys(normal, country),
+        country,
     )
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from typing import cast
 
 from ocsgw.contact.normal_form import normal_contact, normal_customer_id
-from ocsgw.contact.scope import chain_attr, find_matches, named_by, scope_of
+from ocsgw.contact.scope import EVERY_TENANT, chain_attr, find_matches, named_by, scope_of
 from ocsgw.contact.transaction import DoNotCallEntry
 from ocsgw.contact.unit_of_work import PendingRequest, Reply, UnitOfWork
 from ocsgw.protocol.errors import Refusal
@@ -39,7 +39,14 @@ def _block(unit: UnitOfWork, pending: PendingRequest) -> KV:
     contacts = different_contacts(contacts)
     check_widths(unit, contacts, customer_id)
     message = message_of(pending, resource)
-    entries = [DoNotCallEntry(contact, None, message, *where) for contact in contacts for where in scope.entries]
+    countries = {each.dbid: each.country for each in unit.directory.tenants}
+    if len(set(countries.values())) == 1:
+        countries[EVERY_TENANT] = unit.directory.tenants[0].country
+    entries = [
+        DoNotCallEntry(contact, None, message, *where, countries.get(where[0], ""))
+        for contact in contacts
+        for where in scope.entries
+    ]
     if customer_id is not None:
         entries += [DoNotCallEntry(None, customer_id, message, *where) for where in scope.entries]
     for calling_list, matches in found:

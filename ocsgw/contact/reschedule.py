@@ -61,9 +61,10 @@ def reschedule_record(unit: UnitOfWork, handouts_cache: HandoutCache, pending: P
 
 def _member_with(handed_out: ActiveHandout, member: Member, phone: str) -> Member | None:
     """Return the member of the chain with a contact, the one of the handle first; None for a new contact (H232)."""
-    contact = normal_contact(phone)
+    country = handed_out.calling_list.tenant.country
+    contact = normal_contact(phone, country)
     for each in (member, *handed_out.members):
-        if normal_contact(each.record.contact_info) == contact:
+        if normal_contact(each.record.contact_info, country) == contact:
             return each
     return None
 

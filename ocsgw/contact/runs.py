@@ -7,7 +7,7 @@ from typing import cast
 from ocsgw.contact.by_handle import HANDLE_REQUESTS
 from ocsgw.contact.directory import Directory
 from ocsgw.contact.groups import CONTROL_REQUESTS, STATUS_REQUESTS
-from ocsgw.contact.normal_form import normal_contact, normal_customer_id
+from ocsgw.contact.normal_form import coarse_key, normal_customer_id
 from ocsgw.contact.scope import chain_attr, named_by
 from ocsgw.contact.unit_of_work import PendingRequest
 
@@ -98,7 +98,7 @@ def names_of(pending: PendingRequest, directory: Directory) -> set[Hashable]:
         names.add(_RECORDS)
     phone = data.get("GSW_PHONE")
     if isinstance(phone, str):
-        names.add(("contact", normal_contact(phone)))
+        names.add(("contact", coarse_key(phone)))
     # A custom member may hold a customer id; its text is enough to be careful.
     for key, value in data.items():
         if isinstance(value, str | int) and (key[:4] != "GSW_" or key == "GSW_CUSTOMER_ID"):

@@ -69,7 +69,7 @@ def find_matches(
     for calling_list in lists:
         try:
             if key == "GSW_PHONE":
-                matches = unit.tx.find_by_contact(calling_list, normal_contact(name))
+                matches = unit.tx.find_by_contact(calling_list, normal_contact(name, calling_list.tenant.country))
             else:
                 matches = unit.tx.find_by_customer_id(calling_list, normal_customer_id(name))
             if matches and attr == "AllChain":

@@ -13,6 +13,7 @@ import msgspec
 from ocsgw.contact.bulk_statements import BulkStatements
 from ocsgw.contact.directory import CallingList
 from ocsgw.contact.fields import FieldValue
+from ocsgw.contact.normal_form import covers, normal_contact
 from ocsgw.protocol.messages import KV
 
 
@@ -42,12 +43,19 @@ class DncLookup(msgspec.Struct, array_like=True):
     """A question to the do-not-call table, whether an entry covers this contact or customer id (K43).
 
     `contact` and `customer_id` are in their normal forms; `customer_id` is None if there is none. `campaign_dbids` are
-    the campaigns that the record belongs to.
+    the campaigns that the record belongs to. An entry that covers the contact has one of the search `keys`; whether it
+    does is decided by its normal form in the `country`.
     """
 
     contact: str
     customer_id: str | None
     campaign_dbids: tuple[int, ...]
+    keys: tuple[str, ...]
+    country: str = ""
+
+    def is_covered_by(self, phone: str) -> bool:
+        """Whether the contact of an entry covers this one (K40)."""
+        return covers(normal_contact(phone, self.country), self.contact)
 
 
 class Admission(msgspec.Struct):
@@ -59,7 +67,10 @@ class Admission(msgspec.Struct):
 
 
 class DoNotCallEntry(msgspec.Struct, array_like=True):
-    """An entry to be made. Exactly one of `phone` and `customer_id` is given; a DBID of 0 means every one."""
+    """An entry to be made. Exactly one of `phone` and `customer_id` is given; a DBID of 0 means every one.
+
+    `country` is that of the tenant, empty without one or for all tenants.
+    """
 
     phone: str | None
     customer_id: str | None
@@ -67,6 +78,7 @@ class DoNotCallEntry(msgspec.Struct, array_like=True):
     tenant_dbid: int
     campaign_dbid: int = 0
     list_dbid: int = 0
+    country: str = ""
 
 
 class Match(msgspec.Struct):
@@ -246,7 +258,7 @@ class Transaction(BulkStatements, Protocol):
         """Return the places of those probes that an entry of the do-not-call table covers."""
 
     def find_by_contact(self, calling_list: CallingList, contact: str) -> list[Match]:
-        """Return the records whose contact has this normal form (K40)."""
+        """Return the records whose contact has this normal form in the country of the list's tenant (K40)."""
 
     def find_by_customer_id(self, calling_list: CallingList, customer_id: str) -> list[Match]:
         """Return the records with this customer id (K42); none if the list has no such field."""

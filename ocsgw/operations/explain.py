@@ -129,18 +129,26 @@ class _Chain:
 
 def explain(unit: UnitOfWork, contact: str, at: int) -> Explanation:
     """Return why the records with this contact would, or would not, be handed out at a time."""
-    normal = normal_contact(contact)
     records: list[RecordExplanation] = []
     unavailable: list[str] = []
     for calling_list in unit.directory.calling_lists:
         try:
-            ids = [each.record_id for each in unit.tx.find_by_contact(calling_list, normal)]
+            ids = [
+                each.record_id
+                for each in unit.tx.find_by_contact(calling_list, normal_contact(contact, calling_list.tenant.country))
+            ]
             found = sorted(unit.tx.records(calling_list, ids), key=lambda each: each.record_id)
             records += [_explain(_chain_of(unit, calling_list, each, at), at) for each in found]
         except UnavailableListError:
             unavailable.append(calling_list.name)
+    countries = {"", *(each.country for each in unit.directory.tenants)}
+    covering = {
+        each.number: each
+        for country in countries
+        for each in unit.tx.covering_entries(normal_contact(contact, country), None, country)
+    }
     entries = [
-        Entry(_entry_text(unit.directory, each), each.expires_at) for each in unit.tx.covering_entries(normal, None)
+        Entry(_entry_text(unit.directory, covering[number]), covering[number].expires_at) for number in sorted(covering)
     ]
     return Explanation(contact, at, records, entries, unavailable)
 
@@ -157,7 +165,7 @@ def _chain_of(unit: UnitOfWork, calling_list: CallingList, record: Record, at: i
     customer_id = customer_id_text(customer_value(calling_list, record))
     entries = [
         each
-        for each in unit.tx.covering_entries(lookup.contact, customer_id)
+        for each in unit.tx.covering_entries(lookup.contact, customer_id, lookup.country)
         if each.tenant_dbid in (0, calling_list.tenant.dbid)
         and each.list_dbid in (0, calling_list.dbid)
         and each.campaign_dbid in (0, *lookup.campaign_dbids)

@@ -148,6 +148,7 @@ renew_interval = 1
 dbid = 1
 name = "T"
 ccid = "c"
+country = "us"
 customer_name = "c"
 default_time_zone = "Z"
 [[time_zone]]

@@ -8,8 +8,8 @@ import msgspec
 from ocsgw.contact.bulk_statements import ImportedEntry, ImportedRow, ImportProgress, StoredEntry, StoredImport
 from ocsgw.contact.directory import CallingList
 from ocsgw.contact.fields import FieldValue
-from ocsgw.contact.normal_form import normal_contact, normal_customer_id
-from ocsgw.store.sqlite.forms import beyond_ascii, normal_contact_of, trimmed
+from ocsgw.contact.normal_form import covers, normal_contact, normal_customer_id, search_keys
+from ocsgw.store.sqlite.forms import beyond_ascii, search_key_of, trimmed
 from ocsgw.store.sqlite.own_tables import as_json
 from ocsgw.store.sqlite.statements import INSERTED_COLUMNS, record_columns
 from ocsgw.store.sqlite.transaction import SQLiteTransaction
@@ -117,17 +117,18 @@ class SQLiteBulkTransaction(SQLiteTransaction):
     def records_by_contact(self, calling_list: CallingList, contacts: Collection[str]) -> dict[str, list[int]]:
         """Return the ids of the records with these normal forms of contacts, ascending (K40)."""
         table = self._text_of(calling_list).table
-        form = normal_contact_of("contact_info")
+        key, country = search_key_of("contact_info"), calling_list.tenant.country
+        keys = {each for contact in contacts for each in search_keys(contact, country)}
         found: dict[str, list[int]] = {}
         rows = self._query(
             calling_list,
-            f"SELECT record_id, contact_info FROM {table} WHERE {form} IN (SELECT value FROM json_each(?))"
+            f"SELECT record_id, contact_info FROM {table} WHERE {key} IN (SELECT value FROM json_each(?))"
             f" AND record_id IS NOT NULL UNION SELECT record_id, contact_info FROM {table}"
             f" WHERE {beyond_ascii('contact_info')} AND record_id IS NOT NULL ORDER BY 1",
-            as_json(list(contacts)),
+            as_json(sorted(keys)),
         )
         for record_id, contact in rows:
-            normal = normal_contact(contact)
+            normal = normal_contact(contact, country)
             if normal in contacts:
                 found.setdefault(normal, []).append(record_id)
         return found
@@ -155,7 +156,7 @@ class SQLiteBulkTransaction(SQLiteTransaction):
         for place, entry in enumerate(entries):
             wanted.setdefault(_identity(entry), []).append(place)
         found: dict[int, list[StoredEntry]] = {}
-        contacts = {contact for contact, *_ in wanted if contact}
+        contacts = {key for contact, *_ in wanted if contact for key in search_keys(contact)}
         # An entry with both is found by its contact.
         customer_ids = {customer_id for contact, customer_id, *_ in wanted if not contact}
         for stored in self._entries_for(contacts, customer_ids):
@@ -163,20 +164,22 @@ class SQLiteBulkTransaction(SQLiteTransaction):
                 found.setdefault(place, []).append(stored)
         return found
 
-    def covering_entries(self, contact: str, customer_id: str | None) -> list[StoredEntry]:
-        """Return the entries for a contact or a customer id in their normal forms, whatever their scope and end."""
-        found = self._entries_for({contact}, {customer_id} if customer_id is not None else set())
+    def covering_entries(self, contact: str, customer_id: str | None, country: str = "") -> list[StoredEntry]:
+        """Return the entries for a contact or customer id in their normal forms, whatever their scope and end."""
+        customer_ids = {customer_id} if customer_id is not None else set()
+        found = self._entries_for(search_keys(contact, country), customer_ids)
         return [
             each
             for each in found
-            if _contact_of(each) == contact or (customer_id is not None and _customer_id_of(each) == customer_id)
+            if (each.phone is not None and covers(normal_contact(each.phone, country), contact))
+            or (customer_id is not None and _customer_id_of(each) == customer_id)
         ]
 
     def _entries_for(self, contacts: Collection[str], customer_ids: Collection[str]) -> list[StoredEntry]:
-        """Return entries with one of these contacts or customer ids; and those whose contact is not ASCII."""
+        """Return entries with one of these search keys or customer ids; and those whose contact is not ASCII."""
         text = self._do_not_call_text()
         columns = _entry_columns(has_expiry=text.has_expiry)
-        contact, customer_id = normal_contact_of("d.phone"), trimmed("d.customer_id")
+        contact, customer_id = search_key_of("d.phone"), trimmed("d.customer_id")
         rows = self._connection.execute(
             f"SELECT {columns} FROM {text.table} AS d"
             f" WHERE d.phone IS NOT NULL AND {contact} IN (SELECT value FROM json_each(:contacts))"

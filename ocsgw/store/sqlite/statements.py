@@ -11,7 +11,7 @@ from functools import lru_cache
 from ocsgw.contact.directory import CallingList
 from ocsgw.contact.transaction import TEXT_COLUMNS, further_columns
 from ocsgw.store.columns import CALLING_LIST_COLUMNS
-from ocsgw.store.sqlite.forms import beyond_ascii, normal_contact_of, quoted, trimmed
+from ocsgw.store.sqlite.forms import beyond_ascii, quoted, search_key_of, trimmed
 from ocsgw.store.sqlite.ready import ready_index, ready_records_text, waiting_agents_text, windows_text
 
 INSERTED_COLUMNS = tuple(column.name for column in CALLING_LIST_COLUMNS if column.block == 1)
@@ -114,7 +114,8 @@ def list_text(calling_list: CallingList, columns: frozenset[str], *, may_lack_ch
             else None
         ),
         find_by_contact=(
-            f"{found} WHERE {normal_contact_of('contact_info')} = ? AND record_id IS NOT NULL"
+            f"{found} WHERE {search_key_of('contact_info')} IN (SELECT value FROM json_each(?))"
+            " AND record_id IS NOT NULL"
             f" UNION ALL {found} WHERE {beyond_ascii('contact_info')} AND record_id IS NOT NULL"
         ),
         find_by_chain=f"{found} WHERE {whole_chains}",
@@ -169,7 +170,7 @@ def change_text(text: ListStatements, columns: Sequence[str]) -> str:
 def list_indexes(calling_list: CallingList) -> dict[int, Index]:
     """Return the indexes of a list by the numbers in their names (K23)."""
     indexes = {
-        1: Index(normal_contact_of("contact_info")),
+        1: Index(search_key_of("contact_info")),
         2: Index("contact_info", beyond_ascii("contact_info")),
         3: Index(*ready_index()),
         5: Index("record_id", unless_leading="record_id"),

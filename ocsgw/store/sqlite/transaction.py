@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from ocsgw.contact.directory import CallingList
-from ocsgw.contact.normal_form import normal_contact
+from ocsgw.contact.normal_form import normal_contact, search_keys, without_extension
 from ocsgw.contact.transaction import (
     Admission,
     DncLookup,
@@ -45,7 +45,7 @@ def _scope(calling_list: CallingList, now: int) -> dict[str, int]:
 @lru_cache(maxsize=1024)
 def _before_adding_text(text: ListStatements, do_not_call: DncStatements) -> str:
     return (
-        f"SELECT (SELECT json_group_array(place) FROM ({do_not_call.blocked})),"
+        f"SELECT (SELECT json_group_array(json_array(place, phone)) FROM ({do_not_call.blocked})),"
         f" EXISTS ({do_not_call.beyond_ascii}), {text.highest_ids}"
     )
 
@@ -114,8 +114,8 @@ class SQLiteTransaction(OwnTables):
         text = _before_adding_text(self._text_of(calling_list), self._do_not_call_text())
         scope = _scope(calling_list, now)
         row = self._query(calling_list, text, {**scope, "probes": as_json(lookups)}).fetchone()
-        places, any_beyond_ascii, record_id, *chain_ids = row
-        blocked = set(msgspec.json.decode(places, type=list[int]))
+        found, any_beyond_ascii, record_id, *chain_ids = row
+        blocked = _covered(lookups, msgspec.json.decode(found, type=list[tuple[int, str | None]]))
         if any_beyond_ascii:
             blocked |= self._blocked_beyond_ascii(lookups, scope)
         return Admission(record_id or 0, max(chain_id or 0 for chain_id in chain_ids), blocked)
@@ -147,24 +147,32 @@ class SQLiteTransaction(OwnTables):
         """Return the places of those probes that an entry of the do-not-call table covers."""
         text = self._do_not_call_text()
         scope = _scope(calling_list, now)
-        places = {row[0] for row in self._connection.execute(text.blocked, {**scope, "probes": as_json(lookups)})}
-        return places | self._blocked_beyond_ascii(lookups, scope)
+        found = self._connection.execute(text.blocked, {**scope, "probes": as_json(lookups)}).fetchall()
+        return _covered(lookups, found) | self._blocked_beyond_ascii(lookups, scope)
 
     def _blocked_beyond_ascii(self, lookups: Sequence[DncLookup], scope: Mapping[str, int]) -> set[int]:
         """Return the places of those probes that an entry covers whose normal form SQL cannot compute."""
         found = self._connection.execute(self._do_not_call_text().beyond_ascii, scope).fetchall()
-        covered = {(normal_contact(phone), campaign) for phone, campaign in found}
+        country = lookups[0].country if lookups else ""
+        covering = {(normal_contact(phone, country), campaign) for phone, campaign in found}
         return {
             place
             for place, lookup in enumerate(lookups)
-            if covered and any((lookup.contact, campaign) in covered for campaign in (0, *lookup.campaign_dbids))
+            if covering
+            and any(
+                (contact, campaign) in covering
+                for contact in {lookup.contact, without_extension(lookup.contact)}
+                for campaign in (0, *lookup.campaign_dbids)
+            )
         }
 
     def find_by_contact(self, calling_list: CallingList, contact: str) -> list[Match]:
-        """Return the records whose contact has this normal form (K40)."""
-        found = self._query(calling_list, self._text_of(calling_list).find_by_contact, contact)
+        """Return the records whose contact has this normal form in the country of the list's tenant (K40)."""
+        country = calling_list.tenant.country
+        keys = as_json(search_keys(contact, country))
+        found = self._query(calling_list, self._text_of(calling_list).find_by_contact, keys)
         matches = {row[0]: Match(*row) for row in found}
-        return [match for match in matches.values() if normal_contact(match.contact_info) == contact]
+        return [match for match in matches.values() if normal_contact(match.contact_info, country) == contact]
 
     def find_by_customer_id(self, calling_list: CallingList, customer_id: str) -> list[Match]:
         """Return the records with this customer id (K42); none if the list has no such field."""
@@ -183,14 +191,21 @@ class SQLiteTransaction(OwnTables):
     def add_do_not_call(self, entries: Sequence[DoNotCallEntry], now: int) -> None:
         """Make entries, except those that exist with the same scope and without an end (H264)."""
         text = self._do_not_call_text()
-        there = {
-            (normal_contact(phone), *scope) for phone, *scope in self._connection.execute(text.lasting_beyond_ascii)
+        contacts = [normal_contact(each.phone, each.country) if each.phone is not None else "" for each in entries]
+        keys = {
+            key for each, contact in zip(entries, contacts, strict=True) for key in search_keys(contact, each.country)
         }
+        there: dict[tuple[int, ...], list[str]] = {}
+        for phone, *scope in self._connection.execute(text.lasting, (as_json(sorted(keys)),)).fetchall():
+            there.setdefault(tuple(scope), []).append(phone)
         rows = []
-        for entry in entries:
-            contact = normal_contact(entry.phone) if entry.phone is not None else None
-            if (contact, entry.tenant_dbid, entry.campaign_dbid, entry.list_dbid) not in there:
-                rows.append((*msgspec.structs.astuple(entry), contact))
+        for entry, contact in zip(entries, contacts, strict=True):
+            known = there.setdefault((entry.tenant_dbid, entry.campaign_dbid, entry.list_dbid), [])
+            if entry.phone is None:
+                rows.append(entry)
+            elif all(normal_contact(phone, entry.country) != contact for phone in known):
+                rows.append(entry)
+                known.append(entry.phone)
         self._connection.execute(text.insert, {"entries": as_json(rows), "now": now})
 
     # Records in process.
@@ -287,6 +302,11 @@ class SQLiteTransaction(OwnTables):
                 # Somebody has changed or dropped the table while we run (K16).
                 raise UnavailableListError(f"{calling_list.name}: {error}") from error
             raise
+
+
+def _covered(lookups: Sequence[DncLookup], found: Iterable[tuple[int, str | None]]) -> set[int]:
+    """Return the places of look-ups that entries cover; without a contact the customer id is the same."""
+    return {place for place, phone in found if phone is None or lookups[place].is_covered_by(phone)}
 
 
 def _window_text(window: Window) -> str:

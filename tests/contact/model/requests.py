@@ -30,7 +30,27 @@ SETTINGS = settings(
     phases=(Phase.generate,) if _ASKED is None else (Phase.reuse, Phase.generate, Phase.shrink),
 )
 
-PHONES = st.sampled_from(["1", "2", "3", "4", "5", "6", "7", "(1)", "2-", "\u00e94", "e\u03014", "a@X", "A@x "])
+PHONES = st.sampled_from(
+    [
+        "1",
+        "2",
+        "3",
+        "4",
+        "5",
+        "6",
+        "7",
+        "(1)",
+        "2-",
+        "\uff11",
+        "tel:2",
+        "3 ext. 1",
+        "3x1",
+        "\u00e94",
+        "e\u03014",
+        "a@X",
+        "A@x ",
+    ]
+)
 _CUSTOMERS = st.sampled_from(["C", "D", " C"])
 _AGENTS = st.sampled_from(["A", "B"])
 _DATES = st.sampled_from(

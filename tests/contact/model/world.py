@@ -3,6 +3,7 @@
 Made from the specification alone; nothing of `ocsgw.contact` is used. Rows have the columns of their table.
 """
 
+import re
 import unicodedata
 from datetime import datetime
 from typing import Any
@@ -51,10 +52,23 @@ class RefusedError(Exception):
 
 def normal(contact: str) -> str:
     """Return the normal form of a contact (K40)."""
-    text = unicodedata.normalize("NFC", contact).strip()
+    text = unicodedata.normalize("NFKC", contact).strip()
     if "@" in text:
-        return text.lower()
-    return "".join(character for character in text if character not in " \t-.()/")
+        return unicodedata.normalize("NFC", text).lower()
+    text = re.sub("(?i)^tel:", "", text)
+    number, _, rest = text.partition(";")
+    number = "".join(
+        each
+        for each in number
+        if not each.isspace() and unicodedata.category(each) not in ("Pd", "Cf") and each not in "-.()/_"
+    )
+    extension = re.match("(?i)ext=([0-9]+)", rest)
+    return f"{number}x{extension[1]}" if extension else re.sub("(?i)([0-9])(?:ext|x)([0-9]+)$", r"\1x\2", number)
+
+
+def covers(entry: str, contact: str) -> bool:
+    """Whether the contact of an entry covers a contact: without an extension all of them (K40)."""
+    return normal(contact) == normal(entry) or re.sub("x[0-9]+$", "", normal(contact)) == normal(entry)
 
 
 class World:
@@ -94,7 +108,7 @@ class World:
         """Whether an entry covers a contact or customer id (K43)."""
         dbid, tenant, of_list, _, _ = LISTS[name]
         for entry in self.entries:
-            named = (entry["phone"] is not None and normal(entry["phone"]) == normal(phone)) or (
+            named = (entry["phone"] is not None and covers(entry["phone"], phone)) or (
                 entry["customer_id"] is not None and customer is not None and entry["customer_id"].strip() == customer
             )
             if (
