@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import cast
 
-from ocsgw.contact.choice.choose import Choice, choose
+from ocsgw.contact.choice.choose import Choice, agents_with_callbacks, choose
 from ocsgw.contact.directory import CallingList, CampaignGroup
 from ocsgw.contact.groups import find_group, status_of
 from ocsgw.contact.handouts import ActiveHandout, Member
@@ -17,11 +17,12 @@ from ocsgw.protocol.errors import Refusal
 def preview(unit: UnitOfWork, requests: Sequence[PendingRequest]) -> list[Reply]:
     """Hand out one record per request, in order, as long as there are any (H270 to H279).
 
-    Requests of one group, agent and principal are served together. Where very many records turn out to be on the
-    do-not-call list the answer is `busy`: what was marked stays so, and the next request goes on from there.
+    Requests of one group and principal are served together, except those of agents with callbacks of their own. Where
+    very many records turn out to be on the do-not-call list the answer is `busy`: what was marked stays so, and the
+    next request goes on from there.
     """
     replies: list[Reply | None] = [None] * len(requests)
-    asking: dict[tuple[int, str, str], list[int]] = {}
+    asking: dict[tuple[int, str], list[tuple[int, str]]] = {}
     groups: dict[int, tuple[CampaignGroup, GroupStatus]] = {}
     for at, pending in enumerate(requests):
         try:
@@ -31,16 +32,32 @@ def preview(unit: UnitOfWork, requests: Sequence[PendingRequest]) -> list[Reply]
             continue
         groups[group.dbid] = (group, status)
         agent = cast("str", pending.data.get("GSW_AGENT_ID") or pending.context.agent_id)
-        asking.setdefault((group.dbid, agent, pending.context.principal), []).append(at)
-    for (dbid, agent, principal), places in asking.items():
+        asking.setdefault((group.dbid, pending.context.principal), []).append((at, agent))
+    for (dbid, principal), asked in asking.items():
         group, status = groups[dbid]
-        choices, is_complete = choose(unit, group, agent, len(places), principal)
-        claimed = _claim(unit, group, agent, choices)
-        for at, (handed_out, member) in zip(places, claimed, strict=False):
-            replies[at] = preview_record(unit, requests[at], handed_out, member, status.dial_mode)
-        for at in places[len(claimed) :]:
-            replies[at] = _empty(unit, requests[at], group) if is_complete else Refusal("busy")
+        for agent, places in _by_agent(unit, group, principal, asked).items():
+            choices, is_complete = choose(unit, group, agent, len(places), principal)
+            claimed = _claim(unit, group, [agent for _, agent in places], choices)
+            for (at, _), (handed_out, member) in zip(places, claimed, strict=False):
+                replies[at] = preview_record(unit, requests[at], handed_out, member, status.dial_mode)
+            for at, _ in places[len(claimed) :]:
+                replies[at] = _empty(unit, requests[at], group) if is_complete else Refusal("busy")
     return cast("list[Reply]", replies)
+
+
+def _by_agent(
+    unit: UnitOfWork, group: CampaignGroup, principal: str, asked: Sequence[tuple[int, str]]
+) -> dict[str, list[tuple[int, str]]]:
+    """Return requests, as (place, agent), by the agent for whom records are chosen.
+
+    Agents without callbacks of their own get what anybody would get: all of them are served together, as nobody.
+    """
+    agents = {agent for _, agent in asked}
+    own = agents_with_callbacks(unit, group, agents, principal) if len(agents) > 1 else agents
+    served: dict[str, list[tuple[int, str]]] = {}
+    for at, agent in asked:
+        served.setdefault(agent if agent in own else "", []).append((at, agent))
+    return served
 
 
 def _started_group(unit: UnitOfWork, pending: PendingRequest) -> tuple[CampaignGroup, GroupStatus]:
@@ -80,15 +97,15 @@ def _empty(unit: UnitOfWork, pending: PendingRequest, group: CampaignGroup) -> R
 
 
 def _claim(
-    unit: UnitOfWork, group: CampaignGroup, agent: str, choices: Sequence[Choice]
+    unit: UnitOfWork, group: CampaignGroup, agents: Sequence[str], choices: Sequence[Choice]
 ) -> list[tuple[ActiveHandout, Member]]:
-    """Claim chains: status 2 for their members, a handle for each, first for the record (H276)."""
+    """Claim chains, each for its agent: status 2 for their members, a handle for each, first for the record (H276)."""
     if not choices:
         return []
     handle = unit.tx.new_handles(sum(len(each.members) for each in choices))
     claimed: list[tuple[ActiveHandout, Member]] = []
     records: dict[CallingList, list[int]] = {}
-    for choice in choices:
+    for choice, agent in zip(choices, agents, strict=False):
         record, calling_list = choice.record, choice.calling_list
         handout = Handout(
             handout_id=handle,

@@ -5,6 +5,7 @@ from unittest import mock
 
 from ocsgw.contact.directory import CallingList, Campaign, Directory
 from ocsgw.protocol.messages import KV
+from ocsgw.store.sqlite.transaction import SQLiteTransaction
 from tests.support.rules import (
     ENVIRONMENT,
     GROUP,
@@ -466,7 +467,7 @@ class ClaimTests(_TestCase):
         self.insert({"record_id": 1, "record_type": 5, "agent_id": "A"}, {"record_id": 2}, {"record_id": 3})
         agents: list[KV] = [{"GSW_AGENT_ID": "B"}, {"GSW_AGENT_ID": "A"}, {}, {"GSW_AGENT_ID": "A"}]
         replies = self.replies(*({**preview_record(), **agent} for agent in agents))
-        self.assertEqual([each.get("GSW_PHONE") for each in replies], ["2", "1", None, "3"])
+        self.assertEqual([each.get("GSW_PHONE") for each in replies], ["2", "1", "3", None])
 
 
 class TimeoutTests(_TestCase):
@@ -474,6 +475,29 @@ class TimeoutTests(_TestCase):
 
     def make_directory(self) -> Directory:
         return make_directory(record_timeout=60.0)
+
+    def test_many_agents_in_one_run(self) -> None:
+        """H271: agents without callbacks of their own are served together, in their order; each holds its record."""
+        self.insert(
+            *({"record_id": number} for number in range(1, 5)),
+            {"record_id": 9, "record_type": 5, "dial_sched_time": NOW - 5, "agent_id": "c"},
+        )
+        asked: list[list[str]] = []
+        original = SQLiteTransaction.windows
+
+        def windows(tx: Any, calling_list: Any, campaigns: Any, agents: Any) -> Any:
+            asked.append(sorted(agents))
+            return original(tx, calling_list, campaigns, agents)
+
+        agents = ["a", "b", "c", "d", "", "e", "c"]
+        with mock.patch.object(SQLiteTransaction, "windows", windows):
+            replies = self.replies(*(preview_record(GSW_AGENT_ID=agent) for agent in agents))
+        self.assertEqual([each.get("GSW_PHONE") for each in replies], ["1", "2", "9", "3", "4", None, None])
+        held = [row["agent_id"] for row in self.store.rows("ocsgw_handout", "handout_id")]
+        self.assertEqual(sorted(held), sorted(["a", "b", "c", "d", ""]))
+        of_list = [each for each in asked if each != [""] and len(each) > 2]
+        self.assertEqual(of_list, [["", "a", "b", "c", "d", "e"]] * 2)
+        self.assertEqual(len(asked), 6)
 
     def test_returns(self) -> None:
         """H278, K3: the record is ready again, other members are as before; the handles are dead."""

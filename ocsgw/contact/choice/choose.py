@@ -1,6 +1,7 @@
 """Which record comes next (http.md H271 to H274)."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 from ocsgw.contact.choice.eligibility import CLAIMED, may_be_handed_out, open_windows, order_of
@@ -88,6 +89,20 @@ def choose(
         if round_.blocked:
             depth, examined = min(depth, _MOST_BLOCKED), min(examined, _MOST_BLOCKED)
     return list(chosen.values()), True
+
+
+def agents_with_callbacks(
+    unit: UnitOfWork, group: CampaignGroup, agents: Collection[str], principal: str
+) -> frozenset[str]:
+    """Return those of `agents` for whom there are ready records that nobody else may have."""
+    found: set[str] = set()
+    campaign = group.campaign
+    for calling_list in unit.directory.lists_of(principal, campaign.calling_lists):
+        if calling_list.enabled:
+            with suppress(UnavailableListError):
+                windows = unit.tx.windows(calling_list, [0, campaign.dbid], list(agents))
+                found.update(each.agent for each in windows)
+    return frozenset(found - {""})
 
 
 def _sources(unit: UnitOfWork, group: CampaignGroup, agent: str, principal: str) -> list[_Source]:
