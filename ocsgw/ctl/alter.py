@@ -15,13 +15,7 @@ from ocsgw.operations.errors import OperationError, list_named
 
 def alter_list(installation: Installation, arguments: argparse.Namespace) -> int:
     """Print the SQL that adds missing columns, ask, and carry it out."""
-    config = installation.config
-    try:
-        calling_list = list_named(directory_of(config, config.application.dbid), arguments.list)
-    except OperationError as error:
-        raise CommandError(str(error)) from None
-    file = store_file(installation)
-    check_revision(file)
+    calling_list, file = _list_of(installation, arguments.list)
     statements = _statements(file, calling_list)
     if not statements:
         print(f"the table {calling_list.table} has every column that the calling list {calling_list.name} needs")
@@ -38,6 +32,23 @@ def alter_list(installation: Installation, arguments: argparse.Namespace) -> int
     if _is_served(installation):
         print("ocsctl reload lets the server open the list")
     return 0
+
+
+def statements_for(installation: Installation, name: str) -> list[str]:
+    """Return the SQL that adds the columns which the table of a calling list lacks. Raises `CommandError`."""
+    calling_list, file = _list_of(installation, name)
+    return _statements(file, calling_list)
+
+
+def _list_of(installation: Installation, name: str) -> tuple[CallingList, str]:
+    config = installation.config
+    try:
+        calling_list = list_named(directory_of(config, config.application.dbid), name)
+    except OperationError as error:
+        raise CommandError(str(error)) from None
+    file = store_file(installation)
+    check_revision(file)
+    return calling_list, file
 
 
 def _statements(file: str, calling_list: CallingList) -> list[str]:

@@ -2,10 +2,12 @@
 
 import argparse
 import json
+import shlex
 from typing import TYPE_CHECKING, Any
 
 from ocsgw.control.errors import ControlError
 from ocsgw.control.health import CHECK_STATUS
+from ocsgw.ctl import alter
 from ocsgw.ctl.errors import CommandError
 from ocsgw.ctl.families import add_command, add_family
 from ocsgw.ctl.installation import Installation
@@ -90,7 +92,20 @@ def reload(installation: Installation, arguments: argparse.Namespace) -> int:
         print(line)
     for each in done["closed_lists"]:
         print(f"calling list {each['name']} is closed: {each['reason']}")
+        for line in _repair(installation, each["name"]):
+            print(f"  {line}")
     return 0
+
+
+def _repair(installation: Installation, name: str) -> list[str]:
+    """Return what opens a closed list again: the exact SQL, and the command that carries it out."""
+    try:
+        statements = alter.statements_for(installation, name)
+    except CommandError:
+        # What is wrong with the table is in the reason.
+        return []
+    orders = [f"{each};" for each in statements]
+    return [*orders, f"or: ocsctl list alter {shlex.quote(name)}; then: ocsctl reload"] if orders else []
 
 
 def restart_proxies(installation: Installation, arguments: argparse.Namespace) -> int:
