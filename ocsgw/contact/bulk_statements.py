@@ -96,6 +96,9 @@ class BulkStatements(Protocol):
     def forget_imported_rows(self, number: int, first_row: int) -> None:
         """Forget a slice of an import."""
 
+    def forget_rows_of_imports(self, before: int) -> None:
+        """Forget which rows are those of imports that began before a time."""
+
     def forget_import(self, target: str, fingerprint: str) -> None:
         """Forget an import with all of its slices."""
 

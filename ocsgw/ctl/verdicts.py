@@ -14,6 +14,7 @@ from ocsgw.ctl.progress import Progress
 from ocsgw.ctl.streams import shown
 
 _MOST_LINES = 20
+_MOST_OTHER_LINES = 5
 _MOST_REASONS = 20
 _COLUMNS = ("row", "verdict", "reason")
 _NUMBER = re.compile(r"\b\d+\b")
@@ -25,7 +26,8 @@ class Verdicts:
     def __init__(self, stack: ExitStack, path: str | None, progress: Progress, *, goes_on: bool) -> None:
         self._progress = progress
         self._reasons: Counter[tuple[str, str]] = Counter()
-        self._lines = 0
+        self._lines = self._shown = 0
+        self._left = {"wrong": _MOST_LINES, "as asked for": _MOST_OTHER_LINES}
         self._path = path
         self._file = _open(stack, path, goes_on=goes_on)
         self._writer = csv.writer(self._file) if self._file is not None else None
@@ -40,7 +42,11 @@ class Verdicts:
             if self._writer is not None:
                 self._writer.writerow((number, name, reason))
             self._lines += 1
-            if self._lines <= _MOST_LINES:
+            # What is wrong must not drown in what is as it was asked for.
+            kind = "wrong" if name == "refused" or "warning" in reason else "as asked for"
+            if self._left[kind]:
+                self._left[kind] -= 1
+                self._shown += 1
                 self._progress.clear()
                 sys.stderr.write(f"row {number}: {name}: {reason}\n")
         if self._file is not None:
@@ -54,12 +60,12 @@ class Verdicts:
 
     def summarize(self) -> None:
         """Report how many rows there were for each reason, if not all of them were reported."""
-        if self._lines <= _MOST_LINES:
+        if self._lines == self._shown:
             return
         where = (
             f"all of them are in {shown(self._path)}" if self._path is not None else "--verdicts FILE has all of them"
         )
-        sys.stderr.write(f"... {self._lines - _MOST_LINES} more; {where}. By reason:\n")
+        sys.stderr.write(f"... {self._lines - self._shown} more; {where}. By reason:\n")
         for (name, reason), count in self._reasons.most_common(_MOST_REASONS):
             sys.stderr.write(f"{count:>9}  {name}: {reason}\n")
         if len(self._reasons) > _MOST_REASONS:

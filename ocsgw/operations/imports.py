@@ -24,6 +24,9 @@ _DO_NOT_CALL = "do-not-call"
 _OF_LIST = "list "
 _NO_COUNTS = {"added": 0, "updated": 0, "replaced": 0, "skipped": 0, "refused": 0}
 _MOST_LISTED = 1000
+# Days for which an import can be taken back.
+_KEPT_DAYS = 90
+_KEPT = _KEPT_DAYS * 86400
 _pack = msgspec.msgpack.Encoder()
 
 
@@ -111,6 +114,7 @@ def begin_import(unit: UnitOfWork, arguments: BeginImport) -> dict[str, Any]:
     if arguments.dry_run or (arguments.again and arguments.look):
         progress = None
     elif not arguments.look and (progress is None or arguments.again):
+        unit.tx.forget_rows_of_imports(unit.now - _KEPT)
         number = unit.tx.new_import_number()
         progress = ImportProgress(arguments.file, 0, dict(_NO_COUNTS), unit.now, None, number)
         unit.tx.save_import_progress(arguments.target, arguments.fingerprint, progress)
@@ -245,6 +249,8 @@ def undo_import(unit: UnitOfWork, arguments: UndoImport) -> dict[str, Any]:
     wanted = _DO_NOT_CALL if arguments.calling_list is None else f"{_OF_LIST}{arguments.calling_list}"
     if stored.target != wanted:
         raise OperationError(f"import {arguments.number} is one into {stored.target}, not into {wanted}")
+    if stored.progress.started_at < unit.now - _KEPT:
+        raise OperationError(f"import {arguments.number} is older than {_KEPT_DAYS} days and cannot be taken back")
     found = unit.tx.imported_rows(arguments.number)
     counts = stored.progress.counts
     lasting = {name: counts.get(name, 0) for name in ("replaced", "updated") if counts.get(name, 0)}

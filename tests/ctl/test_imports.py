@@ -227,6 +227,8 @@ class DoubleTests(ImportTestCase):
             self.assertIn(option, done.messages)
         done = self.load(corrected, "--duplicates", "skip")
         self.assertIn("51 rows: 1 added, 0 replaced, 50 skipped, 0 refused", done.output)
+        self.assertEqual(done.messages.count(": skipped: record"), 5)
+        self.assertIn("       50  skipped: record N has this contact", done.messages)
         self.assertEqual(len(self.records()), 51)
 
     def test_a_few(self) -> None:
@@ -332,6 +334,16 @@ class UndoTests(ImportTestCase):
         self.assertEqual(self.records(), ["900", "1000", "1002", "3499"])
         self.assertIn("there is no import 2", self.run_command("list", "import", "--undo", "2").messages)
         self.assertIn("2500 rows: 2497 added, 0 replaced, 3 skipped", self.load(file, "--duplicates", "skip").output)
+
+    def test_too_old(self) -> None:
+        """After 90 days an import cannot be taken back; its rows are forgotten with the next import."""
+        self.load("GSW_PHONE\n900\n")
+        self.sql("UPDATE ocsgw_import SET started_at = started_at - 91 * 86400")
+        done = self.run_command("list", "import", "--undo", "1")
+        self.assertEqual((done.status, self.records()), (1, ["900"]))
+        self.assertIn("older than 90 days", done.messages)
+        self.load("GSW_PHONE\n901\n")
+        self.assertEqual(self.sql("SELECT number FROM ocsgw_import_rows"), [(2,)])
 
     def test_what_cannot_be_taken_back(self) -> None:
         """Rows that were written over others are said to stay."""

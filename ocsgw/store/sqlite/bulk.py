@@ -92,6 +92,13 @@ class SQLiteBulkTransaction(SQLiteTransaction):
             "DELETE FROM ocsgw_import_rows WHERE number = ? AND first_row = ?", (number, first_row)
         )
 
+    def forget_rows_of_imports(self, before: int) -> None:
+        """Forget which rows are those of imports that began before a time."""
+        self._connection.execute(
+            "DELETE FROM ocsgw_import_rows WHERE number IN (SELECT number FROM ocsgw_import WHERE started_at < ?)",
+            (before,),
+        )
+
     def forget_import(self, target: str, fingerprint: str) -> None:
         """Forget an import with all of its slices."""
         where = (target, fingerprint)
