@@ -149,7 +149,9 @@ def not_audited() -> Iterator[Record]:
 def _change_of(pending: PendingRequest, outcome: Outcome) -> KV | None:
     """Return the event that says what a request has changed; None if it has not, or stands in the log already."""
     reply = outcome.reply
-    event = reply.event if isinstance(reply, Continuation) else final_event(reply)
+    if isinstance(reply, Continuation):
+        return reply.event
+    event = final_event(reply)
     if event is None or outcome.replayed or pending.is_recorded or not is_kept(pending, event):
         return None
     return event

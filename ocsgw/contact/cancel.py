@@ -1,10 +1,12 @@
 """RequestRecordCancel by phone and by customer id (http.md section 10.6)."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from ocsgw.contact.directory import CallingList
+from ocsgw.contact.groups import SLICE
 from ocsgw.contact.scope import CANCELLABLE, chain_attr, find_matches, named_by, scope_of
-from ocsgw.contact.unit_of_work import PendingRequest, Reply, UnitOfWork
+from ocsgw.contact.transaction import UnavailableListError
+from ocsgw.contact.unit_of_work import Continuation, PendingRequest, Reply, UnitOfWork
 from ocsgw.protocol.enumerations import CallResult, RecordStatus
 from ocsgw.protocol.errors import Refusal
 from ocsgw.protocol.messages import KV
@@ -23,15 +25,41 @@ def cancel(unit: UnitOfWork, requests: Sequence[PendingRequest]) -> list[Reply]:
     return replies
 
 
-def _cancel(unit: UnitOfWork, pending: PendingRequest) -> KV:
+def _cancel(unit: UnitOfWork, pending: PendingRequest) -> Reply:
     lists = _named_lists(unit, pending, scope_of(unit, pending).lists)
     key = named_by(pending)
     attr = chain_attr(pending, unit.directory, "phones" if key == "GSW_PHONE" else "customer_ids")
-    count = 0
-    for calling_list, matches in find_matches(unit, pending, lists, attr):
-        count += _cancel_records(unit, calling_list, [match.record_id for match in matches])
-    members: KV = {key: pending.data[key], "GSW_CHAIN_ATTR": attr, "GSW_RECORDS_COUNT": count}
-    return unit.event("RecordCancelAcknowledge", pending, members)
+    found = [
+        (calling_list.dbid, match.record_id)
+        for calling_list, matches in find_matches(unit, pending, lists, attr)
+        for match in matches
+    ]
+
+    def acknowledge(unit: UnitOfWork, count: int) -> KV:
+        members: KV = {key: pending.data[key], "GSW_CHAIN_ATTR": attr, "GSW_RECORDS_COUNT": count}
+        return unit.event("RecordCancelAcknowledge", pending, members)
+
+    if len(found) > SLICE:
+        return _cancel_in_slices(unit, found, 0, acknowledge)
+    return acknowledge(unit, _cancel_records(unit, found))
+
+
+def _cancel_in_slices(
+    unit: UnitOfWork, found: Sequence[tuple[int, int]], count: int, acknowledge: Callable[[UnitOfWork, int], KV]
+) -> Reply:
+    """Cancel the first of very many records, as (DBID of the list, record id); the others follow in further batches.
+
+    Each slice has its line in the audit log; the event, with the count of all, comes after the last one.
+    """
+    cancelled = _cancel_records(unit, found[:SLICE])
+    others = found[SLICE:]
+
+    def go_on(unit: UnitOfWork, _: object) -> Reply:
+        if others:
+            return _cancel_in_slices(unit, others, count + cancelled, acknowledge)
+        return acknowledge(unit, count + cancelled)
+
+    return Continuation(go_on, event=acknowledge(unit, cancelled))
 
 
 def _named_lists(unit: UnitOfWork, pending: PendingRequest, lists: Sequence[CallingList]) -> list[CallingList]:
@@ -58,9 +86,23 @@ def _named_lists(unit: UnitOfWork, pending: PendingRequest, lists: Sequence[Call
     return chosen
 
 
-def _cancel_records(unit: UnitOfWork, calling_list: CallingList, record_ids: Sequence[int]) -> int:
-    """Cancel those that can be; handles of cancelled records die (H251, H252)."""
-    records = [each for each in unit.tx.records(calling_list, record_ids) if each.record_status in CANCELLABLE]
+def _cancel_records(unit: UnitOfWork, found: Sequence[tuple[int, int]]) -> int:
+    """Cancel those records, as (DBID of the list, record id), that can be; their handles die (H251, H252)."""
+    by_list: dict[int, list[int]] = {}
+    for dbid, record_id in found:
+        by_list.setdefault(dbid, []).append(record_id)
+    return sum(_cancel_of_list(unit, dbid, record_ids) for dbid, record_ids in by_list.items())
+
+
+def _cancel_of_list(unit: UnitOfWork, dbid: int, record_ids: Sequence[int]) -> int:
+    calling_list = unit.directory.list_by_dbid(dbid)
+    if calling_list is None:
+        return 0
+    try:
+        records = [each for each in unit.tx.records(calling_list, record_ids) if each.record_status in CANCELLABLE]
+    except UnavailableListError:
+        # Closed since the record was found.
+        return 0
     unit.tx.change_records(calling_list, {each.record_id: _CANCELLED for each in records})
     handles = unit.tx.handles_of_records(calling_list, [each.record_id for each in records])
     if handles:

@@ -13,9 +13,10 @@ from ocsgw.contact.outbox import Change, GroupChanged
 from ocsgw.contact.transaction import StoreFailureError
 from ocsgw.contact.unit_of_work import Continuation, Reply, Unfinished, UnitOfWork, final_event
 from ocsgw.execution.committer import Committer, Job
+from ocsgw.protocol.enumerations import RecordStatus
 from ocsgw.protocol.errors import Refusal
 from tests.execution.test_barriers import WAYS
-from tests.support.rules import GROUP, NOW, RuleTestCase, add_record, of_group, pending
+from tests.support.rules import GROUP, NOW, RuleTestCase, add_record, by_phone, of_group, pending
 from tests.support.workers import FlakyStore, HeldWorker
 
 
@@ -265,6 +266,23 @@ class PendingTests(RuleTestCase):
         self.assertEqual(sorted(row["record_status"] for row in self.rows()), [1] * (2 * SLICE + 197) + [2] * 3)
         for handle in handles:
             self.reply({"GSW_AGENT_REQ_TYPE": "UpdateCallCompletionStats", "GSW_RECORD_HANDLE": handle})
+
+    def test_cancel_in_slices(self) -> None:
+        """H250: a phone that very many records have is cancelled in slices, with the count of all in the answer."""
+        for count, expected in ((SLICE, 1), (2 * SLICE + 1, 4)):
+            with self.subTest(count=count):
+                phone = f"650{count}"
+                self.replies(*(add_record(phone) for _ in range(count)))
+                committer = self.make_committer("held")
+                self.submit(committer, by_phone("RequestRecordCancel", phone))
+                self.settle()
+                event = self.seen.pop()[1]
+                self.assertEqual(
+                    (event["GSW_USER_EVENT"], event["GSW_RECORDS_COUNT"]), ("RecordCancelAcknowledge", count)
+                )
+                self.assertEqual(len(self.flaky.waits), expected)
+                statuses = {row["record_status"] for row in self.rows() if row["contact_info"] == phone}
+                self.assertEqual(statuses, {RecordStatus.CANCELLED.value})
 
     def test_end_of_the_server_meanwhile(self) -> None:
         """P52: what an unloaded group still holds when the server ends is released at the next start, in slices."""
