@@ -72,14 +72,6 @@ CUSTOM_HEADERS: Final = (
 )
 """What ``http_custom_headers = true`` stands for (C20)."""
 
-CODECS: Final = frozenset(
-    {"utf-8", "ascii", "koi8-r", "koi8-u", "cp437", "cp850", "cp852", "cp866", "shift_jis", "euc_jp"}
-    | {"iso2022_jp", "euc_kr", "gbk", "gb18030", "big5"}
-    | {f"iso8859-{part}" for part in range(1, 17) if part != 12}
-    | {f"cp{page}" for page in range(1250, 1259)}
-)
-"""Python's names of the character encodings of H133."""
-
 RENAMED_KEYS: Final = {
     ("notifications", "http_tunnel"): "http_proxy",
     ("treatment", "campaigns"): "calling_lists",

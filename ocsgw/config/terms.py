@@ -7,10 +7,11 @@ from datetime import UTC, date, datetime
 from datetime import time as clock_time
 from typing import Any, Final
 
-from ocsgw.config.constants import CODECS, OWN_TABLES
+from ocsgw.config.constants import OWN_TABLES
 from ocsgw.config.problems import quoted
 from ocsgw.config.schema import InvalidValueError, Place
 from ocsgw.config.values import array, did_you_mean, integer, shown, text, type_name
+from ocsgw.protocol.charsets import CODECS
 from ocsgw.protocol.enumerations import CALL_RESULT_NAMES, CALL_RESULTS, plain_name
 from ocsgw.protocol.requests import REQUESTS
 

@@ -7,15 +7,13 @@ from typing import Any, cast
 from ocsgw.contact.custom_plan import add_custom_members, custom_columns
 from ocsgw.contact.directory import CallingList, Campaign, Directory, TimeZone
 from ocsgw.contact.dnc_lookup import dnc_lookup_for
+from ocsgw.contact.new_record import DEFAULTS, default_campaign
 from ocsgw.contact.transaction import DncLookup, NewRecord, UnavailableListError
 from ocsgw.contact.unit_of_work import PendingRequest, Reply, UnitOfWork
 from ocsgw.contact.zones import to_date_time, to_epoch
-from ocsgw.protocol.enumerations import CallResult, RecordStatus, RecordType
+from ocsgw.protocol.enumerations import CallResult, RecordType
 from ocsgw.protocol.errors import Refusal
 from ocsgw.protocol.messages import KV
-
-_LAST_SECOND = 86399
-_GENERAL, _READY, _UNKNOWN = RecordType.GENERAL.value, RecordStatus.READY.value, CallResult.UNKNOWN.value
 
 
 @dataclass(slots=True, eq=False)
@@ -62,16 +60,16 @@ def _draft(unit: UnitOfWork, calling_list: CallingList, at: int, pending: Pendin
     record = NewRecord(
         0,
         given("GSW_PHONE"),
-        given("GSW_PHONE_TYPE", 0),
-        given("GSW_RECORD_TYPE", _GENERAL),
-        given("GSW_RECORD_STATUS", _READY),
-        given("GSW_CALL_RESULT", _UNKNOWN),
-        given("GSW_ATTEMPTS", 0),
+        given("GSW_PHONE_TYPE", DEFAULTS.contact_info_type),
+        given("GSW_RECORD_TYPE", DEFAULTS.record_type),
+        given("GSW_RECORD_STATUS", DEFAULTS.record_status),
+        given("GSW_CALL_RESULT", DEFAULTS.call_result),
+        given("GSW_ATTEMPTS", DEFAULTS.attempt),
         # 0 means "not scheduled"; the one date that is 0 is long past, as is the second after it.
-        to_epoch(date_time, zone.zone) or 1 if date_time is not None else 0,
-        given("GSW_CALL_TIME", 0),
-        given("GSW_FROM", 0),
-        given("GSW_UNTIL", _LAST_SECOND),
+        to_epoch(date_time, zone.zone) or 1 if date_time is not None else DEFAULTS.dial_sched_time,
+        given("GSW_CALL_TIME", DEFAULTS.call_time),
+        given("GSW_FROM", DEFAULTS.daily_from),
+        given("GSW_UNTIL", DEFAULTS.daily_till),
         zone.dbid,
         campaign.dbid if campaign is not None else 0,
         given("GSW_AGENT_ID"),
@@ -84,12 +82,11 @@ def _draft(unit: UnitOfWork, calling_list: CallingList, at: int, pending: Pendin
 
 def _campaign(directory: Directory, calling_list: CallingList, data: KV) -> Campaign | None:
     """Return the campaign that the request names; without a name the only one of the list."""
-    campaigns = directory.campaigns_of(calling_list)
     name = data.get("GSW_CAMPAIGN_NAME")
     if name is None:
-        return campaigns[0] if len(campaigns) == 1 else None
+        return default_campaign(directory, calling_list)
     campaign = directory.campaign_named(name)
-    if campaign not in campaigns:
+    if campaign not in directory.campaigns_of(calling_list):
         raise Refusal("invalid_attribute", "GSW_CAMPAIGN_NAME")
     return campaign
 

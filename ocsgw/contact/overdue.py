@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ocsgw.contact.choice.eligibility import CLAIMED, open_windows
+from ocsgw.contact.choice.eligibility import may_take_part, open_windows
 from ocsgw.contact.directory import CallingList
 from ocsgw.contact.dnc_lookup import dnc_lookup_of
 from ocsgw.contact.groups import status_of
@@ -11,7 +11,7 @@ from ocsgw.contact.handouts import ActiveHandout, Member
 from ocsgw.contact.transaction import Handle, Handout, Record, UnavailableListError
 from ocsgw.contact.treatments import apply_treatment, find_treatment
 from ocsgw.contact.unit_of_work import UnitOfWork
-from ocsgw.protocol.enumerations import CallResult, RecordStatus, RecordType
+from ocsgw.protocol.enumerations import CallResult, RecordStatus
 
 # Agents whose callbacks are looked at in one transaction, and how many callbacks of one window.
 _AGENTS_AT_ONCE = 50
@@ -88,7 +88,7 @@ def _treat(
 
 def _end(unit: UnitOfWork, calling_list: CallingList, record_id: int, chain: Sequence[Record]) -> list[Member]:
     """End an overdue callback as if it had been handed out; return the records changed, none if it is blocked."""
-    able = [each for each in chain if each.record_status in CLAIMED and each.record_type != RecordType.NO_CALL.value]
+    able = [each for each in chain if may_take_part(each)]
     lookups = [dnc_lookup_of(unit.directory, calling_list, each) for each in able]
     covered = {able[place].record_id for place in unit.tx.blocked(calling_list, lookups, unit.now)}
     if record_id in covered or record_id not in {each.record_id for each in able}:

@@ -6,9 +6,12 @@ The checks are those of AddRecord (http.md section 10.1); reasons begin with its
 from collections.abc import Collection, Mapping, Sequence
 from typing import NamedTuple, cast
 
+import msgspec
+
 from ocsgw.contact.directory import CallingList
 from ocsgw.contact.dnc_lookup import dnc_lookup_for
 from ocsgw.contact.fields import FieldValue
+from ocsgw.contact.new_record import default_record
 from ocsgw.contact.transaction import NewRecord, StoreFailureError, UnavailableListError
 from ocsgw.contact.unit_of_work import UnitOfWork
 from ocsgw.operations.cells import LocalTime, RowError, doubt_about_phone, unmarked
@@ -16,11 +19,10 @@ from ocsgw.operations.drafts import CHAIN, CONTACT, DUE, LAST_CALL, NUMBERS_OF_L
 from ocsgw.operations.duplicates import find_duplicates
 from ocsgw.operations.header import CLASSIC_COLUMNS, Header
 from ocsgw.operations.verdicts import Duplicates, Row, RowVerdict
-from ocsgw.protocol.enumerations import CallResult, RecordStatus, RecordType
+from ocsgw.protocol.enumerations import CallResult, RecordType
 from ocsgw.protocol.errors import Refusal
 
 NO_CALL_REASON = "on the Do Not Call list: stored as NoCall"
-_LAST_SECOND = 86399
 # Record types that need a time (http.md section 10.1).
 _SCHEDULED = frozenset({3, 4, 5, 6})
 _TIMES = (DUE, LAST_CALL)
@@ -71,12 +73,9 @@ def import_rows(
 def _read(slice_: Slice, header: Header, rows: Sequence[Row], *, keeps_given: bool) -> None:
     """Turn texts into records, as far as that needs no store."""
     calling_list = slice_.calling_list
-    campaigns = slice_.unit.directory.campaigns_of(calling_list)
-    template: Values = [
-        0, None, 0, RecordType.GENERAL.value, RecordStatus.READY.value, CallResult.UNKNOWN.value, 0, 0, 0, 0,
-        _LAST_SECOND, calling_list.tenant.default_zone.dbid, campaigns[0].dbid if len(campaigns) == 1 else 0, None,
-        None, 0, *(each.default for each in calling_list.fields), None,
-    ]  # fmt: skip
+    *classic, custom = msgspec.structs.astuple(default_record(slice_.unit.directory, calling_list))
+    template: Values = [*classic, *custom, None]
+    template[CONTACT] = template[CHAIN] = None
     width = len(header.names)
     columns = tuple(zip(header.readers, header.places, strict=True))
     contact_at, is_raw = header.contact_at, header.form.raw

@@ -3,7 +3,8 @@
 import codecs
 import zoneinfo
 
-from ocsgw.config.constants import CODECS, TIME_ZONES
+from ocsgw.config.constants import TIME_ZONES
+from ocsgw.protocol.charsets import CODECS
 from ocsgw.protocol.enumerations import CALL_RESULT_NAMES
 from tests.config.support import ConfigTestCase
 

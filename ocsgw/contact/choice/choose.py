@@ -4,7 +4,7 @@ from collections.abc import Collection, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
-from ocsgw.contact.choice.eligibility import CLAIMED, may_be_handed_out, open_windows, order_of
+from ocsgw.contact.choice.eligibility import may_be_handed_out, may_take_part, open_windows, order_of
 from ocsgw.contact.directory import CallingList, CampaignGroup, Priorities
 from ocsgw.contact.dnc_lookup import dnc_lookup_of
 from ocsgw.contact.transaction import Record, UnavailableListError, Window
@@ -176,11 +176,7 @@ class _Round:
     def _members(self, calling_list: CallingList, candidates: Sequence[_Candidate]) -> dict[int, list[Record]]:
         """Return, by chain, the members that may take part."""
         places = {each.chain_id: each.place for each in candidates}
-        able = [
-            each
-            for each in self._unit.tx.records_of_chains(calling_list, places)
-            if each.record_status in CLAIMED and each.record_type != _NO_CALL
-        ]
+        able = [each for each in self._unit.tx.records_of_chains(calling_list, places) if may_take_part(each)]
         lookups = [dnc_lookup_of(self._unit.directory, calling_list, each) for each in able]
         covered = self._unit.tx.blocked(calling_list, lookups, self._unit.now)
         members: dict[int, list[Record]] = {}

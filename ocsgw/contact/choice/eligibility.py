@@ -65,9 +65,19 @@ def open_windows(windows: Sequence[Window], directory: Directory, tenant: Tenant
     return {each: moments[each.tz_dbid] for each in windows if _may_be_open(each, moments[each.tz_dbid])}
 
 
+def may_take_part(record: Record) -> bool:
+    """Whether a record can be claimed with its chain, but for the do-not-call table (H276)."""
+    return record.record_status in CLAIMED and record.record_type != _NO_CALL and has_contact(record)
+
+
+def has_contact(record: Record) -> bool:
+    """Whether there is somebody to be contacted; other programs store empty contacts."""
+    return not record.contact_info.isspace() and record.contact_info != ""
+
+
 def may_be_handed_out(record: Record, windows: Mapping[Window, int], now: int) -> bool:
     """Whether a record may be handed out in these windows, but for its chain and the do-not-call table (H271)."""
-    if record.record_status != _READY or record.record_type == _NO_CALL or record.dial_sched_time > now:
+    if not may_take_part(record) or record.record_status != _READY or record.dial_sched_time > now:
         return False
     moment = windows.get(window_of(record))
     return moment is not None and is_open(record.daily_from, record.daily_till, moment)

@@ -1,10 +1,12 @@
-"""Priorities by record type (http.md H359)."""
+"""Which records come in which order: priorities, many daily windows, rows without a contact (http.md H271, H359)."""
 
 from dataclasses import replace
 from itertools import permutations
 from typing import Any
 
 from ocsgw.contact.directory import Directory, Priorities
+from ocsgw.contact.new_record import default_record
+from ocsgw.contact.unit_of_work import UnitOfWork
 from tests.support.rules import NOW, RuleTestCase, by_handle, make_directory, make_list
 
 _GENERAL, _RESCHEDULED, _CAMPAIGN_CALLBACK, _PERSONAL = range(4)
@@ -146,3 +148,43 @@ class IndexTests(RuleTestCase):
         calling_list = self.directory.calling_lists[0]
         windows = self.store.chore(lambda unit: unit.tx.windows(calling_list, [0, 301], [""]))
         self.assertEqual(windows, [])
+
+
+class EmptyContactTests(RuleTestCase):
+    """Rows of other programs without a contact."""
+
+    def test_never_handed_out(self) -> None:
+        """A record whose contact is empty or blank is passed over, alone and in its chain, and changes nothing."""
+        for number, contact in enumerate(("", " ", "\u00a0\t", "1"), start=1):
+            self.store.sql(
+                "INSERT INTO CL_Test (record_id, contact_info, chain_id, chain_n) VALUES (?, ?, ?, 0)",
+                *(number, contact, number),
+            )
+        self.store.sql("INSERT INTO CL_Test (record_id, contact_info, chain_id, chain_n) VALUES (9, '', 4, 1)")
+        event = self.preview()
+        self.assertEqual(event["GSW_PHONE"], "1")
+        self.assertEqual(
+            self.reply(by_handle("ChainedRecordRequest", event["GSW_RECORD_HANDLE"]))["GSW_CHAINED_RECORDS"], []
+        )
+        self.assertEqual(self.preview()["GSW_USER_EVENT"], "PreviewRecordEmpty")
+        self.assertEqual([row["record_status"] for row in self.rows()], [None, None, None, 2, None])
+
+
+class NewRecordTests(RuleTestCase):
+    """Defaults of AddRecord and of imports."""
+
+    def test_one_set_of_defaults(self) -> None:
+        """10.1: a row of an import has what an AddRecord with the same contact has."""
+        self.add("1")
+        calling_list = self.directory.calling_lists[0]
+
+        def put(unit: UnitOfWork) -> None:
+            record = default_record(unit.directory, calling_list)
+            record.record_id, record.chain_id, record.contact_info = 2, 2, "1"
+            unit.tx.insert_records(calling_list, [record])
+
+        self.store.chore(put)
+        first, second = self.rows()
+        for row in (first, second):
+            del row["record_id"], row["chain_id"]
+        self.assertEqual(first, second)
