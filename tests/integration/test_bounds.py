@@ -46,6 +46,10 @@ class HighestTests(SynchronousTestCase):
         self.assertIn("write_timeout", text)
         server.start()
         self.assertEqual(server.post("/lists/CL_Test?req=AddRecord", {"GSW_PHONE": "1"}).status, 200)
+        # As deep as a body may be, in a member that means nothing to anybody, and one level deeper.
+        for depth, status in ((99, 200), (100, 400)):
+            deep = b'{"GSW_PHONE":"2","x":' + b"[" * depth + b"]" * depth + b"}"
+            self.assertEqual(server.post("/lists/CL_CALLBACK?req=AddRecord", deep).status, status, depth)
         handed_out = server.post("/campaigngroups/102?req=PreviewRecordRequest")
         self.assertEqual(handed_out.status, 200, handed_out.body)
         handle = handed_out.json["GSW_RECORD_HANDLE"]
