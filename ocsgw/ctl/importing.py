@@ -120,7 +120,7 @@ def _carry_on(
         for slice_, result in _transfer(operator, common, rows, begun["rows"], seen):
             counts.update(result["counts"])
             handled += len(slice_)
-            verdicts.tell(slice_, result["verdicts"])
+            verdicts.report(slice_, result["verdicts"])
             progress.show(handled, source.done)
     finally:
         progress.clear()

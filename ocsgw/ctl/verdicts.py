@@ -21,7 +21,7 @@ _NUMBER = re.compile(r"\b\d+\b")
 
 
 class Verdicts:
-    """Tells the first verdicts as lines on standard error, all of them to a CSV file if there is one."""
+    """Reports the first verdicts as lines on standard error, all of them to a CSV file if there is one."""
 
     def __init__(self, stack: ExitStack, path: str | None, progress: Progress, *, goes_on: bool) -> None:
         self._progress = progress
@@ -34,7 +34,7 @@ class Verdicts:
         if self._writer is not None and not goes_on:
             self._writer.writerow(_COLUMNS)
 
-    def tell(self, slice_: Sequence[NumberedRow], verdicts: Iterable[tuple[int, str, str]]) -> None:
+    def report(self, slice_: Sequence[NumberedRow], verdicts: Iterable[tuple[int, str, str]]) -> None:
         """Report the verdicts of one slice; each has the place of the row in the slice."""
         for at, name, reason in verdicts:
             number = slice_[at].number

@@ -151,8 +151,8 @@ def import_slice(unit: UnitOfWork, arguments: ImportRows) -> dict[str, Any]:
         if changed:
             note = {"action": "import", "target": arguments.target, "file": arguments.file}
             unit.notes.append({**note, "import": progress.number, **changed})
-    told = [(at, each.name, each.reason) for at, each in enumerate(verdicts) if each.reason]
-    return {"verdicts": told, "counts": counts}
+    verdicts_with_reason = [(at, each.name, each.reason) for at, each in enumerate(verdicts) if each.reason]
+    return {"verdicts": verdicts_with_reason, "counts": counts}
 
 
 def _import(unit: UnitOfWork, arguments: ImportRows) -> tuple[list[RowVerdict], list[ImportedRow]]:
