@@ -22,7 +22,8 @@ from ocsgw.execution.committer import Committer
 from ocsgw.ocs.dispatch import Dispatcher, DispatchOptions
 from ocsgw.protocol.context import ANONYMOUS, RequestContext
 from ocsgw.protocol.messages import KV, Event, Request
-from ocsgw.store.sqlite.engine import SQLiteStore
+from ocsgw.store.sqlite.engine import SQLiteEngine
+from tests.support.reports import unreported
 
 _PRINCIPAL = """
 [[api_key]]
@@ -74,7 +75,7 @@ class _Parent:
         text = text.replace('name = "Campaign1"\n', 'name = "Campaign1"\ntenant = "Environment"\n', 1)
         config = parse(text + _PRINCIPAL, folder / "ocsgw.toml")
         directory: Directory = directory_of(config, 134)
-        self._store = SQLiteStore(str(folder / "store.sqlite"), print)
+        self._store = SQLiteEngine(str(folder / "store.sqlite"), unreported)
         self._store.open(directory)
         self._clock = Clock()
         committer = Committer(self._store, _InlineWorker(), directory, self._clock, auditor=auditor)

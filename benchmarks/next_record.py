@@ -19,7 +19,8 @@ from ocsgw.contact.opening import prepare
 from ocsgw.contact.unit_of_work import PendingRequest, UnitOfWork
 from ocsgw.execution.committer import random_guid
 from ocsgw.protocol.requests import request_named
-from ocsgw.store.sqlite.engine import SQLiteStore
+from ocsgw.store.sqlite.engine import SQLiteEngine
+from tests.support.reports import unreported
 
 SHORT, LONG = 10_000, 1_000_000
 _REQUESTS = 200
@@ -63,7 +64,7 @@ class _List:
     def __init__(self, folder: str, count: int, scenario: tuple[str, str, str, str]) -> None:
         self._directory = _directory()
         file = os.path.join(folder, f"{count}.sqlite")
-        self._store = SQLiteStore(file, print)
+        self._store = SQLiteEngine(file, unreported)
         self._store.open(self._directory)
         now = int(time.time())
         # Windows that are closed begin in about six hours.

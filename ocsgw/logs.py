@@ -52,6 +52,13 @@ MESSAGES: Mapping[int, tuple[Level, str]] = MappingProxyType(
             "info",
             "{count} personal callbacks got call result 47, because their agents did not take them",
         ),
+        93019: (
+            "warning",
+            (
+                "Calling list {calling_list}: {count} rows have something else than a whole number in the column"
+                " {column}; they are not handed out until that is corrected"
+            ),
+        ),
         93030: ("info", "OCS {version} starts with {path}, process id {pid}"),
         93031: ("info", "OCS stopped"),
         93032: ("error", "OCS is shutting down: {reason}"),
@@ -86,6 +93,54 @@ MESSAGES: Mapping[int, tuple[Level, str]] = MappingProxyType(
         ),
         93113: ("error", "A batch of requests failed as a whole and was rolled back; each got 500"),
         93114: ("error", "The committer failed after {after}; it goes on"),
+        93120: ("error", "Calling list {calling_list} is not opened: {reason}"),
+        93121: ("warning", "Calling list {calling_list} is used without the columns {columns}"),
+        93122: ("warning", "Calling list {calling_list}: {count} rows have no record_id and are skipped"),
+        93123: (
+            "warning",
+            (
+                "The tables of the store {file} are brought from schema {old} to {new}; the store as it was is kept in"
+                " {copy}"
+            ),
+        ),
+        93124: (
+            "error",
+            (
+                "The store {file} was deleted or replaced while the server runs; requests get 503. Put the file back,"
+                " or restart OCS to use what is there now"
+            ),
+        ),
+        93125: (
+            "warning",
+            (
+                "The write-ahead log {file} has grown to {size} MiB: another program keeps an old state of the store in"
+                " use; end its read transaction"
+            ),
+        ),
+        93126: (
+            "warning",
+            (
+                "Calling list {calling_list}: record {record} has a value in the column {column} that cannot be read,"
+                " as others may have; such records are skipped until they are corrected"
+            ),
+        ),
+        93127: (
+            "error",
+            (
+                "Calling list {calling_list} cannot be used: its table {table} was changed while the server runs:"
+                " {reason}. Correct the table, then reload"
+            ),
+        ),
+        93128: (
+            "warning",
+            (
+                "Calling list {calling_list}: table {table} has no usable column treatments, so each sequence of"
+                " treatments begins anew with every result; add the column as varchar(255) with ALTER TABLE"
+            ),
+        ),
+        93130: ("warning", "The connection to the store was opened again: {reason}"),
+        93131: ("warning", "Table {table} does not accept a row: {reason}; the request got 409"),
+        93132: ("warning", "The audit log ended with {bytes} bytes of an incomplete line, which were cut off"),
         93140: ("error", "The command {command} of ocsctl failed"),
         93141: ("info", "OCS is {state}"),
         93142: ("error", "OCS failed and is shutting down"),
@@ -104,7 +159,6 @@ MESSAGES: Mapping[int, tuple[Level, str]] = MappingProxyType(
             "warning",
             "A key of [[api_key]] {name} expired at {end} UTC; remove or replace it",
         ),
-        93152: ("warning", "{text}"),
         93153: ("warning", "The control socket {path} was removed by another program; it has been made again"),
         93154: ("info", "Housekeeping works again"),
         93155: ("warning", "Stopping at once, as a second signal asks for; requests in flight may get no answer"),

@@ -85,6 +85,7 @@ ROOMS: dict[str, set[str]] = {
         "control",
         "counters",
         "execution",
+        "logs",
         "operations",
         "periodic",
         "protocol",

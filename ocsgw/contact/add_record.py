@@ -8,9 +8,10 @@ from ocsgw.contact.custom_plan import add_custom_members, custom_columns
 from ocsgw.contact.directory import CallingList, Campaign, Directory, TimeZone
 from ocsgw.contact.dnc_lookup import dnc_lookup_for
 from ocsgw.contact.new_record import DEFAULTS, default_campaign
-from ocsgw.contact.transaction import DncLookup, NewRecord, UnavailableListError
+from ocsgw.contact.transaction import Admission, DncLookup, NewRecord, UnavailableListError
 from ocsgw.contact.unit_of_work import PendingRequest, Reply, UnitOfWork
 from ocsgw.contact.zones import to_date_time, to_epoch
+from ocsgw.protocol.attributes import INT32_MAX
 from ocsgw.protocol.enumerations import CallResult, RecordType
 from ocsgw.protocol.errors import Refusal
 from ocsgw.protocol.messages import KV
@@ -44,7 +45,7 @@ def add_records(unit: UnitOfWork, requests: Sequence[PendingRequest]) -> list[Re
             _add(unit, calling_list, of_list, replies)
         except UnavailableListError:
             for draft in of_list:
-                replies[draft.at] = Refusal("unavailable")
+                replies[draft.at] = Refusal("list_unavailable", calling_list.name)
     return cast("list[Reply]", replies)
 
 
@@ -105,6 +106,9 @@ def _add(unit: UnitOfWork, calling_list: CallingList, drafts: list[_Draft], repl
         drafts[place].record.call_result = CallResult.DO_NOT_CALL.value
     record_id, chain_id = admission.record_id, admission.chain_id
     ends = dict(chains)
+    drafts, beyond = drafts[: free_numbers(admission)], drafts[free_numbers(admission) :]
+    for draft in beyond:
+        replies[draft.at] = Refusal("ids_used_up", calling_list.name)
     for draft in drafts:
         record_id += 1
         draft.record.record_id = record_id
@@ -115,9 +119,15 @@ def _add(unit: UnitOfWork, calling_list: CallingList, drafts: list[_Draft], repl
         else:
             ends[draft.chain] += 1
             draft.record.chain_id, draft.record.chain_n = draft.chain, ends[draft.chain]
-    unit.tx.insert_records(calling_list, [draft.record for draft in drafts])
+    if drafts:
+        unit.tx.insert_records(calling_list, [draft.record for draft in drafts])
     for draft in drafts:
         replies[draft.at] = _acknowledge(unit, calling_list, draft)
+
+
+def free_numbers(admission: Admission) -> int:
+    """Return how many records can be numbered: neither record ids nor chain ids leave 32 bits."""
+    return max(0, INT32_MAX - max(admission.record_id, admission.chain_id))
 
 
 def _with_known_chain(drafts: list[_Draft], chains: Mapping[int, int], replies: list[Reply | None]) -> list[_Draft]:

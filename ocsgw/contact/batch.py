@@ -18,7 +18,7 @@ from ocsgw.contact.fields import to_column
 from ocsgw.contact.groups import campaign_status, control
 from ocsgw.contact.preview import preview
 from ocsgw.contact.runs import cut_into_runs, kind_of
-from ocsgw.contact.transaction import StoredAnswer, StoreFailureError, UnavailableListError
+from ocsgw.contact.transaction import RefusedByTableError, StoredAnswer, StoreFailureError, UnavailableListError
 from ocsgw.contact.unit_of_work import PendingRequest, Reply, UnitOfWork, final_event
 from ocsgw.protocol.errors import Refusal
 from ocsgw.protocol.messages import KV, KVValue
@@ -167,6 +167,13 @@ def _fingerprint(data: KV, calling_list: CallingList | None) -> bytes:
 # Runs.
 
 
+def refusal_of(error: RefusedByTableError) -> Refusal:
+    """Return the answer to a request whose row a table does not take."""
+    if error.table:
+        return Refusal("refused_by_table", error.table, error.reason)
+    return Refusal("refused_by_dnc_table", error.reason)
+
+
 class _TooLargeError(Exception):
     """An answer does not fit on the wire; its request must have changed nothing."""
 
@@ -198,7 +205,9 @@ def _run(unit: UnitOfWork, requests: list[PendingRequest], rule: Rule | None, on
         unit.undo(mark)
         if len(requests) == 1:
             if isinstance(error, UnavailableListError):
-                return [Refusal("unavailable")]
+                return [Refusal("list_unavailable", error.calling_list.name)]
+            if isinstance(error, RefusedByTableError):
+                return [refusal_of(error)]
             if isinstance(error, _TooLargeError):
                 return [Refusal("answer_too_large")]
             on_defect(requests[0], error)

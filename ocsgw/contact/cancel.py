@@ -99,12 +99,13 @@ def _cancel_of_list(unit: UnitOfWork, dbid: int, record_ids: Sequence[int]) -> i
     if calling_list is None:
         return 0
     try:
-        records = [each for each in unit.tx.records(calling_list, record_ids) if each.record_status in CANCELLABLE]
+        statuses = unit.tx.record_statuses(calling_list, record_ids)
     except UnavailableListError:
         # Closed since the record was found.
         return 0
-    unit.tx.change_records(calling_list, {each.record_id: _CANCELLED for each in records})
-    handles = unit.tx.handles_of_records(calling_list, [each.record_id for each in records])
+    records = [record_id for record_id, status in statuses.items() if status in CANCELLABLE]
+    unit.tx.change_records(calling_list, dict.fromkeys(records, _CANCELLED))
+    handles = unit.tx.handles_of_records(calling_list, records)
     if handles:
         unit.tx.close_handles([each.handle for each in handles])
     return len(records)

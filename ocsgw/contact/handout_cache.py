@@ -4,7 +4,7 @@ A book reads everything that a run needs at once, the rules work on it in memory
 end.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import cast
 
 from ocsgw.contact.directory import CallingList
@@ -12,6 +12,7 @@ from ocsgw.contact.dnc_lookup import dnc_lookup_of
 from ocsgw.contact.handouts import ActiveHandout, Member
 from ocsgw.contact.transaction import Handle, Handout, Record, UnavailableListError
 from ocsgw.contact.unit_of_work import PendingRequest, UnitOfWork
+from ocsgw.protocol.enumerations import RecordStatus
 from ocsgw.protocol.errors import Refusal
 
 
@@ -22,7 +23,9 @@ class HandoutCache:
         self._unit = unit
         self._active: dict[int, ActiveHandout] = {}
         self._handles: dict[int, tuple[ActiveHandout, Member]] = {}
-        self._of_closed_lists: set[int] = set()
+        self._of_closed_lists: dict[int, CallingList] = {}
+        # Handles of records that cannot be represented, with the column (K63).
+        self._unreadable: dict[int, str] = {}
         self._blocked: dict[tuple[int, int], bool] = {}
         self._asked: set[CallingList] = set()
 
@@ -46,7 +49,7 @@ class HandoutCache:
             try:
                 records = self._unit.tx.records_of_chains(calling_list, {handout.chain_id for handout, _ in of_list})
             except UnavailableListError:
-                self._of_closed_lists.update(each.handle for _, handles in of_list for each in handles)
+                self._of_closed_lists.update({each.handle: calling_list for _, handles in of_list for each in handles})
                 continue
             chains: dict[int, list[Record]] = {}
             for record in records:
@@ -58,7 +61,11 @@ class HandoutCache:
         self, calling_list: CallingList, handout: Handout, handles: Sequence[Handle], records: Sequence[Record]
     ) -> None:
         of_record = {each.record_id: each for each in handles}
-        members = [Member(record, of_record.get(record.record_id)) for record in records]
+        members = [Member(record, _handle_of(record, of_record)) for record in records]
+        for each in handles:
+            column = self._unit.tx.unreadable(calling_list, each.record_id)
+            if column is not None:
+                self._unreadable[each.handle] = column
         group = self._unit.directory.group_by_dbid(handout.group_dbid)
         campaign = group.campaign if group is not None else None
         handed_out = ActiveHandout(handout, calling_list, group, campaign, members)
@@ -84,7 +91,7 @@ class HandoutCache:
         handle = cast("int", pending.data["GSW_RECORD_HANDLE"])
         found = self.peek(handle)
         if found is None:
-            raise Refusal("unavailable" if handle in self._of_closed_lists else "invalid_handle")
+            raise self._why_not(handle)
         handed_out, _ = found
         self._unit.directory.demand_list(pending.context.principal, handed_out.calling_list)
         if handed_out.group is not None:
@@ -94,6 +101,12 @@ class HandoutCache:
         if pending.context.client == "desktop" and handed_out.handout.agent_id != pending.context.agent_id:
             raise Refusal("invalid_state")
         return found
+
+    def _why_not(self, handle: int) -> Refusal:
+        if handle in self._of_closed_lists:
+            return Refusal("list_unavailable", self._of_closed_lists[handle].name)
+        column = self._unreadable.get(handle)
+        return Refusal("invalid_handle") if column is None else Refusal("unreadable_record", column)
 
     def peek(self, handle: int) -> tuple[ActiveHandout, Member] | None:
         """Return what a live handle stands for, None if it is dead."""
@@ -171,3 +184,15 @@ class HandoutCache:
             )
         if ended:
             self._unit.tx.close_handouts(ended)
+
+
+def _handle_of(record: Record, handles: Mapping[int, Handle]) -> Handle | None:
+    """Return the handle of a record, if it is that which was handed out and not another with its number (K16).
+
+    Another program may have emptied and filled the list meanwhile. Then the record is not in process, and has another
+    contact.
+    """
+    handle = handles.get(record.record_id)
+    if handle is None or record.record_status == RecordStatus.RETRIEVED.value:
+        return handle
+    return handle if handle.contact in (None, record.contact_info) else None

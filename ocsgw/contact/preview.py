@@ -122,7 +122,9 @@ def _claim(
         members = []
         for each in sorted(choice.members, key=lambda each: (each is not record, each.chain_n)):
             prior = each.record_status
-            named = Handle(handle, handout.handout_id, calling_list.dbid, each.record_id, prior, unit.new_guid())
+            named = Handle(
+                handle, handout.handout_id, calling_list.dbid, each.record_id, prior, unit.new_guid(), each.contact_info
+            )
             members.append(Member(each, named))
             handle += 1
         records.setdefault(calling_list, []).extend(each.record_id for each in choice.members)

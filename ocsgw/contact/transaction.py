@@ -187,7 +187,8 @@ class Handout(msgspec.Struct):
 class Handle(msgspec.Struct):
     """A live record handle: one member of a chain in process.
 
-    `prior_status` is the status before the hand-out (K3). The rest is what updates have said for the end of the
+    `prior_status` is the status before the hand-out (K3), `contact` what the record had then (K16), None if that is
+    not known. The rest is what updates have said for the end of the
     hand-out: whether they set the attempts (H211), the status (H212), and which treatment they asked for (H216).
     """
 
@@ -197,6 +198,7 @@ class Handle(msgspec.Struct):
     record_id: int
     prior_status: int
     guid: str
+    contact: str | None = None
     attempts_set: bool = False
     status_set: int | None = None
     treatment: str | None = None
@@ -220,18 +222,32 @@ class StoredAnswer(msgspec.Struct):
 
 
 class UnavailableListError(Exception):
-    """The table of a calling list cannot be used; the reason is in the log since the list was opened (K12)."""
+    """The table of a calling list cannot be used; the reason is in the log (K12)."""
+
+    def __init__(self, calling_list: CallingList) -> None:
+        super().__init__(calling_list.name)
+        self.calling_list = calling_list
 
 
 class StoreFailureError(Exception):
     """The store itself fails: no request of the batch can be carried out, and nothing was changed (C41)."""
 
 
-class Transaction(BulkStatements, Protocol):
-    """The store, within one transaction. Any method may raise an error of the engine."""
+class RefusedByTableError(Exception):
+    """A table does not take a row: an index, constraint or trigger of the site says no (K16).
 
-    def savepoint(self) -> AbstractContextManager[None]:
-        """Undo what is done inside if an exception leaves the block."""
+    `reason` names it, without values of the row. The statement has changed nothing; what was done before it stays, so
+    the caller leaves a savepoint with this error. `table` is what the table is for, a calling list by its name.
+    """
+
+    def __init__(self, reason: str, table: str = "") -> None:
+        super().__init__(f"{table}: {reason}" if table else reason)
+        self.reason = reason
+        self.table = table
+
+
+class AnswerStatements(Protocol):
+    """Answers under idempotency keys: found by a primary key, some microseconds for a whole batch."""
 
     def stored_answers(self, keys: Sequence[tuple[str, str]], now: int) -> Mapping[tuple[str, str], StoredAnswer]:
         """Return the answers stored under (principal, key) that have not expired."""
@@ -242,8 +258,21 @@ class Transaction(BulkStatements, Protocol):
     def forget(self, now: int, at_most: int) -> int:
         """Delete answers and spent handles that have expired, at most so many of each; return how many answers."""
 
+
+class RecordStatements(Protocol):
+    """Calling lists.
+
+    Every method takes a whole run and is one statement, or one for each 64 rows. None reads a whole table: the
+    time of each grows with the rows that it names, `windows` with the different windows of the list. Raises
+    `UnavailableListError` if the table cannot be used, `RefusedByTableError` if it does not take a row. A row with a
+    value that cannot be represented (K63) is neither returned nor changed by what reads whole records.
+    """
+
     def before_adding(self, calling_list: CallingList, lookups: Sequence[DncLookup], now: int) -> Admission:
-        """Return the highest record id and chain id of a list, 0 without rows, and what `blocked` returns."""
+        """Return the highest record id and chain id that a list has or ever had, and what `blocked` returns.
+
+        The ids are those that this engine has seen, 0 without any (H200).
+        """
 
     def chain_ends(self, calling_list: CallingList, chain_ids: Iterable[int]) -> Mapping[int, int]:
         """Return the highest `chain_n` of those chains that exist."""
@@ -253,9 +282,6 @@ class Transaction(BulkStatements, Protocol):
 
     def copy_further_columns(self, calling_list: CallingList, source: int, target: int) -> None:
         """Give a record what another has in the columns that `NewRecord` lacks, but for `treatments` (K13, H232)."""
-
-    def blocked(self, calling_list: CallingList, lookups: Sequence[DncLookup], now: int) -> set[int]:
-        """Return the places of those probes that an entry of the do-not-call table covers."""
 
     def find_by_contact(self, calling_list: CallingList, contact: str) -> list[Match]:
         """Return the records whose contact has this normal form in the country of the list's tenant (K40)."""
@@ -269,14 +295,20 @@ class Transaction(BulkStatements, Protocol):
     def mark_do_not_call(self, calling_list: CallingList, record_ids: Sequence[int]) -> None:
         """Mark records: type 7, call result 51, status 3 unless in process (H262)."""
 
-    def add_do_not_call(self, entries: Sequence[DoNotCallEntry], now: int) -> None:
-        """Make entries, except those that exist with the same scope and without an end (H264)."""
-
     def records(self, calling_list: CallingList, record_ids: Iterable[int]) -> list[Record]:
         """Return those records that exist."""
 
     def records_of_chains(self, calling_list: CallingList, chain_ids: Iterable[int]) -> list[Record]:
         """Return all records of chains, ordered by chain and `chain_n`."""
+
+    def unreadable(self, calling_list: CallingList, record_id: int) -> str | None:
+        """Return the column with which a record that was to be read in this transaction cannot be represented (K63).
+
+        None if the record was not met, or is as it should be.
+        """
+
+    def record_statuses(self, calling_list: CallingList, record_ids: Iterable[int]) -> dict[int, int]:
+        """Return the statuses of those records that exist and have one; of others that cannot be represented too."""
 
     def change_records(self, calling_list: CallingList, changes: Mapping[int, Mapping[str, object]]) -> None:
         """Set columns of records: record id to column to value. Columns that a table lacks are passed over (K13)."""
@@ -304,6 +336,23 @@ class Transaction(BulkStatements, Protocol):
 
         Only for a list that has just been opened for the first time.
         """
+
+
+class DoNotCallStatements(Protocol):
+    """The do-not-call table; a look-up costs some microseconds for each contact, however long the table is."""
+
+    def blocked(self, calling_list: CallingList, lookups: Sequence[DncLookup], now: int) -> set[int]:
+        """Return the places of those probes that an entry of the do-not-call table covers."""
+
+    def add_do_not_call(self, entries: Sequence[DoNotCallEntry], now: int) -> None:
+        """Make entries, except those that exist with the same scope and without an end (H264)."""
+
+    def do_not_call_widths(self) -> tuple[int, int]:
+        """Return how many characters the columns for contacts and customer ids take (K44)."""
+
+
+class HandoutStatements(Protocol):
+    """Hand-outs and record handles: our own tables, which nobody else writes; found by indexes."""
 
     def new_handles(self, count: int) -> int:
         """Reserve so many record handles and return the first; they ascend and never come again (H310)."""
@@ -344,11 +393,19 @@ class Transaction(BulkStatements, Protocol):
     def forget_spent_handle(self, handle: int) -> None:
         """Forget a dead handle."""
 
+
+class AuditStatements(Protocol):
+    """Where the audit log stands: one row."""
+
     def audit_position(self) -> tuple[int, str] | None:
         """Return number and hash of the last line of the audit log that was committed; None before the first one."""
 
     def save_audit_position(self, number: int, mark: str) -> None:
         """Store number and hash of the last line of the audit log, with the changes that it stands for."""
+
+
+class GroupStatements(Protocol):
+    """States of campaign groups: a handful of rows."""
 
     def group_statuses(self) -> dict[int, GroupStatus]:
         """Return the states of campaign groups by their DBIDs."""
@@ -356,5 +413,22 @@ class Transaction(BulkStatements, Protocol):
     def save_group_status(self, status: GroupStatus) -> None:
         """Store the state of a campaign group."""
 
-    def do_not_call_widths(self) -> tuple[int, int]:
-        """Return how many characters the columns for contacts and customer ids take (K44)."""
+
+class Transaction(
+    RecordStatements,
+    DoNotCallStatements,
+    HandoutStatements,
+    AnswerStatements,
+    GroupStatements,
+    AuditStatements,
+    BulkStatements,
+    Protocol,
+):
+    """The store, within one write transaction, which is used by one thread at a time.
+
+    Nobody else writes until it ends; what others have written before it began is seen. Any method may raise
+    `StoreFailureError`, after which the transaction can only be left.
+    """
+
+    def savepoint(self) -> AbstractContextManager[None]:
+        """Undo what is done inside if an exception leaves the block."""

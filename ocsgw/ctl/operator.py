@@ -19,9 +19,11 @@ from ocsgw.ctl.errors import EXIT_UNAVAILABLE, CommandError
 from ocsgw.ctl.installation import Installation
 from ocsgw.ctl.store_at_rest import store_at_rest
 from ocsgw.execution.committer import random_guid
+from ocsgw.logs import MESSAGES
 from ocsgw.operations.steps import OperationError, carry_out
+from ocsgw.store.engine import Engine
 from ocsgw.store.errors import CommitUnknownError, StoreError
-from ocsgw.store.sqlite.engine import SQLiteStore
+from ocsgw.store.opening import open_store
 
 # Another program may hold the store for so long (seconds).
 _WAIT = 5.0
@@ -62,7 +64,7 @@ class _Server:
 class _Store:
     """A store that no server uses."""
 
-    def __init__(self, store: SQLiteStore, directory: Directory, auditor: Auditor | None) -> None:
+    def __init__(self, store: Engine, directory: Directory, auditor: Auditor | None) -> None:
         self._store = store
         self._audited = auditor.batch if auditor is not None else not_audited
         self._directory = directory
@@ -105,8 +107,8 @@ def open_operator(installation: Installation) -> Iterator[Operator]:
         yield operator
 
 
-def _report(text: str) -> None:
-    sys.stderr.write(f"ocsctl: {text}\n")
+def _report(number: int, /, **fields: object) -> None:
+    sys.stderr.write(f"ocsctl: {MESSAGES[number][1].format(**fields)}\n")
 
 
 @contextmanager
@@ -116,12 +118,7 @@ def _open_store(installation: Installation, unreachable: str) -> Iterator[Operat
         file = store_at_rest(installation)
     except CommandError as error:
         raise CommandError(f"{unreachable}; and {error}", error.status) from None
-    store = SQLiteStore(
-        file,
-        _report,
-        create=config.store.create,
-        create_indexes=config.store.create_indexes,
-    )
+    store = open_store(config.store, _report, "work")
     directory = directory_of(config, config.application.dbid)
     auditor = None
     if config.audit.enabled:

@@ -1,6 +1,7 @@
 """The store as a service: opened with patience, used by the committer, closed when nothing is in flight any more."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from twisted.application.service import Service
@@ -21,16 +22,20 @@ from ocsgw.ocs.context import OCSContext
 from ocsgw.ocs.dispatch import Dispatcher
 from ocsgw.ocs.life_cycle import LifeCycle
 from ocsgw.ocs.settings import dispatch_options_of
-from ocsgw.store.errors import StoreError
-from ocsgw.store.sqlite.engine import SQLiteStore
+from ocsgw.store.errors import StoreError, StoreVersionError
+from ocsgw.store.opening import open_store
 
 EXIT_UNAVAILABLE = 69
+# The store was made by a later version: to start again is of no use.
+EXIT_CONFIGURATION = 78
 
 _RETRY = 1.0
 
 
 class StoreService(Service):
-    """Opens store and audit log, and brings the life cycle to standby; `end` is called with 69 if that fails.
+    """Opens store and audit log, and brings the life cycle to standby.
+
+    `end` is called with 69 if that fails, with 78 for a store that a later version has made.
 
     `make_worker` makes the thread of the store, once the process is the final one. `waits` says while it is opening why
     that takes its time, None if all is well.
@@ -54,12 +59,7 @@ class StoreService(Service):
         self._end = end
         self._make_worker = make_worker
         self.waits: str | None = None
-        self._store = SQLiteStore(
-            config.store.file or "",
-            self._report,
-            create=config.store.create,
-            create_indexes=config.store.create_indexes,
-        )
+        self._store = open_store(config.store, self._report)
         self._auditor: Auditor | None = None
         if config.audit.enabled:
             clear = config.log.contacts == "clear"
@@ -95,9 +95,10 @@ class StoreService(Service):
             except (StoreError, AuditError) as error:
                 if not self.running:
                     return
-                if clock.seconds() >= give_up:
+                is_useless = isinstance(error, StoreVersionError)
+                if is_useless or clock.seconds() >= give_up:
                     say(self._log, 93032, reason=str(error))
-                    self._end(EXIT_UNAVAILABLE)
+                    self._end(EXIT_CONFIGURATION if is_useless else EXIT_UNAVAILABLE)
                     return
                 if self.waits is None:
                     say(self._log, 93144, reason=str(error), wait=wait)
@@ -114,7 +115,7 @@ class StoreService(Service):
         if self._auditor is not None:
             torn = self._auditor.open()
             if torn:
-                self._report(f"The audit log ended with {torn} bytes of an incomplete line, which were cut off")
+                self._report(93132, bytes=torn)
         self._store.open(self._context.directory)
 
     def _close_files(self) -> None:
@@ -191,5 +192,5 @@ class StoreService(Service):
         else:
             say(self._log, 93147, reason=reason.getErrorMessage(), log_failure=reason)
 
-    def _report(self, text: str) -> None:
-        self._context.reactor.callFromThread(say, self._log, 93152, text=text)
+    def _report(self, number: int, /, **fields: object) -> None:
+        self._context.reactor.callFromThread(partial(say, self._log, number, **fields))

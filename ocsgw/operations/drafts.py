@@ -53,3 +53,8 @@ class Slice:
     def refuse(self, at: int, reason: str) -> None:
         """Refuse a row."""
         self.verdicts[at] = RowVerdict("refused", reason)
+
+    def drop(self, draft: Draft, reason: str) -> None:
+        """Refuse a row that had passed the checks without the store."""
+        self.refuse(draft.at, reason)
+        self.drafts = [each for each in self.drafts if each is not draft]

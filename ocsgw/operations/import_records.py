@@ -8,11 +8,12 @@ from typing import NamedTuple, cast
 
 import msgspec
 
+from ocsgw.contact.add_record import free_numbers
 from ocsgw.contact.directory import CallingList
 from ocsgw.contact.dnc_lookup import dnc_lookup_for
 from ocsgw.contact.fields import FieldValue
 from ocsgw.contact.new_record import default_record
-from ocsgw.contact.transaction import NewRecord, StoreFailureError, UnavailableListError
+from ocsgw.contact.transaction import Admission, NewRecord, RefusedByTableError
 from ocsgw.contact.unit_of_work import UnitOfWork
 from ocsgw.operations.cells import LocalTime, RowError, doubt_about_phone, unmarked
 from ocsgw.operations.drafts import CHAIN, CONTACT, DUE, LAST_CALL, NUMBERS_OF_LIST, TYPE, ZONE, Draft, Slice, Values
@@ -173,7 +174,10 @@ def _number(slice_: Slice, *, is_dry_run: bool) -> None:
     named = {draft.chain for draft in new if draft.chain is not None}
     ends = dict(tx.chain_ends(calling_list, named)) if named else {}
     record_id, chain_id = slice_.admission.record_id, max(slice_.admission.chain_id, *named, 0)
-    for draft in new:
+    free = free_numbers(Admission(record_id, chain_id, set()))
+    for draft in new[free:]:
+        slice_.drop(draft, Refusal("ids_used_up", calling_list.name).text)
+    for draft in new[:free]:
         record_id += 1
         draft.record.record_id = record_id
         if draft.chain is None:
@@ -186,28 +190,20 @@ def _number(slice_: Slice, *, is_dry_run: bool) -> None:
 
 def _write(slice_: Slice) -> None:
     """Write all rows; if the table refuses one, write them one by one, so that only that one is refused."""
-    tx = slice_.unit.tx
     try:
-        with tx.savepoint():
+        with slice_.unit.tx.savepoint():
             _write_drafts(slice_, slice_.drafts)
-    except (StoreFailureError, UnavailableListError):
-        raise
-    except Exception:  # noqa: BLE001 - a constraint or a trigger of the site; each engine has its own exceptions
+    except RefusedByTableError:
         _write_one_by_one(slice_)
 
 
 def _write_one_by_one(slice_: Slice) -> None:
-    written = []
-    for draft in slice_.drafts:
+    for draft in list(slice_.drafts):
         try:
             with slice_.unit.tx.savepoint():
                 _write_drafts(slice_, [draft])
-            written.append(draft)
-        except (StoreFailureError, UnavailableListError):
-            raise
-        except Exception as error:  # noqa: BLE001 - as above
-            slice_.refuse(draft.at, f"the table refuses the row: {error}")
-    slice_.drafts = written
+        except RefusedByTableError as error:
+            slice_.drop(draft, f"the table refuses the row: {error.reason}")
 
 
 def _write_drafts(slice_: Slice, drafts: Sequence[Draft]) -> None:

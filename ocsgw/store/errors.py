@@ -7,6 +7,10 @@ class StoreError(Exception):
     """The store cannot be opened or used; the text says why and what to do."""
 
 
+class StoreVersionError(StoreError):
+    """The tables of the store are not those of this version; to try again is of no use (exit status 78)."""
+
+
 class StoreBusyError(StoreFailureError):
     """Another program writes, and there was no time to wait for it; nothing was begun."""
 

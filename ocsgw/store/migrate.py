@@ -1,12 +1,27 @@
 """Our own tables, brought up to date with alembic (architecture: one source for every engine)."""
 
+import contextlib
+import os
 import sqlite3
 
-from ocsgw.store.errors import StoreError
+from ocsgw.store.errors import StoreError, StoreVersionError
 
 VERSION_TABLE = "ocsgw_alembic_version"
 # The newest revision in migrations/versions; a test keeps it true.
-HEAD = "0004"
+HEAD = "0005"
+OWN_TABLES = frozenset(
+    {
+        "ocsgw_audit",
+        "ocsgw_counter",
+        "ocsgw_group",
+        "ocsgw_handle",
+        "ocsgw_handout",
+        "ocsgw_idempotency",
+        "ocsgw_import",
+        "ocsgw_import_rows",
+        "ocsgw_spent_handle",
+    }
+)
 
 
 def revision_of(connection: sqlite3.Connection) -> str | None:
@@ -22,14 +37,42 @@ def revision_of(connection: sqlite3.Connection) -> str | None:
 
 
 def needs_migration(connection: sqlite3.Connection) -> bool:
-    """Whether the tables of this database are older than this program. Raises `StoreError` if they are newer."""
+    """Whether the tables of this database are older than this program.
+
+    Raises `StoreVersionError` if they are newer.
+    """
     revision = revision_of(connection)
     if revision is not None and revision > HEAD:
-        raise StoreError(
-            f"the store was written by a later version of ocsgw (its tables have revision {revision}, this version "
-            f"knows {HEAD}); start that version, or restore a backup that this version has made"
+        raise StoreVersionError(
+            f"the store was made by a later ocsgw (schema {revision}; this one knows {HEAD}); start that version, or"
+            " restore a backup that this version has made"
         )
     return revision != HEAD
+
+
+def missing_tables(connection: sqlite3.Connection) -> list[str]:
+    """Return those of our own tables that are not there, although their revision is written."""
+    there = {row[0] for row in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()}
+    return sorted(OWN_TABLES - there)
+
+
+def copy(connection: sqlite3.Connection, file: str) -> None:
+    """Make a copy of a whole database, for whoever wants to go back. Raises `StoreError`."""
+    unfinished = f"{file}.new"
+    try:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(unfinished)
+        os.close(os.open(unfinished, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
+        with contextlib.closing(sqlite3.connect(unfinished)) as target:
+            connection.backup(target)
+        os.replace(unfinished, file)
+    except (OSError, sqlite3.Error) as error:
+        with contextlib.suppress(OSError):
+            os.unlink(unfinished)
+        raise StoreError(
+            f"the store has to be copied to {file} before its tables are changed, and that failed: {error}; make room"
+            " there and start again"
+        ) from error
 
 
 def upgrade(file: str) -> None:

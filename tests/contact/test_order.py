@@ -127,14 +127,14 @@ class IndexTests(RuleTestCase):
         """H358, H359, H360: windows, records and waiting agents are found by the index."""
         calling_list = make_list(205, "CL_Many")
         self.use_directory(make_directory(lists=[calling_list]))
-        text = self.store.store._lists[calling_list]
+        text = self.store.store._tables.lists[calling_list]
         assert text is not None
         for statement, parameters in (
             (text.windows, ("[]",)),
             (text.ready_records, {"keys": "[]", "limit": 1}),
             (text.waiting_agents, {"campaigns": "[]", "after": "", "limit": 1, "rows": 1}),
         ):
-            plan = self.store.store._needed().execute(f"EXPLAIN QUERY PLAN {statement}", parameters).fetchall()
+            plan = self.store.store._needed().rows(f"EXPLAIN QUERY PLAN {statement}", parameters)
             scans = [row[3] for row in plan if row[3].startswith("SCAN") and "CL_Many" in row[3]]
             scans += [row[3] for row in plan if row[3] in ("SCAN x", "SCAN t", "SCAN y")]
             self.assertEqual(scans, [], plan)

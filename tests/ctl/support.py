@@ -15,8 +15,9 @@ from twisted.trial.unittest import SynchronousTestCase
 from ocsgw.catalog import directory_of
 from ocsgw.config import load
 from ocsgw.ctl.__main__ import main
-from ocsgw.store.sqlite.engine import SQLiteStore
+from ocsgw.store.sqlite.engine import SQLiteEngine
 from tests.integration.server import CONFIG
+from tests.support.reports import unreported
 
 
 @functools.cache
@@ -28,7 +29,7 @@ def _new_store() -> Path:
     config.write_text(_config(folder), encoding="utf-8")
     loaded = load(config)
     # As the first start of a server does.
-    store = SQLiteStore(str(folder / "ocsgw.sqlite"), lambda _: None)
+    store = SQLiteEngine(str(folder / "ocsgw.sqlite"), unreported)
     store.open(directory_of(loaded, loaded.application.dbid))
     store.close()
     return folder / "ocsgw.sqlite"

@@ -311,7 +311,7 @@ class DoubleTests(ImportTestCase):
         self.assertEqual((done.status, len(self.records())), (1, 401))
         self.assertIn("402 rows: 400 added, 0 replaced, 0 skipped, 2 refused", done.output)
         self.assertIn("row 202: refused: the table refuses the row", done.messages)
-        self.assertIn("UNIQUE constraint failed: CL_Test.contact_info", done.messages)
+        self.assertIn("unique index one_lead_a_number", done.messages)
 
 
 class UndoTests(ImportTestCase):
@@ -385,16 +385,16 @@ class ExportTests(ImportTestCase):
         return list(csv.DictReader(io.StringIO(done.output, newline="")))
 
     def again(self, *options: str) -> None:
-        """Export CL_Test, empty it, and import the export; nothing may have changed."""
+        """Export CL_Test, empty it, and import the export; nothing may have changed but the record ids (H200)."""
         path = self.folder / "out.csv"
         self.run_command("list", "export", "CL_Test", path, *options)
-        before = self.records("*, record_id")
+        before = [row[1:-1] for row in self.records("*, record_id")]
         self.sql("DELETE FROM CL_Test")
         done = self.run_command(
             "list", "import", "CL_Test", path, "--again", *(each for each in options if each == "--raw")
         )
         self.assertEqual(done.status, 0, done)
-        self.assertEqual(self.records("*, record_id"), before)
+        self.assertEqual([row[1:-1] for row in self.records("*, record_id")], before)
 
     def test_formulas(self) -> None:
         """Texts that a spreadsheet would carry out get an apostrophe, which an import takes away; not with --raw."""

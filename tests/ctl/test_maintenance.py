@@ -5,8 +5,9 @@ import sqlite3
 import stat
 from typing import Any
 
-from ocsgw.store.sqlite.engine import SQLiteStore
+from ocsgw.store.sqlite.engine import SQLiteEngine
 from tests.ctl.support import CommandTestCase
+from tests.support.reports import unreported
 
 
 class MaintenanceTests(CommandTestCase):
@@ -82,8 +83,8 @@ class MaintenanceTests(CommandTestCase):
     def test_restore_beside_a_server(self) -> None:
         """While a server has the store, nothing is changed."""
         self.run_command("backup", self.folder / "copy")
-        store = SQLiteStore(str(self.folder / "ocsgw.sqlite"), lambda _: None)
-        store._take_lock()
+        store = SQLiteEngine(str(self.folder / "ocsgw.sqlite"), unreported)
+        store._file.lock()
         self.addCleanup(store.close)
         done = self.run_command("restore", self.folder / "copy")
         self.assertEqual(done.status, 69)

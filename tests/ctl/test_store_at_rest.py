@@ -6,8 +6,9 @@ import sqlite3
 from typing import Any
 from unittest import mock
 
-from ocsgw.store.sqlite.engine import SQLiteStore
+from ocsgw.store.sqlite.engine import SQLiteEngine
 from tests.ctl.support import CommandTestCase
+from tests.support.reports import unreported
 
 
 class StoreAtRestTests(CommandTestCase):
@@ -45,8 +46,8 @@ class StoreAtRestTests(CommandTestCase):
 
     def test_owned_by_a_server(self) -> None:
         """A store that a server has open is never worked on beside it, also if its control socket is elsewhere."""
-        store = SQLiteStore(str(self.folder / "ocsgw.sqlite"), lambda _: None)
-        store._take_lock()
+        store = SQLiteEngine(str(self.folder / "ocsgw.sqlite"), unreported)
+        store._file.lock()
         self.addCleanup(store.close)
         done = self.run_command("dnc", "export")
         self.assertEqual(done.status, 69)
@@ -54,7 +55,7 @@ class StoreAtRestTests(CommandTestCase):
 
     def test_of_another_version(self) -> None:
         """A store of a later or an earlier version, of another program, or no database at all is refused in words."""
-        for revision, words in (("9999", "later version"), ("0001", "earlier version"), (None, "not a store of ocsgw")):
+        for revision, words in (("9999", "later ocsgw"), ("0001", "earlier version"), (None, "not a store of ocsgw")):
             with self.subTest(revision=revision):
                 if revision is None:
                     self.sql("DROP TABLE ocsgw_alembic_version")

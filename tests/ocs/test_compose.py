@@ -244,4 +244,4 @@ def add_record(calling_list: str = "CL_Test") -> KV:
 
 def _make_all_expire(unit: object) -> None:
     connection = unit.tx._connection  # type: ignore[attr-defined]  # time is the store's own here
-    connection.execute("UPDATE ocsgw_handout SET expires_at = 0")
+    connection.change("UPDATE ocsgw_handout SET expires_at = 0")

@@ -398,7 +398,9 @@ class ExportTests(ListTestCase):
         arguments = {**self.arguments("", "CL_Types"), "header": names}
         self.operation("begin import", **arguments)
         self.assertEqual(self.operation("import", **arguments, first=0, rows=cells)["verdicts"], [])
-        self.assertEqual(self.records("CL_Types"), before)
+        # Numbers are never used again (H200).
+        unnumbered = [{**each, "record_id": 0} for each in before]
+        self.assertEqual([{**each, "record_id": 0} for each in self.records("CL_Types")], unnumbered)
 
     def test_slices(self) -> None:
         """Slices are in the order of the record ids, each row in one of them."""

@@ -5,7 +5,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from ocsgw.protocol.errors import ERRORS, Refusal, client_text
 
 # http.md section 8, copied by hand: status, code, text; beyond it (docs/http.md): 429, rounded_number,
-# unknown_attribute and answer_too_large.
+# unknown_attribute, answer_too_large and what tables refuse.
 TABLE = """
 400 bad_request Bad request
 400 missing_req Missing parameter req
@@ -33,6 +33,10 @@ TABLE = """
 409 invalid_state Request is not allowed in this state
 409 group_not_active Campaign group is not active
 409 do_not_call Contact is on the Do Not Call list
+409 refused_by_table Calling list {x} does not accept the record: {y}
+409 refused_by_dnc_table Do Not Call table does not accept the entry: {x}
+409 ids_used_up Calling list {x} has no free record number up to 2147483647
+409 unreadable_record Record has a value in column {x} that cannot be read
 409 key_in_use Request with this Idempotency-Key is still being processed
 413 body_too_large Request body too large
 414 uri_too_long Request target too long
@@ -46,6 +50,7 @@ TABLE = """
 500 answer_too_large Answer is too large
 501 unsupported_transfer Unsupported transfer coding
 503 unavailable Outbound Contact Server is not available
+503 list_unavailable Calling list {x} is not available
 503 busy Outbound Contact Server is busy
 504 no_response No response from Outbound Contact Server
 505 version HTTP version not supported

@@ -117,7 +117,7 @@ class NewTableTests(OldListTestCase):
             create=False,
         )
         self.assertEqual(len([text for text in self.store.reports if "does not exist" in text]), 3)
-        self.assertEqual(self.refusal(add_record()), "503 Outbound Contact Server is not available")
+        self.assertEqual(self.refusal(add_record()), "503 Calling list CL_Test is not available")
         self.assertEqual(self.add("1", "CL_CALLBACK")["GSW_CHAIN_ID"], 1)
         self.assertEqual(self.preview()["GSW_PHONE"], "1")
 
@@ -160,7 +160,7 @@ class UnusableTableTests(OldListTestCase):
         for word in ("CL_Old", *words):
             self.assertIn(word, report)
         replies = self.replies(add_record("1", "CL_Old"), add_record("2"), by_phone("DoNotCall", "3"))
-        self.assertEqual([each.get("error") for each in replies], ["unavailable", None, None])
+        self.assertEqual([each.get("error") for each in replies], ["list_unavailable", None, None])
         self.assertEqual(self.preview()["GSW_PHONE"], "2")
         for request in ("DoNotCall", "RequestRecordCancel"):
             self.assertEqual(self.reply(by_phone(request, "2"))["GSW_RECORDS_COUNT"], 1)
@@ -210,7 +210,7 @@ class UnusableTableTests(OldListTestCase):
         """K16: a table that is dropped or changed while running gives 503 for its list, until it is there again."""
         self.open_with(table())
         self.store.sql("DROP TABLE CL_Old")
-        self.assertEqual(self.refusal(add_record("1", "CL_Old")), "503 Outbound Contact Server is not available")
+        self.assertEqual(self.refusal(add_record("1", "CL_Old")), "503 Calling list CL_Old is not available")
         self.add("2")
         self.assertEqual(self.preview()["GSW_PHONE"], "2")
         self.assertEqual(self.reply(by_phone("DoNotCall", "9"))["GSW_RECORDS_COUNT"], 0)
@@ -224,7 +224,7 @@ class UnusableTableTests(OldListTestCase):
         handle = self.preview()["GSW_RECORD_HANDLE"]
         self.store.sql("ALTER TABLE CL_Old RENAME TO away")
         replies = self.replies(by_handle("RecordProcessed", handle), by_handle("RecordProcessed", 99))
-        self.assertEqual([each.get("error") for each in replies], ["unavailable", "invalid_handle"])
+        self.assertEqual([each.get("error") for each in replies], ["list_unavailable", "invalid_handle"])
         self.store.sql("ALTER TABLE away RENAME TO CL_Old")
         self.reply(by_handle("RecordProcessed", handle))
 
@@ -396,7 +396,7 @@ class ForeignProgramTests(OldListTestCase):
         self.assertEqual(self.preview()["GSW_PHONE"], "9")
         self.store.sql("DELETE FROM CL_Test")
         self.assertEqual(self.reply(by_phone("RequestRecordCancel", "9"))["GSW_RECORDS_COUNT"], 0)
-        self.assertEqual(self.add("3")["GSW_CHAIN_ID"], 1)
+        self.assertEqual(self.add("3")["GSW_CHAIN_ID"], 3)
 
     def test_row_deleted_in_process(self) -> None:
         """K16: requests on the handle of a row that is gone get 404; the rest of its chain goes on."""
@@ -466,15 +466,15 @@ class IndexTests(OldListTestCase):
 
     def test_names(self) -> None:
         """K23: indexes are named `ocsgw_ix_<table>_<n>`; tables with keys need no further keys."""
-        self.assertEqual(self.indexes("CL_Test"), [f"ocsgw_ix_CL_Test_{number}" for number in (1, 2, 3, 4)])
-        self.assertEqual(self.indexes("liste_ete"), [f"ocsgw_ix_liste_ete_{number}" for number in (1, 2, 3)])
+        self.assertEqual(self.indexes("CL_Test"), [f"ocsgw_ix_CL_Test_{number}" for number in (1, 2, 3, 4, 7)])
+        self.assertEqual(self.indexes("liste_ete"), [f"ocsgw_ix_liste_ete_{number}" for number in (1, 2, 3, 7)])
 
     def test_keys_that_a_table_lacks(self) -> None:
         """K23: a table without keys gets indexes on record id and chain; one with its own gets none."""
         self.open_with(table())
-        self.assertEqual(self.indexes("CL_Old"), [f"ocsgw_ix_CL_Old_{number}" for number in (1, 2, 3, 5, 6)])
+        self.assertEqual(self.indexes("CL_Old"), [f"ocsgw_ix_CL_Old_{number}" for number in (1, 2, 3, 5, 6, 7)])
         self.open_with(table(record_id="integer primary key"), "CREATE INDEX theirs ON CL_Old (chain_id)")
-        self.assertEqual(self.indexes("CL_Old"), [f"ocsgw_ix_CL_Old_{number}" for number in (1, 2, 3)])
+        self.assertEqual(self.indexes("CL_Old"), [f"ocsgw_ix_CL_Old_{number}" for number in (1, 2, 3, 7)])
 
     def test_forbidden(self) -> None:
         """K23: with `create_indexes = false` there are none, and everything works."""
@@ -496,7 +496,7 @@ class IndexTests(OldListTestCase):
         self.store.sql("CREATE INDEX ocsgw_ix_CL_Test_77 ON CL_Test (record_status)")
         self.store.sql("CREATE INDEX theirs ON CL_Test (record_status)")
         self.store.restart()
-        self.assertEqual(self.indexes("CL_Test"), [f"ocsgw_ix_CL_Test_{number}" for number in (1, 2, 3, 4)])
+        self.assertEqual(self.indexes("CL_Test"), [f"ocsgw_ix_CL_Test_{number}" for number in (1, 2, 3, 4, 7)])
         (sql,) = self.store.sql("SELECT sql FROM sqlite_master WHERE name = 'ocsgw_ix_CL_Test_3'")[0]
         self.assertIn("campaign_id", sql)
         self.assertEqual(self.store.sql("SELECT count(*) FROM sqlite_master WHERE name = 'theirs'"), [(1,)])

@@ -5,7 +5,7 @@ from contextlib import closing
 from typing import Any
 from unittest import mock
 
-from ocsgw.contact.transaction import NewRecord, StoreFailureError
+from ocsgw.contact.transaction import NewRecord, RefusedByTableError, StoreFailureError
 from ocsgw.store.errors import CommitUnknownError
 from tests.support.rules import RuleTestCase, add_record, by_phone
 
@@ -65,7 +65,7 @@ class FullDiskTests(RuleTestCase):
 
     def limit(self, pages: int) -> None:
         """Let the file have at most so many pages more than it has."""
-        connection = self.store.store._needed()
+        connection = self.store.store._needed().raw
         (count,) = connection.execute("PRAGMA page_count").fetchone()
         connection.execute(f"PRAGMA max_page_count = {count + pages}")
 
@@ -88,7 +88,8 @@ class CommitTests(RuleTestCase):
     def failing(self, code: int, *, happens: bool) -> Any:
         """Let COMMIT fail with a code."""
         store = self.store.store
-        return mock.patch.object(store, "_connection", _Commit(store._needed(), code, happens=happens))
+        connection = store._needed()
+        return mock.patch.object(connection, "raw", _Commit(connection.raw, code, happens=happens))
 
     def test_surely_not_committed(self) -> None:
         """C41: after these errors nothing was changed: 503."""
@@ -137,7 +138,7 @@ class SavepointTests(RuleTestCase):
         with self.store.store.transaction(0.0) as tx:
             self.insert(tx, 1, 1)
             self.assertRaises(ZeroDivisionError, self.undone, tx, (2, 2), error=ZeroDivisionError())
-            self.assertRaises(sqlite3.IntegrityError, self.undone, tx, (3, 3), (1, 4))
+            self.assertRaises(RefusedByTableError, self.undone, tx, (3, 3), (1, 4))
             self.undone(tx, (4, 5))
         self.assertEqual(self.column("record_id"), [1, 4])
 

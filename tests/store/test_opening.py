@@ -10,8 +10,9 @@ from importlib import resources
 from ocsgw.contact.directory import DoNotCallOptions
 from ocsgw.store import migrate
 from ocsgw.store.errors import StoreError
-from ocsgw.store.sqlite.engine import SQLiteStore
+from ocsgw.store.sqlite.engine import SQLiteEngine
 from tests.support.case import ClockTestCase
+from tests.support.reports import Reports
 from tests.support.rules import RuleTestCase, add_record, by_phone, make_directory, make_list
 
 # Another process that holds the lock until its input ends.
@@ -33,11 +34,11 @@ class FileTests(ClockTestCase):
         super().setUp()
         self.file = os.path.join(self.mktemp(), "deep", "store.sqlite")
         self.directory = make_directory()
-        self.reports: list[str] = []
+        self.reports = Reports()
 
-    def store(self, file: str | None = None, *, create: bool = True) -> SQLiteStore:
+    def store(self, file: str | None = None, *, create: bool = True) -> SQLiteEngine:
         """Return a store that is not open yet."""
-        store = SQLiteStore(file or self.file, self.reports.append, create=create)
+        store = SQLiteEngine(file or self.file, self.reports, create=create)
         self.addCleanup(store.close)
         return store
 
@@ -62,8 +63,8 @@ class FileTests(ClockTestCase):
         store = self.store()
         store.open(self.directory)
         connection = store._needed()
-        self.assertEqual(connection.execute("PRAGMA journal_mode").fetchone(), ("wal",))
-        self.assertEqual(connection.execute("PRAGMA synchronous").fetchone(), (2,))
+        self.assertEqual(connection.row("PRAGMA journal_mode"), ("wal",))
+        self.assertEqual(connection.row("PRAGMA synchronous"), (2,))
 
     def test_again(self) -> None:
         """Architecture: opening a second time changes no table, and one can open again after closing."""
@@ -109,7 +110,7 @@ class FileTests(ClockTestCase):
         with open(self.file, "wb") as stream:
             stream.write(content)
         error = self.assertRaises(StoreError, self.store().open, self.directory)
-        self.assertIn(f"the store {self.file} cannot be opened: file is not a database", str(error))
+        self.assertIn(f"the store {os.path.abspath(self.file)} cannot be opened: file is not a database", str(error))
         with open(self.file, "rb") as stream:
             self.assertEqual(stream.read(), content)
 
@@ -126,7 +127,7 @@ class FileTests(ClockTestCase):
         """Exit codes: a folder in place of the file is reported."""
         os.makedirs(self.file)
         error = self.assertRaises(StoreError, self.store().open, self.directory)
-        self.assertIn("unable to open database file", str(error))
+        self.assertIn("it is not a regular file", str(error))
 
     def test_no_do_not_call_table(self) -> None:
         """K12: without a do-not-call table nothing may be called; it is said what to do."""
@@ -176,7 +177,7 @@ class UseTests(RuleTestCase):
         self.store.reload(changed)
         self.assertIn("CL_Extra is not opened", self.store.reports[-1])
         self.assertIn("lacks the custom column cust_id; add it with ALTER TABLE", self.store.reports[-1])
-        self.assertEqual(self.refusal(add_record("1", "CL_Extra")), "503 Outbound Contact Server is not available")
+        self.assertEqual(self.refusal(add_record("1", "CL_Extra")), "503 Calling list CL_Extra is not available")
         self.add("1")
         for field in before:
             self.store.sql(f"ALTER TABLE CL_Extra ADD COLUMN {field.column} varchar(255)")
@@ -191,5 +192,5 @@ class UseTests(RuleTestCase):
         self.store.store.use(make_directory(lists=[second]))
         self.add("1", "CL_A")
         self.store.store.use(make_directory())
-        self.assertEqual(self.refusal(add_record("1", "CL_A")), "503 Outbound Contact Server is not available")
+        self.assertEqual(self.refusal(add_record("1", "CL_A")), "503 Calling list CL_A is not available")
         self.assertIs(self.directory, old)

@@ -33,8 +33,9 @@ from ocsgw.protocol.context import RequestContext
 from ocsgw.protocol.errors import Refusal
 from ocsgw.protocol.messages import KV, KVValue
 from ocsgw.protocol.requests import REQUESTS, RequestType
-from ocsgw.store.sqlite.engine import SQLiteStore
+from ocsgw.store.sqlite.engine import SQLiteEngine
 from tests.support.case import ClockTestCase
+from tests.support.reports import Reports, unreported
 
 T = TypeVar("T")
 
@@ -158,7 +159,7 @@ class RuleStore:
         self.directory = directory
         self.file = file
         self.now = NOW
-        self.reports: list[str] = []
+        self.reports = Reports()
         self.defects: list[Exception] = []
         self.freed: dict[str, int] = {}
         self.unit: UnitOfWork | None = None
@@ -168,10 +169,15 @@ class RuleStore:
         self._open()
 
     def _open(self) -> None:
-        self.store = SQLiteStore(self.file, self.reports.append, **self._options)
+        self.store = SQLiteEngine(
+            self.file,
+            self.reports,
+            create=self._options.get("create", True),
+            create_indexes=self._options.get("create_indexes", True),
+        )
         self.store.open(self.directory)
         # Nothing here has to survive a loss of power.
-        self.store._needed().execute("PRAGMA synchronous = OFF")
+        self.store._needed().change("PRAGMA synchronous = OFF")
         self.freed = self.chore(prepare)
 
     def close(self) -> None:
@@ -266,10 +272,10 @@ def _template(directory: Directory | None, options: Mapping[str, bool]) -> str:
     path = _templates.get(shape)
     if path is None:
         path = _templates[shape] = os.path.join(_folder_of_templates(), f"{len(_templates)}.sqlite")
-        store = SQLiteStore(path, lambda text: None, create_indexes=options.get("create_indexes", True))
+        store = SQLiteEngine(path, unreported, create_indexes=options.get("create_indexes", True))
         store.open(directory)
         # All of it into the file itself.
-        store._needed().execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        store._needed().rows("PRAGMA wal_checkpoint(TRUNCATE)")
         store.close()
     return path
 

@@ -61,8 +61,21 @@ def choose(
 
     Records found to be on the do-not-call list on the way are marked (H272). After very many of them the search is
     given up, in which case the second value is false: there may be others behind them.
+
+    Lists that are closed are left out. Raises `UnavailableListError` if all are.
     """
-    sources = _sources(unit, group, agent, principal)
+    closed: set[CallingList] = set()
+    while True:
+        try:
+            return _choose(unit, _sources(unit, group, agent, principal, closed), wanted)
+        except UnavailableListError as error:
+            # Its table has been changed just now; others go on.
+            if error.calling_list in closed:
+                raise
+            closed.add(error.calling_list)
+
+
+def _choose(unit: UnitOfWork, sources: Sequence[_Source], wanted: int) -> tuple[list[Choice], bool]:
     if not sources:
         return [], True
     marked = 0
@@ -105,22 +118,34 @@ def agents_with_callbacks(
     return frozenset(found - {""})
 
 
-def _sources(unit: UnitOfWork, group: CampaignGroup, agent: str, principal: str) -> list[_Source]:
+def _sources(
+    unit: UnitOfWork, group: CampaignGroup, agent: str, principal: str, closed: set[CallingList]
+) -> list[_Source]:
+    """Return the lists that may be used, with what is open now; adds to `closed` those that cannot be used.
+
+    Raises `UnavailableListError` if no list can be used.
+    """
     campaign = group.campaign
     campaigns = [0, campaign.dbid]
     agents = ["", agent] if agent else [""]
     sources = []
     permitted = unit.directory.lists_of(principal, campaign.calling_lists)
-    for number, calling_list in enumerate(campaign.calling_lists):
-        if not calling_list.enabled or calling_list not in permitted:
+    wanted = [
+        (number, each) for number, each in enumerate(campaign.calling_lists) if each.enabled and each in permitted
+    ]
+    for number, calling_list in wanted:
+        if calling_list in closed:
             continue
         try:
             windows = unit.tx.windows(calling_list, campaigns, agents)
         except UnavailableListError:
+            closed.add(calling_list)
             continue
         open_now = open_windows(windows, unit.directory, calling_list.tenant, unit.now)
         if open_now:
             sources.append(_Source(number, calling_list, open_now, group.priorities))
+    if wanted and all(each in closed for _, each in wanted):
+        raise UnavailableListError(wanted[0][1])
     return sources
 
 

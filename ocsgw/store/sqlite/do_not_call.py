@@ -52,7 +52,7 @@ def do_not_call_text(table_name: str, *, has_expiry: bool, is_indexed: bool) -> 
             f" WHERE {beyond_ascii('d.phone')} AND {of_list}"
         ),
         lasting=(
-            f"SELECT {scope_columns} FROM {table} AS d WHERE d.phone IS NOT NULL"
+            f"SELECT {scope_columns} FROM {table} AS d WHERE d.phone IS NOT NULL AND typeof(d.phone) = 'text'"
             f" AND {contact} IN (SELECT value FROM json_each(?)) AND {lasting}"
             f" UNION ALL SELECT {scope_columns} FROM {table} AS d WHERE {beyond_ascii('d.phone')} AND {lasting}"
         ),
@@ -86,7 +86,7 @@ def _blocked_by_index(table: str, contact: str, customer_id: str, of_list: str) 
     return (
         "SELECT p.key AS place, d.phone AS phone FROM json_each(:probes) AS p"
         f" CROSS JOIN json_each(p.value, '$[3]') AS k CROSS JOIN {table} AS d"
-        f" ON d.phone IS NOT NULL AND {contact} = k.value AND {scope}"
+        f" ON d.phone IS NOT NULL AND typeof(d.phone) = 'text' AND {contact} = k.value AND {scope}"
         " UNION ALL SELECT p.key, NULL FROM json_each(:probes) AS p"
         " WHERE json_extract(p.value, '$[1]') IS NOT NULL AND EXISTS (SELECT 1 FROM"
         f" {table} AS d WHERE d.customer_id IS NOT NULL"
@@ -102,7 +102,7 @@ def _blocked_by_scan(table: str, contact: str, customer_id: str, of_list: str) -
         " json_extract(p.value, '$[1]'), json_extract(p.value, '$[2]')"
         " FROM json_each(:probes) AS p CROSS JOIN json_each(p.value, '$[3]') AS k)"
         f" SELECT p.place AS place, d.phone AS phone FROM {table} AS d CROSS JOIN p ON p.contact = {contact}"
-        f" WHERE d.phone IS NOT NULL AND {scope}"
+        f" WHERE d.phone IS NOT NULL AND typeof(d.phone) = 'text' AND {scope}"
         f" UNION SELECT p.place, NULL FROM {table} AS d CROSS JOIN p ON p.customer = {customer_id}"
         f" WHERE d.customer_id IS NOT NULL AND {scope}"
     )

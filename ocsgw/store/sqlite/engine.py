@@ -1,87 +1,147 @@
 """The embedded store: one SQLite file, one writer (configuration.md section 6)."""
 
-import fcntl
-import os
+import contextlib
 import sqlite3
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import IO
 
-from ocsgw.contact.directory import CallingList, Directory
+from ocsgw.contact.directory import Directory
 from ocsgw.contact.transaction import StoreFailureError
-from ocsgw.store.errors import CommitUnknownError, StoreBusyError, StoreError
-from ocsgw.store.migrate import needs_migration, upgrade
+from ocsgw.store import migrate
+from ocsgw.store.engine import Access, Report
+from ocsgw.store.errors import CommitUnknownError, StoreBusyError, StoreVersionError
 from ocsgw.store.sqlite.bulk import SQLiteBulkTransaction
-from ocsgw.store.sqlite.do_not_call import DncStatements
-from ocsgw.store.sqlite.statements import ListStatements
+from ocsgw.store.sqlite.connection import Connection, masked, primary_code, translated
+from ocsgw.store.sqlite.file import StoreFile
+from ocsgw.store.sqlite.open_tables import OpenTables
 from ocsgw.store.sqlite.tables import Tables
-from ocsgw.store.sqlite.transaction import primary_code
 
 _BUSY = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED})
+# "Locked" without anybody else who holds a lock: a statement of our own keeps an old state of the file in use.
+_OURSELVES = frozenset({sqlite3.SQLITE_BUSY_SNAPSHOT, sqlite3.SQLITE_LOCKED})
 # After these a commit has surely not happened: primary codes, and the one for a write that was refused, because what
 # makes a transaction one is its last frame, which is written last. A failed synchronization proves nothing.
 _NOT_COMMITTED = frozenset({sqlite3.SQLITE_FULL, sqlite3.SQLITE_BUSY, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN})
 _WRITE_REFUSED = sqlite3.SQLITE_IOERR_WRITE
-_PAGE_CACHE_KIB = 32 * 1024
-# Every list has some twenty statements of its own.
-_CACHED_STATEMENTS = 2000
 _OPEN_WAIT_MS = 5000
+# The file is looked at so often, at a commit (seconds).
+_LOOK_EVERY = 1.0
+# The write-ahead log is cut to this size when it can be, and reported when it has grown to the other (bytes).
+_LOG_LIMIT = 64 << 20
+_LOG_WARNING = 256 << 20
 
 
-class SQLiteStore:
-    """Owns the connection and makes transactions.
+class SQLiteEngine:
+    """`store.engine.Engine` on an SQLite file.
 
-    Used by one thread at a time. `report` is called with what the operator should know. `create` makes missing tables,
-    `create_indexes` indexes (K12, K23).
+    `clock` is a monotonic time in seconds.
     """
 
+    runs_in_reactor = True
+
     def __init__(
-        self, file: str, report: Callable[[str], None], *, create: bool = True, create_indexes: bool = True
+        self,
+        file: str,
+        report: Report,
+        *,
+        access: Access = "serve",
+        create: bool = True,
+        create_indexes: bool = True,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._file = file
+        self._file = StoreFile(file)
         self._report = report
-        self._create = create
+        self._access = access
+        self._create = create and access != "read"
         self._create_indexes = create_indexes
-        self._lock: IO[str] | None = None
-        self._connection: sqlite3.Connection | None = None
-        # Those of the configuration in use, and of the one before it.
-        self._newest_lists: dict[CallingList, ListStatements | None] = {}
-        self._lists: dict[CallingList, ListStatements | None] = {}
-        # Lists of the configuration in use that could not be opened, with the reason.
-        self.closed_lists: dict[str, str] = {}
-        self._do_not_call: DncStatements | None = None
-        self._do_not_call_widths = (0, 0)
-        self._opened_tables: set[str] = set()
-        self._unsettled: set[str] = set()
+        self._clock = clock
+        self._connection: Connection | None = None
+        self._tables = OpenTables()
+        self.closed_lists: Mapping[str, str] = {}
+        self._looked_at = 0.0
+        self._in_place = True
+        self._log_reported = _LOG_WARNING
 
     # Life.
 
     def open(self, directory: Directory) -> None:
-        """Open the file, bring our own tables up to date, and open every list. Raises `StoreError`."""
-        self._take_lock()
+        """Open the file, bring our own tables up to date, and open every list."""
+        self._file = StoreFile(self._file.path)
         try:
-            self._connection = self._connect()
-            if needs_migration(self._connection):
-                upgrade(self._file)
+            self._file.prepare(make=self._access == "serve")
+            if self._access != "read":
+                self._file.lock()
+            self._connect()
+            self._bring_up_to_date()
             self.use(directory)
+            self._file.remember()
+            self._in_place = True
         except sqlite3.Error as error:
             self.close()
-            raise StoreError(f"the store {self._file} cannot be opened: {error}") from error
+            raise self._file.problem_of(error) from None
+        except StoreFailureError as error:
+            self.close()
+            raise self._file.problem(str(error)) from None
         except BaseException:
             self.close()
             raise
 
-    def use(self, directory: Directory) -> None:
-        """Open the tables of this configuration; a list that cannot be opened is reported and left out (K12).
+    def _connect(self) -> None:
+        self._connection = connection = Connection(self._file.path)
+        raw = connection.raw
+        raw.execute(f"PRAGMA busy_timeout = {_OPEN_WAIT_MS}").close()
+        if self._access == "read":
+            raw.execute("PRAGMA query_only = ON").close()
+            return
+        connection.tune()
+        raw.execute(f"PRAGMA journal_size_limit = {_LOG_LIMIT}").close()
 
-        Lists of the configuration before stay usable for batches that have begun with it. Raises `StoreError` for the
-        do-not-call table; then nothing has changed.
-        """
+    def _bring_up_to_date(self) -> None:
+        connection = self._needed().raw
+        if self._file.is_small:
+            cursor = connection.execute("PRAGMA quick_check(1)")
+            found = cursor.fetchall()
+            cursor.close()
+            if found != [("ok",)]:
+                raise self._file.problem("it is damaged; restore a backup (ocsctl restore)")
+        revision = migrate.revision_of(connection)
+        if migrate.needs_migration(connection):
+            if self._access != "serve":
+                raise StoreVersionError(
+                    f"the store {self._file.path} was made by an earlier ocsgw (schema {revision or 'none'}; this one"
+                    f" knows {migrate.HEAD}); start the server once, which brings it up to date"
+                )
+            if revision is not None:
+                copy = f"{self._file.path}.before-{revision}"
+                migrate.copy(connection, copy)
+                self._report(93123, file=self._file.path, old=revision, new=migrate.HEAD, copy=copy)
+            migrate.upgrade(self._file.path)
+        missing = migrate.missing_tables(connection)
+        if missing:
+            raise self._file.problem(
+                f"tables of ocsgw are missing in it: {', '.join(missing)}; restore a backup (ocsctl restore)"
+            )
+        if self._access != "read":
+            # A disk that is full or read-only is found here, not by the first request.
+            connection.executescript(
+                "BEGIN IMMEDIATE; INSERT INTO ocsgw_counter (name, value) VALUES ('opened', 1)"
+                " ON CONFLICT (name) DO UPDATE SET value = value + 1; COMMIT"
+            ).close()
+
+    def use(self, directory: Directory) -> None:
+        """Open the tables of this configuration."""
         connection = self._needed()
-        tables = Tables(connection, self._report, create=self._create, create_indexes=self._create_indexes)
-        connection.execute(f"PRAGMA busy_timeout = {_OPEN_WAIT_MS}")
+        tables = Tables(
+            connection,
+            self._report,
+            create=self._create,
+            create_indexes=self._create_indexes,
+            may_index=self._create_indexes and self._access != "read",
+        )
+        connection.change(f"PRAGMA busy_timeout = {_OPEN_WAIT_MS}")
         try:
-            do_not_call, widths = tables.open_do_not_call(directory.do_not_call.table)
+            do_not_call = tables.open_do_not_call(directory.do_not_call.table)
             lists = {each: tables.open_retired_list(each) for each in directory.retired}
             lists.update(
                 {
@@ -91,65 +151,20 @@ class SQLiteStore:
             )
         finally:
             # From here on every transaction says how long it waits.
-            connection.execute("PRAGMA busy_timeout = 0")
-        self._do_not_call, self._do_not_call_widths = do_not_call, widths
-        self._lists = {**self._newest_lists, **lists}
-        self._newest_lists = lists
+            connection.change("PRAGMA busy_timeout = 0")
+        self._tables.use(do_not_call, lists)
         self.closed_lists = tables.closed
-        opened = {each.table for each, text in lists.items() if text is not None}
-        self._unsettled |= opened - self._opened_tables
-        self._opened_tables |= opened
 
     def close(self) -> None:
         """Close the file."""
         if self._connection is not None:
-            self._connection.close()
+            with contextlib.suppress(sqlite3.Error):
+                self._connection.close()
             self._connection = None
-        if self._lock is not None:
-            self._lock.close()
-            self._lock = None
-        self._newest_lists, self._lists = {}, {}
-        self._opened_tables, self._unsettled = set(), set()
+        self._file.unlock()
+        self._tables = OpenTables()
 
-    def _take_lock(self) -> None:
-        """Let no second server work on the same file; the system frees the lock when the process ends."""
-        folder = os.path.dirname(self._file)
-        try:
-            os.makedirs(folder, exist_ok=True)
-            # Not opened with a context manager: the lock lives as long as the file is open.
-            lock = open(f"{self._file}.lock", "a+", encoding="ascii")  # noqa: SIM115
-        except OSError as error:
-            raise StoreError(f"the store {self._file} cannot be opened: {error.strerror}; check [store] url") from error
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            lock.seek(0)
-            holder = lock.read().strip() or "unknown"
-            lock.close()
-            raise StoreError(
-                f"the store {self._file} is in use by process {holder}; stop that server or use another [store] url"
-            ) from error
-        lock.truncate(0)
-        lock.write(f"{os.getpid()}\n")
-        lock.flush()
-        self._lock = lock
-
-    def _connect(self) -> sqlite3.Connection:
-        connection = sqlite3.connect(
-            self._file,
-            isolation_level=None,
-            check_same_thread=False,
-            timeout=0,
-            cached_statements=_CACHED_STATEMENTS,
-        )
-        connection.execute(f"PRAGMA busy_timeout = {_OPEN_WAIT_MS}")
-        connection.execute("PRAGMA journal_mode = WAL")
-        connection.execute("PRAGMA synchronous = FULL")
-        connection.execute(f"PRAGMA cache_size = -{_PAGE_CACHE_KIB}")
-        connection.execute("PRAGMA temp_store = MEMORY")
-        return connection
-
-    def _needed(self) -> sqlite3.Connection:
+    def _needed(self) -> Connection:
         if self._connection is None:
             raise StoreFailureError("the store is closed")
         return self._connection
@@ -157,54 +172,91 @@ class SQLiteStore:
     # Transactions.
 
     @contextmanager
-    def transaction(self, wait: float) -> Iterator["SQLiteBulkTransaction"]:
-        """Begin a write transaction, waiting at most `wait` seconds for other programs; commit at the end.
-
-        Raises `StoreFailureError` if nothing was changed, `CommitUnknownError` if that cannot be known.
-        """
+    def transaction(self, wait: float) -> Iterator[SQLiteBulkTransaction]:
+        """Begin a write transaction, waiting at most `wait` seconds for other programs; commit at the end."""
+        self._begin(wait)
         connection = self._needed()
         try:
-            self._begin(connection, wait)
-            tx = SQLiteBulkTransaction(
-                connection, self._lists, self._do_not_call, self._do_not_call_widths, self._unsettled
-            )
+            tx = SQLiteBulkTransaction(connection, self._tables, self._report)
             yield tx
+            self._look_at_file()
         except sqlite3.Error as error:
             self._roll_back(connection)
-            raise StoreFailureError(str(error)) from error
+            raise translated(error) from None
         except BaseException:
             self._roll_back(connection)
             raise
+        if self._access == "read":
+            self._roll_back(connection)
+            return
         try:
-            connection.execute("COMMIT")
+            connection.raw.execute("COMMIT").close()
         except sqlite3.Error as error:
             self._roll_back(connection)
+            text = masked(str(error))
             if primary_code(error) in _NOT_COMMITTED or error.sqlite_errorcode == _WRITE_REFUSED:
-                raise StoreFailureError(str(error)) from error
-            raise CommitUnknownError(str(error)) from error
-        self._unsettled -= tx.settled
+                raise StoreFailureError(text) from None
+            raise CommitUnknownError(text) from None
+        self._tables.unsettled -= tx.settled
 
-    @staticmethod
-    def _begin(connection: sqlite3.Connection, wait: float) -> None:
+    def _begin(self, wait: float) -> None:
+        connection = self._needed()
         try:
-            connection.execute("BEGIN IMMEDIATE")
+            self._begin_on(connection, wait)
+        except sqlite3.Error as error:
+            if getattr(error, "sqlite_errorcode", 0) not in _OURSELVES:
+                busy = primary_code(error) in _BUSY
+                raise (StoreBusyError(masked(str(error))) if busy else translated(error)) from None
+            self._reconnect(masked(str(error)))
+
+    def _begin_on(self, connection: Connection, wait: float) -> None:
+        begin = "BEGIN" if self._access == "read" else "BEGIN IMMEDIATE"
+        raw = connection.raw
+        try:
+            raw.execute(begin).close()
         except sqlite3.OperationalError as error:
-            if primary_code(error) not in _BUSY:
+            if primary_code(error) not in _BUSY or error.sqlite_errorcode in _OURSELVES or wait <= 0:
                 raise
-            if wait <= 0:
-                raise StoreBusyError(str(error)) from error
             # Another program writes; wait for it, but not longer than the requests do.
-            connection.execute(f"PRAGMA busy_timeout = {int(wait * 1000)}")
+            raw.execute(f"PRAGMA busy_timeout = {int(wait * 1000)}").close()
             try:
-                connection.execute("BEGIN IMMEDIATE")
+                raw.execute(begin).close()
             finally:
-                connection.execute("PRAGMA busy_timeout = 0")
+                raw.execute("PRAGMA busy_timeout = 0").close()
+
+    def _reconnect(self, reason: str) -> None:
+        """Take a new connection, with which everything that the old one had open is gone, and begin on it."""
+        self._report(93130, reason=reason)
+        self._needed().close()
+        try:
+            self._connect()
+            raw = self._needed().raw
+            raw.execute("PRAGMA busy_timeout = 0").close()
+            raw.execute("BEGIN IMMEDIATE").close()
+        except sqlite3.Error as error:
+            raise translated(error) from None
+
+    def _look_at_file(self) -> None:
+        """Now and then see whether the file is still there, and how long its log is. Raises `StoreFailureError`."""
+        now = self._clock()
+        if self._in_place and 0 <= now - self._looked_at < _LOOK_EVERY:
+            return
+        self._looked_at = now
+        was_in_place, self._in_place = self._in_place, self._file.is_in_place
+        if not self._in_place:
+            if was_in_place:
+                self._report(93124, file=self._file.path)
+            raise StoreFailureError(f"the file {self._file.path} was deleted or replaced while the server runs")
+        size = self._file.log_size
+        if size >= self._log_reported:
+            self._report(93125, file=f"{self._file.path}-wal", size=size >> 20)
+            self._log_reported *= 2
+        elif size <= _LOG_LIMIT:
+            self._log_reported = _LOG_WARNING
 
     @staticmethod
-    def _roll_back(connection: sqlite3.Connection) -> None:
-        try:
-            if connection.in_transaction:
-                connection.execute("ROLLBACK")
-        except sqlite3.Error:
-            # The engine has rolled back by itself.
-            return
+    def _roll_back(connection: Connection) -> None:
+        # Where that fails the engine has rolled back by itself.
+        with contextlib.suppress(sqlite3.Error):
+            if connection.raw.in_transaction:
+                connection.raw.execute("ROLLBACK").close()

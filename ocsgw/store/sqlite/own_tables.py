@@ -10,6 +10,7 @@ import msgspec
 from ocsgw.contact.directory import CallingList
 from ocsgw.contact.transaction import GroupStatus, Handle, Handout, StoredAnswer
 from ocsgw.protocol.messages import KV
+from ocsgw.store.sqlite.connection import Connection
 
 _json = msgspec.json.Encoder()
 _pack = msgspec.msgpack.Encoder()
@@ -17,7 +18,7 @@ _unpack = msgspec.msgpack.Decoder(dict[str, object])
 _events = msgspec.json.Decoder(dict[str, object])
 _numbers = msgspec.json.Decoder(list[int])
 
-_HANDLE = "handle, handout_id, list_dbid, record_id, prior_status, guid, attempts_set, status_set, treatment"
+_HANDLE = "handle, handout_id, list_dbid, record_id, prior_status, guid, contact, attempts_set, status_set, treatment"
 _HANDOUT = (
     "handout_id, list_dbid, chain_id, record_id, group_dbid, agent_id, started_at, timeout, expires_at, rescheduled"
 )
@@ -43,7 +44,7 @@ def _handout(row: Sequence[Any]) -> Handout:
 
 
 def _handle(row: Sequence[Any]) -> Handle:
-    return Handle(*row[:6], bool(row[6]), row[7], row[8])  # type: ignore[call-arg]  # six columns
+    return Handle(*row[:7], bool(row[7]), row[8], row[9])  # type: ignore[call-arg]  # seven columns
 
 
 def open_read_only(file: str) -> sqlite3.Connection:
@@ -60,13 +61,13 @@ def read_audit_position(connection: sqlite3.Connection) -> tuple[int, str] | Non
 class OwnTables:
     """The part of a transaction that concerns our own tables."""
 
-    _connection: sqlite3.Connection
+    _connection: Connection
 
     # Idempotency.
 
     def stored_answers(self, keys: Sequence[tuple[str, str]], now: int) -> dict[tuple[str, str], StoredAnswer]:
         """Return the answers stored under (principal, key) that have not expired."""
-        rows = self._connection.execute(
+        rows = self._connection.rows(
             "SELECT s.principal, s.key, s.fingerprint, s.event, s.expires_at"
             " FROM json_each(?) AS k CROSS JOIN ocsgw_idempotency AS s"
             " ON s.principal = json_extract(k.value, '$[0]') AND s.key = json_extract(k.value, '$[1]')"
@@ -84,7 +85,7 @@ class OwnTables:
             (principal, key, answer.fingerprint.hex(), as_json(answer.event), answer.expires_at)
             for (principal, key), answer in answers.items()
         ]
-        self._connection.execute(
+        self._connection.change(
             "INSERT OR REPLACE INTO ocsgw_idempotency (principal, key, fingerprint, event, expires_at)"
             f" SELECT {_values(5)} FROM json_each(?)",
             (as_json(rows),),
@@ -92,36 +93,36 @@ class OwnTables:
 
     def forget(self, now: int, at_most: int) -> int:
         """Delete answers and spent handles that have expired, at most so many of each; return how many answers."""
-        self._connection.execute(
+        self._connection.change(
             "DELETE FROM ocsgw_spent_handle WHERE handle IN"
             " (SELECT handle FROM ocsgw_spent_handle WHERE expires_at <= ? LIMIT ?)",
             (now, at_most),
         )
-        return self._connection.execute(
+        return self._connection.change(
             "DELETE FROM ocsgw_idempotency WHERE (principal, key) IN"
             " (SELECT principal, key FROM ocsgw_idempotency WHERE expires_at <= ? LIMIT ?)",
             (now, at_most),
-        ).rowcount
+        )
 
     # Hand-outs and handles.
 
     def new_handles(self, count: int) -> int:
         """Reserve so many record handles and return the first; they ascend and never come again (H310)."""
-        (last,) = self._connection.execute(
+        ((last,),) = self._connection.rows(
             "INSERT INTO ocsgw_counter (name, value) VALUES ('handle', ?)"
             " ON CONFLICT (name) DO UPDATE SET value = value + excluded.value RETURNING value",
             (count,),
-        ).fetchone()
+        )
         return int(last) - count + 1
 
     def open_handouts(self, handouts: Sequence[Handout], handles: Sequence[Handle]) -> None:
         """Store hand-outs with their handles."""
-        self._connection.execute(
+        self._connection.change(
             f"INSERT INTO ocsgw_handout ({_HANDOUT}) SELECT {_values(10)} FROM json_each(?)",
             (as_json([msgspec.structs.astuple(each) for each in handouts]),),
         )
-        self._connection.execute(
-            f"INSERT INTO ocsgw_handle ({_HANDLE}) SELECT {_values(9)} FROM json_each(?)",
+        self._connection.change(
+            f"INSERT INTO ocsgw_handle ({_HANDLE}) SELECT {_values(10)} FROM json_each(?)",
             (as_json([msgspec.structs.astuple(each) for each in handles]),),
         )
 
@@ -144,7 +145,7 @@ class OwnTables:
 
     def _handouts(self, text: str, numbers: Iterable[int]) -> list[tuple[Handout, list[Handle]]]:
         found: dict[int, tuple[Handout, list[Handle]]] = {}
-        for row in self._connection.execute(text, (as_json(list(numbers)),)):
+        for row in self._connection.rows(text, (as_json(list(numbers)),)):
             known = found.get(row[0])
             if known is None:
                 known = found[row[0]] = (_handout(row[:_HANDOUT_FIELDS]), [])
@@ -153,7 +154,7 @@ class OwnTables:
 
     def handouts_of_group(self, group_dbid: int, before: int, at_most: int) -> list[int]:
         """Return the ids of running hand-outs of a campaign group below `before`, at most so many."""
-        rows = self._connection.execute(
+        rows = self._connection.rows(
             "SELECT handout_id FROM ocsgw_handout WHERE group_dbid = ? AND handout_id < ? LIMIT ?",
             (group_dbid, before, at_most),
         )
@@ -161,20 +162,20 @@ class OwnTables:
 
     def expired_handouts(self, now: int, at_most: int) -> list[int]:
         """Return the ids of hand-outs whose time is over, at most so many."""
-        rows = self._connection.execute(
+        rows = self._connection.rows(
             "SELECT handout_id FROM ocsgw_handout WHERE expires_at <= ? ORDER BY expires_at LIMIT ?", (now, at_most)
         )
         return [row[0] for row in rows]
 
     def change_handouts(self, handouts: Sequence[Handout], handles: Sequence[Handle]) -> None:
         """Store what has changed in running hand-outs and their handles."""
-        self._connection.execute(
+        self._connection.change(
             "UPDATE ocsgw_handout SET expires_at = json_extract(j.value, '$[1]'),"
             " rescheduled = json_extract(j.value, '$[2]') FROM json_each(?) AS j"
             " WHERE handout_id = json_extract(j.value, '$[0]')",
             (as_json([(each.handout_id, each.expires_at, as_json(each.rescheduled)) for each in handouts]),),
         )
-        self._connection.execute(
+        self._connection.change(
             "UPDATE ocsgw_handle SET attempts_set = json_extract(j.value, '$[1]'),"
             " status_set = json_extract(j.value, '$[2]'), treatment = json_extract(j.value, '$[3]')"
             " FROM json_each(?) AS j WHERE handle = json_extract(j.value, '$[0]')",
@@ -184,10 +185,8 @@ class OwnTables:
     def close_handouts(self, handout_ids: Iterable[int]) -> None:
         """End hand-outs; all their handles die."""
         wanted = (as_json(list(handout_ids)),)
-        self._connection.execute(
-            "DELETE FROM ocsgw_handle WHERE handout_id IN (SELECT value FROM json_each(?))", wanted
-        )
-        self._connection.execute(
+        self._connection.change("DELETE FROM ocsgw_handle WHERE handout_id IN (SELECT value FROM json_each(?))", wanted)
+        self._connection.change(
             "DELETE FROM ocsgw_handout WHERE handout_id IN (SELECT value FROM json_each(?))", wanted
         )
 
@@ -195,8 +194,8 @@ class OwnTables:
         """Let single handles die; a hand-out without handles ends."""
         wanted = as_json(list(numbers))
         concerned = {each.handout_id for each in self._handles("handle IN (SELECT value FROM json_each(?))", wanted)}
-        self._connection.execute("DELETE FROM ocsgw_handle WHERE handle IN (SELECT value FROM json_each(?))", (wanted,))
-        self._connection.execute(
+        self._connection.change("DELETE FROM ocsgw_handle WHERE handle IN (SELECT value FROM json_each(?))", (wanted,))
+        self._connection.change(
             "DELETE FROM ocsgw_handout WHERE handout_id IN (SELECT value FROM json_each(?))"
             " AND NOT EXISTS (SELECT 1 FROM ocsgw_handle AS h WHERE h.handout_id = ocsgw_handout.handout_id)",
             (as_json(list(concerned)),),
@@ -204,35 +203,35 @@ class OwnTables:
 
     def spend_handle(self, handle: int, event: KV, until: int) -> None:
         """Remember a dead handle and the keys of its record for the one RecordProcessed that may follow (H267)."""
-        self._connection.execute(
+        self._connection.change(
             "INSERT OR REPLACE INTO ocsgw_spent_handle (handle, event, expires_at) VALUES (?, ?, ?)",
             (handle, _pack.encode(event), until),
         )
 
     def spent_handle(self, handle: int, now: int) -> KV | None:
         """Return what is remembered of a dead handle; None if nothing is or its time is over."""
-        row = self._connection.execute(
+        row = self._connection.row(
             "SELECT event FROM ocsgw_spent_handle WHERE handle = ? AND expires_at > ?", (handle, now)
-        ).fetchone()
+        )
         return cast("KV", _unpack.decode(row[0])) if row is not None else None
 
     def forget_spent_handle(self, handle: int) -> None:
         """Forget a dead handle."""
-        self._connection.execute("DELETE FROM ocsgw_spent_handle WHERE handle = ?", (handle,))
+        self._connection.change("DELETE FROM ocsgw_spent_handle WHERE handle = ?", (handle,))
 
     def _handles(self, condition: str, *parameters: object) -> list[Handle]:
-        rows = self._connection.execute(f"SELECT {_HANDLE} FROM ocsgw_handle WHERE {condition}", parameters)
+        rows = self._connection.rows(f"SELECT {_HANDLE} FROM ocsgw_handle WHERE {condition}", parameters)
         return [_handle(row) for row in rows]
 
     # The audit log.
 
     def audit_position(self) -> tuple[int, str] | None:
         """Return number and hash of the last line of the audit log that was committed; None before the first one."""
-        return read_audit_position(self._connection)
+        return read_audit_position(self._connection.raw)
 
     def save_audit_position(self, number: int, mark: str) -> None:
         """Store number and hash of the last line of the audit log, with the changes that it stands for."""
-        self._connection.execute(
+        self._connection.change(
             "INSERT OR REPLACE INTO ocsgw_audit (id, number, mark) VALUES (1, ?, ?)", (number, mark)
         )
 
@@ -240,12 +239,12 @@ class OwnTables:
 
     def group_statuses(self) -> dict[int, GroupStatus]:
         """Return the states of campaign groups by their DBIDs."""
-        rows = self._connection.execute("SELECT dbid, state, dial_mode, guid FROM ocsgw_group")
+        rows = self._connection.rows("SELECT dbid, state, dial_mode, guid FROM ocsgw_group")
         return {row[0]: GroupStatus(*row) for row in rows}
 
     def save_group_status(self, status: GroupStatus) -> None:
         """Store the state of a campaign group."""
-        self._connection.execute(
+        self._connection.change(
             "INSERT OR REPLACE INTO ocsgw_group (dbid, state, dial_mode, guid) VALUES (?, ?, ?, ?)",
             (status.dbid, status.state, status.dial_mode, status.guid),
         )

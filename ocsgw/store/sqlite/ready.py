@@ -8,6 +8,20 @@ found; the numbers that put the classes in order are not in the index (H359).
 """
 
 from ocsgw.contact.choice.eligibility import OVER_MIDNIGHT, PRIORITY_CLASSES, SLOT, WHOLE_DAY, WITHIN_A_DAY
+from ocsgw.store.columns import CALLING_LIST_COLUMNS
+from ocsgw.store.records import LATEST, LEAST
+
+_INTEGERS = tuple(each.name for each in CALLING_LIST_COLUMNS if each.block == 1 and each.family == "integer")
+
+
+def whole(alias: str) -> str:
+    """Return the condition for a record whose integer columns have whole numbers within their bounds (K63).
+
+    For SQLite text and blobs are greater than every number, and a sum with a real number in it is a real number.
+    """
+    values = [f"ifnull({alias}{column}, 0)" for column in _INTEGERS]
+    listed = ", ".join(values)
+    return f"max({listed}) <= {LATEST} AND min({listed}) >= {LEAST} AND typeof({' + '.join(values)}) = 'integer'"
 
 
 def ready(alias: str) -> str:
@@ -15,7 +29,7 @@ def ready(alias: str) -> str:
     return (
         f"({alias}record_status IS NULL OR {alias}record_status IN (0, 1))"
         f" AND ({alias}record_type IS NULL OR {alias}record_type <> 7)"
-        f" AND {alias}record_id IS NOT NULL AND {alias}contact_info IS NOT NULL"
+        f" AND {alias}record_id IS NOT NULL AND typeof({alias}contact_info) = 'text' AND {whole(alias)}"
     )
 
 
@@ -100,11 +114,12 @@ def waiting_agents_text(table: str) -> str:
     )
 
 
-def ready_records_text(table: str, columns: str, *, may_lack_chain: bool) -> str:
+def ready_records_text(table: str, columns: str, *, may_lack_chain: bool, but_some: bool = False) -> str:
     """Return the statement for the first ready records of windows, each with the place of its key.
 
     Parameters: `:keys`, a JSON list of (campaign, agent, window, unscheduled, latest order, time of day), and `:limit`
     for each.
+    With `but_some` records of the JSON list `:but` are passed over.
     `columns` are those of a record, with the alias `t`. If a row `may_lack_chain`, its record id stands for it (K11).
     """
     moment = "json_extract(k.value, '$[5]')"
@@ -121,6 +136,8 @@ def ready_records_text(table: str, columns: str, *, may_lack_chain: bool) -> str
             f" AND NOT EXISTS (SELECT 1 FROM {table} AS y"
             f" WHERE y.record_id = {chain} AND y.chain_id IS NULL AND y.record_status = 2)"
         )
+    if but_some:
+        free += " AND x.record_id NOT IN (SELECT value FROM json_each(:but))"
     return (
         f"SELECT k.key, {columns} FROM json_each(:keys) AS k CROSS JOIN {table} AS t ON t.record_id IN"
         f" (SELECT x.record_id FROM {table} AS x WHERE {of_key} AND {free}"

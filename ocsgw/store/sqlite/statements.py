@@ -10,9 +10,10 @@ from functools import lru_cache
 
 from ocsgw.contact.directory import CallingList
 from ocsgw.contact.transaction import TEXT_COLUMNS, further_columns
+from ocsgw.protocol.attributes import INT32_MAX
 from ocsgw.store.columns import CALLING_LIST_COLUMNS
 from ocsgw.store.sqlite.forms import beyond_ascii, quoted, search_key_of, trimmed
-from ocsgw.store.sqlite.ready import ready_index, ready_records_text, waiting_agents_text, windows_text
+from ocsgw.store.sqlite.ready import ready_index, ready_records_text, waiting_agents_text, whole, windows_text
 
 INSERTED_COLUMNS = tuple(column.name for column in CALLING_LIST_COLUMNS if column.block == 1)
 # A statement takes no more values than this. Those for so many rows are kept prepared, one for each number.
@@ -48,6 +49,7 @@ class ListStatements:
     windows: str
     ready_records: str
     waiting_agents: str
+    ready_records_but: str
     reset_unexplained: str
     table: str
     columns: frozenset[str]
@@ -96,13 +98,17 @@ def list_text(calling_list: CallingList, columns: frozenset[str], *, may_lack_ch
         of_chains = f"({of_chains} OR (chain_id IS NULL AND record_id IN (SELECT value FROM json_each(:chains))))"
     whole_chains = f"{of_chains} AND record_id IS NOT NULL AND contact_info IS NOT NULL"
     # A row without a chain counts as one: its number must not be given to another.
-    lone_chains = f", (SELECT max(record_id) FROM {table} WHERE chain_id IS NULL)" if may_lack_chain else ""
+    lone_chains = f", {_highest(table, 'record_id', 'chain_id IS NULL AND ')}" if may_lack_chain else ""
     customer_id = calling_list.customer_id
     further = ", ".join(quoted(name) for name in _FURTHER_COLUMNS if name in columns)
     return ListStatements(
-        highest_ids=f"(SELECT max(record_id) FROM {table}), (SELECT max(chain_id) FROM {table}){lone_chains}",
+        highest_ids=(
+            f"{_highest(table, 'record_id')}, (SELECT value FROM ocsgw_counter WHERE name = :records),"
+            f" {_highest(table, 'chain_id')}{lone_chains}, (SELECT value FROM ocsgw_counter WHERE name = :chains)"
+        ),
         chain_ends=(
-            f"SELECT coalesce(chain_id, record_id), max(coalesce(chain_n, 0)) FROM {table} WHERE {of_chains} GROUP BY 1"
+            f"SELECT coalesce(chain_id, record_id), max(CASE WHEN typeof(chain_n) = 'integer' THEN chain_n ELSE 0 END)"
+            f" FROM {table} WHERE {of_chains} GROUP BY 1"
         ),
         insert=f"INSERT INTO {table} ({names}) VALUES ",
         insert_row=f"({', '.join('?' * width)})",
@@ -141,6 +147,7 @@ def list_text(calling_list: CallingList, columns: frozenset[str], *, may_lack_ch
         windows=windows_text(table),
         ready_records=ready_records_text(table, record, may_lack_chain=may_lack_chain),
         waiting_agents=waiting_agents_text(table),
+        ready_records_but=ready_records_text(table, record, may_lack_chain=may_lack_chain, but_some=True),
         reset_unexplained=(
             f"UPDATE {table} SET record_status = 1 WHERE record_status = 2 AND record_id NOT IN"
             " (SELECT record_id FROM ocsgw_handle WHERE list_dbid = ?)"
@@ -148,6 +155,11 @@ def list_text(calling_list: CallingList, columns: frozenset[str], *, may_lack_ch
         table=table,
         columns=columns,
     )
+
+
+def _highest(table: str, column: str, condition: str = "") -> str:
+    """Return the expression for the highest number in a column; what other programs write beyond 32 bits is none."""
+    return f"(SELECT max({column}) FROM {table} WHERE {condition}{column} <= {INT32_MAX})"
 
 
 @lru_cache(maxsize=1024)
@@ -175,6 +187,8 @@ def list_indexes(calling_list: CallingList) -> dict[int, Index]:
         3: Index(*ready_index()),
         5: Index("record_id", unless_leading="record_id"),
         6: Index("chain_id, chain_n", unless_leading="chain_id"),
+        # Empty as a rule: what other programs have written that is no number (K63) is counted without a scan.
+        7: Index("record_id", f"NOT ({whole('')})"),
     }
     if calling_list.customer_id is not None:
         column = quoted(calling_list.customer_id.column)

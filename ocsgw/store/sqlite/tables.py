@@ -1,15 +1,18 @@
 """Calling lists and the do-not-call table in an SQLite file: found, judged, created, indexed (K10 to K24)."""
 
 import re
-import sqlite3
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from ocsgw.contact.directory import CallingList
 from ocsgw.store.columns import CALLING_LIST_COLUMNS, DO_NOT_CALL_COLUMNS, Column
+from ocsgw.store.engine import Report
 from ocsgw.store.errors import StoreError
+from ocsgw.store.records import LATEST, LEAST
+from ocsgw.store.sqlite.connection import Connection, StatementError
 from ocsgw.store.sqlite.do_not_call import DO_NOT_CALL_INDEXES, DncStatements, do_not_call_text
 from ocsgw.store.sqlite.forms import quoted
+from ocsgw.store.sqlite.ready import whole
 from ocsgw.store.sqlite.statements import Index, ListStatements, list_indexes, list_text
 
 # Name of a type, length or precision, scale.
@@ -53,10 +56,13 @@ class _Declared:
 
 
 class Tables:
-    """Opens tables on a connection. `report` is called with what the operator should know."""
+    """Opens tables on a connection.
+
+    `create_indexes` is what the configuration says, `may_index` whether missing ones are made now.
+    """
 
     def __init__(
-        self, connection: sqlite3.Connection, report: Callable[[str], None], *, create: bool, create_indexes: bool
+        self, connection: Connection, report: Report, *, create: bool, create_indexes: bool, may_index: bool
     ) -> None:
         self._connection = connection
         self._report = report
@@ -64,6 +70,7 @@ class Tables:
         self.closed: dict[str, str] = {}
         self._create = create
         self._create_indexes = create_indexes
+        self._may_index = may_index
 
     def open_list(self, calling_list: CallingList, *, needs_treatments: bool = False) -> ListStatements | None:
         """Return the statements of a list, None if its table cannot be used, which is reported (K12).
@@ -78,24 +85,21 @@ class Tables:
                 self._create_table(calling_list_table(calling_list))
                 columns = self._columns(calling_list.table)
             problems = _problems(calling_list, columns)
+            kind, _ = self._kind(calling_list.table)
+            if not problems and kind != "table":
+                problems = [f"is a {kind}; set the table itself"]
             if not problems:
-                if self._create_indexes:
+                if self._may_index:
                     self._index(calling_list.table, list_indexes(calling_list))
                 text = self._text_of(calling_list, columns)
                 if needs_treatments and "treatments" not in text.columns:
-                    self._report(
-                        f"Calling list {calling_list.name}: table {calling_list.table} has no usable column treatments,"
-                        " so each sequence of treatments begins anew with every result;"
-                        " add the column as varchar(255) with ALTER TABLE"
-                    )
+                    self._report(93128, calling_list=calling_list.name, table=calling_list.table)
                 return text
-        except sqlite3.OperationalError as error:
-            if error.sqlite_errorcode != sqlite3.SQLITE_ERROR:
-                raise
+        except StatementError as error:
             problems = [f"cannot be used: {error}"]
         reason = f"table {calling_list.table} {'; '.join(problems)}"
         self.closed[calling_list.name] = reason
-        self._report(f"Calling list {calling_list.name} is not opened: {reason}")
+        self._report(93120, calling_list=calling_list.name, reason=reason)
         return None
 
     def open_retired_list(self, calling_list: CallingList) -> ListStatements | None:
@@ -110,9 +114,11 @@ class Tables:
             if column.block != 1 and column.name in columns and (problem := columns[column.name].problem_as(column))
         ]
         if unusable:
-            self._report(f"Calling list {calling_list.name} is used without the columns {', '.join(unusable)}")
+            self._report(93121, calling_list=calling_list.name, columns=", ".join(unusable))
         if columns["record_id"].may_be_null:
             self._report_rows_without_id(calling_list)
+        if self._create_indexes:
+            self._report_values_that_are_no_numbers(calling_list)
         known = {column.name: column for column in CALLING_LIST_COLUMNS}
         usable = frozenset(
             name for name, declared in columns.items() if name not in known or not declared.problem_as(known[name])
@@ -120,11 +126,23 @@ class Tables:
         return list_text(calling_list, usable, may_lack_chain=columns["chain_id"].may_be_null)
 
     def _report_rows_without_id(self, calling_list: CallingList) -> None:
-        (count,) = self._connection.execute(
+        ((count,),) = self._connection.rows(
             f"SELECT count(*) FROM {quoted(calling_list.table)} WHERE record_id IS NULL"
-        ).fetchone()
+        )
         if count:
-            self._report(f"Calling list {calling_list.name}: {count} rows have no record_id and are skipped")
+            self._report(93122, calling_list=calling_list.name, count=count)
+
+    def _report_values_that_are_no_numbers(self, calling_list: CallingList) -> None:
+        """Report, by column, how many rows previews pass over (K63); an index of ours has these rows."""
+        names = [each.name for each in CALLING_LIST_COLUMNS if each.block == 1 and each.family == "integer"]
+        counts = ", ".join(
+            f"total({name} IS NOT NULL AND (typeof({name}) <> 'integer' OR {name} NOT BETWEEN {LEAST} AND {LATEST}))"
+            for name in names
+        )
+        (row,) = self._connection.rows(f"SELECT {counts} FROM {quoted(calling_list.table)} WHERE NOT ({whole('')})")
+        for name, count in zip(names, row, strict=True):
+            if count:
+                self._report(93019, calling_list=calling_list.name, column=name, count=int(count))
 
     def open_do_not_call(self, table: str) -> tuple[DncStatements, tuple[int, int]]:
         """Return the statements of the do-not-call table and the lengths of its columns. Raises `StoreError`."""
@@ -136,18 +154,36 @@ class Tables:
 
             self._create_table(do_not_call_table(table))
             columns = self._columns(table)
-        missing = [each.name for each in DO_NOT_CALL_COLUMNS if each.block == 1 and each.name not in columns]
-        if missing:
-            raise StoreError(f"the do-not-call table {table} lacks the columns {', '.join(missing)}")
-        if self._create_indexes:
+        problems = do_not_call_problems(columns) or self._do_not_call_form(table)
+        if problems:
+            raise StoreError(f"the do-not-call table {table} {problems}")
+        if self._may_index:
             self._index(table, DO_NOT_CALL_INDEXES)
         text = do_not_call_text(table, has_expiry="expires_at" in columns, is_indexed=self._create_indexes)
         return text, (columns["phone"].length, columns["customer_id"].length)
 
+    def _do_not_call_form(self, table: str) -> str:
+        """Return why this is not a table that entries can be added to and found in by their numbers."""
+        kind, without_rowid = self._kind(table)
+        if kind != "table":
+            return f"is a {kind}; entries have to be stored in a table of its own: set [do_not_call] table"
+        if without_rowid:
+            return "is a table WITHOUT ROWID, in which entries have no number; make it without that clause"
+        return ""
+
+    def _kind(self, table: str) -> tuple[str, bool]:
+        """Return what stands behind the name of a table, and whether it was made WITHOUT ROWID."""
+        schema, _, name = table.rpartition(".")
+        row = self._connection.row(
+            "SELECT type, wr FROM pragma_table_list WHERE schema = ? AND name = ? COLLATE NOCASE",
+            (schema or "main", name),
+        )
+        return ("table", False) if row is None else (row[0], bool(row[1]))
+
     def _columns(self, table: str) -> dict[str, _Declared]:
         """Return the columns of a table by their names in lower case, nothing if there is no such table."""
         schema, _, name = table.rpartition(".")
-        rows = self._connection.execute(
+        rows = self._connection.rows(
             'SELECT name, type, "notnull" FROM pragma_table_info(?, ?)', (name, schema or "main")
         )
         return {column.lower(): _Declared(kind.upper(), not not_null) for column, kind, not_null in rows}
@@ -157,7 +193,7 @@ class Tables:
 
         from ocsgw.store.schema import create_statement  # noqa: PLC0415 - SQLAlchemy is slow to import
 
-        self._connection.execute(create_statement(table, sqlite.dialect()))  # type: ignore[arg-type]  # a Table
+        self._connection.change(create_statement(table, sqlite.dialect()))  # type: ignore[arg-type]  # a Table
 
     def _index(self, table: str, indexes: Mapping[int, Index]) -> None:
         """Make the indexes of a table what they should be; their names are those of K23."""
@@ -165,7 +201,7 @@ class Tables:
         prefix, catalogue = f"{schema}{point}", f"{quoted(schema)}.sqlite_master" if point else "sqlite_master"
         stem = f"ocsgw_ix_{name}_"
         there = dict(
-            self._connection.execute(
+            self._connection.rows(
                 f"SELECT name, sql FROM {catalogue} WHERE type = 'index' AND tbl_name = ? COLLATE NOCASE"
                 " AND substr(name, 1, ?) = ?",
                 (name, len(stem), stem),
@@ -179,25 +215,45 @@ class Tables:
                 wanted[f"{stem}{number}"] = f"ON {quoted(name)} ({index.body}){condition}"
         for index_name, sql in there.items():
             if not sql.endswith(wanted.get(index_name, "\0")):
-                self._connection.execute(f"DROP INDEX {quoted(prefix + index_name)}")
+                self._connection.change(f"DROP INDEX {quoted(prefix + index_name)}")
         for index_name, body in wanted.items():
             if not there.get(index_name, "").endswith(body):
-                self._connection.execute(f"CREATE INDEX {quoted(prefix + index_name)} {body}")
+                self._connection.change(f"CREATE INDEX {quoted(prefix + index_name)} {body}")
 
     def _leading_columns(self, table: str, but: Mapping[str, str]) -> set[str]:
         """Return the columns with which indexes of others, or the row id, begin."""
         schema, _, name = table.rpartition(".")
         where = (name, schema or "main")
-        rows = self._connection.execute(
+        rows = self._connection.rows(
             "SELECT i.name, c.name FROM pragma_index_list(?, ?) AS i, pragma_index_info(i.name, ?) AS c"
             " WHERE c.seqno = 0 AND i.partial = 0",
             (*where, schema or "main"),
         )
         leading = {column.lower() for index, column in rows if index not in but and column is not None}
-        keys = self._connection.execute("SELECT name, type FROM pragma_table_info(?, ?) WHERE pk > 0", where).fetchall()
+        keys = self._connection.rows("SELECT name, type FROM pragma_table_info(?, ?) WHERE pk > 0", where)
         if len(keys) == 1 and keys[0][1].upper() == "INTEGER":
             leading.add(keys[0][0].lower())
         return leading
+
+
+def do_not_call_problems(columns: Mapping[str, _Declared]) -> str:
+    """Return why columns are not those of a do-not-call table (K43, K44); an empty text if they are."""
+    missing = [each.name for each in DO_NOT_CALL_COLUMNS if each.block == 1 and each.name not in columns]
+    if missing:
+        return f"lacks the columns {', '.join(missing)}"
+    for each in DO_NOT_CALL_COLUMNS:
+        declared = columns.get(each.name)
+        # A column without a type keeps what is stored in it as it is.
+        if declared is None or not declared.kind or declared.family == each.family:
+            continue
+        hint = (
+            "a number loses its plus sign and leading zeros, so that contacts would not be found again; make it"
+            f" varchar({each.length})"
+            if each.family == "text"
+            else "make it integer"
+        )
+        return f"has the column {each.name} as {declared.kind}, which is not {each.family}: {hint}"
+    return ""
 
 
 def _problems(calling_list: CallingList, columns: Mapping[str, _Declared]) -> list[str]:

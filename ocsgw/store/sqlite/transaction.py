@@ -1,7 +1,6 @@
 """One transaction of the embedded store, in the language of the rules."""
 
-import sqlite3
-from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
 from typing import Any
@@ -14,28 +13,32 @@ from ocsgw.contact.transaction import (
     Admission,
     DncLookup,
     DoNotCallEntry,
+    Handle,
+    Handout,
     Match,
     NewRecord,
     Record,
+    RefusedByTableError,
     StoreFailureError,
     UnavailableListError,
     Window,
 )
+from ocsgw.store.engine import Report
+from ocsgw.store.records import column_at, is_text, record_of, unreadable_column
+from ocsgw.store.sqlite.connection import Connection, StatementError
 from ocsgw.store.sqlite.do_not_call import DncStatements
+from ocsgw.store.sqlite.open_tables import OpenTables
 from ocsgw.store.sqlite.own_tables import OwnTables, as_json
+from ocsgw.store.sqlite.refusals import refused_by
 from ocsgw.store.sqlite.statements import ListStatements, change_text, insert_text
 
-# These concern one statement or one table; every other error means that the store itself fails (C41).
-_OF_A_STATEMENT = frozenset({sqlite3.SQLITE_ERROR, sqlite3.SQLITE_CONSTRAINT, sqlite3.SQLITE_MISMATCH})
-
+_found = msgspec.json.Decoder(list[tuple[int, str | None]])
 
 # Later than every time that a column can hold.
 _LAST_TIME = 1 << 60
-
-
-def _record(calling_list: CallingList, row: Sequence[Any]) -> Record:
-    further = _FIXED + len(calling_list.fields)
-    return Record(*row[:_FIXED], list(row[_FIXED:further]), list(row[further:]))  # type: ignore[call-arg]  # so many
+# How many times as many records are read where unreadable ones were among them, and how many at most.
+_GROWTH = 4
+_MOST_READ = 4096
 
 
 def _scope(calling_list: CallingList, now: int) -> dict[str, int]:
@@ -50,80 +53,72 @@ def _before_adding_text(text: ListStatements, do_not_call: DncStatements) -> str
     )
 
 
-_FIXED = len(Record.__struct_fields__) - 2
-
-
 class SQLiteTransaction(OwnTables):
     """One write transaction; the methods are those of `contact.transaction.Transaction`.
 
-    `unsettled` are the tables whose records in process have not been looked after since they were opened (K2), and
-    `settled` those for which this transaction has done it.
+    `settled` are the tables for which this transaction has looked after the records in process (K2).
     """
 
-    def __init__(
-        self,
-        connection: sqlite3.Connection,
-        lists: Mapping[CallingList, ListStatements | None],
-        do_not_call: DncStatements | None,
-        do_not_call_widths: tuple[int, int],
-        unsettled: Container[str] = (),
-    ) -> None:
+    def __init__(self, connection: Connection, tables: OpenTables, report: Report) -> None:
         self._connection = connection
-        self._lists = lists
-        self._do_not_call = do_not_call
-        self._widths = do_not_call_widths
-        self._unsettled = unsettled
+        self._tables = tables
+        self._report = report
         self.settled: set[str] = set()
-        self._changes_before = connection.total_changes
+        self._unreadable: dict[tuple[int, int], str] = {}
+        self._changes_before = connection.raw.total_changes
 
     @contextmanager
     def savepoint(self) -> Iterator[None]:
         """Undo what is done inside if an exception leaves the block."""
         connection = self._connection
         # Before the first change the transaction itself can be undone: most batches are one run.
-        is_first = connection.total_changes == self._changes_before
+        is_first = connection.raw.total_changes == self._changes_before
         if not is_first:
-            connection.execute("SAVEPOINT run")
+            connection.change("SAVEPOINT run")
         try:
             yield
-        except BaseException as error:
-            if isinstance(error, sqlite3.Error) and primary_code(error) not in _OF_A_STATEMENT:
-                raise StoreFailureError(str(error)) from error
+        except StoreFailureError:
+            # The transaction can only be left.
+            raise
+        except BaseException:
             if is_first:
                 self._begin_again()
             else:
-                connection.execute("ROLLBACK TO run")
-                connection.execute("RELEASE run")
+                # Fails where a trigger of the site has rolled everything back.
+                connection.change("ROLLBACK TO run")
+                connection.change("RELEASE run")
             raise
         if not is_first:
-            connection.execute("RELEASE run")
+            connection.change("RELEASE run")
 
     def _begin_again(self) -> None:
-        try:
-            self._connection.execute("ROLLBACK")
-            self._connection.execute("BEGIN IMMEDIATE")
-        except sqlite3.Error as error:
-            raise StoreFailureError(str(error)) from error
-        self._changes_before = self._connection.total_changes
+        if self._connection.raw.in_transaction:
+            self._connection.change("ROLLBACK")
+        self._connection.change("BEGIN IMMEDIATE")
+        self._changes_before = self._connection.raw.total_changes
 
     def before_adding(self, calling_list: CallingList, lookups: Sequence[DncLookup], now: int) -> Admission:
-        """Return the highest record id and chain id of a list, 0 without rows, and what `blocked` returns.
+        """Return the highest record id and chain id that a list has or had, and what `blocked` returns.
 
         All of it in one statement: it is asked for every run of added records.
         """
         text = _before_adding_text(self._text_of(calling_list), self._do_not_call_text())
         scope = _scope(calling_list, now)
-        row = self._query(calling_list, text, {**scope, "probes": as_json(lookups)}).fetchone()
-        found, any_beyond_ascii, record_id, *chain_ids = row
-        blocked = _covered(lookups, msgspec.json.decode(found, type=list[tuple[int, str | None]]))
+        numbers = {"records": f"record {calling_list.table}", "chains": f"chain {calling_list.table}"}
+        ((found, any_beyond_ascii, *highest),) = self._rows(
+            calling_list, text, {**scope, **numbers, "probes": as_json(lookups)}
+        )
+        # First two for record ids, of the table and of all that were seen, then those for chain ids.
+        record_id, chain_id = (max(int(each or 0) for each in part) for part in (highest[:2], highest[2:]))
+        blocked = _covered(lookups, _found.decode(found.encode("utf-8", "replace")))
         if any_beyond_ascii:
             blocked |= self._blocked_beyond_ascii(lookups, scope)
-        return Admission(record_id or 0, max(chain_id or 0 for chain_id in chain_ids), blocked)
+        return Admission(record_id, chain_id, blocked)
 
     def chain_ends(self, calling_list: CallingList, chain_ids: Iterable[int]) -> dict[int, int]:
         """Return the highest `chain_n` of those chains that exist."""
         text = self._text_of(calling_list).chain_ends
-        return dict(self._query(calling_list, text, {"chains": as_json(list(chain_ids))}).fetchall())
+        return dict(self._rows(calling_list, text, {"chains": as_json(list(chain_ids))}))
 
     def insert_records(self, calling_list: CallingList, records: Sequence[NewRecord]) -> None:
         """Insert rows."""
@@ -135,26 +130,53 @@ class SQLiteTransaction(OwnTables):
                 values += msgspec.structs.astuple(record)
                 # The custom columns stand last, as a list.
                 values += values.pop()
-            self._query(calling_list, insert_text(text, len(rows)), *values)
+            if self._change(calling_list, insert_text(text, len(rows)), *values) < len(rows):
+                raise RefusedByTableError("a trigger of its table ignores the row", calling_list.name)
+        self._note_numbers(
+            calling_list.table,
+            max((record.record_id for record in records), default=0),
+            max((record.chain_id for record in records), default=0),
+        )
+
+    def open_handouts(self, handouts: Sequence[Handout], handles: Sequence[Handle]) -> None:
+        """Store hand-outs with their handles, and that their records have been seen (H200)."""
+        super().open_handouts(handouts, handles)
+        tables = {each.dbid: each.table for each, text in self._tables.lists.items() if text is not None}
+        chains = {each.handout_id: each.chain_id for each in handouts}
+        seen: dict[str, tuple[int, int]] = {}
+        for each in handles:
+            table = tables.get(each.list_dbid, "")
+            record_id, chain_id = seen.get(table, (0, 0))
+            seen[table] = max(record_id, each.record_id), max(chain_id, chains[each.handout_id])
+        for table, numbers in seen.items():
+            self._note_numbers(table, *numbers)
+
+    def _note_numbers(self, table: str, record_id: int, chain_id: int) -> None:
+        """Remember the highest numbers of a list, which are never used again (H200)."""
+        self._connection.change(
+            "INSERT INTO ocsgw_counter (name, value) VALUES (?, ?), (?, ?)"
+            " ON CONFLICT (name) DO UPDATE SET value = excluded.value WHERE excluded.value > value",
+            (f"record {table}", record_id, f"chain {table}", chain_id),
+        )
 
     def copy_further_columns(self, calling_list: CallingList, source: int, target: int) -> None:
         """Give a record what another one has in the columns that `NewRecord` lacks (K13)."""
         text = self._text_of(calling_list).copy_further_columns
         if text is not None:
-            self._query(calling_list, text, {"source": source, "target": target})
+            self._change(calling_list, text, {"source": source, "target": target})
 
     def blocked(self, calling_list: CallingList, lookups: Sequence[DncLookup], now: int) -> set[int]:
         """Return the places of those probes that an entry of the do-not-call table covers."""
         text = self._do_not_call_text()
         scope = _scope(calling_list, now)
-        found = self._connection.execute(text.blocked, {**scope, "probes": as_json(lookups)}).fetchall()
+        found = self._connection.rows(text.blocked, {**scope, "probes": as_json(lookups)})
         return _covered(lookups, found) | self._blocked_beyond_ascii(lookups, scope)
 
     def _blocked_beyond_ascii(self, lookups: Sequence[DncLookup], scope: Mapping[str, int]) -> set[int]:
         """Return the places of those probes that an entry covers whose normal form SQL cannot compute."""
-        found = self._connection.execute(self._do_not_call_text().beyond_ascii, scope).fetchall()
+        found = self._connection.rows(self._do_not_call_text().beyond_ascii, scope)
         country = lookups[0].country if lookups else ""
-        covering = {(normal_contact(phone, country), campaign) for phone, campaign in found}
+        covering = {(normal_contact(phone, country), campaign) for phone, campaign in found if isinstance(phone, str)}
         return {
             place
             for place, lookup in enumerate(lookups)
@@ -170,23 +192,23 @@ class SQLiteTransaction(OwnTables):
         """Return the records whose contact has this normal form in the country of the list's tenant (K40)."""
         country = calling_list.tenant.country
         keys = as_json(search_keys(contact, country))
-        found = self._query(calling_list, self._text_of(calling_list).find_by_contact, keys)
-        matches = {row[0]: Match(*row) for row in found}
+        found = self._rows(calling_list, self._text_of(calling_list).find_by_contact, keys)
+        matches = {match.record_id: match for match in _matches(found)}
         return [match for match in matches.values() if normal_contact(match.contact_info, country) == contact]
 
     def find_by_customer_id(self, calling_list: CallingList, customer_id: str) -> list[Match]:
         """Return the records with this customer id (K42); none if the list has no such field."""
         text = self._text_of(calling_list).find_by_customer_id
-        return [] if text is None else [Match(*row) for row in self._query(calling_list, text, customer_id)]
+        return [] if text is None else _matches(self._rows(calling_list, text, customer_id))
 
     def find_by_chain(self, calling_list: CallingList, chain_ids: Iterable[int]) -> list[Match]:
         """Return all records of chains."""
         text = self._text_of(calling_list).find_by_chain
-        return [Match(*row) for row in self._query(calling_list, text, {"chains": as_json(list(chain_ids))})]
+        return _matches(self._rows(calling_list, text, {"chains": as_json(list(chain_ids))}))
 
     def mark_do_not_call(self, calling_list: CallingList, record_ids: Sequence[int]) -> None:
         """Mark records: type 7, call result 51, status 3 unless in process (H262)."""
-        self._query(calling_list, self._text_of(calling_list).mark_do_not_call, as_json(record_ids))
+        self._change(calling_list, self._text_of(calling_list).mark_do_not_call, as_json(record_ids))
 
     def add_do_not_call(self, entries: Sequence[DoNotCallEntry], now: int) -> None:
         """Make entries, except those that exist with the same scope and without an end (H264)."""
@@ -196,8 +218,9 @@ class SQLiteTransaction(OwnTables):
             key for each, contact in zip(entries, contacts, strict=True) for key in search_keys(contact, each.country)
         }
         there: dict[tuple[int, ...], list[str]] = {}
-        for phone, *scope in self._connection.execute(text.lasting, (as_json(sorted(keys)),)).fetchall():
-            there.setdefault(tuple(scope), []).append(phone)
+        for phone, *scope in self._connection.rows(text.lasting, (as_json(sorted(keys)),)):
+            if isinstance(phone, str):
+                there.setdefault(tuple(scope), []).append(phone)
         rows = []
         for entry, contact in zip(entries, contacts, strict=True):
             known = there.setdefault((entry.tenant_dbid, entry.campaign_dbid, entry.list_dbid), [])
@@ -206,21 +229,30 @@ class SQLiteTransaction(OwnTables):
             elif all(normal_contact(phone, entry.country) != contact for phone in known):
                 rows.append(entry)
                 known.append(entry.phone)
-        self._connection.execute(text.insert, {"entries": as_json(rows), "now": now})
+        self._connection.change(text.insert, {"entries": as_json(rows), "now": now})
 
     # Records in process.
 
     def records(self, calling_list: CallingList, record_ids: Iterable[int]) -> list[Record]:
         """Return those records that exist."""
         text = self._text_of(calling_list).records
-        return [_record(calling_list, row) for row in self._query(calling_list, text, as_json(list(record_ids)))]
+        return self._records(calling_list, self._rows(calling_list, text, as_json(list(record_ids))))
 
     def records_of_chains(self, calling_list: CallingList, chain_ids: Iterable[int]) -> list[Record]:
         """Return all records of chains, ordered by chain and `chain_n`."""
         text = self._text_of(calling_list).records_of_chains
-        return [
-            _record(calling_list, row) for row in self._query(calling_list, text, {"chains": as_json(list(chain_ids))})
-        ]
+        return self._records(calling_list, self._rows(calling_list, text, {"chains": as_json(list(chain_ids))}))
+
+    def record_statuses(self, calling_list: CallingList, record_ids: Iterable[int]) -> dict[int, int]:
+        """Return the statuses of those records that exist and have one."""
+        table = self._text_of(calling_list).table
+        rows = self._rows(
+            calling_list,
+            f"SELECT record_id, coalesce(nullif(record_status, 0), 1) FROM {table}"
+            " WHERE record_id IN (SELECT value FROM json_each(?)) AND typeof(coalesce(record_status, 1)) = 'integer'",
+            as_json(list(record_ids)),
+        )
+        return dict(rows)
 
     def change_records(self, calling_list: CallingList, changes: Mapping[int, Mapping[str, object]]) -> None:
         """Set columns of records; one statement for all that set the same columns (K13)."""
@@ -231,12 +263,12 @@ class SQLiteTransaction(OwnTables):
             alike.setdefault(columns, []).append([record_id, *(values[column] for column in columns)])
         for columns, rows in alike.items():
             if columns:
-                self._query(calling_list, change_text(text, columns), as_json(rows))
+                self._change(calling_list, change_text(text, columns), as_json(rows))
 
     def windows(self, calling_list: CallingList, campaign_dbids: Sequence[int], agents: Sequence[str]) -> list[Window]:
         """Return the different windows of records that are ready, for these campaigns and agents."""
         pairs = as_json([(campaign, agent) for campaign in campaign_dbids for agent in agents])
-        rows = self._query(calling_list, self._text_of(calling_list).windows, pairs)
+        rows = self._rows(calling_list, self._text_of(calling_list).windows, pairs)
         return [Window(campaign, agent, *map(int, window.split(" "))) for campaign, agent, window in rows]
 
     def ready_records(
@@ -248,11 +280,26 @@ class SQLiteTransaction(OwnTables):
             for each, moment in windows.items()
             for kind, latest in ((0, now), (1, _LAST_TIME))
         ]
-        text = self._text_of(calling_list).ready_records
-        found: list[list[Record]] = [[] for _ in keys]
-        for key, *row in self._query(calling_list, text, {"keys": as_json(keys), "limit": at_most}):
-            found[key].append(_record(calling_list, row))
-        return found
+        text, parameters, limit = self._text_of(calling_list), {"keys": as_json(keys)}, at_most
+        while True:
+            skipped = self._skipped(calling_list)
+            if skipped:
+                but = as_json(list(skipped))
+                rows = self._rows(calling_list, text.ready_records_but, {**parameters, "limit": limit, "but": but})
+            else:
+                rows = self._rows(calling_list, text.ready_records, {**parameters, "limit": limit})
+            found: list[list[Record]] = [[] for _ in keys]
+            known = len(skipped)
+            for key, *row in rows:
+                record = self._record(calling_list, row)
+                if record is None:
+                    skipped[row[0]] = ""
+                else:
+                    found[key].append(record)
+            if len(skipped) == known:
+                return found
+            # Those that cannot be read must not hide the ones behind them.
+            limit = max(at_most, min(_MOST_READ, limit * _GROWTH))
 
     def waiting_agents(
         self, calling_list: CallingList, campaign_dbids: Sequence[int], after: str, at_most: int
@@ -265,14 +312,14 @@ class SQLiteTransaction(OwnTables):
             # The beginning of each campaign, and each agent once for each campaign.
             "rows": len(campaign_dbids) * (at_most + 1),
         }
-        return [row[0] for row in self._query(calling_list, self._text_of(calling_list).waiting_agents, parameters)]
+        return [row[0] for row in self._rows(calling_list, self._text_of(calling_list).waiting_agents, parameters)]
 
     def reset_unexplained(self, calling_list: CallingList) -> int:
         """Set records in process that no hand-out explains to ready; return how many there were (K2)."""
         text = self._text_of(calling_list)
-        if calling_list.table not in self._unsettled:
+        if calling_list.table not in self._tables.unsettled:
             return 0
-        count = self._query(calling_list, text.reset_unexplained, calling_list.dbid).rowcount
+        count = self._change(calling_list, text.reset_unexplained, calling_list.dbid)
         self.settled.add(calling_list.table)
         return count
 
@@ -280,28 +327,70 @@ class SQLiteTransaction(OwnTables):
 
     def do_not_call_widths(self) -> tuple[int, int]:
         """Return how many characters the columns for contacts and customer ids take (K44)."""
-        return self._widths
+        return self._tables.do_not_call_widths
+
+    def unreadable(self, calling_list: CallingList, record_id: int) -> str | None:
+        """Return the column with which a record met in this transaction cannot be represented (K63)."""
+        return self._unreadable.get((calling_list.dbid, record_id))
+
+    def _records(self, calling_list: CallingList, rows: Iterable[Sequence[Any]]) -> list[Record]:
+        """Return the records that can be represented (K63)."""
+        return [record for row in rows if (record := self._record(calling_list, row)) is not None]
+
+    def _record(self, calling_list: CallingList, row: Sequence[Any]) -> Record | None:
+        place = unreadable_column(row)
+        if place is None:
+            return record_of(calling_list, row)
+        column = column_at(calling_list, place)
+        self._unreadable[calling_list.dbid, row[0]] = column
+        if self._tables.is_new_fault(calling_list, row[0]):
+            self._report(93126, calling_list=calling_list.name, record=row[0], column=column)
+        return None
+
+    def _skipped(self, calling_list: CallingList) -> dict[Any, str]:
+        """Return the records that previews pass over, until another program writes: it may have corrected them."""
+        skipped = self._tables.skipped.setdefault(calling_list.table, {})
+        if skipped:
+            ((version,),) = self._connection.rows("PRAGMA data_version")
+            if version != self._tables.skipped_at:
+                skipped.clear()
+                self._tables.skipped_at = version
+        return skipped
 
     def _text_of(self, calling_list: CallingList) -> ListStatements:
-        text = self._lists.get(calling_list)
+        text = self._tables.lists.get(calling_list)
         if text is None:
-            raise UnavailableListError(calling_list.name)
+            raise UnavailableListError(calling_list)
         return text
 
     def _do_not_call_text(self) -> DncStatements:
-        if self._do_not_call is None:
+        if self._tables.do_not_call is None:
             raise StoreFailureError("the do-not-call table is not open")
-        return self._do_not_call
+        return self._tables.do_not_call
 
-    def _query(self, calling_list: CallingList, text: str, *parameters: object) -> sqlite3.Cursor:
-        given = parameters[0] if parameters and isinstance(parameters[0], dict) else parameters
+    def _rows(self, calling_list: CallingList, text: str, *parameters: object) -> list[tuple[Any, ...]]:
         try:
-            return self._connection.execute(text, given)
-        except sqlite3.OperationalError as error:
-            if primary_code(error) == sqlite3.SQLITE_ERROR:
-                # Somebody has changed or dropped the table while we run (K16).
-                raise UnavailableListError(f"{calling_list.name}: {error}") from error
-            raise
+            return self._connection.rows(text, _given(parameters))
+        except StatementError as error:
+            raise self._closed(calling_list, str(error)) from None
+
+    def _change(self, calling_list: CallingList, text: str, *parameters: object) -> int:
+        """Carry out a statement that changes rows of a list; return how many."""
+        try:
+            return self._connection.change(text, _given(parameters))
+        except StatementError as error:
+            raise self._closed(calling_list, str(error)) from None
+        except RefusedByTableError as error:
+            reason = refused_by(self._connection, calling_list.table, error.reason)
+            if self._tables.is_new_refusal(calling_list, reason):
+                self._report(93131, table=calling_list.table, reason=reason)
+            raise RefusedByTableError(reason, calling_list.name) from None
+
+    def _closed(self, calling_list: CallingList, reason: str) -> UnavailableListError:
+        """Somebody has changed or dropped the table while we run (K16)."""
+        if self._tables.is_newly_changed(calling_list):
+            self._report(93127, calling_list=calling_list.name, table=calling_list.table, reason=reason)
+        return UnavailableListError(calling_list)
 
 
 def _covered(lookups: Sequence[DncLookup], found: Iterable[tuple[int, str | None]]) -> set[int]:
@@ -314,6 +403,10 @@ def _window_text(window: Window) -> str:
     return f"{window.tz_dbid} {window.shape} {window.from_slot} {window.till_slot} {window.priority}"
 
 
-def primary_code(error: sqlite3.Error) -> int:
-    """Return the primary result code of an error of SQLite."""
-    return getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF
+def _matches(rows: Iterable[Sequence[Any]]) -> list[Match]:
+    """Return the records whose contact can be represented."""
+    return [Match(*row) for row in rows if is_text(row[2])]
+
+
+def _given(parameters: Sequence[object]) -> Any:
+    return parameters[0] if parameters and isinstance(parameters[0], dict) else parameters

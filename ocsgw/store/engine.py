@@ -1,0 +1,82 @@
+"""What every engine is: the one seam between the store and those who use it."""
+
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
+from typing import Literal, Protocol
+
+from ocsgw.contact.directory import Directory
+from ocsgw.contact.transaction import Transaction
+
+# How a store is opened. `serve`: as a server does, with everything made that is missing, and our own tables brought up
+# to date. `work`: by a command that changes records; the store has to be there, in the form of this version, and no
+# server may use it. `read`: by a command that only looks; nothing is changed, and others may use the store meanwhile.
+Access = Literal["serve", "work", "read"]
+
+
+class StoreSettings(Protocol):
+    """Section `[store]` of the configuration, as far as engines want it (configuration.md section 6)."""
+
+    @property
+    def kind(self) -> str:
+        """`sqlite` or `postgresql`."""
+
+    @property
+    def file(self) -> str | None:
+        """The absolute path of an SQLite file, None with another kind."""
+
+    @property
+    def create(self) -> bool:
+        """Whether missing tables are made (K12)."""
+
+    @property
+    def create_indexes(self) -> bool:
+        """Whether missing indexes are made (K23)."""
+
+
+class Report(Protocol):
+    """Takes what the operator should know: the number of a message of the log, and its fields.
+
+    May be called by whatever thread uses the engine, also in the middle of a transaction.
+    """
+
+    def __call__(self, number: int, /, **fields: object) -> None:
+        """Report one thing."""
+
+
+class Engine(Protocol):
+    """A store of records. Used by one thread at a time, except where an engine says more.
+
+    The life of an engine is `open`, then any number of `use` and `transaction`, then `close`; after `close` it may be
+    opened again.
+    """
+
+    @property
+    def runs_in_reactor(self) -> bool:
+        """Whether a transaction is quick enough, and waits for so little, that the reactor may carry it out itself."""
+
+    @property
+    def closed_lists(self) -> Mapping[str, str]:
+        """The lists of the configuration in use that cannot be used, with the reason (K12)."""
+
+    def open(self, directory: Directory) -> None:
+        """Connect, bring our own tables up to date, and open every list.
+
+        Raises `StoreError`: nothing is open then. It may be tried again unless it is a `StoreVersionError`.
+        """
+
+    def use(self, directory: Directory) -> None:
+        """Open the tables of this configuration; a list that cannot be opened is reported and left out (K12).
+
+        Lists of the configuration before stay usable for batches that have begun with it. Raises `StoreError` for the
+        do-not-call table; then nothing has changed.
+        """
+
+    def transaction(self, wait: float) -> AbstractContextManager[Transaction]:
+        """Begin a write transaction, waiting at most `wait` seconds for other programs; commit at the end of the block.
+
+        An exception in the block undoes everything. Raises `StoreBusyError` if nothing was begun, `StoreFailureError`
+        if nothing was changed, `CommitUnknownError` if that cannot be known.
+        """
+
+    def close(self) -> None:
+        """Disconnect; may be called at any time, also twice."""

@@ -1,0 +1,70 @@
+"""The tables that an engine has open, and what it has learned about them while they were."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from ocsgw.contact.directory import CallingList
+from ocsgw.counters import UNREADABLE_ROWS
+from ocsgw.store.sqlite.do_not_call import DncStatements
+from ocsgw.store.sqlite.statements import ListStatements
+
+# Reasons differ by constraint; triggers may write what they like.
+_MOST_REFUSALS = 1000
+
+
+class OpenTables:
+    """Statements by calling list, None for one that is closed; the do-not-call table.
+
+    `unsettled` are the tables whose records in process have not been looked after since they were opened (K2).
+    `skipped` are, by table, records that previews pass over because they cannot be represented, as of the version
+    `skipped_at` of the file.
+    """
+
+    def __init__(self) -> None:
+        self.lists: Mapping[CallingList, ListStatements | None] = {}
+        self.do_not_call: DncStatements | None = None
+        self.do_not_call_widths = (0, 0)
+        self.unsettled: set[str] = set()
+        self.skipped: dict[str, dict[Any, str]] = {}
+        self.skipped_at: int | None = None
+        self._newest: Mapping[CallingList, ListStatements | None] = {}
+        self._opened: set[str] = set()
+        self._faulty: dict[CallingList, set[Any]] = {}
+        self._changed: set[CallingList] = set()
+        self._refusals: set[tuple[CallingList, str]] = set()
+
+    def use(
+        self,
+        do_not_call: tuple[DncStatements, tuple[int, int]],
+        lists: Mapping[CallingList, ListStatements | None],
+    ) -> None:
+        """Take the tables of a new configuration; those of the one before stay, for batches that have begun with it."""
+        self.do_not_call, self.do_not_call_widths = do_not_call
+        self.lists = {**self._newest, **lists}
+        self._newest = lists
+        opened = {each.table for each, text in lists.items() if text is not None}
+        self.unsettled |= opened - self._opened
+        self._opened |= opened
+        self.skipped, self._faulty, self._changed, self._refusals = {}, {}, set(), set()
+
+    def is_new_fault(self, calling_list: CallingList, record_id: object) -> bool:
+        """Count a record that cannot be represented, once; return whether it is the first of its list."""
+        known = self._faulty.setdefault(calling_list, set())
+        if record_id in known:
+            return False
+        known.add(record_id)
+        UNREADABLE_ROWS.add(list=calling_list.name)
+        return len(known) == 1
+
+    def is_new_refusal(self, calling_list: CallingList, reason: str) -> bool:
+        """Note why the table of a list did not take a row; return whether that was not known."""
+        if (calling_list, reason) in self._refusals or len(self._refusals) >= _MOST_REFUSALS:
+            return False
+        self._refusals.add((calling_list, reason))
+        return True
+
+    def is_newly_changed(self, calling_list: CallingList) -> bool:
+        """Note that the table of a list was changed under us; return whether that was not known."""
+        is_new = calling_list not in self._changed
+        self._changed.add(calling_list)
+        return is_new
