@@ -6,6 +6,7 @@ from typing import Any, Protocol, TypeVar
 from twisted.internet.defer import Deferred, fail
 from twisted.python.failure import Failure
 
+from ocsgw import counters
 from ocsgw.contact.batch import Outcome
 from ocsgw.contact.directory import CampaignGroup, Directory
 from ocsgw.contact.transaction import GroupStatus, StoreFailureError
@@ -59,6 +60,7 @@ def commands_of(ocs: Controlled) -> Mapping[str, Command]:
     controller = _Controller(ocs)
     return {
         "status": Command(controller.status, "the store"),
+        "counters": Command(controller.counters, "the server"),
         "campaign": Command(controller.campaign, "the store to take the order"),
         "reload": Command(controller.reload, "the configuration to be read and its tables to be opened"),
         "operation": Command(controller.operation, "the store, which may be held by another program"),
@@ -93,6 +95,17 @@ class _Controller:
         except ControlError:
             reading = fail(Failure())
         return reading.addCallbacks(show, show_failure)
+
+    def counters(self, arguments: dict[str, Any]) -> list[tuple[str, dict[str, str], float]]:
+        """Return every counter and gauge as (name, labels, value); of a histogram its sum and number of values."""
+        found = [
+            (metric.name, dict(zip(metric.labels, labels, strict=True)), value)
+            for metric in counters.ALL
+            for labels, value in metric.samples()
+        ]
+        for each in counters.HISTOGRAMS:
+            found += [(f"{each.name}_sum", {}, each.sum), (f"{each.name}_count", {}, float(each.count))]
+        return found
 
     def campaign(self, arguments: dict[str, Any]) -> "Deferred[dict[str, Any]]":
         """Load, start, stop or unload the group of a name, or the only group of a campaign."""

@@ -48,11 +48,12 @@ def status(installation: Installation, arguments: argparse.Namespace) -> int:
     elif arguments.check:
         print(": ".join(filter(None, (shown["health"], "; ".join(shown["problems"])))))
     else:
-        _show(shown)
+        print_status(shown)
     return CHECK_STATUS[shown["health"]] if arguments.check else 0
 
 
-def _show(shown: dict[str, Any]) -> None:
+def print_status(shown: dict[str, Any]) -> None:
+    """Print what the server has said about itself."""
     print(f"ocsgw {shown['version']}, {shown['state']} ({shown['role']}), up for {duration(shown['uptime'])}")
     print(f"health: {shown['health']}")
     for problem in shown["problems"]:
