@@ -83,7 +83,8 @@ def _print_rates(now: Counters, before: Counters, seconds: float) -> None:
     def rate(key: tuple[str, tuple[tuple[str, str], ...]]) -> float:
         return (now.get(key, 0) - before.get(key, 0)) / seconds if seconds else 0.0
 
-    requests = sorted((key for key in now if key[0] == _REQUESTS), key=lambda key: (-rate(key), -now[key]))
+    answered = (key for key in now if key[0] == _REQUESTS and now[key])
+    requests = sorted(answered, key=lambda key: (-rate(key), -now[key]))
     print()
     print_table(
         ("REQUEST", "ANSWER", "PER SECOND", "TOTAL"),
