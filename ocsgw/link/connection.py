@@ -171,9 +171,7 @@ class Connection:
         except WireError as error:
             say(self._log, 93104, peer=self.peer, reason=error.text)
             self.end(error.code, error.text)
-        if not self.session.incomplete:
-            self._frame_began = None
-        elif self._frame_began is None:
+        if self._frame_began is None and self.session.incomplete:
             self._frame_began = now
 
     def slow(self) -> None:

@@ -113,7 +113,7 @@ class HttpListeners(Service):
         for running, listener in stay:
             if running.reconfigure(listener):
                 say(self._log, 93015, listener=running.id)
-        for running in self._removed:
+        for running in (*self._removed, *removed):
             # It still ends its work, with the keys that are in force now.
             running.update()
         for running in removed:

@@ -173,6 +173,26 @@ class ConnectionTests(SynchronousTestCase):
         self.clock.advance(0.5)
         self.assertTrue(self.connection.is_open)
 
+    def test_drained(self) -> None:
+        """What waits counts only while the other side is slow: small pieces on their way are no full buffer."""
+        self.fill(5000)
+        self.assertTrue(self.connection.is_full)
+        self.connection.drained()
+        self.assertFalse(self.connection.is_full)
+        self.connection.send(Pong(ref=1))
+        self.assertEqual(self.carrier.orders, ["pause", "resume"])
+
+    def test_told_when_there_is_room(self) -> None:
+        """Whoever waits for room is called when everything has been read, and may fail."""
+        calls: list[int] = []
+        self.connection.when_drained = lambda: calls.append(1 // len(calls))
+        calls.append(1)
+        self.connection.drained()
+        self.assertEqual(calls, [1, 1])
+        calls.clear()
+        self.connection.drained()
+        self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
+
     def test_close_when_full(self) -> None:
         """P93: a client for whom that is right is closed, with a message that says how much waited (93100)."""
         self.make(when_full="close")
@@ -227,6 +247,46 @@ class ConnectionTests(SynchronousTestCase):
         self.assertEqual(self.sent(), [Pong(ref=1)])
         self.assertEqual(self.end.told, ["connected", "Hello"])
         self.flushLoggedErrors(ZeroDivisionError)
+
+    # The end.
+
+    def test_breach(self) -> None:
+        """P66: a breach of the protocol is said in the log (93104) and in the bye, and nothing more is read."""
+        self.connection.received(encode(HELLO) + encode(Request(ref=1, data={})))
+        (bye,) = self.sent()
+        assert isinstance(bye, Bye)
+        self.assertEqual((bye.code, self.log.numbers()), ("protocol_error", [93104]))
+        self.assertIn("hello", self.log.text(93104))
+        self.connection.received(encode(Request(ref=2, data={})))
+        self.assertEqual(self.end.told, ["connected", "Hello"])
+
+    def test_leave(self) -> None:
+        """After a bye of the other side the connection is closed without a word, and lost at once."""
+        self.connection.leave("OCS said goodbye")
+        self.assertEqual((self.sent(), self.carrier.orders, self.end.told[-1]), ([], ["close"], "lost"))
+        self.assertFalse(self.connection.said_bye)
+        self.connection.leave("again")
+        self.connection.cut("again")
+        self.assertEqual((self.carrier.orders, self.end.told.count("lost")), (["close"], 1))
+
+    def test_gathered_of_a_lost_connection(self) -> None:
+        """What was gathered for a connection that is lost is forgotten."""
+        self.connection.queue(b"x" * 2000)
+        self.connection.detach("lost")
+        self.assertEqual(self.carrier.written, [])
+        self.connection.attach(self.carrier)
+        self.connection.slow()
+        self.assertFalse(self.connection.is_full)
+        self.clock.advance(0)
+        self.assertEqual(self.carrier.written, [])
+
+    def test_gathered(self) -> None:
+        """How many frames left together the last time is known to whoever sends one."""
+        for count in (3, 1):
+            for _ in range(count):
+                self.connection.queue(encode(Pong(ref=1)))
+            self.clock.advance(0)
+            self.assertEqual((self.connection.gathered, len(self.sent())), (count, count))
 
     # Sending.
 

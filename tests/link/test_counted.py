@@ -40,6 +40,12 @@ class CountedTests(SynchronousTestCase):
         self.assertEqual(change.value, -2)
         self.assertEqual(list(self.changes.messages()), [])
 
+    def test_beginning(self) -> None:
+        """What there is at the beginning was counted by somebody else."""
+        self.counter.add(2, a="x", b="y")
+        self.histogram.observe(0.25)
+        self.assertEqual(list(CounterChanges().messages()), [])
+
     def test_many(self) -> None:
         """Very many changes go in several messages, each of them only once."""
         for number in range(1200):

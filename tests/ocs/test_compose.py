@@ -5,7 +5,7 @@ import signal
 from ocsgw.config import load
 from ocsgw.control.errors import ControlError
 from ocsgw.ocs.reload import waiting_for_restart
-from ocsgw.protocol.messages import KV, Drain, Event, Request
+from ocsgw.protocol.messages import KV, Drain, Event, Request, Settings
 from tests.ocs.service import SECOND_LISTENER, FakeProxy, ServiceTestCase
 
 # opening, standby, active
@@ -143,8 +143,12 @@ class ServiceTests(ServiceTestCase):
         self.configure()
         self.successResultOf(self.service.reload())
         self.assertIn(93016, self.log.numbers())
-        self.assertTrue(any(isinstance(message, Drain) for message in second.received()))
+        kinds = [type(message) for message in second.received()]
+        # It ends its work with the keys that are in force now, those of the next reload too.
+        self.assertEqual(kinds[-2:], [Settings, Drain])
         self.assertFalse(any(isinstance(message, Drain) for message in first.received()))
+        self.successResultOf(self.service.reload())
+        self.assertEqual([type(message) for message in second.received()][-1], Settings)
         second.leave()
         self.reactor.advance(60)
         self.assertEqual(len(self.reactor.processes), 2)
