@@ -118,6 +118,7 @@ def directory_of(config: Config, application_dbid: int, before: Directory | None
             for each in config.treatments
         ),
         treat_on_processed=config.treatment_options.on_processed,
+        apply_late_results=config.treatment_options.apply_late_results,
         do_not_call_grace=math.ceil(config.limits.do_not_call_grace),
         retired=(*before.calling_lists, *before.retired) if before is not None else (),
         principals=permissions_of(config, before.principals if before is not None else {}),

@@ -169,6 +169,10 @@ MESSAGES: Mapping[int, tuple[Level, str]] = MappingProxyType(
         93162: ("info", "Unknown member {member} in a body for {request}; did you mean {nearest}?"),
         93163: ("warning", "TLS handshake with {peer} failed: {problem}"),
         93164: ("warning", "{count} more TLS handshakes failed within {window:g} s"),
+        93180: (
+            "info",
+            "RecordProcessed for handle {handle} of {calling_list} came too late: call result {call_result} {outcome}",
+        ),
         93250: (
             "error",
             "Admin listener {listener} cannot open port {port}: {reason}; trying again every {delay} s",

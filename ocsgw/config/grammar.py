@@ -344,7 +344,11 @@ GRAMMAR: Final = Table(
         "pre_dial_validation": Table(_PRE_DIAL_VALIDATION, makes=model.PreDialValidation),
         "notifications": Table(_NOTIFICATIONS, makes=model.Notifications),
         "treatments": Table(
-            {"on_processed": Key(boolean, default=False), "personal_callback_limit": Key(duration("0s", "3650d"), 0)},
+            {
+                "on_processed": Key(boolean, default=False),
+                "apply_late_results": Key(boolean, default=False),
+                "personal_callback_limit": Key(duration("0s", "3650d"), 0),
+            },
             makes=model.TreatmentOptions,
         ),
         "treatment": Table(_TREATMENT, makes=model.Treatment, array=True),

@@ -394,6 +394,7 @@ class TreatmentOptions(Part, frozen=True):
     """``[treatments]`` (section 11)."""
 
     on_processed: bool
+    apply_late_results: bool
     personal_callback_limit: float
     """0: off."""
 

@@ -205,6 +205,7 @@ class Directory:
         principals: Mapping[str, Permissions] | None = None,
         treatments: tuple[Treatment, ...] = (),
         treat_on_processed: bool = False,
+        apply_late_results: bool = False,
         do_not_call_grace: int = 60,
         retired: Iterable[CallingList] = (),
     ) -> None:
@@ -222,6 +223,7 @@ class Directory:
         }
         self.treatments = treatments
         self.treat_on_processed = treat_on_processed
+        self.apply_late_results = apply_late_results
         self.do_not_call_grace = do_not_call_grace
         self.principals: Mapping[str, Permissions] = principals or {}
         self._lists = {normal_name(each.name): each for each in calling_lists}

@@ -5,6 +5,7 @@ from typing import cast
 from ocsgw.contact.custom import given_columns
 from ocsgw.contact.handout_cache import HandoutCache
 from ocsgw.contact.handouts import ActiveHandout, Member, record_keys
+from ocsgw.contact.late_results import is_of_expired, keep_late_result
 from ocsgw.contact.scope import CANCELLABLE, chain_attr
 from ocsgw.contact.treatments import PERSONAL, apply_treatment, find_treatment
 from ocsgw.contact.unit_of_work import PendingRequest, UnitOfWork
@@ -21,10 +22,31 @@ def process_record(unit: UnitOfWork, handouts_cache: HandoutCache, pending: Pend
     data = pending.data
     if handouts_cache.peek(cast("int", data["GSW_RECORD_HANDLE"])) is None:
         spent = _spent(unit, pending)
-        if spent is not None:
+        if spent is not None and not is_of_expired(spent):
+            unit.tx.forget_spent_handle(cast("int", data["GSW_RECORD_HANDLE"]))
             return unit.event("RecordProcessedAcknowledge", pending, spent)
+        late = keep_late_result(unit, pending, spent) if spent is not None else None
+        if spent is not None and late is not None:
+            handed_out, member = late
+            _take_result(unit, handouts_cache, handed_out, member, pending)
+            changes = {each.record.record_id: each.changes for each in handed_out.members if each.changes}
+            unit.tx.change_records(handed_out.calling_list, changes)
+            keys = {key: value for key, value in spent.items() if key.startswith("GSW_")}
+            return unit.event("RecordProcessedAcknowledge", pending, keys)
     handed_out, member = handouts_cache.find(pending, is_final=True)
-    record, handle = member.record, member.handle
+    _take_result(unit, handouts_cache, handed_out, member, pending)
+    return unit.event("RecordProcessedAcknowledge", pending, record_keys(handed_out, member))
+
+
+def _take_result(
+    unit: UnitOfWork,
+    handouts_cache: HandoutCache,
+    handed_out: ActiveHandout,
+    member: Member,
+    pending: PendingRequest,
+) -> None:
+    """Store a result and end the hand-out with it."""
+    data, record, handle = pending.data, member.record, member.handle
     custom = given_columns(unit, handed_out.calling_list, data)
     if custom:
         member.set_custom(handed_out.calling_list, custom)
@@ -40,7 +62,6 @@ def process_record(unit: UnitOfWork, handouts_cache: HandoutCache, pending: Pend
         # Of several the last one counts (H216).
         handle.treatment = cast("str | None", data.get("GSW_TREATMENT", handle.treatment))
     _end(unit, handouts_cache, handed_out, member, agent)
-    return unit.event("RecordProcessedAcknowledge", pending, record_keys(handed_out, member))
 
 
 def _default_result(known: int) -> int:
@@ -52,7 +73,7 @@ def _default_result(known: int) -> int:
 
 
 def _spent(unit: UnitOfWork, pending: PendingRequest) -> KV | None:
-    """Return the keys of a record that DoNotCall has ended, for the one RecordProcessed that may follow (H267)."""
+    """Return what is remembered of a handle that is dead: by DoNotCall, for one RecordProcessed (H267), or by time."""
     handle = cast("int", pending.data["GSW_RECORD_HANDLE"])
     keys = unit.tx.spent_handle(handle, unit.now)
     if keys is None:
@@ -60,7 +81,6 @@ def _spent(unit: UnitOfWork, pending: PendingRequest) -> KV | None:
     calling_list = unit.directory.list_named(keys["GSW_CALLING_LIST"])
     if calling_list is not None:
         unit.directory.demand_list(pending.context.principal, calling_list)
-    unit.tx.forget_spent_handle(handle)
     return keys
 
 

@@ -1,6 +1,6 @@
 """Campaign groups: their state, and the requests that show and change it (http.md 10.10, protocol.md 3.4)."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from ocsgw.contact.directory import CampaignGroup, DialMode
 from ocsgw.contact.handout_cache import HandoutCache
@@ -190,10 +190,19 @@ def release_slice(unit: UnitOfWork, group_dbid: int, before: int) -> list[int]:
     return ids
 
 
-def release_handouts(unit: UnitOfWork, handout_ids: Sequence[int]) -> None:
-    """End hand-outs without a result; a list that is not open keeps its rows as they are."""
+def release_handouts(
+    unit: UnitOfWork,
+    handout_ids: Sequence[int],
+    before: Callable[[UnitOfWork, HandoutCache], None] | None = None,
+) -> None:
+    """End hand-outs without a result; a list that is not open keeps its rows as they are.
+
+    `before` is called with what has been read before it ends.
+    """
     handouts_cache = HandoutCache(unit)
     handouts_cache.open(handout_ids)
+    if before is not None:
+        before(unit, handouts_cache)
     for handed_out in handouts_cache.active:
         handed_out.release()
     handouts_cache.save()

@@ -1,6 +1,7 @@
 """What is put right when the store is opened, and what time brings about (K2, P53, H278)."""
 
 from ocsgw.contact.groups import LAST_HANDLE, SLICE, first_status, release_handouts, release_slice, save_status
+from ocsgw.contact.late_results import remember_expired
 from ocsgw.contact.transaction import GroupStatus, UnavailableListError
 from ocsgw.contact.unit_of_work import Unfinished, UnitOfWork
 
@@ -41,5 +42,5 @@ def expire(unit: UnitOfWork, at_most: int) -> int:
     """End hand-outs whose time is over, at most so many; return how many there were (H278)."""
     ids = unit.tx.expired_handouts(unit.now, at_most)
     if ids:
-        release_handouts(unit, ids)
+        release_handouts(unit, ids, remember_expired)
     return len(ids)

@@ -3,13 +3,13 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ocsgw.contact.choice.eligibility import may_take_part, open_windows
+from ocsgw.contact.choice.eligibility import open_windows
 from ocsgw.contact.directory import CallingList
-from ocsgw.contact.dnc_lookup import dnc_lookup_of
 from ocsgw.contact.groups import status_of
-from ocsgw.contact.handouts import ActiveHandout, Member
-from ocsgw.contact.transaction import Handle, Handout, Record, UnavailableListError
+from ocsgw.contact.handouts import Member
+from ocsgw.contact.transaction import Record, UnavailableListError
 from ocsgw.contact.treatments import apply_treatment, find_treatment
+from ocsgw.contact.unheld import as_if_handed_out
 from ocsgw.contact.unit_of_work import UnitOfWork
 from ocsgw.protocol.enumerations import CallResult, RecordStatus
 
@@ -88,24 +88,14 @@ def _treat(
 
 def _end(unit: UnitOfWork, calling_list: CallingList, record_id: int, chain: Sequence[Record]) -> list[Member]:
     """End an overdue callback as if it had been handed out; return the records changed, none if it is blocked."""
-    able = [each for each in chain if may_take_part(each)]
-    lookups = [dnc_lookup_of(unit.directory, calling_list, each) for each in able]
-    covered = {able[place].record_id for place in unit.tx.blocked(calling_list, lookups, unit.now)}
-    if record_id in covered or record_id not in {each.record_id for each in able}:
+    found = as_if_handed_out(unit, calling_list, record_id, chain)
+    if found is None:
         return []
-    members = []
-    for each in able:
-        if each.record_id not in covered:
-            handle = Handle(0, 0, calling_list.dbid, each.record_id, each.record_status, "")
-            each.record_status = RecordStatus.RETRIEVED.value
-            members.append(Member(each, handle))
-    (member,) = (each for each in members if each.record.record_id == record_id)
-    handout = Handout(0, calling_list.dbid, member.record.chain_id, record_id, 0, "", unit.now, 0, 0, [])
-    handed_out = ActiveHandout(handout, calling_list, None, None, members)
+    handed_out, member = found
     member.set(call_result=CallResult.AGENT_CALLBACK_ERROR.value)
     application = find_treatment(unit.directory, calling_list, member.record, unit.now)
     if application is not None:
         apply_treatment(application, handed_out, member, unit.now, is_asked=False)
     else:
         handed_out.finish(member, RecordStatus.UPDATED.value)
-    return members
+    return handed_out.members

@@ -251,6 +251,7 @@ tls_minimum = "TLSv13"
 headers_file = "secret"
 [treatments]
 on_processed = true
+apply_late_results = true
 personal_callback_limit = 5
 [[treatment]]
 dbid = 1

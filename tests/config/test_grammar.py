@@ -166,7 +166,9 @@ class DefaultTests(ConfigTestCase):
             **outgoing,
         )
         self.assert_values(config.desktop, agent_preview_mode_start=False, agent_logout_preview_call_result=None)
-        self.assert_values(config.treatment_options, on_processed=False, personal_callback_limit=0.0)
+        self.assert_values(
+            config.treatment_options, on_processed=False, apply_late_results=False, personal_callback_limit=0.0
+        )
         self.assertEqual(config.treatments, ())
 
     def test_limits(self) -> None:
