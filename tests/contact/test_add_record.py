@@ -261,6 +261,17 @@ class ChainTests(RuleTestCase):
 class DoNotCallTests(RuleTestCase):
     """Records that must not be contacted (H202)."""
 
+    def test_first_and_last_entry(self) -> None:
+        """K16, K43: the first entry of an empty table counts at once, whoever makes it, and no more when it is gone."""
+        types = [self.add("7")["GSW_RECORD_TYPE"]]
+        self.store.sql("INSERT INTO gsw_donotcall_list (phone, tenant_dbid) VALUES ('7', 0)")
+        types.append(self.add("7")["GSW_RECORD_TYPE"])
+        self.store.sql("DELETE FROM gsw_donotcall_list")
+        types.append(self.add("7")["GSW_RECORD_TYPE"])
+        replies = self.replies(add_record("8"), by_phone("DoNotCall", "8"), add_record("8"))
+        types += [replies[0]["GSW_RECORD_TYPE"], replies[2]["GSW_RECORD_TYPE"]]
+        self.assertEqual(types, [2, 7, 2, 2, 7])
+
     def make_directory(self) -> Directory:
         return make_directory(second_tenant=True)
 

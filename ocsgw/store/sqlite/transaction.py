@@ -48,7 +48,9 @@ def _scope(calling_list: CallingList, now: int) -> dict[str, int]:
 @lru_cache(maxsize=1024)
 def _before_adding_text(text: ListStatements, do_not_call: DncStatements) -> str:
     return (
-        f"SELECT (SELECT json_group_array(json_array(place, phone)) FROM ({do_not_call.blocked})),"
+        # Of an empty table nothing is asked.
+        f"SELECT CASE WHEN EXISTS (SELECT 1 FROM {do_not_call.table}) THEN"
+        f" (SELECT json_group_array(json_array(place, phone)) FROM ({do_not_call.blocked})) ELSE '[]' END,"
         f" EXISTS ({do_not_call.beyond_ascii}), {text.highest_ids}"
     )
 
