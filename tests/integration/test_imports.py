@@ -69,7 +69,8 @@ class ImportTests(SynchronousTestCase):
         output, messages = process.communicate()
         self.assertEqual(process.returncode, 0, messages)
         self.assertEqual(
-            messages.splitlines(), ["recognized: UTF-8, cells separated by commas", "columns: GSW_PHONE, Segment"]
+            messages.splitlines(),
+            ["recognized: UTF-8, cells separated by commas", "columns: GSW_PHONE, CustomerID, Segment"],
         )
         self.assertIn(f"{ROWS} rows: {ROWS} added, 0 replaced, 0 skipped, 0 refused", output)
         self.assertEqual(set(answers), {200})
