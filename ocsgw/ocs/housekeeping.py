@@ -13,15 +13,19 @@ from twisted.python.failure import Failure
 from ocsgw.config import Config
 from ocsgw.contact.opening import expire, prepare
 from ocsgw.contact.overdue import Position, treat_overdue
+from ocsgw.contact.transaction import StoreFailureError
 from ocsgw.contact.unit_of_work import UnitOfWork
 from ocsgw.logs import say
 from ocsgw.ocs.context import OCSContext
 from ocsgw.ocs.life_cycle import LifeCycle
 from ocsgw.ocs.store_service import StoreService
 from ocsgw.periodic import Periodic
+from ocsgw.store.errors import CommitUnknownError
 
 # How much a chore does in one transaction; longer ones would hold requests up.
 AT_ONCE = 500
+_PREPARATION = "preparation of the store"
+_PREPARE_AGAIN_EVERY = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +74,7 @@ class Housekeeping(Service):
             (Periodic(each.name, lambda each=each: self._carry_out(each, each.run), context.reactor), each.interval)  # type: ignore[misc]
             for each in self._chores
         ]
+        self._periodic.append((Periodic(_PREPARATION, self._prepare_again, context.reactor), _PREPARE_AGAIN_EVERY))
 
     def startService(self) -> "Deferred[None]":
         """Put right what the last end, or another program, has left (K2, P53), then begin; fires when that is done."""
@@ -99,9 +104,15 @@ class Housekeeping(Service):
 
     def _prepare(self) -> "Deferred[Any]":
         prepared = self._store.committer().chore(prepare)
-        return prepared.addCallbacks(self._report_freed, self._failed, errbackArgs=("preparation of the store",))
+        return prepared.addCallbacks(self._prepared, self._failed, errbackArgs=(_PREPARATION,))
 
-    def _report_freed(self, freed: dict[str, int]) -> None:
+    def _prepare_again(self) -> "Deferred[Any] | None":
+        """Try again what failed: the store may have been held by another program."""
+        is_due = _PREPARATION in self.failures and self._life_cycle.state == "active"
+        return self._prepare() if is_due else None
+
+    def _prepared(self, freed: dict[str, int]) -> None:
+        self._succeeded(_PREPARATION)
         for name, count in freed.items():
             self._log.info(
                 "{count} records of calling list {name} were in process without a hand-out and are ready again",
@@ -117,16 +128,20 @@ class Housekeeping(Service):
         return done.addCallbacks(self._done, self._failed, callbackArgs=(chore,), errbackArgs=(chore.name,))
 
     def _done(self, done: Slice, chore: Chore) -> Any:
-        if self.failures.pop(chore.name, 0) and not self.failures:
-            say(self._log, 93154)
+        self._succeeded(chore.name)
         if done.count and chore.number is not None:
             say(self._log, chore.number, count=done.count)
         return self._carry_out(chore, done.rest) if done.rest is not None else None
 
+    def _succeeded(self, name: str) -> None:
+        if self.failures.pop(name, 0) and not self.failures:
+            say(self._log, 93154)
+
     def _failed(self, reason: Failure, name: str) -> None:
         """Log the first failure of an outage; there is nothing new to say about the following ones."""
         if not self.failures:
-            say(self._log, 93040, reason=f"{name}: {reason.getErrorMessage()}")
+            defect = {} if reason.check(StoreFailureError, CommitUnknownError) else {"log_failure": reason}
+            say(self._log, 93040, reason=f"{name}: {reason.getErrorMessage()}", **defect)
         self.failures[name] = self.failures.get(name, 0) + 1
 
     def _forget(self, unit: UnitOfWork) -> Slice:

@@ -38,8 +38,8 @@ class Times:
     stop: float
 
 
-class SupervisorContext(Protocol):
-    """What a supervisor needs from outside; asked anew at every use, because a reload may change it."""
+class SupervisedProxy(Protocol):
+    """The proxy that a supervisor keeps running; asked anew at every use, because a reload may change the answers."""
 
     def times(self) -> Times:
         """Return the times in force."""
@@ -85,7 +85,7 @@ class Inputs(Protocol):
 @dataclass(eq=False)
 class _Core:
     name: str
-    context: SupervisorContext
+    context: SupervisedProxy
     clock: IReactorTime
     log: Logger
     state: State = "stopped"
@@ -313,7 +313,7 @@ class Supervisor:
 
     _log = Logger()
 
-    def __init__(self, name: str, context: SupervisorContext, clock: IReactorTime) -> None:
+    def __init__(self, name: str, context: SupervisedProxy, clock: IReactorTime) -> None:
         self._core = _Core(name, context, clock, self._log)
         self._machine: Inputs = MACHINE(self._core)
 
