@@ -132,7 +132,7 @@ def init(folder: Path, state: Path | None) -> int:
     program = os.path.join(os.path.dirname(sys.executable), "ocsgw")
     command = [program] if os.path.exists(program) else [sys.executable, "-m", "ocsgw"]
     try:
-        made = initialize(folder, state or state_directory_for(folder.absolute()), command)
+        made = initialize(folder, state or state_directory_for(Path(os.path.abspath(folder))), command)
     except InitError as error:
         sys.stderr.write(f"ocsgw: {error}\n")
         return EXIT_FAILURE

@@ -106,7 +106,8 @@ def state_directory_for(folder: Path) -> Path:
 
 def initialize(folder: Path, state: Path, command: Sequence[str]) -> Made:
     """Write a first installation; `command` are the words that run `ocsgw`. Raises `InitError`."""
-    folder, state = folder.absolute(), state.absolute()
+    # Without "..", which systemd does not take.
+    folder, state = Path(os.path.abspath(folder)), Path(os.path.abspath(state))
     config, service = folder / "ocsgw.toml", folder / "ocsgw.service"
     for each in (folder, state):
         if not str(each).isprintable():

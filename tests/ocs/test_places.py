@@ -4,11 +4,14 @@ import os
 import pwd
 import shutil
 import tempfile
+import time
 from pathlib import Path
+from unittest import mock
 
 from twisted.trial.unittest import SynchronousTestCase
 
 from ocsgw.config import ConfigurationError, load
+from ocsgw.ocs import places
 from ocsgw.ocs.checks import ADVICE, CHECKS, RULES
 from ocsgw.ocs.places import check_user
 
@@ -85,6 +88,12 @@ class PlaceTests(SynchronousTestCase):
         found = self.problems('[log]\ntarget = "open/ocs.log"\n', store="shut/store.sqlite", user=USER)
         self.assertTrue(any(f"the user {USER} cannot write into {self.shut}" in each for each in found), found)
 
+    def test_cannot_become_the_user(self) -> None:
+        """If nothing can be seen with the eyes of the user, that is said; it is not taken for a good sign."""
+        self.patch(places, "_all_troubles", mock.Mock(side_effect=OSError("not permitted")))
+        (problem,) = self.problems(user=USER)
+        self.assertIn(f"cannot become the user {USER}", problem)
+
     def test_configuration_itself(self) -> None:
         """The file itself has to be readable too."""
         self.problems()
@@ -113,6 +122,21 @@ class AdviceTests(SynchronousTestCase):
             ["[[api_key]] expires: the key expired at 2020-01-31 23:59:59 UTC; requests with it get 401"],
         )
         self.assertEqual(self.warnings(key.format("2999-01-31")), [])
+        self.assertEqual(self.warnings('[[api_key]]\nname = "k"\nkey_file = "k"\n'), [])
+        end = 1_801_440_000  # 2027-02-01 00:00:00 UTC
+        month = 30 * 86400
+        for now, says in (
+            (end - month - 1, None),
+            (end - month, "expires at 2027-02-01 00:00:00 UTC"),
+            (end - 1, "expires at"),
+            (end, "expired at 2027-02-01 00:00:00 UTC"),
+            (end + 1, "expired at"),
+        ):
+            self.patch(time, "time", lambda now=now: float(now))
+            found = self.warnings(key.format("2027-02-01T00:00:00Z"))
+            self.assertEqual(len(found), says is not None)
+            if says is not None:
+                self.assertIn(says, found[0])
 
     def test_list_in_no_campaign(self) -> None:
         """A list whose records are never handed out is a warning, unless it is switched off."""

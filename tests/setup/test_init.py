@@ -56,6 +56,25 @@ class InitTests(SynchronousTestCase):
             self.assertIn("exists", str(error))
             self.assertEqual({path: path.read_bytes() for path in self.folder.rglob("*") if path.is_file()}, files)
 
+    def test_half_an_installation(self) -> None:
+        """Whichever of the files exists, none of the others is made: no key that nobody knows of."""
+        for name in ("ocsgw.toml", "ocsgw.service", "keys/first-client.key"):
+            folder = self.folder / name.replace("/", "-")
+            file = folder / name
+            file.parent.mkdir(parents=True)
+            file.touch()
+            self.assertRaises(InitError, initialize, folder, folder / "var", COMMAND)
+            self.assertEqual([path for path in folder.rglob("*") if path.is_file()], [file])
+            self.assertFalse((folder / "var").exists())
+
+    def test_relative(self) -> None:
+        """A folder may be named from the working directory; what is written holds from everywhere."""
+        folder = os.path.relpath(self.folder / "new")
+        made = initialize(Path(folder), Path(folder) / "state", COMMAND)
+        self.assertTrue(made.config.is_absolute())
+        config = load(made.config, CHECKS, RULES)
+        self.assertEqual(config.store.file, os.path.abspath(f"{folder}/state/ocsgw.sqlite"))
+
     def test_cannot_write(self) -> None:
         """A place that cannot be written, or cannot stand in a configuration, is named."""
         (self.folder / "file").touch()
