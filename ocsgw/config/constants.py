@@ -2,35 +2,6 @@
 
 from typing import Final
 
-CLASSIC_COLUMNS: Final = frozenset(
-    {
-        "record_id",
-        "contact_info",
-        "contact_info_type",
-        "record_type",
-        "record_status",
-        "call_result",
-        "attempt",
-        "dial_sched_time",
-        "call_time",
-        "daily_from",
-        "daily_till",
-        "tz_dbid",
-        "campaign_id",
-        "agent_id",
-        "chain_id",
-        "chain_n",
-        "group_id",
-        "app_id",
-        "treatments",
-        "media_ref",
-        "email_subject",
-        "email_template_id",
-        "switch_id",
-    }
-)
-"""Columns that every calling list has (section 5 of the constants)."""
-
 TREATMENT_ACTIONS: Final = (
     "finish",
     "next_in_chain",

@@ -5,13 +5,13 @@ import re
 import sys
 from typing import Any, Final
 
-from ocsgw.config.constants import CLASSIC_COLUMNS
 from ocsgw.config.model import ShownColumn
 from ocsgw.config.object_rules import check_unique
 from ocsgw.config.problems import quoted
 from ocsgw.config.schema import InvalidValueError
 from ocsgw.config.sections import Section
 from ocsgw.config.values import LARGEST_INTEGER, shown, type_name
+from ocsgw.protocol.columns import CLASSIC_COLUMNS
 
 _TEXT_TYPES: Final = frozenset({"char", "varchar"})
 _WRITTEN_DATE_TIME: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}(:[0-9]{2})?")

@@ -8,8 +8,9 @@ from collections.abc import Sequence
 from ocsgw.contact.custom_plan import add_custom_members
 from ocsgw.contact.directory import CallingList
 from ocsgw.contact.fields import FieldValue, to_column, to_event
-from ocsgw.contact.transaction import TEXT_COLUMNS, Record, further_columns
+from ocsgw.contact.transaction import Record, further_columns
 from ocsgw.contact.unit_of_work import UnitOfWork
+from ocsgw.protocol.columns import TEXT_COLUMNS
 from ocsgw.protocol.messages import KV
 
 

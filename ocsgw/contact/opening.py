@@ -39,7 +39,12 @@ def _release_unloaded(unit: UnitOfWork, freed: dict[str, int]) -> dict[str, int]
 
 
 def expire(unit: UnitOfWork, at_most: int) -> int:
-    """End hand-outs whose time is over, at most so many; return how many there were (H278)."""
+    """End hand-outs whose time is over, at most so many; return how many there were (H278).
+
+    One that began in the future, before the clock was corrected, begins anew: it would stay in process for as long.
+    """
+    longest = max((group.timeout for group in unit.directory.groups), default=0)
+    unit.tx.restart_future_handouts(unit.now, unit.now + longest)
     ids = unit.tx.expired_handouts(unit.now, at_most)
     if ids:
         release_handouts(unit, ids, remember_expired)

@@ -116,10 +116,6 @@ class Record(msgspec.Struct, kw_only=False):
     further: list[FieldValue | None] = []
 
 
-# Classic columns that hold texts.
-TEXT_COLUMNS = frozenset({"contact_info", "agent_id", "treatments", "email_subject"})
-
-
 def further_columns(calling_list: CallingList) -> tuple[str, ...]:
     """Return the columns of the second block that are read of a list because events show them (K64)."""
     return tuple(each.column for each in calling_list.shown if each.column not in Record.__struct_fields__)
@@ -374,6 +370,12 @@ class HandoutStatements(Protocol):
 
     def expired_handouts(self, now: int, at_most: int) -> list[int]:
         """Return the ids of hand-outs whose time is over, at most so many."""
+
+    def restart_future_handouts(self, now: int, latest: int) -> int:
+        """Let hand-outs that began in the future begin now; return how many there were.
+
+        Only those are looked at whose time is over after `latest`.
+        """
 
     def change_handouts(self, handouts: Sequence[Handout], handles: Sequence[Handle]) -> None:
         """Store what has changed in running hand-outs and their handles."""

@@ -1,7 +1,7 @@
 """Tests of ocsgw.config.field_rules: custom columns and their defaults."""
 
 from ocsgw.config import Field
-from ocsgw.config.constants import CLASSIC_COLUMNS
+from ocsgw.protocol.columns import CLASSIC_COLUMNS
 from tests.config.support import ConfigTestCase
 
 LIST = '[[calling_list]]\ndbid = 1\nname = "L"\ntable = "t"\n'

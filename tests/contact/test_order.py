@@ -188,3 +188,28 @@ class NewRecordTests(RuleTestCase):
         for row in (first, second):
             del row["record_id"], row["chain_id"]
         self.assertEqual(first, second)
+
+
+class CorrectedClockTests(RuleTestCase):
+    """A clock that was wrong, and is corrected."""
+
+    def test_future_handout(self) -> None:
+        """H278: a hand-out that began in the future begins anew; it does not stay in process for years."""
+        self.add("1")
+        self.store.now += 10**8
+        handle = self.preview()["GSW_RECORD_HANDLE"]
+        self.store.now -= 10**8
+        self.pass_time(0)
+        self.pass_time(599)
+        self.assertEqual(self.column("record_status"), [2])
+        self.pass_time(1)
+        self.assertEqual(self.column("record_status"), [1])
+        self.assertEqual(self.refusal(by_handle("RecordReject", handle)), "404 Invalid record handle")
+
+    def test_others_stay(self) -> None:
+        """H278: hand-outs of today keep their time, those of a group with a longer one too."""
+        self.add("1")
+        self.preview()
+        before = self.rows("ocsgw_handout")
+        self.pass_time(0)
+        self.assertEqual(self.rows("ocsgw_handout"), before)

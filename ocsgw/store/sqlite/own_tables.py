@@ -167,6 +167,14 @@ class OwnTables:
         )
         return [row[0] for row in rows]
 
+    def restart_future_handouts(self, now: int, latest: int) -> int:
+        """Let hand-outs that began in the future begin now; return how many there were."""
+        return self._connection.change(
+            "UPDATE ocsgw_handout SET started_at = :now, expires_at = :now + timeout"
+            " WHERE expires_at > :latest AND expires_at - timeout > :now",
+            {"now": now, "latest": latest},
+        )
+
     def change_handouts(self, handouts: Sequence[Handout], handles: Sequence[Handle]) -> None:
         """Store what has changed in running hand-outs and their handles."""
         self._connection.change(

@@ -8,7 +8,7 @@ found; the numbers that put the classes in order are not in the index (H359).
 """
 
 from ocsgw.contact.choice.eligibility import OVER_MIDNIGHT, PRIORITY_CLASSES, SLOT, WHOLE_DAY, WITHIN_A_DAY
-from ocsgw.store.columns import CALLING_LIST_COLUMNS
+from ocsgw.protocol.columns import CALLING_LIST_COLUMNS
 from ocsgw.store.records import LATEST, LEAST
 
 _INTEGERS = tuple(each.name for each in CALLING_LIST_COLUMNS if each.block == 1 and each.family == "integer")
@@ -29,7 +29,8 @@ def ready(alias: str) -> str:
     return (
         f"({alias}record_status IS NULL OR {alias}record_status IN (0, 1))"
         f" AND ({alias}record_type IS NULL OR {alias}record_type <> 7)"
-        f" AND {alias}record_id IS NOT NULL AND typeof({alias}contact_info) = 'text' AND {whole(alias)}"
+        f" AND {alias}record_id IS NOT NULL AND typeof({alias}contact_info) = 'text'"
+        f" AND {alias}contact_info <> '' AND {whole(alias)}"
     )
 
 

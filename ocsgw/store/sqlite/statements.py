@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from ocsgw.contact.directory import CallingList
-from ocsgw.contact.transaction import TEXT_COLUMNS, further_columns
+from ocsgw.contact.transaction import further_columns
 from ocsgw.protocol.attributes import INT32_MAX
-from ocsgw.store.columns import CALLING_LIST_COLUMNS
+from ocsgw.protocol.columns import CALLING_LIST_COLUMNS, TEXT_COLUMNS
 from ocsgw.store.sqlite.forms import beyond_ascii, quoted, search_key_of, trimmed
 from ocsgw.store.sqlite.ready import ready_index, ready_records_text, waiting_agents_text, whole, windows_text
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from ocsgw.contact.directory import CallingList
-from ocsgw.store.columns import CALLING_LIST_COLUMNS, DO_NOT_CALL_COLUMNS, Column
+from ocsgw.protocol.columns import CALLING_LIST_COLUMNS, DO_NOT_CALL_COLUMNS, Column
 from ocsgw.store.engine import Report
 from ocsgw.store.errors import StoreError
 from ocsgw.store.records import LATEST, LEAST

@@ -43,6 +43,9 @@ CALLING_LIST_COLUMNS = (
     Column("switch_id", "integer", block=2),
 )
 
+CLASSIC_COLUMNS = frozenset(column.name for column in CALLING_LIST_COLUMNS)
+TEXT_COLUMNS = frozenset(column.name for column in CALLING_LIST_COLUMNS if column.family == "text")
+
 # Lengths of a new table; an existing one keeps its own (K44).
 DO_NOT_CALL_COLUMNS = (
     Column("phone", "text", 128),
