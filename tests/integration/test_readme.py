@@ -14,7 +14,7 @@ from pathlib import Path
 
 from twisted.trial.unittest import TestCase
 
-from tests.integration.server import PATIENCE, ROOT
+from tests.integration.server import PATIENCE, ROOT, make_server
 
 SECTION = re.compile(r"^## Install and run it for real\n(.*?)^## ", re.MULTILINE | re.DOTALL)
 BLOCK = re.compile(r"^ *```sh\n(.*?)^ *```", re.MULTILINE | re.DOTALL)
@@ -144,3 +144,27 @@ class InstallationTests(TestCase):
             "doc/ocsgw/README.md",
         ):
             self.assertTrue((share / name).is_file(), name)
+
+
+class FirstTryTests(TestCase):
+    """The supplied configuration, as `make run` serves it."""
+
+    timeout = 120
+
+    def test_first_try(self) -> None:
+        """It starts without a warning, and GSW_RECORD_URI of the first hand-out leads back to the server."""
+        server = make_server(self)
+        text = (ROOT / "etc" / "ocsgw.toml").read_text(encoding="utf-8")
+        # Another server may have the port.
+        text = text.replace("port = 8080", "port = 0")
+        server.config.write_text(text, encoding="utf-8")
+        server.spawn()
+        server.wait_until(lambda: READY.search(server.log()))
+        self.assertNotRegex(server.log(), r"(?m)^\S+ (warning|error) ")
+        server.port = int(READY.findall(server.log())[-1])
+        self.assertEqual(server.post("/lists/CL_Test?req=AddRecord", {"GSW_PHONE": "6505550100"}).status, 200)
+        handed_out = server.post("/campaigngroups/102?req=PreviewRecordRequest").json
+        uri = handed_out["GSW_RECORD_URI"]
+        self.assertTrue(uri.startswith(f"http://127.0.0.1:{server.port}/records/"), uri)
+        target = f"{uri.removeprefix(f'http://127.0.0.1:{server.port}')}?req=RecordProcessed"
+        self.assertEqual(server.post(target, {"GSW_CALL_RESULT": 33}).status, 200)
