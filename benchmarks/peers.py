@@ -179,6 +179,10 @@ def our_front(port: int, *, tree: bool) -> None:
     """Answer JSON with JSON on the HTTP front of ocsgw, without a link: by the classic surface or a resource."""
     import time
 
+    from ocsgw.quick_reactor import install_quick_reactor
+
+    install_quick_reactor()
+
     from twisted.internet import reactor
 
     from ocsgw.protocol.errors import Refusal

@@ -74,6 +74,11 @@ def run(config: str, *, example: bool) -> int:
     """Run the server until it is asked to stop; return the exit status (configuration.md section 15)."""
     from twisted.application.app import startApplication
     from twisted.application.service import Application
+
+    from ocsgw.quick_reactor import install_quick_reactor
+
+    install_quick_reactor()
+
     from twisted.internet import reactor
     from twisted.logger import globalLogBeginner
 

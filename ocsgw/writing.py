@@ -22,12 +22,14 @@ def write_now(transport: Any, data: bytes) -> None:
         and transport.connected
         and not transport._writeDisconnected  # noqa: SLF001
     ):
-        sent = transport.writeSomeData(data)
-        if sent.__class__ is int:
-            if sent == len(data):
-                return
-            data = data[sent:]
-        # Otherwise the connection is lost, and Twisted finds out for itself.
+        try:
+            sent = transport.socket.send(data)
+        except OSError:
+            # It would block, or the connection is lost: Twisted finds out which.
+            sent = 0
+        if sent == len(data):
+            return
+        data = data[sent:]
     transport.write(data)
 
 

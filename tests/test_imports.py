@@ -70,6 +70,7 @@ ROOMS: dict[str, set[str]] = {
         "periodic",
         "port_holder",
         "protocol",
+        "quick_reactor",
         "resources",
         "tls",
         "version",
@@ -108,10 +109,11 @@ ROOMS: dict[str, set[str]] = {
     "resources": set(),
     "port_holder": set(),
     "version": set(),
+    "quick_reactor": set(),
     "writing": set(),
     "tap": {"clock", "config", "logs", "ocs", "resources", "signals", "systemd", "version"},
     "setup": {"access"},
-    "__main__": {"sandbox", "access", "config", "ocs", "setup", "signals", "tap", "version"},
+    "__main__": {"sandbox", "access", "config", "ocs", "quick_reactor", "setup", "signals", "tap", "version"},
     "__init__": set(),
 }
 # Rooms without Twisted.

@@ -86,6 +86,9 @@ def _contact(maximum: int) -> Converter:
     as_text = _text(maximum, trim=True)
 
     def convert(key: str, value: object) -> Value | None:
+        if type(value) is str and value.isdigit() and value.isascii() and len(value) <= maximum:
+            # The usual case.
+            return value
         if isinstance(value, str) and (_ROUNDED(value) or (type(value) is NumberText and _FRACTION(value))):
             raise Refusal("rounded_number", key)
         return as_text(key, value)

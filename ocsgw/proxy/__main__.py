@@ -31,6 +31,10 @@ def main() -> int:
         )
         return EXIT_USAGE
 
+    from ocsgw.quick_reactor import install_quick_reactor
+
+    install_quick_reactor()
+
     from twisted.internet import reactor as global_reactor
     from twisted.logger import globalLogBeginner
 

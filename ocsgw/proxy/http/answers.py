@@ -17,6 +17,9 @@ from ocsgw.proxy.translation.translate import to_members
 
 _json = msgspec.json.Encoder()
 _JSON_UTF8 = b"application/json; charset=utf-8"
+# How the usual event begins, with nothing to leave out or to put in order; and what has events within it.
+_USUAL = b'{"GSW_USER_EVENT":'
+_CHAINED = b'"GSW_CHAINED_RECORDS"'
 _HTML = b"text/html; charset=utf-8"
 _ABOUT_REQ = frozenset({"missing_req", "duplicate_req", "unknown_request", "unsupported_request"})
 
@@ -61,7 +64,9 @@ class Answers:
         if isinstance(outcome, Event) and outcome.code is None and not outcome.replayed and exchange.encoding is None:
             head = exchange.head
             if not close and head.minor and head.request_id is None and head.origin is None and exchange.quota is None:
-                body = _json.encode(to_members(outcome.data))
+                body = _json.encode(outcome.data)
+                if not body.startswith(_USUAL) or b":null" in body or _CHAINED in body:
+                    body = _json.encode(to_members(outcome.data))
                 return b"%b%d\r\n\r\n%b" % (self._ok, len(body), body)
         answer = outcome if isinstance(outcome, Answer) else self.compose(exchange, outcome)
         length = b"" if answer.framed else b"Content-Length: %d\r\n" % len(answer.body)

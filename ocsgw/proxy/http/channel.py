@@ -1,7 +1,6 @@
 """One HTTP/1.1 connection: requests in, answers out in their order (http.md sections 1 and 2)."""
 
 from collections import deque
-from enum import Enum, Flag
 from typing import Any
 
 from twisted.internet.interfaces import IAddress, IDelayedCall, IHalfCloseableProtocol, IPushProducer
@@ -18,36 +17,12 @@ from ocsgw.proxy.http.deadlines import TimeLimit
 from ocsgw.proxy.http.exchange import Exchange, Outcome, Route
 from ocsgw.proxy.http.grammar import FramingError, Head, RequestLine
 from ocsgw.proxy.http.reader import ReaderEvent, RequestBody, RequestHead, RequestReader
+from ocsgw.proxy.http.state import Hold, State
 from ocsgw.proxy.policy.reports import report_failure
 from ocsgw.writing import write_now
 
+_READ_SIZE = 16 << 10
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
-
-
-class State(Enum):
-    """How far a connection is."""
-
-    # Requests are taken.
-    READING = 1
-    # The last request is known; what still comes is counted and dropped (H11).
-    ENDING = 2
-    # Everything has been said; the client may take it and go.
-    CLOSING = 3
-    GONE = 4
-
-
-class Hold(Flag):
-    """Why nothing is read from the client for the moment."""
-
-    NOTHING = 0
-    # As many requests are in work as may be (H3).
-    PIPELINE = 1
-    # It is the turn of other clients.
-    TURN = 2
-    # The client does not take its answers (H31).
-    UNTAKEN = 4
-    # It goes on sending what nobody reads (H11).
-    DROPPED = 8
 
 
 @implementer(IHalfCloseableProtocol, IPushProducer)
@@ -78,12 +53,16 @@ class HTTPChannel(Protocol):
         self._turn: IDelayedCall | None = None
         self._advancing = False
         self._dropped = 0
+        # The one request in work, if it came by the short cut and nothing has happened since.
+        self._alone: Exchange | None = None
 
     # What Twisted calls.
 
     def connectionMade(self) -> None:
         """A client is there."""
         self.transport.setTcpNoDelay(True)
+        # Most requests are small; so much is set aside for each read.
+        self.transport.bufferSize = _READ_SIZE
         self.transport.registerProducer(self, streaming=True)
         refusal = self._frontend.admit(self, self._peer)
         if refusal is not None:
@@ -100,11 +79,13 @@ class HTTPChannel(Protocol):
             return
         if self._short_cut and self._take_whole(data):
             return
+        self._alone = None
         self._reader.receive(data)
         self._advance()
 
     def readConnectionLost(self) -> None:
         """The client sends nothing more; complete requests still get their answers (H12)."""
+        self._alone = None
         self._reader.ended = True
         self._after_half_close()
 
@@ -116,6 +97,7 @@ class HTTPChannel(Protocol):
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """The connection is gone; what was handed over to OCS is carried out all the same (H351)."""
         self._state = State.GONE
+        self._alone = None
         self._watch(None)
         self._frontend.writing.stop(self)
         if self._turn is not None:
@@ -171,6 +153,7 @@ class HTTPChannel(Protocol):
         """Close without an answer."""
         if self._state is not State.GONE:
             self._state = State.CLOSING
+            self._alone = None
             self._watch(None if Hold.UNTAKEN in self._held else self._frontend.linger)
             self.transport.unregisterProducer()
             self.transport.loseConnection()
@@ -192,7 +175,7 @@ class HTTPChannel(Protocol):
         try:
             while self._state is State.READING:
                 if not reader.in_body:
-                    if Hold.UNTAKEN in self._held:
+                    if self._held is not Hold.NOTHING and Hold.UNTAKEN in self._held:
                         break
                     if self._is_full():
                         self._hold(Hold.PIPELINE)
@@ -352,31 +335,39 @@ class HTTPChannel(Protocol):
         if whole is None:
             return False
         request, content = whole
-        self._watch(None)
-        self._advancing = True
-        try:
-            exchange = self._new_exchange(request.line, request.head)
-            exchange.transport, exchange.secure = self.transport, self._tls
-            route = exchange.route = frontend.router.route_of(request.line, request.head)
-            refusal = self._check(route, exchange)
-            self._enqueue(exchange)
-            if refusal is not None:
-                exchange.outcome = refusal
-            else:
-                route.handle(exchange, content, self.answer)
-        finally:
-            self._advancing = False
-        if exchange.outcome is not None:
-            self._flush()
-            self._choose_limit()
+        frontend.idle.stop(self)
+        self._limit = None
+        exchange = self._new_exchange(request.line, request.head)
+        exchange.transport, exchange.secure = self.transport, self._tls
+        route = exchange.route = frontend.router.route_of(request.line, request.head)
+        refusal = self._check(route, exchange)
+        self._enqueue(exchange)
+        self._alone = exchange
+        if refusal is not None:
+            self.answer(exchange, refusal)
+        else:
+            route.handle(exchange, content, self.answer)
         return True
+
+    def _answer_alone(self, exchange: Exchange, outcome: Outcome) -> None:
+        """Write the answer to the only request there is; what `_flush` and `_choose_limit` would do, and no more."""
+        frontend = self._frontend
+        self._alone = None
+        self._pending.clear()
+        frontend.shares.total -= 1
+        write_now(self.transport, self._render(exchange, outcome, close=False))
+        if self._held is Hold.NOTHING and self._state is State.READING:
+            self._limit = frontend.idle
+            frontend.idle.start(self, frontend.clock.seconds())
 
     # Answers.
 
     def answer(self, exchange: Exchange, outcome: Outcome) -> None:
         """Take the outcome of a request; it is written when those before it are."""
         exchange.outcome = outcome
-        if not self._advancing and self._state is not State.GONE:
+        if exchange is self._alone and not exchange.close and not self._frontend.draining:
+            self._answer_alone(exchange, outcome)
+        elif not self._advancing and self._state is not State.GONE:
             self._flush()
             if self._has_room():
                 self._release(Hold.PIPELINE)
@@ -471,6 +462,7 @@ class HTTPChannel(Protocol):
         """Read nothing until this reason, and every other one, is gone."""
         if self._state is State.GONE:
             return
+        self._alone = None
         if self._held is Hold.NOTHING:
             self.transport.pauseProducing()
         self._held |= reason

@@ -124,6 +124,10 @@ class RequestReader:
 
     def next(self) -> ReaderEvent:
         """Return the next event, or `NEED_DATA`. Raises `FramingError`."""
+        if not self._buffer and self._part is _Part.LINE:
+            self.line, self.head = NO_LINE, NO_HEAD
+            self.waits = True
+            return NEED_DATA
         event = self._next()
         self.waits = event is NEED_DATA
         if self._at == len(self._buffer):
