@@ -158,7 +158,7 @@ class Committer:
         directory = self.directory
 
         def run() -> tuple[UnitOfWork, T | Unfinished[T]]:
-            with self._audited() as record, self._store.transaction(_CHORE_WAIT) as tx:
+            with self._audited() as record, self._store.transaction(min(_CHORE_WAIT, self._busy_timeout)) as tx:
                 unit = self._unit(tx, directory)
                 result = function(unit)
                 record(unit, (), ())
@@ -231,10 +231,16 @@ class Committer:
             (job.deadline - self._clock.seconds() for job in jobs if job.deadline is not None), default=_LONGEST_WAIT
         )
         # "Surely not executed" has to reach the client before the answer that nobody knows (C41).
-        wait = min(max(0.0, wait - max(_WAY_BACK, wait / 10)), self._busy_timeout)
+        until = self._clock.seconds() + min(max(0.0, wait - max(_WAY_BACK, wait / 10)), self._busy_timeout)
         directory = self.directory
+
+        def run() -> _Result:
+            # What the worker has waited for before, a chore perhaps, counts too.
+            wait = max(0.0, until - self._clock.seconds())
+            return self._transact([job.pending for job in jobs], directory, wait)
+
         try:
-            running = self._worker.run(lambda: self._transact([job.pending for job in jobs], directory, wait))
+            running = self._worker.run(run)
         except Exception:  # noqa: BLE001 - whatever it is concerns this batch
             self._fail(jobs, Failure())
             return

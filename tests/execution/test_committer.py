@@ -9,7 +9,7 @@ from ocsgw.contact.transaction import StoreFailureError
 from ocsgw.contact.unit_of_work import UnitOfWork
 from ocsgw.execution.committer import Committer, Job, random_guid
 from ocsgw.protocol.errors import Refusal
-from ocsgw.store.errors import CommitUnknownError
+from ocsgw.store.errors import CommitUnknownError, StoreBusyError
 from tests.support.logs import LogCapture
 from tests.support.rules import NOW, RuleTestCase, add_record, by_handle, of_group, pending
 from tests.support.workers import FlakyStore, HeldWorker, InlineWorker
@@ -131,6 +131,20 @@ class CommitterTests(RuleTestCase):
         self.worker.go_on()
         self.assertEqual(self.codes(), [("2", "")])
         self.assertEqual(self.column("contact_info"), ["2"])
+
+    def test_busy_timeout_behind_a_chore(self) -> None:
+        """What a batch waits behind a chore counts: it is answered as soon as without one."""
+        self.committer = Committer(self.flaky, self.worker, self.directory, self.clock, busy_timeout=2.0)
+        chore = self.committer.chore(lambda unit: None)
+        self.submit("1", deadline=30.0)
+        self.turn_of_the_reactor()
+        self.flaky.before = StoreBusyError("database is locked")
+        self.clock.advance(1.5)
+        self.worker.go_on()
+        self.failureResultOf(chore, StoreBusyError)
+        self.worker.go_on()
+        self.assertEqual(self.codes(), [("1", "unavailable")])
+        self.assertEqual(self.flaky.waits, [2.0, 0.5])
 
     def test_store_fails(self) -> None:
         """C41, H160: while the store fails every request gets 503, told once; it goes on by itself, told once."""
