@@ -93,6 +93,10 @@ class Reload:
             self.refused = str(error)
             say(self._log, 93014, reasons=str(error))
             raise
+        except Exception as error:
+            self.refused = f"internal error: {error}; see the log"
+            say(self._log, 93014, reasons=self.refused, log_failure=Failure())
+            raise ControlError(self.refused) from error
         finally:
             self._notifier.reloaded(refused=refused)
         return waiting

@@ -152,6 +152,18 @@ class UseTests(ServiceTestCase):
         self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
         self.stop(proxy)
 
+    def test_defect(self) -> None:
+        """A defect on the way refuses the reload, with its traceback in the log; the next one works."""
+        proxy = self.start()
+        in_thread = self.service.reload._in_thread
+        self.service.reload._in_thread = lambda function: maybeDeferred(lambda: 1 // 0)
+        self.service.reload_on_signal()
+        self.assertIn("internal error", self.log.text(93014))
+        self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
+        self.service.reload._in_thread = in_thread
+        self.successResultOf(self.service.reload())
+        self.stop(proxy)
+
     def test_invalid(self) -> None:
         """Errors of the configuration are told apart, and health has them until a reload succeeds."""
         proxy = self.start()

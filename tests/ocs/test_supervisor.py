@@ -39,7 +39,7 @@ class FakeChild:
         self.orders.append(name)
 
 
-class FakeSurroundings:
+class FakeProxy:
     """What a supervisor needs, under the control of the test."""
 
     def __init__(self) -> None:
@@ -83,7 +83,7 @@ class SupervisorTests(SynchronousTestCase):
 
     def setUp(self) -> None:
         self.clock = Clock()
-        self.context = FakeSurroundings()
+        self.context = FakeProxy()
         self.log = LogCapture(self)
         self.supervisor = Supervisor("default", self.context, self.clock)
 
@@ -178,6 +178,20 @@ class SupervisorTests(SynchronousTestCase):
         self.supervisor.start()
         self.assertEqual((self.supervisor.state, len(self.context.children)), ("waiting", 1))
         self.finish()
+
+    def test_hurry(self) -> None:
+        """A second signal: a child that is about to end has to leave at once, and is killed a second later."""
+        self.running()
+        self.supervisor.hurry()
+        self.assertEqual(self.child.orders, [])
+        self.supervisor.stop()
+        self.child.orders.clear()
+        self.supervisor.hurry()
+        self.assertEqual(self.child.orders, ["drain 0"])
+        self.clock.advance(1)
+        self.assertEqual(self.child.orders, ["drain 0", "KILL"])
+        self.finish()
+        self.supervisor.hurry()
 
     def test_restart_after_the_reconnect_timeout(self) -> None:
         """R25, C72: after an unexpected end the next child starts exactly one Reconnect Timeout later, every time."""
