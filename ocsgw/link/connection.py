@@ -226,11 +226,14 @@ class Connection:
             self.flush()
             self._write(frame)
 
-    def queue(self, frame: bytes) -> None:
-        """Send a frame together with others: with the next `flush`, at the latest after this turn of the reactor."""
+    def queue(self, frame: bytes, *, is_last: bool = False) -> None:
+        """Send a frame together with others: with the next `flush`, at the latest after this turn of the reactor.
+
+        The last one, as far as its sender knows, leaves at once with those before it.
+        """
         self._gathered.append(frame)
         self._gathered_size += len(frame)
-        if self._gathered_size >= _GATHERED:
+        if is_last or self._gathered_size >= _GATHERED:
             self.flush()
         elif not self._flush_due:
             self._flush_due = True

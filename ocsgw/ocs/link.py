@@ -282,16 +282,14 @@ class OcsEnd:
         except UnsendableError as error:
             event, frame = self._instead_of(request, error)
         connection.traced(event)
-        connection.queue(frame)
         if not event.more:
             requests.discard(request.ref)
-            if not requests:
-                # Nothing that could go along will come.
-                connection.flush()
-            if self._admitted and request.ref in self._admitted:
-                self._admitted.discard(request.ref)
-                self._admission.leave(len(frame))
-                self._admit_held()
+        # With nothing else in work, nothing will come that could go along.
+        connection.queue(frame, is_last=not requests)
+        if not event.more and self._admitted and request.ref in self._admitted:
+            self._admitted.discard(request.ref)
+            self._admission.leave(len(frame))
+            self._admit_held()
 
     def _instead_of(self, request: Request, error: UnsendableError) -> tuple[Event, bytes]:
         """Return what a client gets whose answer cannot be sent, and its frame; that request fails alone."""

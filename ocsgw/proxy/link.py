@@ -136,11 +136,10 @@ class ProxyLink:
             # Text of an old encoding may be three times as long in UTF-8; OCS would cut the link (P66).
             return Refusal("body_too_large" if error.size else "bad_request")
         self._next_ref = ref + 1
+        # A lone client: there was nothing to go along with the last request either.
+        is_last = not self._open and connection.gathered <= 1
         self._open[ref] = _Open(exchange, deliver, self._clock.seconds())
-        connection.queue(frame)
-        if connection.gathered <= 1 and len(self._open) == 1:
-            # A lone client: there was nothing to go along with the last request either.
-            connection.flush()
+        connection.queue(frame, is_last=is_last)
         return None
 
     def ready(self, port: int, interface: str) -> None:

@@ -290,6 +290,13 @@ class ConnectionTests(SynchronousTestCase):
 
     # Sending.
 
+    def test_trace(self) -> None:
+        """A trace gets every message, received or sent at once, pings and pongs too."""
+        seen: list[tuple[str, bool]] = []
+        self.make(trace=lambda message, received: seen.append((type(message).__name__, received)))
+        self.connection.received(encode(Ping(ref=1)))
+        self.assertEqual(seen, [("Hello", True), ("Ping", True), ("Pong", False)])
+
     def test_unsendable(self) -> None:
         """What cannot be sent is refused as a whole; the connection goes on."""
         for message in (Event(data={"a": 2**70}), Event(data={"a": "x" * 5000}), Bye(code="done", text="\ud800")):

@@ -198,6 +198,25 @@ class LinkTests(SynchronousTestCase):
         self.assertEqual((first.principal, first.peer, first.base_uri), ("crm", "192.0.2.1", None))
         self.assertEqual(third.base_uri, "http://x:2")
 
+    def test_very_many_senders(self) -> None:
+        """Contexts of senders are kept for as many as may be, not for ever."""
+        self.greeted()
+        for ref in range(1, 5000):
+            self.send(Request(ref=ref, data={}, peer=f"192.0.2.{ref}"))
+            self.dispatcher.handled.pop()[2](Event(ref=ref, data={}))
+        self.assertEqual(len(self.end._contexts), 4999 - 4096)
+
+    def test_lone_answer(self) -> None:
+        """With nothing else in work an answer leaves at once."""
+        self.greeted()
+        self.send(Request(ref=1, data={}), Request(ref=2, data={}))
+        replies = [reply for _, _, reply in self.dispatcher.handled]
+        replies[1](Event(ref=2, data={}))
+        self.assertEqual(self.transport.value(), b"")
+        replies[0](Event(ref=1, data={}))
+        self.assertEqual(self.transport.value(), encode(Event(ref=2, data={})) + encode(Event(ref=1, data={})))
+        self.clock.advance(0)
+
     def test_ref_in_use(self) -> None:
         """P71: a ref that is in use again is a protocol error; after its reply it may be used again."""
         self.greeted()
@@ -430,11 +449,12 @@ class LinkTests(SynchronousTestCase):
     def test_answers_leave_together(self) -> None:
         """Answers of one turn of the reactor go out with one write, in order."""
         self.greeted()
-        self.send(Request(ref=1, data={}), Request(ref=2, data={}))
+        self.send(*(Request(ref=ref, data={}) for ref in (1, 2, 3)))
         writes: list[bytes] = []
         self.patch(self.transport, "write", writes.append)
-        for (_, _, reply), ref in zip(self.dispatcher.handled, (1, 2), strict=True):
+        for (_, _, reply), ref in zip(self.dispatcher.handled, (1, 2), strict=False):
             reply(Event(ref=ref, data={}))
+        self.assertEqual(writes, [])
         self.clock.advance(0)
         self.assertEqual(writes, [encode(Event(ref=1, data={})) + encode(Event(ref=2, data={}))])
 

@@ -82,6 +82,21 @@ class RequestTests(LinkTestCase):
             self.assertEqual(answer.status, status)
             self.assertEqual(answer.header("idempotency-replayed"), "true" if event.replayed else None)
 
+    def test_lone_client(self) -> None:
+        """A request of a lone client leaves at once; those of many leave together, with the turn of the reactor."""
+        proxy = self.start()
+        for ref in (1, 2):
+            client = proxy.connect()
+            client.channel.dataReceived(request())
+            self.assertGreater(len(proxy.ocs.transport.dataBuffer), 0)
+            proxy.work()
+            proxy.ocs.acknowledge(proxy.ocs.requests[ref - 1])
+        first, second = proxy.connect(), proxy.connect()
+        for client in (first, second):
+            client.channel.dataReceived(request())
+        proxy.work()
+        self.assertEqual(len(proxy.ocs.requests), 4)
+
     def test_events_for_nobody(self) -> None:
         """P71: an event with an unknown ref, a ref that has been answered, or none is dropped and counted."""
         proxy = self.start()
