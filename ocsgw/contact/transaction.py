@@ -148,8 +148,8 @@ class Window(msgspec.Struct, array_like=True, frozen=True):
     """What decides, besides time, whether and when a record may be handed out; records of one list share few of them.
 
     `agent` is the agent of a personal callback, empty for records for anyone. Daily windows that begin and end in the
-    same quarters of an hour are one, however many there are: `shape` says whether they are within a day, over midnight
-    or a whole day, `from_slot` and `till_slot` are the quarters. `priority` is the class of record type (H359).
+    same half hours are one, however many there are: `shape` says whether they are within a day, over midnight
+    or a whole day, `from_slot` and `till_slot` are those. `priority` is the class of record type (H359).
     """
 
     campaign_dbid: int

@@ -85,7 +85,7 @@ class ManyWindowsTests(RuleTestCase):
     """Lists in which every record has a daily window of its own."""
 
     def test_few_are_read(self) -> None:
-        """H358: however many windows there are, they are looked up by quarters of an hour."""
+        """H358: however many windows there are, they are looked up by half hours."""
         self.store.sql(
             "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 20000)"
             " INSERT INTO CL_Test (record_id, chain_id, chain_n, contact_info, daily_from, daily_till)"
@@ -96,7 +96,7 @@ class ManyWindowsTests(RuleTestCase):
         self.assertEqual(len(windows), 2)
 
     def test_each_own_window_decides(self) -> None:
-        """H176: records that share the quarters are handed out each in its own window only."""
+        """H176: records that share their half hours are handed out each in its own window only."""
         # 14:13:20 UTC.
         moment = 51200
         for begin, end, is_open in (

@@ -20,8 +20,8 @@ PRIORITY_CLASSES = {
     RecordType.PERSONAL_RESCHEDULED.value: 3,
     RecordType.PERSONAL_CALLBACK.value: 3,
 }
-# A daily window is known by the quarters of an hour in which it begins and ends.
-SLOT = 900
+# A daily window is known by the half hours in which it begins and ends.
+SLOT = 1800
 WITHIN_A_DAY, OVER_MIDNIGHT, WHOLE_DAY = range(3)
 
 

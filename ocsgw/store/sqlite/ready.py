@@ -1,7 +1,7 @@
 """Which records are ready: the index that finds them and the statements that use it (http.md H271 to H274).
 
 A record outside its daily window must cost nothing, however many there are. So the index begins with what decides
-about the window, in quarters of an hour: those are few, whatever the windows are, and are found by skipping through the
+about the window, in half hours: those are few, whatever the windows are, and are found by skipping through the
 index. Of each one that may be open the first records are read in their order; where it begins or ends just now each
 record's own window decides. The class of the record type is part of the window, so that of each class the first are
 found; the numbers that put the classes in order are not in the index (H359).
