@@ -17,7 +17,7 @@ from ocsgw.contact.normal_form import (
     search_key,
     search_keys,
 )
-from ocsgw.store.sqlite.forms import beyond_ascii, search_key_of, trimmed
+from ocsgw.store.sqlite.forms import IGNORED_BEYOND_ASCII, beyond_ascii, search_key_of, trimmed
 from tests.support.case import ClockTestCase
 from tests.support.rules import ENVIRONMENT, RuleTestCase, by_phone, make_directory
 
@@ -150,8 +150,12 @@ class SQLTests(ClockTestCase):
     @given(_ASCII | _TEXTS)
     @settings(max_examples=200)
     def test_which_are_compared_in_python(self, text: str) -> None:
-        """K40: exactly the texts that are not printable ASCII, tabs apart, are left to Python."""
-        self.assertEqual(bool(self.value_of(beyond_ascii("c"), text)), not is_printable(text))
+        """K40: exactly the texts that are not printable ASCII, with tabs, are left to Python.
+
+        Numbers with what SQL leaves out are not.
+        """
+        known = text if "@" in text else "".join(each for each in text if each not in IGNORED_BEYOND_ASCII)
+        self.assertEqual(bool(self.value_of(beyond_ascii("c"), text)), not is_printable(known))
 
 
 class StoreTests(RuleTestCase):

@@ -135,6 +135,7 @@ class JudgementTests(OpeningTestCase):
             "customer_id varchar(255), dnc_message varchar(255), tenant_dbid integer, campaign_dbid integer,"
             " list_dbid integer, is_internal integer, time_stamp integer"
         )
+        other = columns.replace("list_dbid integer", "list_dbid clob")
         for statement, reason in (
             (
                 f"CREATE TABLE gsw_donotcall_list (phone bigint, {columns})",

@@ -197,6 +197,7 @@ class SQLiteBulkTransaction(SQLiteTransaction):
 
     def import_entries(self, entries: Sequence[ImportedEntry], now: int) -> list[int]:
         """Add entries to the do-not-call table and return their numbers; they are not ours (`is_internal` 0)."""
+        self.entries_change()
         text = self._do_not_call_text()
         expiry = (", expires_at", ", nullif(json_extract(value, '$[6]'), 0)") if text.has_expiry else ("", "")
         values = ", ".join(f"json_extract(value, '$[{at}]')" for at in range(6))
@@ -220,6 +221,7 @@ class SQLiteBulkTransaction(SQLiteTransaction):
 
     def delete_entries(self, numbers: Collection[int]) -> None:
         """Delete entries of the do-not-call table."""
+        self.entries_change()
         self._connection.change(
             f"DELETE FROM {self._do_not_call_text().table} WHERE rowid IN (SELECT value FROM json_each(?))",
             (as_json(list(numbers)),),
@@ -227,6 +229,7 @@ class SQLiteBulkTransaction(SQLiteTransaction):
 
     def change_entries(self, changes: Mapping[int, ImportedEntry], now: int) -> None:
         """Give stored entries, by their numbers, another message and end."""
+        self.entries_change()
         text = self._do_not_call_text()
         expiry = ", expires_at = nullif(json_extract(j.value, '$[2]'), 0)" if text.has_expiry else ""
         rows = [(number, entry.message, entry.expires_at) for number, entry in changes.items()]

@@ -17,11 +17,13 @@ class DncStatements:
     """The statements of the do-not-call table.
 
     `blocked` are the places of look-ups with the contacts of entries that have one of their search keys, NULL where the
-    customer id is the same. `beyond_ascii` are the entries that cover a list and whose search keys SQL cannot tell.
-    `lasting` are the contacts of entries without an end that have one of some search keys, or none that SQL can tell.
+    customer id is the same. `beyond_ascii` are the entries whose search keys SQL cannot compute, with their scopes, and
+    `any_beyond_ascii` an expression for whether there are any. `lasting` are the contacts of entries without an end
+    that have one of some search keys.
     """
 
     blocked: str
+    any_beyond_ascii: str
     beyond_ascii: str
     lasting: str
     insert: str
@@ -44,17 +46,15 @@ def do_not_call_text(table_name: str, *, has_expiry: bool, is_indexed: bool) -> 
     )
     contact, customer_id = search_key_of("d.phone"), trimmed("d.customer_id")
     scope_columns = "d.phone, coalesce(d.tenant_dbid, 0), coalesce(d.campaign_dbid, 0), coalesce(d.list_dbid, 0)"
+    ending = "coalesce(d.expires_at, 0)" if has_expiry else "0"
     make = _blocked_by_index if is_indexed else _blocked_by_scan
     return DncStatements(
         blocked=make(table, contact, customer_id, of_list),
-        beyond_ascii=(
-            f"SELECT d.phone, coalesce(d.campaign_dbid, 0) FROM {table} AS d"
-            f" WHERE {beyond_ascii('d.phone')} AND {of_list}"
-        ),
+        any_beyond_ascii=f"EXISTS (SELECT 1 FROM {table} AS d WHERE {beyond_ascii('d.phone')})",
+        beyond_ascii=f"SELECT {scope_columns}, {ending} FROM {table} AS d WHERE {beyond_ascii('d.phone')}",
         lasting=(
             f"SELECT {scope_columns} FROM {table} AS d WHERE d.phone IS NOT NULL AND typeof(d.phone) = 'text'"
             f" AND {contact} IN (SELECT value FROM json_each(?)) AND {lasting}"
-            f" UNION ALL SELECT {scope_columns} FROM {table} AS d WHERE {beyond_ascii('d.phone')} AND {lasting}"
         ),
         insert=(
             f"INSERT INTO {table} (phone, customer_id, dnc_message, tenant_dbid, campaign_dbid, list_dbid,"

@@ -3,10 +3,19 @@
 Built-in functions only: with one of ours in an index, another program could not insert into the table (K16).
 """
 
+import re
+
 from ocsgw.contact.normal_form import KEY_LENGTH, SEPARATORS
 
 # The white space that Python's strip() removes.
 _WHITE_SPACE = f"char({','.join(str(code) for code in range(0x3001) if chr(code).isspace())})"
+_BEYOND_ASCII = "'*[^ -~' || char(9) || ']*'"
+# What people and spreadsheets put into numbers beyond ASCII most of all, and contacts are compared without: no-break
+# spaces and dashes. SQL brings contacts with these into their form, so that they are found by an index, which other
+# programs keep up to date as they write; the rest is compared in Python. They are few: nesting has a limit in SQLite.
+IGNORED_BEYOND_ASCII = "\u00a0\u202f\u2011\u2013"
+# Contacts that `beyond_ascii` has nothing to do with.
+is_printable_ascii = re.compile(r"[ -~\t]*").fullmatch
 
 
 def quoted(name: str) -> str:
@@ -22,6 +31,10 @@ def trimmed(column: str) -> str:
 def search_key_of(column: str) -> str:
     """Return the expression for the search key of an ASCII contact (K40); plain numbers, most of all, are quick."""
     number = f"lower({column})"
+    simple = number
+    for character in IGNORED_BEYOND_ASCII:
+        simple = f"replace({simple}, char({ord(character)}), '')"
+    number = f"CASE WHEN {column} GLOB {_BEYOND_ASCII} THEN {simple} ELSE {number} END"
     for character in SEPARATORS:
         number = f"replace({number}, char({ord(character)}), '')"
     number = f"replace(replace(replace({number}, 'tel:', ''), 'ext', ';'), 'x', ';') || ';'"
@@ -34,4 +47,8 @@ def search_key_of(column: str) -> str:
 
 def beyond_ascii(column: str) -> str:
     """Return the condition for a text whose search key has to be found in Python: not printable ASCII."""
-    return f"{column} GLOB '*[^ -~' || char(9) || ']*'"
+    known = ",".join(str(ord(character)) for character in IGNORED_BEYOND_ASCII)
+    return (
+        f"({column} GLOB '*[^ -~' || char(9,{known}) || ']*'"
+        f" OR (instr({column}, '@') > 0 AND {column} GLOB {_BEYOND_ASCII}))"
+    )

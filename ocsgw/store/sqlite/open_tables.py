@@ -6,6 +6,7 @@ from typing import Any
 from ocsgw.contact.directory import CallingList
 from ocsgw.counters import UNREADABLE_ROWS
 from ocsgw.store.sqlite.do_not_call import DncStatements
+from ocsgw.store.sqlite.entries_beyond_ascii import EntriesBeyondAscii
 from ocsgw.store.sqlite.statements import ListStatements
 
 # Reasons differ by constraint; triggers may write what they like.
@@ -24,6 +25,7 @@ class OpenTables:
         self.lists: Mapping[CallingList, ListStatements | None] = {}
         self.do_not_call: DncStatements | None = None
         self.do_not_call_widths = (0, 0)
+        self.beyond_ascii = EntriesBeyondAscii()
         self.unsettled: set[str] = set()
         self.skipped: dict[str, dict[Any, str]] = {}
         self.skipped_at: int | None = None
@@ -40,6 +42,7 @@ class OpenTables:
     ) -> None:
         """Take the tables of a new configuration; those of the one before stay, for batches that have begun with it."""
         self.do_not_call, self.do_not_call_widths = do_not_call
+        self.beyond_ascii.forget()
         self.lists = {**self._newest, **lists}
         self._newest = lists
         opened = {each.table for each, text in lists.items() if text is not None}

@@ -27,6 +27,8 @@ from ocsgw.store.engine import Report
 from ocsgw.store.records import column_at, is_text, record_of, unreadable_column
 from ocsgw.store.sqlite.connection import Connection, StatementError
 from ocsgw.store.sqlite.do_not_call import DncStatements
+from ocsgw.store.sqlite.entries_beyond_ascii import Scope
+from ocsgw.store.sqlite.forms import is_printable_ascii
 from ocsgw.store.sqlite.open_tables import OpenTables
 from ocsgw.store.sqlite.own_tables import OwnTables, as_json
 from ocsgw.store.sqlite.refusals import refused_by
@@ -51,7 +53,7 @@ def _before_adding_text(text: ListStatements, do_not_call: DncStatements) -> str
         # Of an empty table nothing is asked.
         f"SELECT CASE WHEN EXISTS (SELECT 1 FROM {do_not_call.table}) THEN"
         f" (SELECT json_group_array(json_array(place, phone)) FROM ({do_not_call.blocked})) ELSE '[]' END,"
-        f" EXISTS ({do_not_call.beyond_ascii}), {text.highest_ids}"
+        f" {do_not_call.any_beyond_ascii}, {text.highest_ids}"
     )
 
 
@@ -67,6 +69,7 @@ class SQLiteTransaction(OwnTables):
         self._report = report
         self.settled: set[str] = set()
         self._unreadable: dict[tuple[int, int], str] = {}
+        self._changes_entries = False
         self._changes_before = connection.raw.total_changes
 
     @contextmanager
@@ -176,19 +179,29 @@ class SQLiteTransaction(OwnTables):
 
     def _blocked_beyond_ascii(self, lookups: Sequence[DncLookup], scope: Mapping[str, int]) -> set[int]:
         """Return the places of those probes that an entry covers whose normal form SQL cannot compute."""
-        found = self._connection.rows(self._do_not_call_text().beyond_ascii, scope)
         country = lookups[0].country if lookups else ""
-        covering = {(normal_contact(phone, country), campaign) for phone, campaign in found if isinstance(phone, str)}
+        entries = self._entries_beyond_ascii(country)
         return {
             place
             for place, lookup in enumerate(lookups)
-            if covering
+            if entries
             and any(
-                (contact, campaign) in covering
+                each.campaign_dbid in (0, *lookup.campaign_dbids)
+                and each.tenant_dbid in (0, scope["tenant"])
+                and each.list_dbid in (0, scope["list"])
+                and each.lasts(scope["now"])
                 for contact in {lookup.contact, without_extension(lookup.contact)}
-                for campaign in (0, *lookup.campaign_dbids)
+                for each in entries.get(contact, ())
             )
         }
+
+    def _entries_beyond_ascii(self, country: str) -> Mapping[str, list[Scope]]:
+        known = self._tables.beyond_ascii
+        entries = known.by_form(self._connection, self._do_not_call_text().beyond_ascii, country)
+        if self._changes_entries:
+            # What was read now may be undone.
+            known.forget()
+        return entries
 
     def find_by_contact(self, calling_list: CallingList, contact: str) -> list[Match]:
         """Return the records whose contact has this normal form in the country of the list's tenant (K40)."""
@@ -219,19 +232,33 @@ class SQLiteTransaction(OwnTables):
         keys = {
             key for each, contact in zip(entries, contacts, strict=True) for key in search_keys(contact, each.country)
         }
-        there: dict[tuple[int, ...], list[str]] = {}
+        there: dict[tuple[int, ...], set[tuple[str, str]]] = {}
+        countries = {each.country for each in entries}
         for phone, *scope in self._connection.rows(text.lasting, (as_json(sorted(keys)),)):
-            if isinstance(phone, str):
-                there.setdefault(tuple(scope), []).append(phone)
+            forms = {(normal_contact(phone, country), country) for country in countries}
+            there.setdefault(tuple(scope), set()).update(forms)
         rows = []
         for entry, contact in zip(entries, contacts, strict=True):
-            known = there.setdefault((entry.tenant_dbid, entry.campaign_dbid, entry.list_dbid), [])
+            of_entry = (entry.tenant_dbid, entry.campaign_dbid, entry.list_dbid)
+            known = there.setdefault(of_entry, set())
             if entry.phone is None:
                 rows.append(entry)
-            elif all(normal_contact(phone, entry.country) != contact for phone in known):
+            elif (contact, entry.country) not in known and (*of_entry, 0) not in self._entries_beyond_ascii(
+                entry.country
+            ).get(contact, ()):
                 rows.append(entry)
-                known.append(entry.phone)
-        self._connection.change(text.insert, {"entries": as_json(rows), "now": now})
+                known.add((contact, entry.country))
+        if not all(is_printable_ascii(each.phone or "") for each in rows):
+            self.entries_change()
+        added = self._connection.change(text.insert, {"entries": as_json(rows), "now": now})
+        # Those by customer id are left out by the statement itself where they exist.
+        if added < sum(each.phone is not None for each in rows):
+            raise RefusedByTableError("a trigger ignores the entry")
+
+    def entries_change(self) -> None:
+        """Do-not-call entries are written: what is known of them may not be used any more, nor if it is undone."""
+        self._tables.beyond_ascii.forget()
+        self._changes_entries = True
 
     # Records in process.
 
