@@ -13,7 +13,7 @@ _BEYOND_ASCII = "'*[^ -~' || char(9) || ']*'"
 # What people and spreadsheets put into numbers beyond ASCII most of all, and contacts are compared without: no-break
 # spaces and dashes. SQL brings contacts with these into their form, so that they are found by an index, which other
 # programs keep up to date as they write; the rest is compared in Python. They are few: nesting has a limit in SQLite.
-IGNORED_BEYOND_ASCII = "\u00a0\u202f\u2011\u2013"
+IGNORED_BEYOND_ASCII = "\u00a0\u2011\u2013"
 # Contacts that `beyond_ascii` has nothing to do with.
 is_printable_ascii = re.compile(r"[ -~\t]*").fullmatch
 
@@ -31,11 +31,7 @@ def trimmed(column: str) -> str:
 def search_key_of(column: str) -> str:
     """Return the expression for the search key of an ASCII contact (K40); plain numbers, most of all, are quick."""
     number = f"lower({column})"
-    simple = number
-    for character in IGNORED_BEYOND_ASCII:
-        simple = f"replace({simple}, char({ord(character)}), '')"
-    number = f"CASE WHEN {column} GLOB {_BEYOND_ASCII} THEN {simple} ELSE {number} END"
-    for character in SEPARATORS:
+    for character in (*IGNORED_BEYOND_ASCII, *SEPARATORS):
         number = f"replace({number}, char({ord(character)}), '')"
     number = f"replace(replace(replace({number}, 'tel:', ''), 'ext', ';'), 'x', ';') || ';'"
     return (

@@ -51,8 +51,9 @@ def _scope(calling_list: CallingList, now: int) -> dict[str, int]:
 def _before_adding_text(text: ListStatements, do_not_call: DncStatements) -> str:
     return (
         # Of an empty table nothing is asked.
-        f"SELECT CASE WHEN EXISTS (SELECT 1 FROM {do_not_call.table}) THEN"
-        f" (SELECT json_group_array(json_array(place, phone)) FROM ({do_not_call.blocked})) ELSE '[]' END,"
+        # At the beginning, where nesting is least: SQLite's parser has a limit.
+        f"WITH covered AS ({do_not_call.blocked}) SELECT CASE WHEN EXISTS (SELECT 1 FROM {do_not_call.table}) THEN"
+        " (SELECT json_group_array(json_array(place, phone)) FROM covered) ELSE '[]' END,"
         f" {do_not_call.any_beyond_ascii}, {text.highest_ids}"
     )
 
