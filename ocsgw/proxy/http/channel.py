@@ -1,6 +1,5 @@
 """One HTTP/1.1 connection: requests in, answers out in their order (http.md sections 1 and 2)."""
 
-from collections import deque
 from typing import Any
 
 from twisted.internet.interfaces import IAddress, IDelayedCall, IHalfCloseableProtocol, IPushProducer
@@ -21,7 +20,6 @@ from ocsgw.proxy.http.state import Hold, State
 from ocsgw.proxy.policy.reports import report_failure
 from ocsgw.writing import write_now
 
-_READ_SIZE = 16 << 10
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 
@@ -47,8 +45,8 @@ class HTTPChannel(Protocol):
         self._exchange: Exchange | None = None
         self._refusal: Refusal | None = None
         self._continue_due = False
-        # Requests that have no answer on the wire yet, in their order.
-        self._pending: deque[Exchange] = deque()
+        # Requests that have no answer on the wire yet, in their order: few, and an empty list is small.
+        self._pending: list[Exchange] = []
         self._limit: TimeLimit[Connection] | None = None
         self._turn: IDelayedCall | None = None
         self._advancing = False
@@ -61,8 +59,6 @@ class HTTPChannel(Protocol):
     def connectionMade(self) -> None:
         """A client is there."""
         self.transport.setTcpNoDelay(True)
-        # Most requests are small; so much is set aside for each read.
-        self.transport.bufferSize = _READ_SIZE
         self.transport.registerProducer(self, streaming=True)
         refusal = self._frontend.admit(self, self._peer)
         if refusal is not None:
@@ -103,7 +99,7 @@ class HTTPChannel(Protocol):
         if self._turn is not None:
             self._turn.cancel()
             self._turn = None
-        pending, self._pending = self._pending, deque()
+        pending, self._pending = self._pending, []
         self._frontend.shares.total -= len(pending)
         for exchange in pending:
             if exchange.route is not None:
@@ -393,7 +389,7 @@ class HTTPChannel(Protocol):
             if outcome is None:
                 break
             last = self.is_last(exchange)
-            pending.popleft()
+            pending.pop(0)
             answers.append(self._render(exchange, outcome, close=last))
         if answers:
             self._frontend.shares.total -= len(answers)
