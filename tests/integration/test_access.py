@@ -244,7 +244,7 @@ class AuditTests(AccessTestCase):
         self.server.configure(more=_AUDIT)
         (self.server.folder / "rows.csv").write_text("contact_info\n1\n2\n", encoding="ascii")
         self.server.start()
-        for options in ((), ("--again",)):
+        for options in ((), ("--again", "--duplicates", "add")):
             command = ("-c", str(self.server.config), "list", "import", "CL_Test", "rows.csv", *options)
             done = self.run_module("ocsgw.ctl", *command)
             self.assertEqual(done.returncode, 0, done.stderr)
