@@ -1,0 +1,261 @@
+"""What every engine of the store promises, whatever database stands behind it.
+
+A test case of an engine inherits `EngineContract` and says how a store of its own is made.
+"""
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from ocsgw.contact.bulk_statements import ImportedEntry, ImportProgress
+from ocsgw.contact.directory import Directory
+from ocsgw.contact.transaction import (
+    GroupStatus,
+    Handle,
+    Handout,
+    NewRecord,
+    RefusedByTableError,
+    StoredAnswer,
+    Transaction,
+)
+from ocsgw.store.engine import Engine
+from tests.support.case import ClockTestCase
+from tests.support.rules import NOW, make_directory
+
+T = TypeVar("T")
+
+
+def new_record(record_id: int, **values: Any) -> NewRecord:
+    """Return a row of CL_Test, ready, in a chain of its own."""
+    row: dict[str, Any] = {
+        "record_id": record_id,
+        "contact_info": str(record_id),
+        "contact_info_type": 0,
+        "record_type": 2,
+        "record_status": 1,
+        "call_result": 28,
+        "attempt": 0,
+        "dial_sched_time": 0,
+        "call_time": 0,
+        "daily_from": 0,
+        "daily_till": 86399,
+        "tz_dbid": 101,
+        "campaign_id": 301,
+        "agent_id": None,
+        "chain_id": record_id,
+        "chain_n": 0,
+        "custom": [None] * 4,
+    }
+    return NewRecord(**{**row, **values})
+
+
+def handout(number: int, **values: Any) -> Handout:
+    """Return a hand-out of the record with the same number."""
+    row: dict[str, Any] = {
+        "handout_id": number,
+        "list_dbid": 201,
+        "chain_id": number,
+        "record_id": number,
+        "group_dbid": 102,
+        "agent_id": "",
+        "started_at": NOW,
+        "timeout": 600,
+        "expires_at": NOW + 600 + number,
+        "rescheduled": [],
+    }
+    return Handout(**{**row, **values})
+
+
+def handle(number: int, **values: Any) -> Handle:
+    """Return the handle of a hand-out with the same number."""
+    row: dict[str, Any] = {
+        "handle": number, "handout_id": number, "list_dbid": 201, "record_id": number, "prior_status": 1, "guid": "G",
+    }  # fmt: skip
+    return Handle(**{**row, **values})
+
+
+class EngineContract(ClockTestCase):
+    """The promises; `self.engine` is open with the directory of the example."""
+
+    engine: Engine
+    directory: Directory
+
+    def make_engine(self) -> Engine:
+        """Return an engine that is not open, on a store with nothing in it."""
+        raise NotImplementedError
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.directory = make_directory()
+        self.list = self.directory.calling_lists[0]
+        self.engine = self.make_engine()
+        self.engine.open(self.directory)
+        self.addCleanup(self.engine.close)
+
+    def do(self, function: Callable[[Transaction], T]) -> T:
+        """Return the result of a function in a transaction of its own."""
+        with self.engine.transaction(1.0) as tx:
+            return function(tx)
+
+    def test_committed_or_undone(self) -> None:
+        """A transaction is committed as a whole, or not at all; the next one works."""
+
+        def fail() -> None:
+            with self.engine.transaction(1.0) as tx:
+                tx.insert_records(self.list, [new_record(1)])
+                raise ZeroDivisionError
+
+        self.assertRaises(ZeroDivisionError, fail)
+        self.assertEqual(self.do(lambda tx: tx.records(self.list, [1])), [])
+        self.do(lambda tx: tx.insert_records(self.list, [new_record(2)]))
+        self.engine.close()
+        self.engine.open(self.directory)
+        self.assertEqual([each.record_id for each in self.do(lambda tx: tx.records(self.list, [1, 2]))], [2])
+
+    def test_savepoints(self) -> None:
+        """What was done before a savepoint stays, also where a table refuses a row inside it."""
+
+        def add(tx: Transaction, *numbers: int) -> None:
+            with tx.savepoint():
+                tx.insert_records(self.list, [new_record(each) for each in numbers])
+
+        with self.engine.transaction(1.0) as tx:
+            add(tx, 1)
+            self.assertRaises(RefusedByTableError, add, tx, 2, 1)
+            add(tx, 3)
+        self.assertEqual([each.record_id for each in self.do(lambda tx: tx.records(self.list, [1, 2, 3]))], [1, 3])
+
+    def test_records(self) -> None:
+        """Rows come back as they were written, by id, chain, contact and customer id; changes concern their rows."""
+        rows = [
+            new_record(1, custom=["C1", "d", None, "r"]),
+            new_record(2, chain_id=1, chain_n=1),
+            new_record(3, agent_id="a"),
+        ]
+        self.do(lambda tx: tx.insert_records(self.list, rows))
+        first, second = self.do(lambda tx: tx.records_of_chains(self.list, [1]))
+        self.assertEqual((first.custom, first.chain_n, second.chain_n), (["C1", "d", None, "r"], 0, 1))
+        self.assertEqual(self.do(lambda tx: tx.chain_ends(self.list, [1, 3, 9])), {1: 1, 3: 0})
+        self.assertEqual([each.record_id for each in self.do(lambda tx: tx.find_by_contact(self.list, "2"))], [2])
+        found = self.do(lambda tx: tx.find_by_customer_id(self.list, "C1"))
+        self.assertEqual([(each.record_id, each.chain_id) for each in found], [(1, 1)])
+        self.assertEqual({each.record_id for each in self.do(lambda tx: tx.find_by_chain(self.list, [1]))}, {1, 2})
+        changes: dict[int, dict[str, object]] = {1: {"attempt": 4, "remarks": "x"}, 3: {"record_status": 3}}
+        self.do(lambda tx: tx.change_records(self.list, changes))
+        changed = self.do(lambda tx: tx.records(self.list, [1, 2, 3]))
+        self.assertEqual([(each.attempt, each.record_status) for each in changed], [(4, 1), (0, 1), (0, 3)])
+        self.assertEqual(changed[0].custom, ["C1", "d", None, "x"])
+        self.assertEqual(self.do(lambda tx: tx.record_statuses(self.list, [2, 3, 9])), {2: 1, 3: 3})
+        self.assertEqual(self.do(lambda tx: tx.records_by_contact(self.list, ["1", "3", "9"])), {"1": [1], "3": [3]})
+        exported = self.do(lambda tx: tx.export_records(self.list, 1, 1))
+        self.assertEqual([(row[0], row[1]) for row in exported], [(2, "2")])
+        self.do(lambda tx: tx.mark_do_not_call(self.list, [2]))
+        (marked,) = self.do(lambda tx: tx.records(self.list, [2]))
+        self.assertEqual((marked.record_type, marked.call_result, marked.record_status), (7, 51, 3))
+        self.do(lambda tx: tx.delete_records(self.list, [1, 2]))
+        self.assertEqual([each.record_id for each in self.do(lambda tx: tx.records(self.list, [1, 2, 3]))], [3])
+
+    def test_numbers(self) -> None:
+        """H200: the highest numbers that a list has or ever had."""
+        self.do(lambda tx: tx.insert_records(self.list, [new_record(7, chain_id=9)]))
+        self.do(lambda tx: tx.delete_records(self.list, [7]))
+        admission = self.do(lambda tx: tx.before_adding(self.list, [], NOW))
+        self.assertEqual((admission.record_id, admission.chain_id, admission.blocked), (7, 9, set()))
+        self.assertEqual([self.do(lambda tx, n=n: tx.new_handles(n)) for n in (1, 3, 1)], [1, 2, 5])  # type: ignore[misc]  # bound at once
+
+    def test_handouts(self) -> None:
+        """Hand-outs live with their handles, expire in order, and die with their last handle."""
+        more = handle(4, handout_id=1, record_id=9, contact="9", attempts_set=True, status_set=2, treatment="t")
+        self.do(
+            lambda tx: tx.open_handouts(
+                [handout(1), handout(2), handout(3, group_dbid=5)], [handle(1), handle(2), handle(3), more]
+            )
+        )
+        (found,) = self.do(lambda tx: tx.handouts_of_handles([4]))
+        self.assertEqual(found, (handout(1), [handle(1), more]))
+        self.assertEqual(self.do(lambda tx: tx.handles_of_records(self.list, [2, 9])), [handle(2), more])
+        self.assertEqual(self.do(lambda tx: tx.expired_handouts(NOW + 602, 9)), [1, 2])
+        self.assertEqual(self.do(lambda tx: tx.expired_handouts(NOW + 602, 1)), [1])
+        self.assertEqual(self.do(lambda tx: sorted(tx.handouts_of_group(102, 9, 9))), [1, 2])
+        self.assertEqual(self.do(lambda tx: tx.handouts_of_group(102, 2, 9)), [1])
+        changed, noted = (
+            handout(1, expires_at=NOW, rescheduled=[9]),
+            handle(1, status_set=3, treatment="u", attempts_set=True),
+        )
+        self.do(lambda tx: tx.change_handouts([changed], [noted]))
+        self.assertEqual(self.do(lambda tx: tx.handouts([1])), [(changed, [noted, more])])
+        self.do(lambda tx: tx.close_handles([1]))
+        self.assertEqual(self.do(lambda tx: tx.handouts([1])), [(changed, [more])])
+        self.do(lambda tx: tx.close_handles([4]))
+        self.do(lambda tx: tx.close_handouts([2]))
+        self.assertEqual(self.do(lambda tx: tx.handouts([1, 2])), [])
+        self.assertEqual(self.do(lambda tx: tx.handouts([3])), [(handout(3, group_dbid=5), [handle(3)])])
+
+    def test_answers(self) -> None:
+        """H323, H329: answers under keys are found until they expire, and are then forgotten in slices."""
+        answers = {("p", f"k{n}"): StoredAnswer(bytes([n]), {"n": n}, NOW + n) for n in range(1, 4)}
+        self.do(lambda tx: tx.store_answers(answers))
+        names = [*answers, ("q", "k1")]
+        self.assertEqual(self.do(lambda tx: tx.stored_answers(names, NOW)), answers)
+        self.assertEqual(set(self.do(lambda tx: tx.stored_answers(names, NOW + 1))), {("p", "k2"), ("p", "k3")})
+        self.do(lambda tx: tx.store_answers({("p", "k3"): StoredAnswer(b"x", {}, NOW + 9)}))
+        self.assertEqual(self.do(lambda tx: tx.forget(NOW + 3, 1)), 1)
+        self.assertEqual(self.do(lambda tx: tx.forget(NOW + 3, 9)), 1)
+        self.assertEqual(set(self.do(lambda tx: tx.stored_answers(names, NOW))), {("p", "k3")})
+        self.do(lambda tx: tx.spend_handle(5, {"a": "b"}, NOW + 1))
+        self.assertEqual(self.do(lambda tx: tx.spent_handle(5, NOW)), {"a": "b"})
+        self.assertIsNone(self.do(lambda tx: tx.spent_handle(5, NOW + 1)))
+        self.do(lambda tx: tx.forget_spent_handle(5))
+        self.assertIsNone(self.do(lambda tx: tx.spent_handle(5, NOW)))
+
+    def test_groups_and_audit(self) -> None:
+        """States of groups and the place of the audit log are overwritten, and survive."""
+        for state in ("loaded", "started"):
+            self.do(lambda tx, state=state: tx.save_group_status(GroupStatus(102, state, "preview", "G")))  # type: ignore[misc]  # bound at once
+        self.assertEqual(self.do(lambda tx: tx.group_statuses()), {102: GroupStatus(102, "started", "preview", "G")})
+        self.assertIsNone(self.do(lambda tx: tx.audit_position()))
+        for number in (1, 2):
+            self.do(lambda tx, number=number: tx.save_audit_position(number, f"m{number}"))  # type: ignore[misc]  # bound at once
+        self.assertEqual(self.do(lambda tx: tx.audit_position()), (2, "m2"))
+
+    def test_imports(self) -> None:
+        """How far imports have come, by target and fingerprint, with numbers that ascend."""
+        self.assertIsNone(self.do(lambda tx: tx.import_progress("CL_Test", "f")))
+        first = ImportProgress("a.csv", 3, {"added": 3}, NOW, None, 1)
+        self.assertEqual([self.do(lambda tx: tx.new_import_number()) for _ in range(2)], [1, 2])
+        self.do(lambda tx: tx.save_import_progress("CL_Test", "f", first))
+        self.assertEqual(self.do(lambda tx: tx.import_progress("CL_Test", "f")), first)
+        self.assertIsNone(self.do(lambda tx: tx.import_progress("CL_Test", "g")))
+        done = ImportProgress("a.csv", 9, {"added": 8, "refused": 1}, NOW, NOW + 5, 1)
+        self.do(lambda tx: tx.save_import_progress("CL_Test", "f", done))
+        self.assertEqual([each.progress for each in self.do(lambda tx: tx.imports(5))], [done])
+        found = self.do(lambda tx: tx.import_numbered(1))
+        assert found is not None
+        self.assertEqual(found.progress, done)
+        self.assertIsNone(self.do(lambda tx: tx.import_numbered(2)))
+
+    def test_entries(self) -> None:
+        """Entries of the do-not-call table: found by identity, changed, exported in slices, deleted; they cover."""
+        entries = [
+            ImportedEntry("111", None, "m", 1, 0, 0, 0),
+            ImportedEntry(None, "C9", None, 1, 301, 0, NOW + 9),
+        ]
+        numbers = self.do(lambda tx: tx.import_entries(entries, NOW))
+        self.assertEqual(len(set(numbers)), 2)
+        found = self.do(lambda tx: tx.equal_entries([*entries, ImportedEntry("111", None, "m", 2, 0, 0, 0)]))
+        self.assertEqual(
+            {place: [each.number for each in of] for place, of in found.items()}, {0: numbers[:1], 1: numbers[1:]}
+        )
+        stored = self.do(lambda tx: tx.entries(numbers))
+        self.assertEqual(
+            [(e.phone, e.customer_id, e.message, e.expires_at) for e in stored],
+            [("111", None, "m", 0), (None, "C9", None, NOW + 9)],
+        )
+        self.do(
+            lambda tx: tx.change_entries({numbers[0]: ImportedEntry("111", None, "other", 1, 0, 0, NOW + 1)}, NOW + 5)
+        )
+        (changed,) = self.do(lambda tx: tx.covering_entries("111", None))
+        self.assertEqual((changed.message, changed.expires_at, changed.made_at), ("other", NOW + 1, NOW + 5))
+        slices = [self.do(lambda tx, after=after: tx.export_entries(after, 1)) for after in (0, numbers[0])]  # type: ignore[misc]  # bound at once
+        self.assertEqual([[each.number for each in part] for part in slices], [numbers[:1], numbers[1:]])
+        self.do(lambda tx: tx.delete_entries(numbers[:1]))
+        self.assertEqual([each.number for each in self.do(lambda tx: tx.entries(numbers))], numbers[1:])
