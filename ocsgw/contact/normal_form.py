@@ -9,9 +9,6 @@ import re
 import unicodedata
 from functools import lru_cache
 
-# Changes whenever two contacts become, or no longer are, the same by these functions.
-FORM_VERSION = 2
-
 # Characters that are removed from numbers, wherever they stand; beside them other white space, dashes and format
 # characters, which are rare.
 SEPARATORS = " \t-.()/_"
@@ -39,7 +36,7 @@ def normal_contact(contact: str, country: str = "") -> str:
     text = contact if contact.isascii() else unicodedata.normalize("NFKC", contact)
     text = text.strip()
     if "@" in text:
-        return unicodedata.normalize("NFC", text).lower()
+        return unicodedata.normalize("NFC", text.lower())
     if text[:4].lower() == "tel:":
         text = text[4:]
     number, semicolon, _ = text.partition(";")
@@ -59,9 +56,9 @@ def _without_separators(text: str) -> str:
     text = text.translate(_REMOVED)
     if text.isascii():
         return text
-    return "".join(
-        each for each in text if not each.isspace() and unicodedata.category(each) not in _REMOVED_CATEGORIES
-    )
+    kept = (each for each in text if not each.isspace() and unicodedata.category(each) not in _REMOVED_CATEGORIES)
+    # What stood between a letter and its accent may be gone.
+    return unicodedata.normalize("NFKC", "".join(kept))
 
 
 @lru_cache(maxsize=65536)

@@ -64,7 +64,7 @@ def in_words(explained: dict[str, Any]) -> str:
         f"calling list {name} cannot be used; see the log of the server for the reason"
         for name in explained["unavailable"]
     ]
-    if not explained["records"]:
+    if not explained["records"] and not explained["unreadable"]:
         lines += ["", "No record of any calling list has this contact."]
     for record in explained["records"]:
         head = f"record {record['record_id']} (chain {record['chain_id']}, number {record['chain_n']})"
@@ -74,6 +74,13 @@ def in_words(explained: dict[str, Any]) -> str:
             lines.append("  no campaign group hands out records of this list")
         for verdict in record["verdicts"]:
             lines += [f"  {line}" for line in _verdict_lines(verdict, record["zone"], asked)]
+    for record in explained["unreadable"]:
+        head = f"record {record['record_id']} (chain {record['chain_id']})"
+        lines += [
+            "",
+            f"{record['calling_list']}, {head}: {record['contact']}",
+            f"  never handed out: its value in column {record['column']} cannot be read; correct it in the database",
+        ]
     lines.append("")
     for entry in explained["entries"]:
         over = " (over)" if 0 < entry["expires_at"] <= asked else ""

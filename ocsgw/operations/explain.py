@@ -24,7 +24,7 @@ from ocsgw.contact.directory import CallingList, CampaignGroup, Directory, TimeZ
 from ocsgw.contact.dnc_lookup import customer_id_text, customer_value, dnc_lookup_of
 from ocsgw.contact.groups import status_of
 from ocsgw.contact.normal_form import normal_contact
-from ocsgw.contact.transaction import Handle, Handout, Record, UnavailableListError
+from ocsgw.contact.transaction import Handle, Handout, Match, Record, UnavailableListError
 from ocsgw.contact.unit_of_work import UnitOfWork
 from ocsgw.contact.zones import seconds_of_day
 from ocsgw.protocol.enumerations import RecordStatus, RecordType, record_status_name, record_type_name
@@ -81,12 +81,23 @@ class RecordExplanation(msgspec.Struct):
     verdicts: list[GroupVerdict]
 
 
+class UnreadableRecord(msgspec.Struct):
+    """A record with this contact that is never handed out, because a value in `column` cannot be read."""
+
+    calling_list: str
+    record_id: int
+    chain_id: int
+    contact: str
+    column: str
+
+
 class Explanation(msgspec.Struct):
     """What is known about a contact; `at` is the time asked about. Times are in seconds since 1970 UTC."""
 
     contact: str
     at: int
     records: list[RecordExplanation]
+    unreadable: list[UnreadableRecord]
     entries: list[Entry]
     unavailable: list[str]
 
@@ -130,15 +141,15 @@ class _Chain:
 def explain(unit: UnitOfWork, contact: str, at: int) -> Explanation:
     """Return why the records with this contact would, or would not, be handed out at a time."""
     records: list[RecordExplanation] = []
+    unreadable: list[UnreadableRecord] = []
     unavailable: list[str] = []
     for calling_list in unit.directory.calling_lists:
         try:
-            ids = [
-                each.record_id
-                for each in unit.tx.find_by_contact(calling_list, normal_contact(contact, calling_list.tenant.country))
-            ]
+            matches = unit.tx.find_by_contact(calling_list, normal_contact(contact, calling_list.tenant.country))
+            ids = [each.record_id for each in matches]
             found = sorted(unit.tx.records(calling_list, ids), key=lambda each: each.record_id)
             records += [_explain(_chain_of(unit, calling_list, each, at), at) for each in found]
+            unreadable += _unreadable(unit, calling_list, matches)
         except UnavailableListError:
             unavailable.append(calling_list.name)
     countries = {"", *(each.country for each in unit.directory.tenants)}
@@ -150,7 +161,16 @@ def explain(unit: UnitOfWork, contact: str, at: int) -> Explanation:
     entries = [
         Entry(_entry_text(unit.directory, covering[number]), covering[number].expires_at) for number in sorted(covering)
     ]
-    return Explanation(contact, at, records, entries, unavailable)
+    return Explanation(contact, at, records, unreadable, entries, unavailable)
+
+
+def _unreadable(unit: UnitOfWork, calling_list: CallingList, matches: Sequence[Match]) -> list[UnreadableRecord]:
+    columns = ((each, unit.tx.unreadable(calling_list, each.record_id)) for each in matches)
+    return [
+        UnreadableRecord(calling_list.name, each.record_id, each.chain_id, each.contact_info, column)
+        for each, column in columns
+        if column is not None
+    ]
 
 
 def _chain_of(unit: UnitOfWork, calling_list: CallingList, record: Record, at: int) -> _Chain:

@@ -64,6 +64,8 @@ class PythonTests(ClockTestCase):
             ("JOHN\uff20EXAMPLE.COM", "john@example.com"),
             ("1-800-FLOWERS", "1800FLOWERS"),
             ("e\u0301a", "\u00e9a"),
+            ("a\u00ad\u0301", "\u00e1"),
+            ("a-\u0301@x", "a-\u0301@x"),
             ("\u00c9@x", "\u00e9@x"),
             ("6505550100 ext 2", "6505550100x2"),
             ("6505550100 Ext. 02", "6505550100x02"),

@@ -39,6 +39,17 @@ class CommandTests(CommandTestCase):
         (verdict,) = record["verdicts"]
         self.assertEqual((verdict["would"], verdict["not_before"]), (False, parse_time("2026-11-23T17:00Z")))
 
+    def test_unreadable(self) -> None:
+        """K63: a record with a value that cannot be read is shown with the column, not passed over in silence."""
+        for column, value in (("dial_sched_time", "-62135596800"), ("attempt", "''"), ("remarks", "x'ff'")):
+            self.sql(f"UPDATE CL_Test SET {column} = {value}")
+            done = self.run_command("explain", "6505550100")
+            self.assertNotIn("No record", done.output)
+            self.assertIn("CL_Test, record 1 (chain 1): 650-555-0100\n  never handed out: its value in", done.output)
+            self.assertIn(f"in column {column} cannot be read; correct it in the database", done.output)
+            self.sql(f"UPDATE CL_Test SET {column} = NULL")
+        self.assertIn("number 0", self.run_command("explain", "6505550100").output)
+
     def test_unknown_number(self) -> None:
         """A number of no record says so, and that the do-not-call list has no entry."""
         done = self.run_command("explain", "1")
@@ -64,6 +75,7 @@ class WordTests(SynchronousTestCase):
             "contact": "1",
             "at": 0,
             "unavailable": ["CL_Gone"],
+            "unreadable": [],
             "entries": [{"text": "for 1 in every tenant", "expires_at": 0}, {"text": "x", "expires_at": -0}],
             "records": [
                 {
