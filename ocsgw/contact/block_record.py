@@ -8,6 +8,7 @@ from ocsgw.contact.do_not_call import check_widths, different_contacts, message_
 from ocsgw.contact.endings import store_last_agent
 from ocsgw.contact.handout_cache import HandoutCache
 from ocsgw.contact.handouts import ActiveHandout, Member, record_keys
+from ocsgw.contact.late_results import spent_keys
 from ocsgw.contact.normal_form import normal_customer_id
 from ocsgw.contact.scope import chain_attr
 from ocsgw.contact.transaction import DoNotCallEntry
@@ -45,7 +46,7 @@ def block_record(unit: UnitOfWork, handouts_cache: HandoutCache, pending: Pendin
         store_last_agent(handed_out, member, pending.context.agent_id or handed_out.handout.agent_id)
         handed_out.finish(member, _UPDATED)
         grace = unit.directory.do_not_call_grace
-        unit.tx.spend_handle(cast("int", data["GSW_RECORD_HANDLE"]), keys, unit.now + grace)
+        unit.tx.spend_handle(cast("int", data["GSW_RECORD_HANDLE"]), spent_keys(handed_out, member), unit.now + grace)
     else:
         handouts_cache.touch(handed_out)
     members: KV = {**keys, "GSW_PHONE": phone, "GSW_CHAIN_ATTR": attr}

@@ -5,7 +5,7 @@ from typing import cast
 from ocsgw.contact.custom import given_columns
 from ocsgw.contact.handout_cache import HandoutCache
 from ocsgw.contact.handouts import ActiveHandout, Member, record_keys
-from ocsgw.contact.late_results import is_of_expired, keep_late_result
+from ocsgw.contact.late_results import demand_spent, is_of_expired, keep_late_result
 from ocsgw.contact.scope import CANCELLABLE, chain_attr
 from ocsgw.contact.treatments import PERSONAL, apply_treatment, find_treatment
 from ocsgw.contact.unit_of_work import PendingRequest, UnitOfWork
@@ -24,15 +24,14 @@ def process_record(unit: UnitOfWork, handouts_cache: HandoutCache, pending: Pend
         spent = _spent(unit, pending)
         if spent is not None and not is_of_expired(spent):
             unit.tx.forget_spent_handle(cast("int", data["GSW_RECORD_HANDLE"]))
-            return unit.event("RecordProcessedAcknowledge", pending, spent)
+            return unit.event("RecordProcessedAcknowledge", pending, _keys_of_record(spent))
         late = keep_late_result(unit, pending, spent) if spent is not None else None
         if spent is not None and late is not None:
             handed_out, member = late
             _take_result(unit, handouts_cache, handed_out, member, pending)
             changes = {each.record.record_id: each.changes for each in handed_out.members if each.changes}
             unit.tx.change_records(handed_out.calling_list, changes)
-            keys = {key: value for key, value in spent.items() if key.startswith("GSW_")}
-            return unit.event("RecordProcessedAcknowledge", pending, keys)
+            return unit.event("RecordProcessedAcknowledge", pending, _keys_of_record(spent))
     handed_out, member = handouts_cache.find(pending, is_final=True)
     _take_result(unit, handouts_cache, handed_out, member, pending)
     return unit.event("RecordProcessedAcknowledge", pending, record_keys(handed_out, member))
@@ -76,12 +75,14 @@ def _spent(unit: UnitOfWork, pending: PendingRequest) -> KV | None:
     """Return what is remembered of a handle that is dead: by DoNotCall, for one RecordProcessed (H267), or by time."""
     handle = cast("int", pending.data["GSW_RECORD_HANDLE"])
     keys = unit.tx.spent_handle(handle, unit.now)
-    if keys is None:
-        return None
-    calling_list = unit.directory.list_named(keys["GSW_CALLING_LIST"])
-    if calling_list is not None:
-        unit.directory.demand_list(pending.context.principal, calling_list)
+    if keys is not None:
+        demand_spent(unit, pending, keys)
     return keys
+
+
+def _keys_of_record(spent: KV) -> KV:
+    """Return of what is remembered of a dead handle what its client gets."""
+    return {key: value for key, value in spent.items() if key.startswith("GSW_")}
 
 
 def store_last_agent(handed_out: ActiveHandout, member: Member, agent: str) -> None:

@@ -2,6 +2,7 @@
 
 from typing import cast
 
+from ocsgw.contact.custom import given_columns
 from ocsgw.contact.directory import CallingList
 from ocsgw.contact.handout_cache import HandoutCache
 from ocsgw.contact.handouts import ActiveHandout, Member, record_keys
@@ -15,6 +16,8 @@ _REMEMBERED = 86400
 _KEPT = 30 * 86400
 # What tells such a handle from one that DoNotCall has ended.
 _RECORD, _LIST = "record_id", "list_dbid"
+# Which campaign group the hand-out was of, for permissions.
+_GROUP = "group_dbid"
 _LATE_RESULT = 93180
 
 
@@ -23,9 +26,25 @@ def remember_expired(unit: UnitOfWork, handouts_cache: HandoutCache) -> None:
     for handed_out in handouts_cache.active:
         for member in handed_out.members:
             if member.handle is not None:
-                keys: KV = {**record_keys(handed_out, member), _RECORD: member.record.record_id}
-                keys[_LIST] = handed_out.calling_list.dbid
+                keys = spent_keys(handed_out, member)
+                keys[_RECORD], keys[_LIST] = member.record.record_id, handed_out.calling_list.dbid
                 unit.tx.spend_handle(member.handle.handle, keys, unit.now + _REMEMBERED)
+
+
+def spent_keys(handed_out: ActiveHandout, member: Member) -> KV:
+    """Return what is remembered of a handle that dies before its RecordProcessed."""
+    return {**record_keys(handed_out, member), _GROUP: handed_out.handout.group_dbid}
+
+
+def demand_spent(unit: UnitOfWork, pending: PendingRequest, keys: KV) -> None:
+    """Raise `Refusal` (`forbidden`), unless the principal may touch what a dead handle was for (H346)."""
+    directory, principal = unit.directory, pending.context.principal
+    calling_list = directory.list_named(keys["GSW_CALLING_LIST"])
+    if calling_list is not None:
+        directory.demand_list(principal, calling_list)
+    group = directory.group_by_dbid(cast("int", keys.get(_GROUP, 0)))
+    if group is not None:
+        directory.demand_group(principal, group)
 
 
 def is_of_expired(keys: KV) -> bool:
@@ -36,13 +55,15 @@ def is_of_expired(keys: KV) -> bool:
 def keep_late_result(unit: UnitOfWork, pending: PendingRequest, keys: KV) -> tuple[ActiveHandout, Member] | None:
     """Keep the result of a RecordProcessed that came too late: in the log, the audit log and, for 30 days, the store.
 
-    Returns what it can be applied to: with the option, if nobody has had the record since, or has it now.
+    Returns what it can be applied to: with the option, if nobody has had the record since, or has it now. Raises
+    `Refusal` (`invalid_attribute`) for a request that would be refused in time; then nothing is kept.
     """
     data = pending.data
     handle = cast("int", data["GSW_RECORD_HANDLE"])
     calling_list = unit.directory.list_by_dbid(cast("int", keys[_LIST]))
     if calling_list is None or "GSW_CALL_RESULT" in keys:
         return None
+    given_columns(unit, calling_list, data)
     found = _unchanged(unit, calling_list, keys) if unit.directory.apply_late_results else None
     result = data.get("GSW_CALL_RESULT")
     outcome = "kept" if found is None else "applied"

@@ -1,9 +1,10 @@
 """RecordProcessed after record_timeout (http.md H278, H314)."""
 
-from typing import Any
+from typing import Any, cast
 
+from ocsgw.access.permissions import Permissions
 from ocsgw.contact.directory import Treatment
-from tests.support.rules import RuleTestCase, by_handle, by_phone, make_directory
+from tests.support.rules import RuleTestCase, by_handle, by_phone, make_directory, pending
 
 _DEAD = "404 Invalid record handle"
 
@@ -74,3 +75,26 @@ class LateResultTests(RuleTestCase):
         self.pass_time(86400)
         self.assertEqual(self.refusal(by_handle("RecordProcessed", handle)), _DEAD)
         self.assertEqual(self.warnings(), [])
+
+    def test_refused(self) -> None:
+        """What would be refused in time is refused and not kept, with the option and without: the good one follows."""
+        for apply in (False, True):
+            handle = self.expired(apply_late_results=apply)
+            wrong = by_handle("RecordProcessed", handle, GSW_CALL_RESULT=33, Segment="x" * 33)
+            self.assertEqual(self.refusal(wrong), "400 Invalid value of attribute Segment")
+            self.assertEqual(self.warnings(), [])
+            self.replies(by_handle("RecordProcessed", handle, GSW_CALL_RESULT=33))
+            self.assertEqual(self.warnings(), [(93180, "applied" if apply else "kept", 33)])
+
+    def test_permissions(self) -> None:
+        """H346: list and campaign group are asked for as in time, for the handle that DoNotCall has ended too."""
+        limits = (Permissions(calling_lists=frozenset({"CL_CALLBACK"})), Permissions(campaign_groups=frozenset({"x"})))
+        for limit in limits:
+            for is_blocked in (False, True):
+                handle = self.expired(apply_late_results=True, principals={"crm": limit})
+                if is_blocked:
+                    handle = cast("int", self.preview()["GSW_RECORD_HANDLE"])
+                    self.reply(by_handle("DoNotCall", handle))
+                request = pending(by_handle("RecordProcessed", handle), principal="crm")
+                self.assertEqual(self.refusal(request)[:3], "403")
+                self.assertEqual(self.warnings(), [])
