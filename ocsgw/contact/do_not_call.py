@@ -3,8 +3,10 @@
 from collections.abc import Iterable, Sequence
 from typing import cast
 
+from ocsgw.contact.directory import CallingList
 from ocsgw.contact.normal_form import normal_contact, normal_customer_id
 from ocsgw.contact.scope import EVERY_TENANT, chain_attr, find_matches, named_by, scope_of
+from ocsgw.contact.slices import in_slices
 from ocsgw.contact.transaction import DoNotCallEntry
 from ocsgw.contact.unit_of_work import PendingRequest, Reply, UnitOfWork
 from ocsgw.protocol.errors import Refusal
@@ -24,7 +26,7 @@ def do_not_call(unit: UnitOfWork, requests: Sequence[PendingRequest]) -> list[Re
     return replies
 
 
-def _block(unit: UnitOfWork, pending: PendingRequest) -> KV:
+def _block(unit: UnitOfWork, pending: PendingRequest) -> Reply:
     key = named_by(pending)
     by_phone = key == "GSW_PHONE"
     resource = "phones" if by_phone else "customer_ids"
@@ -49,12 +51,19 @@ def _block(unit: UnitOfWork, pending: PendingRequest) -> KV:
     ]
     if customer_id is not None:
         entries += [DoNotCallEntry(None, customer_id, message, *where) for where in scope.entries]
-    for calling_list, matches in found:
-        unit.tx.mark_do_not_call(calling_list, [match.record_id for match in matches])
+    # The entries come first: from here on nobody is called, also while very many records are being marked.
     unit.tx.add_do_not_call(entries, unit.now)
-    count = sum(len(matches) for _, matches in found)
-    members: KV = {key: name, "GSW_CHAIN_ATTR": attr, "GSW_RECORDS_COUNT": count}
-    return unit.event("DoNotCallAcknowledge", pending, members)
+
+    def acknowledge(unit: UnitOfWork, count: int) -> KV:
+        members: KV = {key: name, "GSW_CHAIN_ATTR": attr, "GSW_RECORDS_COUNT": count}
+        return unit.event("DoNotCallAcknowledge", pending, members)
+
+    return in_slices(unit, found, _mark, acknowledge)
+
+
+def _mark(unit: UnitOfWork, calling_list: CallingList, record_ids: Sequence[int]) -> int:
+    unit.tx.mark_do_not_call(calling_list, record_ids)
+    return len(record_ids)
 
 
 def different_contacts(contacts: Iterable[str]) -> list[str]:

@@ -13,7 +13,7 @@ from ocsgw.contact.outbox import Change, GroupChanged
 from ocsgw.contact.transaction import StoreFailureError
 from ocsgw.contact.unit_of_work import Continuation, Reply, Unfinished, UnitOfWork, final_event
 from ocsgw.execution.committer import Committer, Job
-from ocsgw.protocol.enumerations import RecordStatus
+from ocsgw.protocol.enumerations import RecordStatus, RecordType
 from ocsgw.protocol.errors import Refusal
 from tests.execution.test_barriers import WAYS
 from tests.support.rules import GROUP, NOW, RuleTestCase, add_record, by_phone, of_group, pending
@@ -283,6 +283,25 @@ class PendingTests(RuleTestCase):
                 self.assertEqual(len(self.flaky.waits), expected)
                 statuses = {row["record_status"] for row in self.rows() if row["contact_info"] == phone}
                 self.assertEqual(statuses, {RecordStatus.CANCELLED.value})
+
+    def test_do_not_call_in_slices(self) -> None:
+        """H260: a phone that very many records have is blocked at once, and its records are marked in slices."""
+        count = 2 * SLICE + 1
+        self.replies(*(add_record("6505550100") for _ in range(count)))
+        committer = self.make_committer("held")
+        self.submit(committer, by_phone("DoNotCall", "6505550100"))
+        self.clock.advance(0)
+        self.worker.go_on()
+        self.assertEqual(self.seen, [])
+        self.assertEqual(self.column("record_type").count(RecordType.NO_CALL.value), SLICE)
+        self.assertEqual(self.add("+6505550100 ext 1")["GSW_RECORD_TYPE"], RecordType.GENERAL.value)
+        self.assertEqual(self.add("6505550100 ext 1")["GSW_RECORD_TYPE"], RecordType.NO_CALL.value)
+        self.assertEqual(self.reply(of_group("PreviewRecordRequest"))["GSW_PHONE"], "+6505550100 ext 1")
+        self.settle()
+        event = self.seen.pop()[1]
+        self.assertEqual((event["GSW_USER_EVENT"], event["GSW_RECORDS_COUNT"]), ("DoNotCallAcknowledge", count))
+        self.assertEqual(len(self.flaky.waits), 4)
+        self.assertEqual(self.column("record_type").count(RecordType.NO_CALL.value), count + 1)
 
     def test_end_of_the_server_meanwhile(self) -> None:
         """P52: what an unloaded group still holds when the server ends is released at the next start, in slices."""
