@@ -6,6 +6,7 @@ from typing import Literal, Protocol
 
 from ocsgw.contact.directory import Directory
 from ocsgw.contact.transaction import Transaction
+from ocsgw.store.lease import LeaseKeeper
 
 # How a store is opened. `serve`: as a server does, with everything made that is missing, and our own tables brought up
 # to date. `work`: by a command that changes records; the store has to be there, in the form of this version, and no
@@ -57,6 +58,13 @@ class Engine(Protocol):
     @property
     def closed_lists(self) -> Mapping[str, str]:
         """The lists of the configuration in use that cannot be used, with the reason (K12)."""
+
+    @property
+    def lease(self) -> LeaseKeeper | None:
+        """The lease of a server of a pair, None for a single server.
+
+        Without having it, `open` and `use` touch no calling list, and no transaction begins (`NotPrimaryError`).
+        """
 
     def open(self, directory: Directory) -> None:
         """Connect, bring our own tables up to date, and open every list.

@@ -17,3 +17,7 @@ class StoreBusyError(StoreFailureError):
 
 class CommitUnknownError(Exception):
     """The commit was begun and nobody can say whether it happened (C41, 504)."""
+
+
+class NotPrimaryError(StoreFailureError):
+    """A server of a pair does not have the lease, or has it no longer; nothing was changed (C82)."""

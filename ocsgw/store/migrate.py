@@ -8,7 +8,7 @@ from ocsgw.store.errors import StoreError, StoreVersionError
 
 VERSION_TABLE = "ocsgw_alembic_version"
 # The newest revision in migrations/versions; a test keeps it true.
-HEAD = "0005"
+HEAD = "0006"
 OWN_TABLES = frozenset(
     {
         "ocsgw_audit",
@@ -19,7 +19,9 @@ OWN_TABLES = frozenset(
         "ocsgw_idempotency",
         "ocsgw_import",
         "ocsgw_import_rows",
+        "ocsgw_lease",
         "ocsgw_spent_handle",
+        "ocsgw_standby",
     }
 )
 

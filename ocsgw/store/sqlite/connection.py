@@ -7,7 +7,7 @@ of the driver end here as well: their texts may have values of rows in them, whi
 
 import re
 import sqlite3
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -38,6 +38,19 @@ class Connection:
         self.raw = sqlite3.connect(
             file, isolation_level=None, check_same_thread=False, timeout=0, cached_statements=_CACHED_STATEMENTS
         )
+        # Judges each write transaction as soon as it has begun, the one place for that (C82).
+        self.judge: Callable[[Connection], None] | None = None
+
+    def begin(self) -> None:
+        """Begin a write transaction. Raises `sqlite3.Error`, and what the judge raises; none has begun then."""
+        self.raw.execute("BEGIN IMMEDIATE").close()
+        if self.judge is None:
+            return
+        try:
+            self.judge(self)
+        except BaseException:
+            self.raw.execute("ROLLBACK").close()
+            raise
 
     def tune(self) -> None:
         """Set what a connection that writes needs. Raises `sqlite3.Error`."""
@@ -48,6 +61,13 @@ class Connection:
             "temp_store = MEMORY",
         ):
             self.raw.execute(f"PRAGMA {setting}").close()
+
+    def begin_again(self) -> None:
+        """Begin a write transaction in place of one that was rolled back; raises errors of ours."""
+        try:
+            self.begin()
+        except sqlite3.Error as error:
+            raise translated(error) from None
 
     def rows(self, text: str, parameters: Parameters = ()) -> list[tuple[Any, ...]]:
         """Return all rows of a statement. Text that is not UTF-8 comes with lone surrogates (see `store.records`)."""

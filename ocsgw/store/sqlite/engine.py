@@ -11,9 +11,11 @@ from ocsgw.contact.transaction import StoreFailureError
 from ocsgw.store import migrate
 from ocsgw.store.engine import Access, Report
 from ocsgw.store.errors import CommitUnknownError, StoreBusyError, StoreVersionError
+from ocsgw.store.lease import PairMember
 from ocsgw.store.sqlite.bulk import SQLiteBulkTransaction
 from ocsgw.store.sqlite.connection import Connection, masked, primary_code, translated
 from ocsgw.store.sqlite.file import StoreFile
+from ocsgw.store.sqlite.lease import SQLiteLease
 from ocsgw.store.sqlite.open_tables import OpenTables
 from ocsgw.store.sqlite.tables import Tables
 
@@ -35,7 +37,8 @@ _LOG_WARNING = 256 << 20
 class SQLiteEngine:
     """`store.engine.Engine` on an SQLite file.
 
-    `clock` is a monotonic time in seconds.
+    `clock` is a monotonic time in seconds. With `member` the file is that of a pair: two servers have it open, and only
+    the one that has the lease uses its tables; `make_lease` makes the lease of a connection.
     """
 
     runs_in_reactor = True
@@ -49,6 +52,8 @@ class SQLiteEngine:
         create: bool = True,
         create_indexes: bool = True,
         clock: Callable[[], float] = time.monotonic,
+        member: PairMember | None = None,
+        make_lease: Callable[[PairMember, Callable[[], Connection]], SQLiteLease] = SQLiteLease,
     ) -> None:
         self._file = StoreFile(file)
         self._report = report
@@ -58,6 +63,7 @@ class SQLiteEngine:
         self._clock = clock
         self._connection: Connection | None = None
         self._tables = OpenTables()
+        self.lease = make_lease(member, self._needed) if member is not None else None
         self.closed_lists: Mapping[str, str] = {}
         self._looked_at = 0.0
         self._in_place = True
@@ -70,10 +76,12 @@ class SQLiteEngine:
         self._file = StoreFile(self._file.path)
         try:
             self._file.prepare(make=self._access == "serve")
-            if self._access != "read":
-                self._file.lock()
+            is_alone = self._access == "read" or self._file.lock(shared=self.lease is not None)
             self._connect()
-            self._bring_up_to_date()
+            self._bring_up_to_date(is_alone=is_alone)
+            if self.lease is not None and is_alone:
+                # Nothing is left to do that the other server of the pair must not see.
+                self._file.share()
             self.use(directory)
             self._file.remember()
             self._in_place = True
@@ -89,6 +97,8 @@ class SQLiteEngine:
 
     def _connect(self) -> None:
         self._connection = connection = Connection(self._file.path)
+        if self.lease is not None:
+            connection.judge = self.lease.begun
         raw = connection.raw
         raw.execute(f"PRAGMA busy_timeout = {_OPEN_WAIT_MS}").close()
         if self._access == "read":
@@ -97,7 +107,7 @@ class SQLiteEngine:
         connection.tune()
         raw.execute(f"PRAGMA journal_size_limit = {_LOG_LIMIT}").close()
 
-    def _bring_up_to_date(self) -> None:
+    def _bring_up_to_date(self, *, is_alone: bool) -> None:
         connection = self._needed().raw
         if self._file.is_small:
             cursor = connection.execute("PRAGMA quick_check(1)")
@@ -112,6 +122,11 @@ class SQLiteEngine:
                     f"the store {self._file.path} was made by an earlier ocsgw (schema {revision or 'none'}; this one"
                     f" knows {migrate.HEAD}); start the server once, which brings it up to date"
                 )
+            if not is_alone:
+                raise self._file.problem(
+                    "its tables have to be brought up to date, and the other server of the pair still uses it; stop"
+                    " that one first"
+                )
             if revision is not None:
                 copy = f"{self._file.path}.before-{revision}"
                 migrate.copy(connection, copy)
@@ -122,7 +137,7 @@ class SQLiteEngine:
             raise self._file.problem(
                 f"tables of ocsgw are missing in it: {', '.join(missing)}; restore a backup (ocsctl restore)"
             )
-        if self._access != "read":
+        if self._access != "read" and is_alone:
             # A disk that is full or read-only is found here, not by the first request.
             connection.executescript(
                 "BEGIN IMMEDIATE; INSERT INTO ocsgw_counter (name, value) VALUES ('opened', 1)"
@@ -130,8 +145,10 @@ class SQLiteEngine:
             ).close()
 
     def use(self, directory: Directory) -> None:
-        """Open the tables of this configuration."""
+        """Open the tables of this configuration; a server of a pair that stands by opens none, and touches nothing."""
         connection = self._needed()
+        if self.lease is not None and not self.lease.is_held:
+            return
         tables = Tables(
             connection,
             self._report,
@@ -174,6 +191,21 @@ class SQLiteEngine:
     @contextmanager
     def transaction(self, wait: float) -> Iterator[SQLiteBulkTransaction]:
         """Begin a write transaction, waiting at most `wait` seconds for other programs; commit at the end."""
+        lease = self.lease
+        if lease is None:
+            with self._transaction(wait) as tx:
+                yield tx
+            return
+        committed = False
+        try:
+            with self._transaction(min(wait, lease.beginning())) as tx:
+                yield tx
+            committed = True
+        finally:
+            lease.ended(committed=committed)
+
+    @contextmanager
+    def _transaction(self, wait: float) -> Iterator[SQLiteBulkTransaction]:
         self._begin(wait)
         connection = self._needed()
         try:
@@ -210,17 +242,17 @@ class SQLiteEngine:
             self._reconnect(masked(str(error)))
 
     def _begin_on(self, connection: Connection, wait: float) -> None:
-        begin = "BEGIN" if self._access == "read" else "BEGIN IMMEDIATE"
         raw = connection.raw
+        begin = (lambda: raw.execute("BEGIN").close()) if self._access == "read" else connection.begin
         try:
-            raw.execute(begin).close()
+            begin()
         except sqlite3.OperationalError as error:
             if primary_code(error) not in _BUSY or error.sqlite_errorcode in _OURSELVES or wait <= 0:
                 raise
             # Another program writes; wait for it, but not longer than the requests do.
             raw.execute(f"PRAGMA busy_timeout = {int(wait * 1000)}").close()
             try:
-                raw.execute(begin).close()
+                begin()
             finally:
                 raw.execute("PRAGMA busy_timeout = 0").close()
 
@@ -230,9 +262,9 @@ class SQLiteEngine:
         self._needed().close()
         try:
             self._connect()
-            raw = self._needed().raw
-            raw.execute("PRAGMA busy_timeout = 0").close()
-            raw.execute("BEGIN IMMEDIATE").close()
+            connection = self._needed()
+            connection.raw.execute("PRAGMA busy_timeout = 0").close()
+            connection.begin()
         except sqlite3.Error as error:
             raise translated(error) from None
 

@@ -101,29 +101,35 @@ class StoreFile:
 
     # Who uses it.
 
-    def lock(self) -> None:
+    def lock(self, *, shared: bool = False) -> bool:
         """Let no second server work on the same file; the system frees the lock when the process ends.
 
-        Raises `StoreError`.
+        With `shared` another server of a pair may: return whether there is none, so that nobody else comes before
+        `share`. Raises `StoreError`.
         """
         try:
             # Not opened with a context manager: the lock lives as long as the file is open.
             lock = open(f"{self.path}.lock", "a+", encoding="ascii", opener=_open_private)  # noqa: SIM115
         except OSError as error:
             raise self.problem(f"{error.strerror}; check [store] url") from error
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
+        is_alone = _try_lock(lock, fcntl.LOCK_EX)
+        if not is_alone and not (shared and _try_lock(lock, fcntl.LOCK_SH)):
             lock.seek(0)
-            holder = lock.read().strip() or "unknown"
+            holder = " and ".join(lock.read().split()) or "unknown"
             lock.close()
-            raise StoreError(
-                f"the store {self.path} is in use by process {holder}; stop that server or use another [store] url"
-            ) from error
-        lock.truncate(0)
+            hint = "" if shared else "; stop that server or use another [store] url"
+            raise StoreError(f"the store {self.path} is in use by process {holder}{hint}")
+        if is_alone:
+            lock.truncate(0)
         lock.write(f"{os.getpid()}\n")
         lock.flush()
         self._lock = lock
+        return is_alone
+
+    def share(self) -> None:
+        """Let another server of the pair in. Raises `StoreError`."""
+        if self._lock is None or not _try_lock(self._lock, fcntl.LOCK_SH):
+            raise self.problem("another program has locked it in the same moment")
 
     def unlock(self) -> None:
         """Free the lock, if we have it."""
@@ -146,6 +152,14 @@ class StoreFile:
         except OSError:
             return False
         return (status.st_dev, status.st_ino) == self._identity
+
+
+def _try_lock(lock: IO[str], kind: int) -> bool:
+    try:
+        fcntl.flock(lock, kind | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True
 
 
 def _open_private(path: str, flags: int) -> int:

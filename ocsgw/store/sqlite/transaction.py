@@ -100,7 +100,7 @@ class SQLiteTransaction(OwnTables):
     def _begin_again(self) -> None:
         if self._connection.raw.in_transaction:
             self._connection.change("ROLLBACK")
-        self._connection.change("BEGIN IMMEDIATE")
+        self._connection.begin_again()
         self._changes_before = self._connection.raw.total_changes
 
     def before_adding(self, calling_list: CallingList, lookups: Sequence[DncLookup], now: int) -> Admission:
