@@ -178,6 +178,11 @@ MESSAGES: Mapping[int, tuple[Level, str]] = MappingProxyType(
             "Admin listener {listener} cannot open port {port}: {reason}; trying again every {delay} s",
         ),
         93251: ("info", "Admin listener {listener} is ready on {url}"),
+        93260: (
+            "info",
+            "{count} records of calling list {calling_list} were in process without a hand-out and are ready again",
+        ),
+        93261: ("info", "OCS ends the link of the HTTP Proxy: {code} {text}"),
     }
 )
 
@@ -199,6 +204,7 @@ _OUR_LEVELS: Mapping[Any, Level] = MappingProxyType(
         LogLevel.critical: "error",
     }
 )
+_OF_TWISTED = frozenset({"log_legacy", "twisted"})
 MAX_LINE = 8192
 
 
@@ -220,7 +226,8 @@ def level_of(event: LogEvent) -> Level:
         return given
     level = _OUR_LEVELS.get(event.get("log_level"), "info")
     # What Twisted logs about its own ports and loops interests nobody else.
-    return "debug" if level == "info" and event.get("log_namespace") == "log_legacy" else level
+    is_twisted = str(event.get("log_namespace")).partition(".")[0] in _OF_TWISTED
+    return "debug" if level == "info" and is_twisted else level
 
 
 def text_of(event: LogEvent) -> str:

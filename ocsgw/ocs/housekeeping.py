@@ -114,11 +114,7 @@ class Housekeeping(Service):
     def _prepared(self, freed: dict[str, int]) -> None:
         self._succeeded(_PREPARATION)
         for name, count in freed.items():
-            self._log.info(
-                "{count} records of calling list {name} were in process without a hand-out and are ready again",
-                count=count,
-                name=name,
-            )
+            say(self._log, 93260, count=count, calling_list=name)
 
     def _carry_out(self, chore: Chore, run: Callable[[UnitOfWork], Slice]) -> Any:
         if not self.running or self._life_cycle.state != "active":

@@ -10,6 +10,7 @@ from twisted.logger import Logger
 from ocsgw.guard import contain
 from ocsgw.link.connection import SETTINGS_LIMIT, Connection, LinkLimits
 from ocsgw.link.stream import StreamProtocol
+from ocsgw.logs import say
 from ocsgw.protocol.errors import Refusal
 from ocsgw.protocol.messages import (
     KV,
@@ -196,7 +197,7 @@ class ProxyLink:
         elif isinstance(message, Port):
             self._owner.hand_over()
         elif isinstance(message, Bye):
-            self._log.info("OCS ends the link: {code} {text}", code=message.code, text=message.text or "")
+            say(self._log, 93261, code=message.code, text=message.text or "")
             self._broken = message.code in _BROKEN
             self._connection.leave(f"OCS said goodbye, {message.code}")
 
