@@ -38,17 +38,22 @@ _DATE_TIME = re.compile(
 
 Converter = Callable[[str, object], Value | None]
 
-# What each converter takes, in words for the documentation.
-_IN_WORDS: dict[Converter, str] = {}
+# What each converter takes: in words for the documentation, and as a JSON Schema.
+_DESCRIBED: dict[Converter, tuple[str, dict[str, object]]] = {}
 
 
 def in_words(convert: Converter) -> str:
     """Return what a converter takes, in words."""
-    return _IN_WORDS[convert]
+    return _DESCRIBED[convert][0]
 
 
-def _told(convert: Converter, words: str) -> Converter:
-    _IN_WORDS[convert] = words
+def json_schema(convert: Converter) -> dict[str, object]:
+    """Return what a converter takes, as a JSON Schema (2020-12) that refuses nothing of it."""
+    return dict(_DESCRIBED[convert][1])
+
+
+def _described(convert: Converter, words: str, schema: dict[str, object]) -> Converter:
+    _DESCRIBED[convert] = words, schema
     return convert
 
 
@@ -72,7 +77,10 @@ def _text(maximum: int, *, trim: bool = False) -> Converter:
             raise Refusal("invalid_attribute", key)
         return text
 
-    return _told(convert, f"text, up to {maximum} characters")
+    # Blanks around it count where it is trimmed only.
+    limit: dict[str, object] = {} if trim else {"maxLength": maximum}
+    schema = {"type": ["string", "integer", "null"], **limit}
+    return _described(convert, f"text, up to {maximum} characters", schema)
 
 
 # A number with an exponent, as spreadsheets write long ones, or with an empty fraction, as data frames do.
@@ -93,7 +101,8 @@ def _contact(maximum: int) -> Converter:
             raise Refusal("rounded_number", key)
         return as_text(key, value)
 
-    return _told(convert, f"phone number, e-mail address or other address, 1 to {maximum} characters")
+    words = f"phone number, e-mail address or other address, 1 to {maximum} characters"
+    return _described(convert, words, {"type": ["string", "integer", "null"]})
 
 
 def integer_of(value: object) -> int | None:
@@ -124,7 +133,8 @@ def _integer(
     words = f"number {low} to {high}"
     if but:
         words += f" except {', '.join(map(str, sorted(but)))}"
-    return _told(convert, f"{words}, or its name" if names is not None else words)
+    schema: dict[str, object] = {"type": ["integer", "string", "null"], "minimum": low, "maximum": high}
+    return _described(convert, f"{words}, or its name" if names is not None else words, schema)
 
 
 def _choice(*values: str, any_case: bool = True) -> Converter:
@@ -141,7 +151,10 @@ def _choice(*values: str, any_case: bool = True) -> Converter:
         return chosen
 
     words = " or ".join(f"`{value}`" for value in values)
-    return _told(convert, f"{words}, in any case" if any_case else words)
+    schema: dict[str, object] = {"type": ["string", "null"], "examples": list(values)}
+    if not any_case:
+        schema["enum"] = [*values, "", None]
+    return _described(convert, f"{words}, in any case" if any_case else words, schema)
 
 
 def _date_time(key: str, value: object) -> Value | None:
@@ -297,10 +310,13 @@ def information(key: str) -> Attribute:
     return Attribute(key, _information)
 
 
-_told(_reference, "text up to 255 characters, or whole number")
-_told(_application_id, "text or whole number")
-_told(_information, "text or whole number")
-_told(_date_time, "`MM/DD/YYYY HH:MM`")
+_ANYTHING: dict[str, object] = {"type": ["string", "integer", "null"]}
+_described(_reference, "text up to 255 characters, or whole number", {**_ANYTHING, "maxLength": 255})
+_described(_application_id, "text or whole number", _ANYTHING)
+_described(_information, "text or whole number", {})
+_described(
+    _date_time, "`MM/DD/YYYY HH:MM`", {"type": ["string", "null"], "examples": ["11/28/2026 09:30"], "maxLength": 16}
+)
 
 # UpdateCallCompletionStats takes only states that a hand-out can end in (http.md 10.3).
 UPDATE_STATUS = _integer(1, 8, RECORD_STATUSES, but=frozenset({2, 7}))

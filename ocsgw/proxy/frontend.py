@@ -12,6 +12,7 @@ from ocsgw.guard import guarded
 from ocsgw.periodic import Periodic
 from ocsgw.protocol.errors import Refusal
 from ocsgw.protocol.messages import Settings
+from ocsgw.proxy import openapi
 from ocsgw.proxy.classic import ClassicSurface
 from ocsgw.proxy.http.answers import Answers
 from ocsgw.proxy.http.deadlines import TimeLimit
@@ -90,6 +91,7 @@ class HttpFrontend:
         policy, answers = self._made_of(settings)
         self.classic = ClassicSurface(policy, gateway, clock, self.body_memory)
         self.router = Router(self.classic)
+        self.router.mount(openapi.SEGMENT, openapi.OpenApi())
         self.whole_requests = WholeRequests(self)
         # Answers say that the connection ends with them; idle connections are closed at once.
         self.draining = False

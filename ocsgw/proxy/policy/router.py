@@ -35,7 +35,6 @@ class Router:
         """Return the route of a request."""
         if head.asks_for_method and self.cross_origin.is_preflight(line, head):
             return self.cross_origin
-        if not self._mounted:
-            return self._default
-        found = _FIRST_SEGMENT(path_of(line.target))
+        target = line.target
+        found = _FIRST_SEGMENT(target if target[:1] == b"/" else path_of(target))
         return self._mounted.get(found[1], self._default) if found else self._default
