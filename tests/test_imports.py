@@ -116,6 +116,8 @@ ROOMS: dict[str, set[str]] = {
     "__main__": {"sandbox", "access", "config", "ocs", "quick_reactor", "setup", "signals", "tap", "version"},
     "__init__": set(),
 }
+# How many lines a module may have.
+LONGEST = 500
 # Rooms without Twisted.
 PURE = {"protocol", "access", "config", "contact", "operations", "store", "audit"}
 # What pure rooms may import from outside the standard library.
@@ -190,6 +192,11 @@ class ImportTests(SynchronousTestCase):
                 if top != "ocsgw" and top not in sys.stdlib_module_names and top not in OUTSIDE[room]:
                     wrong.append(f"{name} imports {imported}")
         self.assertEqual(wrong, [])
+
+    def test_no_long_file(self) -> None:
+        """No module has more than 500 lines: whoever reads one can hold it in mind."""
+        lengths = {str(path.relative_to(PACKAGE)): len(path.read_text().splitlines()) for path in PACKAGE.rglob("*.py")}
+        self.assertEqual({name: length for name, length in lengths.items() if length > LONGEST}, {})
 
     def test_no_circles(self) -> None:
         """No module imports itself by way of others, not even for its types."""

@@ -20,9 +20,7 @@ from ocsgw.config.model import (
     Listener,
     Log,
     Notifications,
-    PemFile,
     PreDialValidation,
-    Secret,
     ServerCertificate,
     Store,
     Tenant,
@@ -33,6 +31,7 @@ from ocsgw.config.model import (
 )
 from ocsgw.config.not_built import refuse_not_built
 from ocsgw.config.object_rules import warn_of_lists_in_no_campaign
+from ocsgw.config.part import PemFile, Secret
 from ocsgw.config.problems import ConfigurationError, Problem
 from ocsgw.config.sections import Section
 

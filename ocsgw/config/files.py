@@ -8,8 +8,8 @@ from collections.abc import Callable
 from typing import Any, Final, Literal, NamedTuple
 
 from ocsgw.access.keys import digest_of, is_digest
-from ocsgw.config.model import PemFile, Secret
 from ocsgw.config.network import request_header
+from ocsgw.config.part import PemFile, Secret
 from ocsgw.config.problems import quoted
 from ocsgw.config.reading import UnreadableError, read_file
 from ocsgw.config.schema import InvalidValueError, Place
