@@ -173,6 +173,15 @@ MESSAGES: Mapping[int, tuple[Level, str]] = MappingProxyType(
             "info",
             "RecordProcessed for handle {handle} of {calling_list} came too late: call result {call_result} {outcome}",
         ),
+        93230: ("info", "OCS listener {listener} is ready on {address}"),
+        93231: (
+            "error",
+            "OCS listener {listener} cannot open port {port}: {reason}; trying again every {delay:g} s",
+        ),
+        93232: ("warning", "Client {address} of OCS listener {listener} was refused: {code}, {reason}"),
+        93233: ("warning", "{count} more clients of OCS listener {listener} were refused within {window:g} s"),
+        93234: ("info", "{client} connected to OCS listener {listener}, principal {principal}, session {session}"),
+        93235: ("info", "{client} disconnected, session {session}: {reason}"),
         93250: (
             "error",
             "Admin listener {listener} cannot open port {port}: {reason}; trying again every {delay} s",

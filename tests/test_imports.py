@@ -36,6 +36,7 @@ ROOMS: dict[str, set[str]] = {
         "version",
     },
     "link": {"clock", "counters", "guard", "logs", "periodic", "protocol", "writing"},
+    "desktop": {"access", "contact", "protocol"},
     "ocs": {
         "access",
         "admin",
@@ -46,6 +47,7 @@ ROOMS: dict[str, set[str]] = {
         "contact",
         "control",
         "counters",
+        "desktop",
         "execution",
         "guard",
         "link",

@@ -24,10 +24,6 @@ def _always(_value: Any) -> bool:
     return True
 
 
-def _is(wanted: Any) -> Callable[[Any], bool]:
-    return lambda value: bool(value == wanted)
-
-
 def _on(value: Any) -> bool:
     return value is True
 
@@ -43,16 +39,6 @@ _DESKTOPS: Final = "agent desktops are not available in this version"
 _VALIDATION: Final = "pre-dial validation is not available in this version; records would be handed out unvalidated"
 
 NOT_BUILT: Final = (
-    *(
-        NotBuilt(
-            "listener",
-            "protocol",
-            _is(protocol),
-            f'listeners with the protocol "{protocol}" are not available in this version',
-            "remove this [[listener]]",
-        )
-        for protocol in ("ocs",)
-    ),
     NotBuilt(
         "store",
         "url",

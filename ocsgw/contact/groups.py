@@ -34,13 +34,40 @@ def find_group(unit: UnitOfWork, pending: PendingRequest) -> CampaignGroup:
     if dbid is not None:
         group = unit.directory.group(dbid)
     else:
-        groups = [each for each in unit.directory.groups if each.campaign.name == pending.data.get("GSW_CAMPAIGN_NAME")]
+        campaign = unit.directory.campaign_named(pending.data.get("GSW_CAMPAIGN_NAME"))
+        groups = [each for each in unit.directory.groups if each.campaign is campaign]
         if not groups:
             raise Refusal("group_not_found")
         groups.sort(key=lambda each: each.dbid)
         group = next((each for each in groups if status_of(unit, each).state == "started"), groups[0])
     unit.directory.demand_group(pending.context.principal, group)
     return group
+
+
+def _groups_asked_for(unit: UnitOfWork, pending: PendingRequest) -> list[CampaignGroup]:
+    """Return the groups whose state a request asks for: one by DBID, those of a campaign, or all, in order (P11).
+
+    Of all only those count that the client may know. Raises `Refusal`.
+    """
+    data, context = pending.data, pending.context
+    if "GSW_CAMPAIGN_GROUP_DBID" in data:
+        return [find_group(unit, pending)]
+    groups = sorted(unit.directory.groups, key=lambda each: each.dbid)
+    name = data.get("GSW_CAMPAIGN_NAME")
+    if name is not None:
+        groups = [each for each in groups if each.campaign is unit.directory.campaign_named(name)]
+        for each in groups:
+            unit.directory.demand_group(context.principal, each)
+    permissions = unit.directory.permissions_of(context.principal)
+    visible = [
+        each
+        for each in groups
+        if context.tenant in (None, each.campaign.tenant.name)
+        and permissions.missing_for_group(each.campaign.tenant.name, each.name) is None
+    ]
+    if not visible:
+        raise Refusal("group_not_found")
+    return visible
 
 
 def status_of(unit: UnitOfWork, group: CampaignGroup) -> GroupStatus:
@@ -63,16 +90,19 @@ def first_status(unit: UnitOfWork, group: CampaignGroup) -> GroupStatus:
 
 
 def campaign_status(unit: UnitOfWork, requests: Sequence[PendingRequest]) -> list[Reply]:
-    """Answer with the states of groups (H300)."""
+    """Answer with the states of groups, of several with an event for each (H300, P11)."""
     replies: list[Reply] = []
     for pending in requests:
         try:
-            group = find_group(unit, pending)
+            groups = _groups_asked_for(unit, pending)
         except Refusal as refusal:
             replies.append(refusal)
             continue
-        status = status_of(unit, group)
-        replies.append(unit.event(_EVENTS[status.state], pending, group_members(group, status)))
+        statuses = [(group, status_of(unit, group)) for group in groups]
+        events = [
+            unit.event(_EVENTS[status.state], pending, group_members(group, status)) for group, status in statuses
+        ]
+        replies.append(events if len(events) > 1 else events[0])
     return replies
 
 

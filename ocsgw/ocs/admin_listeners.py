@@ -7,22 +7,19 @@ from typing import Any
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred, DeferredList, maybeDeferred
 from twisted.internet.error import CannotListenError
-from twisted.internet.interfaces import IOpenSSLServerConnectionCreator
 from twisted.logger import Logger
 from twisted.protocols.tls import TLSMemoryBIOFactory
-from zope.interface import implementer
 
 from ocsgw.access.keys import KeyMark, KeyRing
 from ocsgw.admin.access import AdminAccess
 from ocsgw.admin.site import AdminSite
 from ocsgw.admin.view import AdminView
-from ocsgw.config import Config, Listener, Tls
+from ocsgw.config import Config, Listener
 from ocsgw.logs import say
 from ocsgw.ocs.context import OCSContext
 from ocsgw.ocs.principals import certificates_of, keys_of
+from ocsgw.ocs.tls_contexts import ListenerContexts
 from ocsgw.periodic import Periodic
-from ocsgw.tls.pem import KeyPair
-from ocsgw.tls.server import ServerContexts, ServerOptions
 
 # How often a port that could not be opened is tried again, in seconds.
 _RETRY = 5.0
@@ -77,7 +74,7 @@ class _AdminListener:
         self._listener = listener
         self._wall_clock = wall_clock
         self._site = AdminSite(view, self._access(listener), context.reactor)
-        self._contexts = _Contexts(listener.tls) if listener.tls is not None else None
+        self._contexts = ListenerContexts.of(listener)
         self._port: Any = None
         self._told = ""
         self._retry = Periodic(f"opening admin listener {listener.id}", self._try, context.reactor)
@@ -101,7 +98,7 @@ class _AdminListener:
         """Take keys and certificates of another configuration."""
         self._site.access = self._access(listener)
         if self._contexts is not None and listener.tls is not None:
-            self._contexts.use(listener.tls)
+            self._contexts.use(listener)
 
     def _try(self) -> None:
         factory: Any = self._site
@@ -130,33 +127,3 @@ class _AdminListener:
         by_subject = {each.subject: each.name for each in certificates} if certificates is not None else None
         verifies = listener.tls is not None and listener.tls.tls_mutual is not False
         return AdminAccess(KeyRing(marks), by_subject, self._wall_clock, verifies=verifies)
-
-
-@implementer(IOpenSSLServerConnectionCreator)
-class _Contexts:
-    """Gives each new connection the contexts in force."""
-
-    def __init__(self, tls: Tls) -> None:
-        self._contexts = _contexts_of(tls)
-
-    def use(self, tls: Tls) -> None:
-        """Give contexts of these options from now on."""
-        self._contexts = _contexts_of(tls)
-
-    def serverConnectionForTLS(self, tlsProtocol: Any) -> Any:
-        """Return the state machine of a new connection."""
-        return self._contexts.connection()
-
-
-def _contexts_of(tls: Tls) -> ServerContexts:
-    return ServerContexts(
-        ServerOptions(
-            (KeyPair(tls.certificate.text, tls.certificate_key.text),),
-            trusted_ca=tls.trusted_ca.text if tls.trusted_ca is not None else None,
-            tls_crl=tls.tls_crl.text if tls.tls_crl is not None else None,
-            mutual=tls.tls_mutual,
-            versions=tuple(tls.sec_protocol),
-            ciphers=tls.cipher_list,
-            depth=tls.verify_depth,
-        )
-    )

@@ -14,6 +14,7 @@ from ocsgw.control.commands import commands_of
 from ocsgw.execution.worker import ThreadWorker, Worker
 from ocsgw.logs import LogFile
 from ocsgw.ocs.admin_listeners import AdminListeners
+from ocsgw.ocs.applications import Applications
 from ocsgw.ocs.context import OCSContext
 from ocsgw.ocs.control_socket import ControlSocket
 from ocsgw.ocs.controlled import ControlledOCS
@@ -22,6 +23,7 @@ from ocsgw.ocs.housekeeping import Housekeeping
 from ocsgw.ocs.http_listeners import HttpListeners
 from ocsgw.ocs.life_cycle import LifeCycle
 from ocsgw.ocs.log_rotation import LogRotation
+from ocsgw.ocs.ocs_listeners import OcsListeners
 from ocsgw.ocs.ordered import WhileActive
 from ocsgw.ocs.reload import Reload, in_thread
 from ocsgw.ocs.role import SingleServer
@@ -62,11 +64,13 @@ def make_service(
     http = HttpListeners(context, store, notifier.look, say_example)
     notifier.watch(http, store)
     admin = AdminListeners(context)
+    applications = Applications(context, life_cycle, store, http.base_uri)
+    ocs_listeners = OcsListeners(context, applications)
     reload = Reload(
         context,
         life_cycle,
         store,
-        (rotation, store, http, housekeeping, expiry, admin),
+        (rotation, store, http, housekeeping, expiry, admin, applications, ocs_listeners),
         notifier,
         call_in_thread or partial(in_thread, reactor),
     )
@@ -78,12 +82,12 @@ def make_service(
 
     # What runs only while OCS is active: started in this order, stopped in the opposite one.
     while_active = WhileActive(life_cycle, ocs.failed)
-    for part in (housekeeping, http):
+    for part in (housekeeping, http, applications):
         part.setServiceParent(while_active.parts)
 
     # What always runs: started in this order, stopped in the opposite one. The store brings OCS from opening to
     # standby, the role from there to active, which lets run what runs only then.
-    for each in (rotation, notifier, control, admin, expiry, store, while_active, role):
+    for each in (rotation, notifier, control, admin, expiry, store, while_active, ocs_listeners, role):
         each.setServiceParent(ocs)
     ocs.store, ocs.http, ocs.rotation, ocs.notifier = store, http, rotation, notifier
     ocs.reload, ocs.commands = reload, commands

@@ -74,15 +74,15 @@ class Dispatcher:
         try:
             known = request_named(request.data.get("GSW_AGENT_REQ_TYPE"))
         except Refusal as refusal:
-            self._answer(request, refusal, reply)
+            self.refuse(request, refusal, reply)
             return
         if context.client not in known.clients:
-            self._answer(request, Refusal("forbidden"), reply)
+            self.refuse(request, Refusal("forbidden"), reply)
             return
         permissions = self._committer.directory.permissions_of(context.principal)
         missing = permissions.missing_for_action(known.name)
         if missing is not None:
-            self._answer(request, Refusal("forbidden", missing=missing), reply)
+            self.refuse(request, Refusal("forbidden", missing=missing), reply)
             return
         deadline = None
         if request.deadline_ms is not None:
@@ -108,7 +108,7 @@ class Dispatcher:
     def _begin(self, exchange: "_Exchange") -> None:
         """Give a request to the committer; one whose key is in use is refused, or waits for the other."""
         if not self.available:
-            self._answer(exchange.request, Refusal("unavailable"), exchange.reply)
+            self.refuse(exchange.request, Refusal("unavailable"), exchange.reply)
             return
         pending = exchange.pending
         if pending.key is None:
@@ -124,7 +124,7 @@ class Dispatcher:
                 self._release(key)
                 raise
         elif pending.fingerprint is None:
-            self._answer(exchange.request, Refusal("key_in_use"), exchange.reply)
+            self.refuse(exchange.request, Refusal("key_in_use"), exchange.reply)
         else:
             waiting.append(exchange)
 
@@ -149,12 +149,12 @@ class Dispatcher:
     def _fail(self, request: Request, reply: Reply) -> None:
         """A request could not be handed over because of the exception that is being handled."""
         contain(self._log, "dispatch", _title(request))
-        self._answer(request, Refusal("internal"), reply)
+        self.refuse(request, Refusal("internal"), reply)
 
     def _deliver(self, request: Request, pending: PendingRequest, outcome: Outcome, reply: Reply) -> None:
         """Answer with an outcome; an event that cannot be sent costs its own request only, which gets 500."""
         if isinstance(outcome.reply, Refusal):
-            self._answer(request, outcome.reply, reply)
+            self.refuse(request, outcome.reply, reply)
             return
         if outcome.replayed:
             _REPLAYED.add()
@@ -162,15 +162,21 @@ class Dispatcher:
             _send(request, outcome, reply)
         except Exception:  # noqa: BLE001 - a value that cannot be encoded, or a defect of the link
             contain(self._log, "reply", pending.title)
-            self._answer(request, Refusal("internal"), reply)
+            self.refuse(request, Refusal("internal"), reply)
         else:
             _SUCCEEDED[pending.request.name].value += 1
             if pending.request.name in _RESCHEDULES and not outcome.replayed:
                 event = final_event(outcome.reply) or {}
                 RESCHEDULES.add(request=pending.request.name, type=str(event.get("GSW_CALLBACK_TYPE", "")))
 
-    def _answer(self, request: Request, refusal: Refusal, reply: Reply) -> None:
-        """Answer with a refusal."""
+    def answer(self, request: Request, known: RequestType, event: KV, reply: Reply) -> None:
+        """Answer a request that needs no store with its final event, and count it."""
+        self.requests += 1
+        _SUCCEEDED[known.name].value += 1
+        guarded(self._log, "reply", reply, Event(ref=request.ref, data=event))
+
+    def refuse(self, request: Request, refusal: Refusal, reply: Reply) -> None:
+        """Answer a request with a refusal, and count it."""
         name = request.data.get("GSW_AGENT_REQ_TYPE")
         known = name if isinstance(name, str) and name in REQUESTS else "unknown"
         REQUESTS_ANSWERED.add(request=known, code=refusal.code)

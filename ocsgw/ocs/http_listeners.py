@@ -102,6 +102,15 @@ class HttpListeners(Service):
         """Return those that are open."""
         return list(self._listeners)
 
+    def base_uri(self) -> str | None:
+        """Return what record URIs begin with for clients of other listeners: those of the first one (H68)."""
+        if not self._listeners:
+            return None
+        proxy = self._listeners[0].proxies[0]
+        supervisor = proxy.supervisor
+        port = supervisor.port if supervisor.state == "running" else proxy.in_use.port
+        return proxy.base_uri(port) if port else None
+
     # A reload.
 
     def use(self, config: Config) -> None:

@@ -13,7 +13,7 @@ from ocsgw.link.connection import Connection, LinkLimits
 from ocsgw.link.stream import StreamProtocol
 from ocsgw.logs import say
 from ocsgw.ocs.admission import Admission
-from ocsgw.ocs.dispatch import Dispatcher, error_event
+from ocsgw.ocs.dispatch import Reply, error_event
 from ocsgw.protocol.context import ANONYMOUS, RequestContext
 from ocsgw.protocol.errors import Refusal
 from ocsgw.protocol.messages import (
@@ -35,6 +35,8 @@ from ocsgw.protocol.requests import ClientKind
 from ocsgw.protocol.sendable import UnsendableError, encode_event
 from ocsgw.protocol.session import ServerSession
 
+# Returns the goodbye for a client that is not admitted, None for one that is.
+Admit = Callable[[Hello], Bye | None]
 # Gets every message, and whether it was received.
 Trace = Callable[[Message, bool], None]
 
@@ -44,6 +46,13 @@ _HELLO_TIMEOUT = 5.0
 _MAYBE_LARGE = frozenset({"ChainedRecordRequest", "PreviewRecordRequest"})
 # Contexts that are kept for the next request of the same client; all are made anew when there are more.
 _MOST_CONTEXTS = 4096
+
+
+class RequestHandler(Protocol):
+    """What carries out the requests of a connection: the dispatcher, or what stands before it."""
+
+    def handle(self, request: Request, context: RequestContext, reply: Reply) -> None:
+        """Carry out a request; `reply` takes its events, of which the last one is final."""
 
 
 class LinkOwner(Protocol):
@@ -89,8 +98,10 @@ class OcsEnd:
     """The end of OCS of one connection, of a client of the kinds `accepts`.
 
     `session` is a number that names the connection, `peer` what the log calls the client; `trace` gets every message
-    and whether it was received. What breaks the protocol ends this connection and no other (P66). `protocol` is what
-    goes on the transport.
+    and whether it was received. `admit` judges the hello of a client. `close_when_full` is for connections of one
+    client: a link of many is never closed because it does not read (P93). What breaks the protocol ends this connection
+    and no other (P66). `protocol` is what goes on the transport. `context` is who sends the requests of a connection of
+    one client, None where requests say themselves who sends them (P79).
     """
 
     _log = Logger()
@@ -98,7 +109,7 @@ class OcsEnd:
     def __init__(
         self,
         owner: LinkOwner,
-        dispatcher: Dispatcher,
+        dispatcher: RequestHandler,
         identity: Identity,
         clock: IReactorTime,
         *,
@@ -106,7 +117,11 @@ class OcsEnd:
         session: int,
         peer: str = "a client",
         trace: Trace | None = None,
+        admit: Admit = lambda _: None,
+        close_when_full: bool = False,
     ) -> None:
+        self.context: RequestContext | None = None
+        self._admit = admit
         self._owner = owner
         self._dispatcher = dispatcher
         self._identity = identity
@@ -119,7 +134,7 @@ class OcsEnd:
             frame=identity.limits.frame,
             frame_timeout=identity.frame_timeout,
             send_buffer=identity.send_buffer,
-            when_full="wait",
+            when_full="close" if close_when_full else "wait",
             hello=_HELLO_TIMEOUT,
         )
         self._connection = Connection(self, self._session, limits, clock, peer, trace)
@@ -141,6 +156,15 @@ class OcsEnd:
         """What the log calls the client."""
         return self._connection.peer
 
+    @peer.setter
+    def peer(self, peer: str) -> None:
+        self._connection.peer = peer
+
+    @property
+    def in_work(self) -> int:
+        """How many requests have no final event yet."""
+        return len(self._session.open_requests)
+
     def send(self, message: Message) -> None:
         """Send a message, unless the connection has ended. Raises `UnsendableError`."""
         self._connection.send(message)
@@ -148,6 +172,10 @@ class OcsEnd:
     def end(self, code: ByeCode, text: str | None = None) -> None:
         """Say goodbye and close."""
         self._connection.end(code, text)
+
+    def leave(self, reason: str) -> None:
+        """Close without a word: the client has said goodbye."""
+        self._connection.leave(reason)
 
     def use_base_uri(self, base_uri: str) -> None:
         """Let `GSW_RECORD_URI` begin with this from now on (H65, H68)."""
@@ -204,6 +232,10 @@ class OcsEnd:
     # Requests.
 
     def _greet(self, hello: Hello) -> None:
+        refused = self._admit(hello)
+        if refused is not None:
+            self.end(refused.code, refused.text)
+            return
         identity = self._identity
         self.send(
             Welcome(
@@ -222,7 +254,7 @@ class OcsEnd:
             return
         data = request.data
         name = data.get("GSW_AGENT_REQ_TYPE")
-        if name in _MAYBE_LARGE or (self._held and "GSW_RECORD_HANDLE" in data):
+        if (isinstance(name, str) and name in _MAYBE_LARGE) or (self._held and "GSW_RECORD_HANDLE" in data):
             # Requests by handle do not overtake one another (P41).
             self._held.append((request, self._clock.seconds()))
             self._admit_held()
@@ -258,6 +290,8 @@ class OcsEnd:
 
     def _context_of(self, request: Request) -> RequestContext:
         """Return who sends a request; it is the same object for all requests of the same principal and address."""
+        if self.context is not None:
+            return self.context
         key = request.principal, request.peer
         context = self._contexts.get(key)
         if context is None:

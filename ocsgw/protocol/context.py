@@ -14,7 +14,8 @@ class RequestContext(msgspec.Struct, frozen=True):
     (protocol.md section 2), `agent_id` the agent of a desktop, `tenant` the tenant that a session is bound to, None for
     every one. `peer` is the address of the client, for the audit log and for limits. `base_uri` is what
     `GSW_RECORD_URI` begins with, None without an HTTP listener (H65, H68). `largest_answer` is how many bytes an event
-    for the sender may have on the wire (P64).
+    for the sender may have on the wire (P64). `session` numbers the connection of a desktop or third-party application,
+    0 over HTTP.
     """
 
     principal: str = ANONYMOUS
@@ -24,6 +25,7 @@ class RequestContext(msgspec.Struct, frozen=True):
     peer: str = ""
     base_uri: str | None = None
     largest_answer: int = 2 << 20
+    session: int = 0
 
 
 # A sender of which nothing is known: chores, tests, and tools.

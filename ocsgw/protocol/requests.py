@@ -59,8 +59,9 @@ class RequestType:
     """One row of the request table.
 
     `attributes` has, per resource type, what the action takes besides the common attributes, in the order of the
-    tables of http.md section 10. `custom` names the resource types on which custom members are taken. A `reads`
-    request changes nothing and its answer is never stored (H328).
+    tables of http.md section 10; `keys` are what it takes besides on `ocs` listeners, which know no targets. `custom`
+    names the resource types on which custom members are taken. A `reads` request changes nothing and its answer is
+    never stored (H328).
     """
 
     name: str
@@ -68,6 +69,7 @@ class RequestType:
     clients: frozenset[ClientKind] = _EVERYONE
     aliases: tuple[str, ...] = ()
     attributes: Mapping[ResourceType, tuple[Attribute, ...]] = field(default_factory=dict)
+    keys: tuple[Attribute, ...] = ()
     custom: frozenset[ResourceType] = frozenset()
     reads: bool = False
 
@@ -93,6 +95,10 @@ _RESCHEDULE = (
     attribute("GSW_CALL_RESULT"),
     *_RECORD_INFORMATION,
 )
+
+_CAMPAIGN = (attribute("GSW_CAMPAIGN_NAME"),)
+_GROUP = (attribute("GSW_CAMPAIGN_GROUP_DBID"), *_CAMPAIGN)
+_COMPLETION = (*_GROUP, attribute("GSW_AUTO_COMPLETION"))
 
 _RECORDS: frozenset[ResourceType] = frozenset({"records"})
 _LISTS: frozenset[ResourceType] = frozenset({"lists"})
@@ -213,22 +219,34 @@ _ROWS = (
         "CampaignStatusRequest",
         ("CampaignUnloaded", "CampaignLoaded", "CampaignStarted"),
         attributes={"campaigngroups": ()},
+        keys=_CAMPAIGN,
         reads=True,
     ),
-    RequestType("PreviewDialingModeStart", ("PreviewDialingModeStartAcknowledge",), clients=_DESKTOP),
-    RequestType("PreviewDialingModeOver", ("PreviewDialingModeOverAcknowledge",), clients=_DESKTOP),
+    RequestType("PreviewDialingModeStart", ("PreviewDialingModeStartAcknowledge",), clients=_DESKTOP, keys=_CAMPAIGN),
+    RequestType("PreviewDialingModeOver", ("PreviewDialingModeOverAcknowledge",), clients=_DESKTOP, keys=_CAMPAIGN),
     RequestType("ReadyTime", ("ReadyTimeAcknowledge",), clients=_DESKTOP),
     RequestType("LogOut", ("LogOutAcknowledge",), clients=_DESKTOP),
-    RequestType("LoadCampaign", ("CampaignLoaded",), clients=_THIRD_PARTY),
-    RequestType("StartDialing", ("CampaignStarted",), clients=_THIRD_PARTY),
-    RequestType("StopDialing", ("CampaignStopped",), clients=_THIRD_PARTY),
-    RequestType("UnloadCampaign", ("CampaignUnloaded",), clients=_THIRD_PARTY),
-    RequestType("ForceUnloadCampaign", ("CampaignUnloaded",), clients=_THIRD_PARTY),
-    RequestType("SetDialingMode", ("CampaignModeChanged",), clients=_THIRD_PARTY),
+    RequestType("LoadCampaign", ("CampaignLoaded",), clients=_THIRD_PARTY, keys=_COMPLETION),
+    RequestType(
+        "StartDialing",
+        ("CampaignStarted",),
+        clients=_THIRD_PARTY,
+        keys=(*_COMPLETION, attribute("GSW_CAMPAIGN_MODE")),
+    ),
+    RequestType("StopDialing", ("CampaignStopped",), clients=_THIRD_PARTY, keys=_GROUP),
+    RequestType("UnloadCampaign", ("CampaignUnloaded",), clients=_THIRD_PARTY, keys=_GROUP),
+    RequestType("ForceUnloadCampaign", ("CampaignUnloaded",), clients=_THIRD_PARTY, keys=_GROUP),
+    RequestType(
+        "SetDialingMode",
+        ("CampaignModeChanged",),
+        clients=_THIRD_PARTY,
+        keys=(*_COMPLETION, attribute("GSW_CAMPAIGN_MODE", mandatory=True)),
+    ),
     RequestType(
         "GetCampaignStatus",
         ("CampaignUnloaded", "CampaignLoaded", "CampaignStarted"),
         clients=_THIRD_PARTY,
+        keys=_GROUP,
         reads=True,
     ),
 )

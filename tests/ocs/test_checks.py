@@ -30,7 +30,6 @@ _SWITCHED_ON = "pre_dial_validation = true"
 
 # Tables, with the key that is refused.
 REFUSED = (
-    ('[[listener]]\nid = "a"\nprotocol = "ocs"\nport = 7200\n', "[[listener]] protocol"),
     ('[store]\nurl = "postgresql://db/ocs"\n', "[store] url"),
     ('[store]\npassword_file = "secret"\n', "[store] password_file"),
     ('[store]\nconnect_timeout = "10s"\n', "[store] connect_timeout"),

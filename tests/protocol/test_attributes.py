@@ -34,6 +34,7 @@ TEXTS = {
 # Key -> lowest and highest value.
 INTEGERS = {
     "GSW_ATTEMPTS": (0, 32767),
+    "GSW_AUTO_COMPLETION": (0, 1),
     "GSW_CALL_RESULT": (0, 53),
     "GSW_CALL_TIME": (0, INT32_MAX),
     "GSW_CAMPAIGN_GROUP_DBID": (1, INT32_MAX),
@@ -48,7 +49,9 @@ INTEGERS = {
 }
 CHOICES = {
     "GSW_CALLBACK_TYPE": ("Campaign", "Personal"),
+    "GSW_CAMPAIGN_MODE": ("Preview", "PushPreview"),
     "GSW_CHAIN_ATTR": ("RecordOnly", "AllChain"),
+    "GSW_SHARE_MODE": ("Consult", "Transfer", "Conference", "Release"),
     "GSW_TREATMENT": ("RecordTreatCampaign", "RecordTreatPersonal"),
 }
 OTHERS = {"GSW_REFERENCE_ID", "GSW_APPLICATION_ID", "GSW_DATE_TIME"}
@@ -220,7 +223,7 @@ class IntegerTests(ClockTestCase):
         """H110: decimal digits with an optional minus sign; empty is absent; anything else is refused."""
         for key in INTEGERS:
             convert = CONVERTERS[key]
-            self.assertEqual(outcome(convert, key, "007"), 7)
+            self.assertEqual(outcome(convert, key, "001"), 1)
             self.assertIsNone(outcome(convert, key, ""))
             for text in (
                 " 1", "1 ", "+1", "1.0", "1e0", "0x1", "1_0", "--1", "-", "١", "１", "²", "1\n", "\n", "one",

@@ -9,7 +9,7 @@ from twisted.python.failure import Failure
 
 from ocsgw.logs import say
 from ocsgw.protocol.messages import TlsSettings
-from ocsgw.proxy.certificates import is_accepted
+from ocsgw.tls.client_names import is_accepted
 from ocsgw.tls.failures import handshake_problem
 from ocsgw.tls.pem import subject_of
 
@@ -46,7 +46,8 @@ class Handshakes:
             return None
         certificate = presented.to_cryptography()
         name = subject_of(certificate)
-        if not is_accepted(self.tls, certificate, peer):
+        by_address = self.tls.tls_target_name_check == "host"
+        if not is_accepted(certificate, peer, self.tls.client_names, by_address=by_address):
             self._report(peer, f"its certificate, {name}, has no name that client_names or its address allows")
             raise PermissionError
         return name

@@ -1,21 +1,21 @@
 """Which client certificates a listener takes, by their names (configuration.md section 4)."""
 
+from collections.abc import Iterable
 from ipaddress import IPv6Address, ip_address
 
 from cryptography.x509 import Certificate
 
-from ocsgw.protocol.messages import TlsSettings
 from ocsgw.tls.pem import names_of
 
 
-def is_accepted(tls: TlsSettings, certificate: Certificate, peer: str) -> bool:
+def is_accepted(certificate: Certificate, peer: str, client_names: Iterable[str], *, by_address: bool) -> bool:
     """Whether a verified certificate may be used by a client at the address `peer`.
 
-    With the check `host` its name has to be that address or one of `client_names`; else one of `client_names`, if
+    With the check `by_address` its name has to be that address or one of `client_names`; else one of `client_names`, if
     there are any.
     """
-    accepted = {name.lower() for name in tls.client_names}
-    if tls.tls_target_name_check == "host":
+    accepted = {name.lower() for name in client_names}
+    if by_address:
         accepted.add(_plain_address(peer))
     return not accepted or not accepted.isdisjoint(names_of(certificate))
 
