@@ -48,13 +48,6 @@ NOT_BUILT: Final = (
     ),
     NotBuilt("store", "password_file", _always, _POSTGRESQL, "leave it out"),
     NotBuilt("store", "connect_timeout", _always, _POSTGRESQL, "leave it out"),
-    NotBuilt(
-        "store",
-        "journal_retention",
-        _always,
-        "a journal of changes is not available in this version",
-        "leave it out; [audit] keeps a log of who changed what",
-    ),
     NotBuilt("ha", "enabled", _on, "a pair of servers is not available in this version", _SWITCH_OFF),
     *(
         NotBuilt(table, "pre_dial_validation", _on, _VALIDATION, _SWITCH_OFF)

@@ -8,6 +8,7 @@ from ocsgw.contact.custom_plan import add_custom_members, custom_columns
 from ocsgw.contact.directory import CallingList, Campaign, Directory, TimeZone
 from ocsgw.contact.dnc_lookup import dnc_lookup_for
 from ocsgw.contact.new_record import DEFAULTS, default_campaign
+from ocsgw.contact.outbox import RecordChanged
 from ocsgw.contact.transaction import Admission, DncLookup, NewRecord, UnavailableListError
 from ocsgw.contact.unit_of_work import PendingRequest, Reply, UnitOfWork
 from ocsgw.contact.zones import to_date_time, to_epoch
@@ -121,6 +122,17 @@ def _add(unit: UnitOfWork, calling_list: CallingList, drafts: list[_Draft], repl
             draft.record.chain_id, draft.record.chain_n = draft.chain, ends[draft.chain]
     if drafts:
         unit.tx.insert_records(calling_list, [draft.record for draft in drafts])
+        principals = {draft.pending.context.principal for draft in drafts}
+        unit.outbox.append(
+            RecordChanged(
+                "AddRecord",
+                calling_list.dbid,
+                0,
+                drafts[0].record.record_id,
+                principal=principals.pop() if len(principals) == 1 else "several",
+                last_id=record_id,
+            )
+        )
     for draft in drafts:
         replies[draft.at] = _acknowledge(unit, calling_list, draft)
 

@@ -8,6 +8,7 @@ from ocsgw.contact.custom import given_columns
 from ocsgw.contact.endings import cancel_record, process_record, reject_record
 from ocsgw.contact.handout_cache import HandoutCache
 from ocsgw.contact.handouts import record_keys
+from ocsgw.contact.journal import note_members
 from ocsgw.contact.record_events import chained_record
 from ocsgw.contact.reschedule import reschedule_record
 from ocsgw.contact.unit_of_work import PendingRequest, Reply, UnitOfWork
@@ -32,6 +33,9 @@ def by_handle(unit: UnitOfWork, requests: Sequence[PendingRequest]) -> list[Repl
         _note_differences(unit, handouts_cache, pending)
         try:
             replies.append(_ACTIONS[pending.request.name](unit, handouts_cache, pending))
+            touched = handouts_cache.peek(cast("int", pending.data["GSW_RECORD_HANDLE"]), ended=True)
+            if touched is not None:
+                note_members(unit, touched[0], pending.request.name, pending.context.principal)
         except Refusal as refusal:
             replies.append(refusal)
     handouts_cache.save()

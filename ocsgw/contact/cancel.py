@@ -1,8 +1,10 @@
 """RequestRecordCancel by phone and by customer id (http.md section 10.6)."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from functools import partial
 
 from ocsgw.contact.directory import CallingList
+from ocsgw.contact.journal import note_records
 from ocsgw.contact.scope import CANCELLABLE, chain_attr, find_matches, named_by, scope_of
 from ocsgw.contact.slices import in_slices
 from ocsgw.contact.unit_of_work import PendingRequest, Reply, UnitOfWork
@@ -34,7 +36,7 @@ def _cancel(unit: UnitOfWork, pending: PendingRequest) -> Reply:
         members: KV = {key: pending.data[key], "GSW_CHAIN_ATTR": attr, "GSW_RECORDS_COUNT": count}
         return unit.event("RecordCancelAcknowledge", pending, members)
 
-    return in_slices(unit, found, _cancel_records, acknowledge)
+    return in_slices(unit, found, partial(_cancel_records, pending), acknowledge)
 
 
 def _named_lists(unit: UnitOfWork, pending: PendingRequest, lists: Sequence[CallingList]) -> list[CallingList]:
@@ -61,11 +63,15 @@ def _named_lists(unit: UnitOfWork, pending: PendingRequest, lists: Sequence[Call
     return chosen
 
 
-def _cancel_records(unit: UnitOfWork, calling_list: CallingList, record_ids: Sequence[int]) -> int:
-    """Cancel those records that can be; their handles die (H251, H252)."""
-    statuses = unit.tx.record_statuses(calling_list, record_ids)
+def _cancel_records(
+    pending: PendingRequest, unit: UnitOfWork, calling_list: CallingList, chains: Mapping[int, int]
+) -> int:
+    """Cancel those records that can be, given as chain ids by record ids; their handles die (H251, H252)."""
+    statuses = unit.tx.record_statuses(calling_list, chains)
     records = [record_id for record_id, status in statuses.items() if status in CANCELLABLE]
     unit.tx.change_records(calling_list, dict.fromkeys(records, _CANCELLED))
+    changed = [(chains[each], each, {"record_status": statuses[each]}) for each in records]
+    note_records(unit, calling_list, changed, _CANCELLED, pending.request.name, pending.context.principal)
     handles = unit.tx.handles_of_records(calling_list, records)
     if handles:
         unit.tx.close_handles([each.handle for each in handles])

@@ -1,18 +1,24 @@
 """DoNotCall by phone and by customer id (http.md section 10.7)."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 from typing import cast
 
 from ocsgw.contact.directory import CallingList
+from ocsgw.contact.journal import note_records
 from ocsgw.contact.normal_form import normal_contact, normal_customer_id
 from ocsgw.contact.scope import EVERY_TENANT, chain_attr, find_matches, named_by, scope_of
 from ocsgw.contact.slices import in_slices
 from ocsgw.contact.transaction import DoNotCallEntry
 from ocsgw.contact.unit_of_work import PendingRequest, Reply, UnitOfWork
+from ocsgw.protocol.enumerations import CallResult, RecordType
 from ocsgw.protocol.errors import Refusal
 from ocsgw.protocol.messages import KV
 
 _MESSAGE_LENGTH = 255
+# What marking changes of every record; what was there before is not read.
+_MARKED = {"record_type": RecordType.NO_CALL.value, "call_result": CallResult.DO_NOT_CALL.value}
+_UNKNOWN: dict[str, object] = {}
 
 
 def do_not_call(unit: UnitOfWork, requests: Sequence[PendingRequest]) -> list[Reply]:
@@ -58,12 +64,15 @@ def _block(unit: UnitOfWork, pending: PendingRequest) -> Reply:
         members: KV = {key: name, "GSW_CHAIN_ATTR": attr, "GSW_RECORDS_COUNT": count}
         return unit.event("DoNotCallAcknowledge", pending, members)
 
-    return in_slices(unit, found, _mark, acknowledge)
+    return in_slices(unit, found, partial(_mark, pending), acknowledge)
 
 
-def _mark(unit: UnitOfWork, calling_list: CallingList, record_ids: Sequence[int]) -> int:
-    unit.tx.mark_do_not_call(calling_list, record_ids)
-    return len(record_ids)
+def _mark(pending: PendingRequest, unit: UnitOfWork, calling_list: CallingList, chains: Mapping[int, int]) -> int:
+    """Mark records, given as chain ids by record ids."""
+    unit.tx.mark_do_not_call(calling_list, list(chains))
+    changed = [(chain_id, record_id, _UNKNOWN) for record_id, chain_id in chains.items()]
+    note_records(unit, calling_list, changed, _MARKED, pending.request.name, pending.context.principal)
+    return len(chains)
 
 
 def different_contacts(contacts: Iterable[str]) -> list[str]:

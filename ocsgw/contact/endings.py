@@ -5,6 +5,7 @@ from typing import cast
 from ocsgw.contact.custom import given_columns
 from ocsgw.contact.handout_cache import HandoutCache
 from ocsgw.contact.handouts import ActiveHandout, Member, record_keys
+from ocsgw.contact.journal import note_members
 from ocsgw.contact.late_results import demand_spent, is_of_expired, keep_late_result
 from ocsgw.contact.scope import CANCELLABLE, chain_attr
 from ocsgw.contact.treatments import PERSONAL, apply_treatment, find_treatment
@@ -31,6 +32,7 @@ def process_record(unit: UnitOfWork, handouts_cache: HandoutCache, pending: Pend
             _take_result(unit, handouts_cache, handed_out, member, pending)
             changes = {each.record.record_id: each.changes for each in handed_out.members if each.changes}
             unit.tx.change_records(handed_out.calling_list, changes)
+            note_members(unit, handed_out, pending.request.name, pending.context.principal)
             return unit.event("RecordProcessedAcknowledge", pending, _keys_of_record(spent))
     handed_out, member = handouts_cache.find(pending, is_final=True)
     _take_result(unit, handouts_cache, handed_out, member, pending)

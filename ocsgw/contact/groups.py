@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from ocsgw.contact.directory import CampaignGroup, DialMode
 from ocsgw.contact.handout_cache import HandoutCache
+from ocsgw.contact.journal import GROUP_UNLOADED, note_members
 from ocsgw.contact.outbox import GroupChanged
 from ocsgw.contact.transaction import GroupStatus
 from ocsgw.contact.unit_of_work import Continuation, PendingRequest, Reply, UnitOfWork
@@ -216,18 +217,19 @@ def release_slice(unit: UnitOfWork, group_dbid: int, before: int) -> list[int]:
     """End hand-outs of a group without a result, those with an id below `before` and at most `SLICE`; return which."""
     ids = unit.tx.handouts_of_group(group_dbid, before, SLICE)
     if ids:
-        release_handouts(unit, ids)
+        release_handouts(unit, ids, GROUP_UNLOADED)
     return ids
 
 
 def release_handouts(
     unit: UnitOfWork,
     handout_ids: Sequence[int],
+    occasion: str,
     before: Callable[[UnitOfWork, HandoutCache], None] | None = None,
 ) -> None:
     """End hand-outs without a result; a list that is not open keeps its rows as they are.
 
-    `before` is called with what has been read before it ends.
+    `occasion` says in the outbox why, `before` is called with what has been read before it ends.
     """
     handouts_cache = HandoutCache(unit)
     handouts_cache.open(handout_ids)
@@ -235,6 +237,7 @@ def release_handouts(
         before(unit, handouts_cache)
     for handed_out in handouts_cache.active:
         handed_out.release()
+        note_members(unit, handed_out, occasion)
     handouts_cache.save()
     unit.tx.close_handouts(handout_ids)
 

@@ -108,10 +108,10 @@ class HandoutCache:
         column = self._unreadable.get(handle)
         return Refusal("invalid_handle") if column is None else Refusal("unreadable_record", column)
 
-    def peek(self, handle: int) -> tuple[ActiveHandout, Member] | None:
-        """Return what a live handle stands for, None if it is dead."""
+    def peek(self, handle: int, *, ended: bool = False) -> tuple[ActiveHandout, Member] | None:
+        """Return what a live handle stands for, None if it is dead; `ended` finds what has ended in this run, too."""
         found = self._handles.get(handle)
-        return None if found is None or found[0].ended else found
+        return None if found is None or (found[0].ended and not ended) else found
 
     def touch(self, handed_out: ActiveHandout) -> None:
         """Start the time of a hand-out anew (H278)."""

@@ -19,26 +19,32 @@ _NO_CALL = RecordType.NO_CALL.value
 class Member:
     """A record of a chain that is in process; `handle` is None if it was not handed out with it.
 
-    `changes` are the columns to be written.
+    `changes` are the columns to be written; `before` and `after` are those that were not noted for the outbox yet.
     """
 
     record: Record
     handle: Handle | None = None
     changes: dict[str, object] = field(default_factory=dict)
+    before: dict[str, object] = field(default_factory=dict)
+    after: dict[str, object] = field(default_factory=dict)
 
     def set(self, **columns: object) -> None:
         """Change columns."""
         for name, value in columns.items():
+            self.before.setdefault(name, getattr(self.record, name))
             setattr(self.record, name, value)
         self.changes.update(columns)
+        self.after.update(columns)
 
     def set_custom(self, calling_list: CallingList, columns: Mapping[str, FieldValue]) -> None:
         """Change custom columns."""
         if columns:
             for at, each in enumerate(calling_list.fields):
                 if each.column in columns:
+                    self.before.setdefault(each.column, self.record.custom[at])
                     self.record.custom[at] = columns[each.column]
             self.changes.update(columns)
+            self.after.update(columns)
 
     @property
     def is_no_call(self) -> bool:

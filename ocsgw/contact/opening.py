@@ -1,6 +1,7 @@
 """What is put right when the store is opened, and what time brings about (K2, P53, H278)."""
 
 from ocsgw.contact.groups import LAST_HANDLE, SLICE, first_status, release_handouts, release_slice, save_status
+from ocsgw.contact.journal import RECORD_TIMEOUT
 from ocsgw.contact.late_results import remember_expired
 from ocsgw.contact.transaction import GroupStatus, UnavailableListError
 from ocsgw.contact.unit_of_work import Unfinished, UnitOfWork
@@ -47,5 +48,5 @@ def expire(unit: UnitOfWork, at_most: int) -> int:
     unit.tx.restart_future_handouts(unit.now, unit.now + longest)
     ids = unit.tx.expired_handouts(unit.now, at_most)
     if ids:
-        release_handouts(unit, ids, remember_expired)
+        release_handouts(unit, ids, RECORD_TIMEOUT, remember_expired)
     return len(ids)

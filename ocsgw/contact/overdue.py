@@ -7,6 +7,7 @@ from ocsgw.contact.choice.eligibility import open_windows
 from ocsgw.contact.directory import CallingList
 from ocsgw.contact.groups import status_of
 from ocsgw.contact.handouts import Member
+from ocsgw.contact.journal import OVERDUE, note_members
 from ocsgw.contact.transaction import Record, UnavailableListError
 from ocsgw.contact.treatments import apply_treatment, find_treatment
 from ocsgw.contact.unheld import as_if_handed_out
@@ -98,4 +99,5 @@ def _end(unit: UnitOfWork, calling_list: CallingList, record_id: int, chain: Seq
         apply_treatment(application, handed_out, member, unit.now, is_asked=False)
     else:
         handed_out.finish(member, RecordStatus.UPDATED.value)
+    note_members(unit, handed_out, OVERDUE)
     return handed_out.members

@@ -7,6 +7,7 @@ from ocsgw.contact.choice.choose import Choice, agents_with_callbacks, choose
 from ocsgw.contact.directory import CallingList, CampaignGroup
 from ocsgw.contact.groups import find_group, status_of
 from ocsgw.contact.handouts import ActiveHandout, Member
+from ocsgw.contact.journal import note_member
 from ocsgw.contact.record_events import preview_record
 from ocsgw.contact.transaction import GroupStatus, Handle, Handout, further_columns
 from ocsgw.contact.unit_of_work import PendingRequest, Reply, UnitOfWork
@@ -38,6 +39,7 @@ def preview(unit: UnitOfWork, requests: Sequence[PendingRequest]) -> list[Reply]
         for agent, places in _by_agent(unit, group, principal, asked).items():
             choices, is_complete = choose(unit, group, agent, len(places), principal)
             claimed = _claim(unit, group, [agent for _, agent in places], choices)
+            _note(unit, claimed, principal)
             for (at, _), (handed_out, member) in zip(places, claimed, strict=False):
                 replies[at] = preview_record(unit, requests[at], handed_out, member, status.dial_mode)
             for at, _ in places[len(claimed) :]:
@@ -152,6 +154,15 @@ def _claim(
         [member.handle for handed_out, _ in claimed for member in handed_out.members if member.handle is not None],
     )
     return claimed
+
+
+def _note(unit: UnitOfWork, claimed: Sequence[tuple[ActiveHandout, Member]], principal: str) -> None:
+    for handed_out, _ in claimed:
+        for member in handed_out.members:
+            if member.handle is not None:
+                member.before = {"record_status": member.handle.prior_status}
+                member.after = {"record_status": RecordStatus.RETRIEVED.value}
+                note_member(unit, handed_out, member, "PreviewRecordRequest", principal)
 
 
 def _end_forgotten(unit: UnitOfWork, calling_list: CallingList, record_ids: Sequence[int]) -> None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
 from ocsgw.contact.directory import Directory
-from ocsgw.contact.outbox import Change
+from ocsgw.contact.outbox import Change, Delivery, entry_of
 from ocsgw.contact.transaction import GroupStatus, Transaction
 from ocsgw.protocol.context import NOBODY, RequestContext
 from ocsgw.protocol.errors import Refusal
@@ -49,8 +49,9 @@ class UnitOfWork:
     `new_guid` makes a `GSW_CALL_ATTEMPT_GUID`. What should be logged once the transaction is committed is collected:
     `unknown_keys` as (calling list, custom key) that the lists do not have (H97), `differences` as texts (H103),
     `group_messages` as (log number, group name), `warnings` as (log number, fields). `notes` are what an operator has
-    changed, for the audit log; `outbox` is what others learn of. `group_statuses` are those of the store, None while
-    not read.
+    changed, for the audit log; `outbox` is what others learn of, the first of it with the number `first_entry`;
+    `deliveries` are notifications to be sent.
+    `group_statuses` are those of the store, None while not read.
     """
 
     tx: Transaction
@@ -63,6 +64,8 @@ class UnitOfWork:
     warnings: list[tuple[int, dict[str, object]]] = field(default_factory=list)
     notes: list[dict[str, object]] = field(default_factory=list)
     outbox: list[Change] = field(default_factory=list)
+    deliveries: list[Delivery] = field(default_factory=list)
+    first_entry: int = 0
     group_statuses: dict[int, GroupStatus] | None = None
 
     def event(self, name: str, pending: PendingRequest, members: KV) -> KV:
@@ -74,16 +77,29 @@ class UnitOfWork:
             event["GSW_REFERENCE_ID"] = reference
         return event
 
-    def mark(self) -> tuple[int, int, int, int]:
+    def mark(self) -> tuple[int, int, int, int, int]:
         """Return how much has been noted so far, for `undo`."""
-        return len(self.differences), len(self.group_messages), len(self.notes), len(self.outbox)
+        return (
+            len(self.differences),
+            len(self.group_messages),
+            len(self.notes),
+            len(self.outbox),
+            len(self.deliveries),
+        )
 
-    def undo(self, mark: tuple[int, int, int, int]) -> None:
+    def undo(self, mark: tuple[int, int, int, int, int]) -> None:
         """Forget what was noted, or read, since `mark`: the changes that it is about have been undone."""
-        differences, group_messages, notes, outbox = mark
+        differences, group_messages, notes, outbox, deliveries = mark
         del self.differences[differences:], self.group_messages[group_messages:]
-        del self.notes[notes:], self.outbox[outbox:]
+        del self.notes[notes:], self.outbox[outbox:], self.deliveries[deliveries:]
         self.group_statuses = None
+
+    def store_outbox(self) -> None:
+        """Store what others learn of, and what is to be sent; called once, when everything else is done."""
+        if self.outbox:
+            self.first_entry = self.tx.append_outbox([entry_of(each, self.now) for each in self.outbox])
+        if self.deliveries:
+            self.tx.add_deliveries(self.deliveries)
 
 
 @dataclass(slots=True, eq=False)

@@ -84,6 +84,7 @@ class _Store:
             with self._audited() as record, self._store.transaction(_WAIT) as tx:
                 unit = UnitOfWork(tx, int(time.time()), self._directory, random_guid)
                 result = function(unit)
+                unit.store_outbox()
                 record(unit, (), ())
             return result
         except OperationError as error:

@@ -161,6 +161,7 @@ class Committer:
             with self._audited() as record, self._store.transaction(min(_CHORE_WAIT, self._busy_timeout)) as tx:
                 unit = self._unit(tx, directory)
                 result = function(unit)
+                unit.store_outbox()
                 record(unit, (), ())
             return unit, result
 
@@ -274,6 +275,7 @@ class Committer:
             with self._audited() as record, self._store.transaction(wait) as tx:
                 unit = self._unit(tx, directory)
                 outcomes = execute(unit, requests, lambda pending, error: defects.append((pending, Failure(error))))
+                unit.store_outbox()
                 record(unit, requests, outcomes)
                 committing = self._pace.stopwatch()
             _COMMITTED.value += 1

@@ -24,6 +24,8 @@ from ocsgw.store.errors import CommitUnknownError
 
 # How much a chore does in one transaction; longer ones would hold requests up.
 AT_ONCE = 500
+# Entries of the outbox that are kept, whatever their age: some 3 GB.
+_MOST_ENTRIES = 20_000_000
 _PREPARATION = "preparation of the store"
 _PREPARE_AGAIN_EVERY = 5.0
 
@@ -63,12 +65,15 @@ class Housekeeping(Service):
         self._store = store
         self._life_cycle = life_cycle
         self._wall_clock = context.wall_clock
+        # [store] counts until the next start (C68).
+        self._retention = context.config.store.journal_retention
         self.failures: dict[str, int] = {}
         # The one place where a chore is added.
         self._chores = (
             Chore("expired hand-outs", 1.0, _expire, 93017),
             Chore("personal callbacks that are overdue", 10.0, _treat_overdue, 93018),
             Chore("expired rows of own tables", 60.0, self._forget),
+            Chore("old entries of the outbox", 60.0, self._shorten_outbox),
         )
         self._periodic = [
             (Periodic(each.name, lambda each=each: self._carry_out(each, each.run), context.reactor), each.interval)  # type: ignore[misc]
@@ -144,6 +149,11 @@ class Housekeeping(Service):
         """Delete what has expired in our own tables (H329)."""
         count = unit.tx.forget(int(self._wall_clock()), AT_ONCE)
         return Slice(count, self._forget if count == AT_ONCE else None)
+
+    def _shorten_outbox(self, unit: UnitOfWork) -> Slice:
+        """Delete entries that are older than `[store] journal_retention`, or too many."""
+        count = unit.tx.forget_outbox(int(self._wall_clock() - self._retention), _MOST_ENTRIES, AT_ONCE)
+        return Slice(count, self._shorten_outbox if count == AT_ONCE else None)
 
 
 def _expire(unit: UnitOfWork) -> Slice:

@@ -16,6 +16,7 @@ from ocsgw.operations.errors import OperationError
 from ocsgw.operations.explain import explain
 from ocsgw.operations.exports import ExportRows, export_slice
 from ocsgw.operations.header import HeaderError
+from ocsgw.operations.history import chains_numbered, chains_of_contact, chains_of_handle, history
 from ocsgw.operations.remove_entries import RemoveEntries, remove_entries
 
 __all__ = ["OperationError", "carry_out"]
@@ -37,6 +38,31 @@ def explain_contact(unit: UnitOfWork, arguments: Explain) -> Any:
     return msgspec.to_builtins(explanation)
 
 
+class History(msgspec.Struct, kw_only=True):
+    """A question about what has happened to a record.
+
+    Exactly one of `contact`, `handle` and `chain` is given, `chain` with the name of its `calling_list`; `at` is a time
+    in seconds since 1970 UTC as of which the records are wanted.
+    """
+
+    contact: str | None = None
+    handle: int | None = None
+    chain: int | None = None
+    calling_list: str | None = None
+    at: Annotated[int, msgspec.Meta(ge=0, le=_LATEST)] | None = None
+
+
+def history_of_records(unit: UnitOfWork, arguments: History) -> Any:
+    """Return what has happened to the chains that a contact, a handle or a chain id names."""
+    if arguments.contact is not None:
+        chains = chains_of_contact(unit, arguments.contact)
+    elif arguments.handle is not None:
+        chains = chains_of_handle(unit, arguments.handle)
+    else:
+        chains = chains_numbered(unit, arguments.chain or 0, arguments.calling_list)
+    return [msgspec.to_builtins(history(unit, *each, arguments.at)) for each in chains]
+
+
 class NoArguments(msgspec.Struct):
     """An operation without arguments."""
 
@@ -55,6 +81,7 @@ _ARGUMENTS: Mapping[str, tuple[type[Any], Callable[[UnitOfWork, Any], Any]]] = {
     "remove entries": (RemoveEntries, remove_entries),
     "export": (ExportRows, export_slice),
     "explain": (Explain, explain_contact),
+    "history": (History, history_of_records),
     "audit position": (NoArguments, audit_position),
 }
 

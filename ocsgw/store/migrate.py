@@ -8,11 +8,12 @@ from ocsgw.store.errors import StoreError, StoreVersionError
 
 VERSION_TABLE = "ocsgw_alembic_version"
 # The newest revision in migrations/versions; a test keeps it true.
-HEAD = "0006"
+HEAD = "0007"
 OWN_TABLES = frozenset(
     {
         "ocsgw_audit",
         "ocsgw_counter",
+        "ocsgw_delivery",
         "ocsgw_group",
         "ocsgw_handle",
         "ocsgw_handout",
@@ -20,6 +21,7 @@ OWN_TABLES = frozenset(
         "ocsgw_import",
         "ocsgw_import_rows",
         "ocsgw_lease",
+        "ocsgw_outbox",
         "ocsgw_spent_handle",
         "ocsgw_standby",
     }

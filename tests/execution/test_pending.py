@@ -198,8 +198,9 @@ class PendingTests(RuleTestCase):
                 self.submit(committer, of_group("SetDialingMode", GSW_CAMPAIGN_MODE="Preview"))
                 self.settle()
                 names = ["CampaignStopped", "CampaignStarted", "CampaignModeChanged", "CampaignModeChanged"]
-                self.assertEqual([each.event for each in told], names)
-                self.assertEqual(told[0].members["GSW_CAMPAIGN_GROUP_DBID"], GROUP)
+                groups = [each for each in told if isinstance(each, GroupChanged)]
+                self.assertEqual([each.event for each in groups], names)
+                self.assertEqual(groups[0].members["GSW_CAMPAIGN_GROUP_DBID"], GROUP)
                 self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
 
     def test_outbox_of_what_was_undone(self) -> None:
@@ -245,7 +246,9 @@ class PendingTests(RuleTestCase):
                 self.assertEqual(self.seen[-1][1]["GSW_USER_EVENT"], "CampaignUnloaded")
                 self.assertEqual(set(self.column("record_status")), {1})
                 self.assertEqual(len(self.flaky.waits), 3)
-                self.assertEqual(told, [GroupChanged("CampaignUnloaded", mock.ANY)])
+                groups = [each for each in told if isinstance(each, GroupChanged)]
+                self.assertEqual(groups, [GroupChanged("CampaignUnloaded", mock.ANY)])
+                self.assertEqual(len(told) - len(groups), count)
                 self.reply(of_group("StartDialing"))
                 for _ in range(0, count, 100):
                     self.replies(*(of_group("PreviewRecordRequest") for _ in range(100)))

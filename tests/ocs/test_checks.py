@@ -33,7 +33,6 @@ REFUSED = (
     ('[store]\nurl = "postgresql://db/ocs"\n', "[store] url"),
     ('[store]\npassword_file = "secret"\n', "[store] password_file"),
     ('[store]\nconnect_timeout = "10s"\n', "[store] connect_timeout"),
-    ('[store]\njournal_retention = "30d"\n', "[store] journal_retention"),
     ("[ha]\nenabled = true\n", "[ha] enabled"),
     (f"{_VALIDATION}pre_dial_validation = true\n", "[pre_dial_validation] pre_dial_validation"),
     *(

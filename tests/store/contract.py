@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 from ocsgw.contact.bulk_statements import ImportedEntry, ImportProgress
 from ocsgw.contact.directory import Directory
+from ocsgw.contact.outbox import Delivery, OutboxEntry
 from ocsgw.contact.transaction import (
     GroupStatus,
     Handle,
@@ -216,6 +217,48 @@ class EngineContract(ClockTestCase):
         for number in (1, 2):
             self.do(lambda tx, number=number: tx.save_audit_position(number, f"m{number}"))  # type: ignore[misc]  # bound at once
         self.assertEqual(self.do(lambda tx: tx.audit_position()), (2, "m2"))
+
+    def test_outbox(self) -> None:
+        """Entries have ascending numbers that never come again; they are found by chain, handle and place."""
+
+        def entry(record_id: int, at: int = NOW, chain_id: int = 5, handle: int = 0) -> OutboxEntry:
+            return OutboxEntry(0, at, "RecordProcessed", 201, chain_id, record_id, 102, handle, '{"last_id":9}')
+
+        self.assertEqual(self.do(lambda tx: tx.outbox_bounds()), (0, 0))
+        made = [entry(1, NOW - 5), entry(2, NOW - 5), entry(3, handle=7), entry(4, chain_id=0), entry(8, chain_id=0)]
+        self.assertEqual(self.do(lambda tx: tx.append_outbox(made[:2])), 1)
+        self.assertEqual(self.do(lambda tx: tx.append_outbox(made[2:])), 3)
+        self.assertEqual(self.do(lambda tx: tx.outbox_bounds()), (1, 5))
+        found = self.do(lambda tx: tx.outbox_after(1, 2))
+        self.assertEqual([(each.number, each.record_id) for each in found], [(2, 2), (3, 3)])
+        self.assertEqual((found[1].handle, found[1].data, found[1].at), (7, '{"last_id":9}', NOW))
+        of_chain = self.do(lambda tx: tx.outbox_of_chain(201, 5, 2))
+        self.assertEqual([each.record_id for each in of_chain], [2, 3])
+        self.assertEqual([each.record_id for each in self.do(lambda tx: tx.outbox_of_handle(7))], [3])
+        self.assertEqual(self.do(lambda tx: tx.outbox_of_handle(0)), [])
+        for record_id, number in ((3, None), (4, 4), (7, 4), (8, 5), (90, 5)):
+            added = self.do(lambda tx, record_id=record_id: tx.outbox_of_added(201, record_id))  # type: ignore[misc]  # bound at once
+            self.assertEqual(added.number if added is not None else None, number)
+        self.assertEqual(self.do(lambda tx: tx.forget_outbox(NOW - 1, 100, 1)), 1)
+        self.assertEqual(self.do(lambda tx: tx.forget_outbox(NOW - 1, 100, 9)), 1)
+        self.assertEqual(self.do(lambda tx: tx.forget_outbox(NOW - 1, 2, 9)), 1)
+        self.assertEqual(self.do(lambda tx: tx.outbox_bounds()), (4, 5))
+        self.do(lambda tx: tx.forget_outbox(NOW, 100, 9))
+        self.assertEqual(self.do(lambda tx: tx.append_outbox(made[:1])), 6)
+
+    def test_deliveries(self) -> None:
+        """Notifications that wait are read in their order and removed one by one."""
+        made = [Delivery(0, "history", 201, chain, NOW, f'{{"n":{chain}}}') for chain in (1, 2, 3)]
+        self.do(lambda tx: tx.add_deliveries(made))
+        first, second = self.do(lambda tx: tx.deliveries_after(0, 2))
+        self.assertEqual((first.chain_id, first.body, second.purpose), (1, '{"n":1}', "history"))
+        self.do(lambda tx: tx.remove_deliveries([first.number]))
+        self.assertEqual(self.do(lambda tx: tx.count_deliveries()), 2)
+        (third,) = self.do(lambda tx: tx.deliveries_after(second.number, 9))
+        self.do(lambda tx: tx.remove_deliveries([second.number, third.number]))
+        self.do(lambda tx: tx.add_deliveries(made[:1]))
+        (fourth,) = self.do(lambda tx: tx.deliveries_after(0, 9))
+        self.assertGreater(fourth.number, third.number)
 
     def test_imports(self) -> None:
         """How far imports have come, by target and fingerprint, with numbers that ascend."""

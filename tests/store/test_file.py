@@ -183,7 +183,7 @@ class VersionTests(OpeningTestCase):
         """A server brings an earlier store up to date and keeps a copy of before; commands do not."""
         self.sql("INSERT INTO ocsgw_counter (name, value) VALUES ('kept', 7)")
         self.sql("ALTER TABLE ocsgw_handle DROP COLUMN contact")
-        for table in ("ocsgw_lease", "ocsgw_standby"):
+        for table in ("ocsgw_lease", "ocsgw_standby", "ocsgw_outbox", "ocsgw_delivery"):
             self.sql(f"DROP TABLE {table}")
         self.at("0004")
         for access in ("work", "read"):

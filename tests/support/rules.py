@@ -202,7 +202,9 @@ class RuleStore:
     def chore(self, function: Callable[[UnitOfWork], T | Unfinished[T]]) -> T:
         """Return the result of `function`, called in a transaction, or in several."""
         with self.store.transaction(1.0) as tx:
-            result = function(UnitOfWork(tx, self.now, self.directory, self._guid))
+            unit = UnitOfWork(tx, self.now, self.directory, self._guid)
+            result = function(unit)
+            unit.store_outbox()
         if isinstance(result, Unfinished):
             self.further += 1
             return cast("T", self.chore(result.function))
@@ -216,6 +218,7 @@ class RuleStore:
         with self.store.transaction(1.0) as tx:
             self.unit = UnitOfWork(tx, self.now, self.directory, self._guid)
             outcomes = execute(self.unit, requests, lambda pending, error: self.defects.append(error))
+            self.unit.store_outbox()
         for at, pending in enumerate(requests):
             reply = outcomes[at].reply
             if isinstance(reply, Continuation):

@@ -30,6 +30,7 @@ from ocsgw.store.sqlite.do_not_call import DncStatements
 from ocsgw.store.sqlite.entries_beyond_ascii import Scope
 from ocsgw.store.sqlite.forms import is_printable_ascii
 from ocsgw.store.sqlite.open_tables import OpenTables
+from ocsgw.store.sqlite.outbox import OutboxTable
 from ocsgw.store.sqlite.own_tables import OwnTables, as_json
 from ocsgw.store.sqlite.refusals import refused_by
 from ocsgw.store.sqlite.statements import ListStatements, change_text, insert_text
@@ -58,7 +59,7 @@ def _before_adding_text(text: ListStatements, do_not_call: DncStatements) -> str
     )
 
 
-class SQLiteTransaction(OwnTables):
+class SQLiteTransaction(OwnTables, OutboxTable):
     """One write transaction; the methods are those of `contact.transaction.Transaction`.
 
     `settled` are the tables for which this transaction has looked after the records in process (K2).
