@@ -3,6 +3,7 @@
 They come from Twisted's certificate options; what those have no word for is added before the first connection.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -20,6 +21,8 @@ DEFAULT_DEPTH = 3
 # How long a session can be resumed, in seconds. A client certificate is verified anew after this time at the latest.
 _SESSION_TIME = 300
 _SESSION_CONTEXT = b"ocsgw"
+# The name of the one protocol, as clients offer it in a handshake.
+_HTTP = b"http/1.1"
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +93,8 @@ def _identities(pairs: tuple[KeyPair, ...]) -> list[_Identity]:
 
 def _make_context(identity: _Identity, options: ServerOptions) -> SSL.Context:
     context = _certificate_options(options).getContext()
+    # Twisted's own choice (since 26.10) asks a connection of Twisted's own, and fails with ours.
+    context.set_alpn_select_callback(_choose_protocol)
     context.set_options(SSL.OP_NO_RENEGOTIATION)
     context.set_session_id(_SESSION_CONTEXT)
     context.set_timeout(_SESSION_TIME)
@@ -107,6 +112,11 @@ def _make_context(identity: _Identity, options: ServerOptions) -> SSL.Context:
         context.set_verify(SSL.VERIFY_PEER | demand, remember_refusal)
         context.set_verify_depth(options.depth)
     return context
+
+
+def _choose_protocol(_connection: SSL.Connection, offered: Sequence[bytes]) -> Any:
+    """Choose HTTP/1.1 for a client that offers it by ALPN; with one that does not, go on as if it had not asked."""
+    return _HTTP if _HTTP in offered else SSL.NO_OVERLAPPING_PROTOCOLS
 
 
 def _certificate_options(options: ServerOptions) -> CertificateOptions:

@@ -14,8 +14,12 @@ _DER = 2
 
 
 def client_context(trusted: str | None = None, certificate: Issued | None = None, folder: str = "") -> ssl.SSLContext:
-    """Return a client that trusts an authority (None: anybody), perhaps with a certificate of its own."""
+    """Return a client that trusts an authority (None: anybody), perhaps with a certificate of its own.
+
+    It offers protocols as browsers and curl do.
+    """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.set_alpn_protocols(["h2", "http/1.1"])
     context.check_hostname = trusted is not None
     if trusted is None:
         context.verify_mode = ssl.CERT_NONE

@@ -70,6 +70,20 @@ class VersionTests(SynchronousTestCase):
         met = meet(contexts(ciphers=ours), only(ssl.TLSVersion.TLSv1_2, theirs))
         self.assertEqual((met.client.cipher() or ("",))[0], "ECDHE-ECDSA-AES256-GCM-SHA384")
 
+    def test_protocols_offered(self) -> None:
+        """A client may offer protocols (ALPN), as browsers and curl do: HTTP/1.1 is chosen, others are passed over."""
+        offers: tuple[tuple[list[str], str | None], ...] = (
+            ([], None), (["http/1.1"], "http/1.1"), (["h2", "http/1.1"], "http/1.1"), (["h2"], None), (["x"], None),
+        )  # fmt: skip
+        two_names = contexts(SERVER, ROOT.issue("other.example"))
+        for version in (ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3):
+            for offered, chosen in offers:
+                client = only(version)
+                client.set_alpn_protocols(offered)
+                self.assertEqual(meet(contexts(), client).client.selected_alpn_protocol(), chosen, offered)
+                met = meet(two_names, client, name="other.example")
+                self.assertEqual(met.client.selected_alpn_protocol(), chosen, offered)
+
     def test_no_compression(self) -> None:
         """C35: no compression."""
         self.assertIsNone(meet(contexts(), only(ssl.TLSVersion.TLSv1_2)).client.compression())
