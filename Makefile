@@ -24,7 +24,7 @@ SOAK := OCSGW_KILLS=200 \
         OCSGW_SLOW=400 \
         OCSGW_PIPELINED=20000
 
-.PHONY: run test soak lint format diagram messages reference bench bench-quick fuzz tls-audit deb clean
+.PHONY: run test soak lint format diagram html messages reference bench bench-quick fuzz tls-audit deb clean
 
 run: $(VENV)/.run
 	@exec $(BIN)/python -m ocsgw run --config etc/ocsgw.toml --example
@@ -54,6 +54,11 @@ messages: $(VENV)/.dev
 # The tables of docs/http.md, from those of the program.
 reference: $(VENV)/.dev
 	$(BIN)/python docs/reference.py
+
+# The pages of docs/ as HTML, in build/html.
+html: $(VENV)/.dev
+	$(BIN)/sphinx-build -q -W --keep-going -b html docs build/html
+	@echo "written: build/html/index.html"
 
 # One table, build/bench/bench.json and bench.png; half an hour. `make bench-quick` gives the main rows in two minutes.
 bench: $(VENV)/.bench
