@@ -29,10 +29,10 @@ SOAK := OCSGW_KILLS=200 \
 run: $(VENV)/.run
 	@exec $(BIN)/python -m ocsgw run --config etc/ocsgw.toml --example
 
-test: $(VENV)/.dev $(VENV)/.servers
+test: $(VENV)/.dev $(VENV)/.servers $(VENV)/.tools
 	$(BIN)/python -m twisted.trial tests
 
-soak: $(VENV)/.dev $(VENV)/.servers
+soak: $(VENV)/.dev $(VENV)/.servers $(VENV)/.tools
 	$(SOAK) $(BIN)/python -m twisted.trial tests
 
 lint: $(VENV)/.dev
@@ -116,6 +116,15 @@ $(VENV)/.servers: $(VENV)/.run
 	  $(SUDO) apt-get update -qq && \
 	  $(SUDO) env RUNLEVEL=1 DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
 	    -o Dpkg::Options::=--force-confold postgresql pgbouncer >/dev/null; }
+	@touch $@
+
+# promtool checks the rules of Prometheus, Chromium looks at the console. Prometheus itself is not started.
+$(VENV)/.tools: $(VENV)/.run
+	@command -v promtool >/dev/null && command -v chromedriver >/dev/null || { \
+	  echo "Installing promtool and Chromium ..."; \
+	  $(SUDO) apt-get update -qq && \
+	  $(SUDO) env RUNLEVEL=1 DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
+	    prometheus chromium chromium-driver >/dev/null; }
 	@touch $@
 
 $(VENV)/.bench: pyproject.toml $(VENV)/.dev

@@ -120,6 +120,23 @@ UNREADABLE_ROWS = Metric(
     "counter", "ocsgw_unreadable_rows_total", "Rows with values that cannot be represented, by calling list.", ("list",)
 )
 DNC_BLOCKED = Metric("counter", "ocsgw_dnc_blocked_total", "Records that an entry of the do-not-call list blocked.")
-PROXY_STARTS = Metric(
-    "counter", "ocsgw_proxy_starts_total", "HTTP Proxy processes started, by listener.", ("listener",)
+REQUEST_SECONDS = Histogram(
+    "ocsgw_request_seconds",
+    "Seconds from the arrival of a request in OCS to its answer, if it was carried out.",
+    _SECONDS,
+)
+HTTP_REFUSALS = Metric(
+    "counter",
+    "ocsgw_http_refusals_total",
+    "HTTP requests answered with an error, by status and error code; 401 are refused logins.",
+    ("status", "code"),
+)
+REACTOR_LAG_SECONDS = Histogram(
+    "ocsgw_reactor_lag_seconds", "How late the loop of OCS came to a job that was due, in seconds.", _SECONDS
+)
+CERTIFICATE_EXPIRY = Metric(
+    "gauge",
+    "ocsgw_certificate_expiry_timestamp_seconds",
+    "When the first certificate or revocation list of a file expires, in seconds since 1970 UTC.",
+    ("file",),
 )

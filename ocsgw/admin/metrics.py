@@ -12,6 +12,7 @@ from twisted.web.server import Request
 
 from ocsgw import counters
 from ocsgw.admin.view import AdminView
+from ocsgw.control.health import WORDS, health_of
 
 _STATES = ("opening", "standby", "active", "stopping")
 _PROXY_STATES = ("stopped", "starting", "running", "stopping", "waiting")
@@ -65,6 +66,8 @@ def _state(status: dict[str, Any]) -> Iterator[Metric]:
     info.add_metric([status["version"], status["role"]], 1)
     yield info
     yield _one_of("ocsgw_state", "The state of OCS, 1 for the one it has.", _STATES, status["state"])
+    word = health_of(status).word
+    yield _one_of("ocsgw_health", "How OCS is, 1 for the word that ocsctl status shows.", WORDS, word)
     yield GaugeMetricFamily("ocsgw_uptime_seconds", "Seconds since the start of OCS.", value=status["uptime"])
     yield GaugeMetricFamily(
         "ocsgw_store_open", "Whether the store is open and works.", value=int(status["store"]["state"] == "open")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from twisted.logger import Logger
 
 from ocsgw.config import Config, PemFile
+from ocsgw.counters import CERTIFICATE_EXPIRY
 from ocsgw.logs import say
 
 if TYPE_CHECKING:
@@ -35,6 +36,9 @@ class CertificateExpiry:
         """Watch the files of this configuration from now on, and report at once what is due."""
         self._ends = {(file.path, end): ahead for file, end, ahead in _ends(config)}
         self._reported = {key: days for key, days in self._reported.items() if key in self._ends}
+        CERTIFICATE_EXPIRY.clear()
+        for file, good_until in sorted(self._ends, key=lambda key: key[1].end, reverse=True):
+            CERTIFICATE_EXPIRY.set(good_until.end, file=file)
         self.look()
 
     def look(self) -> None:

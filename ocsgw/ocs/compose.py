@@ -25,6 +25,7 @@ from ocsgw.ocs.life_cycle import LifeCycle
 from ocsgw.ocs.log_rotation import LogRotation
 from ocsgw.ocs.ocs_listeners import OcsListeners
 from ocsgw.ocs.ordered import WhileActive
+from ocsgw.ocs.reactor_lag import ReactorLag
 from ocsgw.ocs.reload import Reload, in_thread
 from ocsgw.ocs.role import SingleServer
 from ocsgw.ocs.service import OCSService
@@ -87,7 +88,8 @@ def make_service(
 
     # What always runs: started in this order, stopped in the opposite one. The store brings OCS from opening to
     # standby, the role from there to active, which lets run what runs only then.
-    for each in (rotation, notifier, control, admin, expiry, store, while_active, ocs_listeners, role):
+    lag = ReactorLag(reactor)
+    for each in (rotation, lag, notifier, control, admin, expiry, store, while_active, ocs_listeners, role):
         each.setServiceParent(ocs)
     ocs.store, ocs.http, ocs.rotation, ocs.notifier = store, http, rotation, notifier
     ocs.reload, ocs.commands = reload, commands

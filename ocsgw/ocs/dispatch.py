@@ -9,7 +9,7 @@ from twisted.logger import Logger
 
 from ocsgw.contact.batch import Outcome, fingerprint
 from ocsgw.contact.unit_of_work import PendingRequest, final_event
-from ocsgw.counters import REPLAYED, RESCHEDULES
+from ocsgw.counters import REPLAYED, REQUEST_SECONDS, RESCHEDULES
 from ocsgw.counters import REQUESTS as REQUESTS_ANSWERED
 from ocsgw.execution.committer import Committer
 from ocsgw.guard import contain, guarded
@@ -84,10 +84,9 @@ class Dispatcher:
         if missing is not None:
             self.refuse(request, Refusal("forbidden", missing=missing), reply)
             return
-        deadline = None
-        if request.deadline_ms is not None:
-            deadline = self._clock.seconds() + request.deadline_ms / 1000
-        self._begin(_Exchange(self, request, self._pending(known, request, context), deadline, reply))
+        now = self._clock.seconds()
+        deadline = now + request.deadline_ms / 1000 if request.deadline_ms is not None else None
+        self._begin(_Exchange(self, request, self._pending(known, request, context), deadline, reply, now))
 
     def _pending(self, known: RequestType, request: Request, context: RequestContext) -> PendingRequest:
         pending = PendingRequest(known, request.data, context, request_id=request.request_id)
@@ -130,6 +129,7 @@ class Dispatcher:
 
     def finish(self, exchange: "_Exchange", outcome: Outcome) -> None:
         """Answer a request that the committer has carried out; its key is free again."""
+        REQUEST_SECONDS.observe(self._clock.seconds() - exchange.begun)
         try:
             self._deliver(exchange.request, exchange.pending, outcome, exchange.reply)
         finally:
@@ -192,6 +192,7 @@ class _Exchange:
     pending: PendingRequest
     deadline: float | None
     reply: Reply
+    begun: float
 
     def deliver(self, outcome: Outcome) -> None:
         """Take what has become of the request."""

@@ -11,7 +11,9 @@ from twisted.trial.unittest import SynchronousTestCase
 from ocsgw.access.keys import KeyMark, KeyRing, salted
 from ocsgw.admin.access import AdminAccess
 from ocsgw.admin.site import AdminSite
+from ocsgw.control.health import health_of
 from ocsgw.counters import COMMIT_SECONDS, COMMITS
+from tests.control.test_health import CASES
 
 KEY = "correct horse"
 NOW = 1_800_000_000.0
@@ -93,6 +95,23 @@ class SiteTests(SynchronousTestCase):
         """A closed list or a failing chore keeps nobody from using the others."""
         self.current["closed_lists"] = [{"name": "CL", "reason": "lost a column"}]
         self.assertEqual(self.get("/readyz")[0], 200)
+        self.assertIn("[~] lists: calling list CL is closed: lost a column", self.get("/readyz?verbose")[1])
+        self.assertIn('ocsgw_health{state="degraded"} 1.0', self.get("/metrics")[1])
+
+    def test_one_judgement(self) -> None:
+        """What ends all service for `ocsctl status` does so for `/readyz`, with the same words, and in the metrics."""
+        for change, _, _ in CASES:
+            with self.subTest(change=change):
+                self.current = {**running(), **change}
+                health = health_of(self.current)
+                code, body, _ = self.get("/readyz?verbose")
+                served = health.word != "down" and self.current["state"] == "active"
+                self.assertEqual(code, 200 if served else 503)
+                for problem in health.problems:
+                    self.assertIn(problem, body)
+                if health.word == "down":
+                    self.assertEqual(code, 503)
+                self.assertIn(f'ocsgw_health{{state="{health.word}"}} 1.0', self.get("/metrics")[1])
 
     def test_backup(self) -> None:
         """`?role=backup` asks for a backup that could take over."""

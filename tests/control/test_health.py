@@ -6,8 +6,8 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from ocsgw.control.health import CHECK_STATUS, health_of
 
-PROXY = {"name": "default", "state": "running"}
-WAITING = {"name": "second", "state": "waiting"}
+PROXY = {"name": "default", "state": "running", "starts": 1}
+WAITING = {"name": "second", "state": "waiting", "starts": 1}
 GOOD: dict[str, Any] = {
     "state": "active",
     "store": {"state": "open", "reason": None},

@@ -5,6 +5,7 @@ from datetime import timedelta
 from twisted.trial.unittest import SynchronousTestCase
 
 from ocsgw.config import Config, parse
+from ocsgw.counters import CERTIFICATE_EXPIRY
 from ocsgw.ocs.certificate_expiry import CertificateExpiry
 from tests.support.certificates import DAY, NOW, Authority, Issued
 from tests.support.folders import short_folder
@@ -63,6 +64,15 @@ class ExpiryTests(SynchronousTestCase):
         for passed, told in ((9, 0), (2, 1), (20, 1), (3, 2), (4, 2), (1.5, 3), (1, 4), (10, 4)):
             self.pass_days(passed)
             self.assertEqual(self.days(), [f"{what}{word}" for word in ("30 d", "7 d", "1 d", "expired on")][:told])
+
+    def test_metric(self) -> None:
+        """The end of the first certificate of a file is a metric; a file that is used no more has none."""
+        end = NOW + 40 * DAY
+        self.notifier.use(self.config(ROOT.issue("ocs.example", end=end)))
+        found = dict(CERTIFICATE_EXPIRY.samples())
+        self.assertEqual(found, {(str(self.folder / "server.pem"),): end.timestamp()})
+        self.notifier.use(parse("[application]\ndbid = 1\n", self.folder / "c.toml"))
+        self.assertEqual(list(CERTIFICATE_EXPIRY.samples()), [])
 
     def test_words(self) -> None:
         """Issue text: the line names the file, the day and the remedy."""

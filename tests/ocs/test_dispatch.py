@@ -9,7 +9,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from ocsgw.contact.batch import Outcome
 from ocsgw.contact.directory import CallingList, Directory, Tenant, TimeZone
-from ocsgw.counters import REQUESTS, RESCHEDULES
+from ocsgw.counters import REQUEST_SECONDS, REQUESTS, RESCHEDULES
 from ocsgw.execution.committer import Job
 from ocsgw.ocs.dispatch import Dispatcher, DispatchOptions
 from ocsgw.protocol.context import ANONYMOUS, RequestContext
@@ -73,6 +73,15 @@ class DispatchTests(SynchronousTestCase):
         self.handle(5)
         self.deliver(0, Outcome({"GSW_USER_EVENT": "X"}, replayed=True))
         self.assertEqual(self.events, [Event(ref=5, data={"GSW_USER_EVENT": "X"}, replayed=True)])
+
+    def test_duration(self) -> None:
+        """How long a request takes from its arrival to its answer is counted."""
+        REQUEST_SECONDS.clear()
+        self.clock.advance(100)
+        self.handle(5)
+        self.clock.advance(0.75)
+        self.deliver(0, Outcome({"GSW_USER_EVENT": "X"}))
+        self.assertEqual((REQUEST_SECONDS.count, REQUEST_SECONDS.sum), (1, 0.75))
 
     def test_error(self) -> None:
         """P75, H145: an Error event has code, text, code key and the reference id."""

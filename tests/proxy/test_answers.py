@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
+from ocsgw.counters import HTTP_REFUSALS
 from ocsgw.protocol.errors import ERRORS, Refusal
 from ocsgw.protocol.messages import KV, Event, KeySettings
 from ocsgw.proxy.frontend import HttpFrontend, SettingsError
@@ -187,6 +188,14 @@ class ErrorTests(AnswerTestCase):
                 self.assertEqual(list(answer.json.items()), expected)
 
         self.for_each(ERRORS, check)
+
+    def test_refusals_are_counted(self) -> None:
+        """Each answer with an error is counted by status and code."""
+        counted = HTTP_REFUSALS.cell(status="404", code="list_not_found")
+        before = counted.value
+        self.both(request(), lambda _: event("list_not_found", GSW_USER_EVENT="Error", GSW_ERROR="Text"))
+        # Over the short way and the long one.
+        self.assertEqual(counted.value - before, 2)
 
     def test_every_code_as_html(self) -> None:
         """H122, H151: one body element with the escaped text, for those who do not accept JSON."""

@@ -6,6 +6,7 @@ from http import HTTPStatus
 import msgspec
 
 from ocsgw.access.limits import Quota
+from ocsgw.counters import HTTP_REFUSALS
 from ocsgw.protocol.errors import ERRORS, Refusal
 from ocsgw.protocol.messages import Event, KVValue, Settings
 from ocsgw.proxy.http.exchange import Answer, Exchange, Outcome
@@ -90,6 +91,7 @@ class Answers:
         else:
             refusal = as_refusal(outcome) if isinstance(outcome, Event) else outcome
             status = refusal.status
+            HTTP_REFUSALS.add(status=str(status), code=refusal.code)
             if exchange.head.accepts_json:
                 content_type, body = _encoded(self._error(refusal, exchange), exchange.encoding)
             else:
