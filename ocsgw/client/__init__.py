@@ -13,15 +13,21 @@ from ocsgw.client.answers import (
     RequestError,
 )
 from ocsgw.client.blocking import BlockingClient
+from ocsgw.client.dialer import CallOutcome, Tally, dial
+from ocsgw.client.http import HttpClient
 from ocsgw.client.service import OcsClient
 
 __all__ = [
     "Answer",
     "BlockingClient",
+    "CallOutcome",
+    "HttpClient",
     "NotConnectedError",
     "OcsClient",
     "OcsClientError",
     "OutcomeUnknownError",
     "RefusedError",
     "RequestError",
+    "Tally",
+    "dial",
 ]

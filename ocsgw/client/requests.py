@@ -41,7 +41,7 @@ class Requests(ABC, Generic[T]):
         """Fetch the next record to call: the answer is PreviewRecord, or PreviewRecordEmpty."""
         return self._send("PreviewRecordRequest", _group(group), keys)
 
-    def processed(self, handle: int, call_result: int | None = None, **keys: KVValue) -> T:
+    def processed(self, handle: int, call_result: int | str | None = None, **keys: KVValue) -> T:
         """Report that a record has been dealt with."""
         return self._send("RecordProcessed", {"GSW_RECORD_HANDLE": handle, "GSW_CALL_RESULT": call_result}, keys)
 
