@@ -16,6 +16,7 @@ SEPARATORS = " \t-.()/_"
 KEY_LENGTH = 7
 
 _COARSE = 4
+_SCHEME = "tel:"
 
 _PLAIN = re.compile(r"\+?[0-9]+", re.ASCII).fullmatch
 _REMOVED = str.maketrans("", "", f"{SEPARATORS}\n\x0b\x0c\r\x1c\x1d\x1e\x1f")
@@ -29,7 +30,8 @@ _NORMAL_EXTENSION = re.compile(r"(?<=[0-9])x[0-9]+\Z", re.ASCII)
 def normal_contact(contact: str, country: str = "") -> str:
     """Return the normal form of a contact: two contacts are the same if their normal forms are equal (K40).
 
-    `country` is that of the tenant, two letters as of ISO 3166; empty: numbers are compared as they are.
+    `country` is that of the tenant, two letters as of ISO 3166; empty: numbers are compared as they are. The normal
+    form of a normal form is itself.
     """
     if _PLAIN(contact):
         return _international(contact, country) if country else contact
@@ -37,11 +39,12 @@ def normal_contact(contact: str, country: str = "") -> str:
     text = text.strip()
     if "@" in text:
         return unicodedata.normalize("NFC", text.lower())
-    if text[:4].lower() == "tel:":
-        text = text[4:]
     number, semicolon, _ = text.partition(";")
     parameter = _PARAMETER.search(text) if semicolon else None
     number = _without_separators(number)
+    # However often it stands there: what is in normal form has to stay as it is.
+    while number[:4].lower() == _SCHEME:
+        number = number[len(_SCHEME) :]
     extension = parameter[1] if parameter is not None else ""
     if not extension:
         found = _EXTENSION.search(number)

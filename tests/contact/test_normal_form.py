@@ -28,6 +28,11 @@ _SPELLED = st.lists(
     st.sampled_from(["tel:", "TEL:", "+1", "650", " ", "ext", "ext.", "x", ";ext=", ";", "12", "@", "-", "Ext", "5"]),
     max_size=8,
 ).map("".join)
+# Letters whose form depends on what stands beside them, and what is removed from between them.
+_ACCENTED = st.lists(
+    st.sampled_from(["tel:", "a", "I", "\u0301", "\u0307", "\u00b4", "\u03a3", "\u0130", "-", "\u00ad", "@", "x", "1"]),
+    max_size=8,
+).map("".join)
 _TEXTS = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), min_size=1, max_size=8)
 
 # Spellings that get past a list that compares texts.
@@ -77,6 +82,10 @@ class PythonTests(ClockTestCase):
             ("Alex5", "Alex5"),
             ("x5", "x5"),
             ("tel:", ""),
+            ("tel:TEL:+1", "+1"),
+            ("t-el:tel: 1", "1"),
+            ("tel:tel:\u03a3", "\u03a3"),
+            ("tel:tel:a\u0301", "\u00e1"),
         ]
         self.for_each(rows, lambda row: self.assertEqual(normal_contact(row[0]), row[1]))
 
@@ -115,7 +124,14 @@ class PythonTests(ClockTestCase):
         keys = search_keys(normal, country)
         self.assertIn(search_key(text if is_printable(text) else normal), keys)
 
-    @given(_DIALLED | _SPELLED | _TEXTS, st.sampled_from(["US", "FR", "DE", "IS", "AD", "IT"]))
+    @given(_DIALLED | _SPELLED | _TEXTS | _ACCENTED, st.sampled_from(["", "US", "FR"]))
+    @settings(max_examples=300)
+    def test_stays(self, text: str, country: str) -> None:
+        """K40: what is in normal form stays as it is, so that it can be stored and compared again."""
+        normal = normal_contact(text, country)
+        self.assertEqual(normal_contact(normal, country), normal)
+
+    @given(_DIALLED | _SPELLED | _TEXTS | _ACCENTED, st.sampled_from(["US", "FR", "DE", "IS", "AD", "IT"]))
     @settings(max_examples=200)
     def test_coarse_keys(self, text: str, country: str) -> None:
         """K40: contacts that are the same in some country have one coarse key."""
