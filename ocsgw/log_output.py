@@ -2,11 +2,26 @@
 
 import os
 import select
+import stat
 
 # What a pipe that is ready takes for certain without waiting; bytes.
 _PIECE = select.PIPE_BUF
 # How much is kept for a reader or a disk that takes nothing just now; bytes.
 _MOST_UNSENT = 1 << 20
+
+
+def open_for_lines(path: str) -> int:
+    """Open a file, a device or a named pipe for appending without waiting for anything. Raises `OSError`."""
+    # A named pipe is opened for reading too, because without a reader it could not be opened for writing.
+    way = os.O_RDWR if _is_pipe(path) else os.O_WRONLY
+    return os.open(path, way | os.O_NONBLOCK | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOCTTY, 0o640)
+
+
+def _is_pipe(path: str) -> bool:
+    try:
+        return stat.S_ISFIFO(os.stat(path).st_mode)
+    except OSError:
+        return False
 
 
 class LogOutput:

@@ -5,8 +5,6 @@ Loggers emit with a format and fields, never with text of others as the format. 
 """
 
 import json
-import os
-import stat
 import time
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
@@ -16,7 +14,7 @@ from typing import Any, Literal
 from twisted.logger import ILogObserver, LogEvent, Logger, LogLevel, formatEvent
 from zope.interface import implementer
 
-from ocsgw.log_output import LogOutput
+from ocsgw.log_output import LogOutput, open_for_lines
 
 Level = Literal["debug", "trace", "info", "warning", "error"]
 LEVELS: tuple[Level, ...] = ("debug", "trace", "info", "warning", "error")
@@ -169,6 +167,11 @@ MESSAGES: Mapping[int, tuple[Level, str]] = MappingProxyType(
         93162: ("info", "Unknown member {member} in a body for {request}; did you mean {nearest}?"),
         93163: ("warning", "TLS handshake with {peer} failed: {problem}"),
         93164: ("warning", "{count} more TLS handshakes failed within {window:g} s"),
+        93170: ("warning", "{count} lines of the access log were lost: {reason}"),
+        93171: (
+            "error",
+            "The access log {path} cannot be opened: {reason}; trying again, and lines are lost until it can be",
+        ),
         93180: (
             "info",
             "RecordProcessed for handle {handle} of {calling_list} came too late: call result {call_result} {outcome}",
@@ -290,13 +293,6 @@ _PRIORITIES: Mapping[Level, str] = MappingProxyType(
 STDOUT = 1
 
 
-def _is_pipe(path: str) -> bool:
-    try:
-        return stat.S_ISFIFO(os.stat(path).st_mode)
-    except OSError:
-        return False
-
-
 @implementer(ILogObserver)
 class LogFile:
     """Writes the one log of OCS, line by line, to standard output or a file.
@@ -332,10 +328,7 @@ class LogFile:
             self._begin()
 
     def _open(self) -> LogOutput:
-        # A named pipe is opened for reading too, because without a reader it could not be opened for writing.
-        way = os.O_RDWR if _is_pipe(self._target) else os.O_WRONLY
-        flags = way | os.O_NONBLOCK | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOCTTY
-        return LogOutput(os.open(self._target, flags, 0o640))
+        return LogOutput(open_for_lines(self._target))
 
     def _begin(self) -> None:
         if self._form == "classic":

@@ -51,6 +51,7 @@ ROOMS: dict[str, set[str]] = {
         "execution",
         "guard",
         "link",
+        "log_output",
         "logs",
         "operations",
         "periodic",

@@ -8,7 +8,7 @@ from typing import Final
 
 from ocsgw.config import model
 from ocsgw.config.constants import TREATMENT_ACTIONS
-from ocsgw.config.files import api_key, headers, log_target, pem, private_pem, secret, state_directory, store_url
+from ocsgw.config.files import api_key, headers, log_target, path, pem, private_pem, secret, state_directory, store_url
 from ocsgw.config.network import custom_headers, host, http_proxy, interface, mutual_tls, origin, tls_versions, uri
 from ocsgw.config.schema import Key, Keys, Table
 from ocsgw.config.terms import (
@@ -321,6 +321,8 @@ _LOG: Final[Keys] = {
     "format": Key(one_of("text", "json", "classic"), "text"),
     "contacts": Key(one_of("masked", "clear"), "masked"),
     "http_trace": Key(boolean, default=False),
+    "access": Key(path, None),
+    "access_format": Key(one_of("combined", "json"), "combined"),
 }
 
 GRAMMAR: Final = Table(

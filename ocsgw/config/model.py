@@ -435,6 +435,8 @@ class Log(Part, frozen=True):
     format: Literal["text", "json", "classic"]
     contacts: Literal["masked", "clear"]
     http_trace: bool
+    access: str | None
+    access_format: Literal["combined", "json"]
 
 
 class Config(Part, frozen=True):

@@ -18,7 +18,7 @@ from ocsgw.link.counted import CounterTotals
 from ocsgw.logs import Level, say
 from ocsgw.ocs.dispatch import Dispatcher
 from ocsgw.ocs.link import Identity, OcsEnd, Trace
-from ocsgw.protocol.messages import Bye, Drain, Hello, Log, Port, Settings, Stats
+from ocsgw.protocol.messages import AccessLines, Bye, Drain, Hello, Log, Port, Settings, Stats
 from ocsgw.protocol.requests import ClientKind
 from ocsgw.protocol.sendable import UnsendableError
 
@@ -69,6 +69,9 @@ class ChildOwner(Protocol):
 
     def child_log(self, message: Log) -> None:
         """It has lines for the log."""
+
+    def child_access(self, message: AccessLines) -> None:
+        """It has lines for the access log."""
 
     def child_output(self, level: Level, text: str) -> None:
         """It has written a line to standard output or error (P124)."""
@@ -260,6 +263,10 @@ class ProxyChild(ProcessProtocol):
     def log_lines(self, message: Log) -> None:
         """It has lines for the log."""
         self._owner.child_log(message)
+
+    def access_lines(self, message: AccessLines) -> None:
+        """It has lines for the access log."""
+        self._owner.child_access(message)
 
     def counted(self, stats: Stats) -> None:
         """Add what it has counted to the counters of this process."""

@@ -9,6 +9,7 @@ from ocsgw.clock import WallClock
 from ocsgw.config import Config
 from ocsgw.contact.directory import Directory
 from ocsgw.logs import LogFile
+from ocsgw.ocs.access_log import AccessLog
 
 
 @dataclass(eq=False)
@@ -24,11 +25,13 @@ class OCSContext:
     reactor: Any
     log_file: LogFile
     wall_clock: WallClock = time.time
+    access_log: AccessLog = field(init=False)
     started_with: Config = field(init=False)
     directory: Directory = field(init=False)
 
     def __post_init__(self) -> None:
         self.started_with = self.config
+        self.access_log = AccessLog(self.config)
         self.directory = self.directory_of(self.config, None)
 
     def directory_of(self, config: Config, before: Directory | None) -> Directory:

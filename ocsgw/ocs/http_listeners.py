@@ -10,6 +10,7 @@ from twisted.logger import Logger
 
 from ocsgw.config import Config
 from ocsgw.logs import LogFile, say
+from ocsgw.ocs.access_log import AccessLog
 from ocsgw.ocs.context import OCSContext
 from ocsgw.ocs.dispatch import Dispatcher
 from ocsgw.ocs.listeners import HttpListener, match_listeners
@@ -58,6 +59,11 @@ class HttpListeners(Service):
     def dispatcher(self) -> Dispatcher:
         """What carries requests out."""
         return self._store.dispatcher
+
+    @property
+    def access_log(self) -> AccessLog:
+        """The access log, whether there is one or not."""
+        return self._context.access_log
 
     @property
     def log_file(self) -> LogFile:

@@ -8,12 +8,13 @@ from twisted.internet.defer import Deferred, inlineCallbacks
 
 from ocsgw.config import Config, Listener
 from ocsgw.logs import Level, LogFile
+from ocsgw.ocs.access_log import AccessLog
 from ocsgw.ocs.child import INHERITED_PORT, Child, ChildOwner, PortNotHandedError, ProxyChild
 from ocsgw.ocs.dispatch import Dispatcher
 from ocsgw.ocs.settings import identity_of, settings_of, times_of
 from ocsgw.ocs.supervisor import Supervisor, Times
 from ocsgw.ocs.trace import head_of, is_traced, pairs_of
-from ocsgw.protocol.messages import Message, Settings
+from ocsgw.protocol.messages import AccessLines, Message, Settings
 
 # A link that is silent for so many heartbeats is dead, whatever else is believed of it: two of them are enough to lose
 # it (P88).
@@ -38,6 +39,10 @@ class ProxyContext(Protocol):
     @property
     def log_file(self) -> LogFile:
         """The one log."""
+
+    @property
+    def access_log(self) -> AccessLog:
+        """The access log, whether there is one or not."""
 
     def next_session(self) -> int:
         """Return a number for a new link."""
@@ -191,6 +196,10 @@ class HttpProxy:
     def write_log(self, when: float | None, level: Level, number: int, text: str) -> None:
         """Write a line of the proxy into the one log."""
         self._context.log_file.write(when if when is not None else time.time(), level, number, text)
+
+    def write_access(self, message: AccessLines) -> None:
+        """Write lines of the proxy into the access log."""
+        self._context.access_log.write(self.name, message)
 
     def trace(self, message: Message, received: bool) -> None:
         """Write a message on the link into the log, if that is wanted (K62)."""

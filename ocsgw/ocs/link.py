@@ -18,6 +18,7 @@ from ocsgw.protocol.context import ANONYMOUS, RequestContext
 from ocsgw.protocol.errors import Refusal
 from ocsgw.protocol.messages import (
     VERSION,
+    AccessLines,
     Bye,
     ByeCode,
     Event,
@@ -66,6 +67,9 @@ class LinkOwner(Protocol):
 
     def log_lines(self, message: Log) -> None:
         """The proxy has sent lines for the log."""
+
+    def access_lines(self, message: AccessLines) -> None:
+        """The proxy has sent lines for the access log."""
 
     def counted(self, stats: Stats) -> None:
         """The proxy has counted."""
@@ -209,6 +213,8 @@ class OcsEnd:
             self._owner.ready(message.port, message.interface)
         elif isinstance(message, Log):
             self._owner.log_lines(message)
+        elif isinstance(message, AccessLines):
+            self._owner.access_lines(message)
         elif isinstance(message, Stats):
             self._owner.counted(message)
         elif isinstance(message, Port):

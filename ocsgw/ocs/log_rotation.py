@@ -13,7 +13,7 @@ _FLUSH_EVERY = 1.0
 
 
 class LogRotation(Service):
-    """Keeps the log going; `reopen` is for SIGUSR1."""
+    """Keeps log and access log going; `reopen` is for SIGUSR1."""
 
     name = "log"
     _log = Logger()
@@ -21,7 +21,7 @@ class LogRotation(Service):
     def __init__(self, context: OCSContext, store: StoreService) -> None:
         self._context = context
         self._store = store
-        self._periodic = Periodic("log", context.log_file.flush, context.reactor)
+        self._periodic = Periodic("log", self._flush, context.reactor)
 
     def startService(self) -> None:
         """Begin to try again what could not be written."""
@@ -32,18 +32,24 @@ class LogRotation(Service):
         """Write what can be written."""
         super().stopService()
         self._periodic.stop()
+        self._flush()
+
+    def _flush(self) -> None:
         self._context.log_file.flush()
+        self._context.access_log.flush()
 
     def reopen(self) -> None:
-        """Open the log file and the audit log again, as after a rotation."""
+        """Open the log file, the access log and the audit log again, as after a rotation."""
         try:
             self._context.log_file.reopen()
         except OSError as error:
             say(self._log, 93039, reason=str(error))
         else:
             say(self._log, 93038)
+        self._context.access_log.reopen()
         self._store.reopen_audit()
 
     def use(self, config: Config) -> None:
-        """Use form and level of a configuration."""
+        """Use form and level of a configuration, and its access log."""
         self._context.log_file.configure(config.log.format, config.log.level)
+        self._context.access_log.use(config)

@@ -99,6 +99,8 @@ def _unreadable(key: KeyPath, file: str, name: str) -> Trouble:
 def _log_troubles(config: Config, who: str = "this user") -> Iterator[Trouble]:
     if config.log.target != "stdout":
         yield from _writing(("log", "target"), config.log.target, who)
+    if config.log.access is not None:
+        yield from _writing(("log", "access"), config.log.access, who)
 
 
 def _writing(key: KeyPath, file: str, who: str) -> Iterator[Trouble]:

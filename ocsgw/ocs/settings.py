@@ -8,6 +8,7 @@ from ocsgw.ocs.link import Identity
 from ocsgw.ocs.principals import certificates_of, keys_of
 from ocsgw.ocs.supervisor import Times
 from ocsgw.protocol.messages import (
+    AccessLogSettings,
     AliasSettings,
     CertificateSettings,
     HttpLimits,
@@ -107,10 +108,18 @@ def settings_of(
         client=None,
         error_codes=config.application.error_codes,
         strict=config.http.strict,
+        access_log=_access_log(config),
         log_level=config.log.level,
         aliases=_aliases(config.aliases),
         retry_after=max(1, math.ceil(config.application.reconnect_timeout)),
     )
+
+
+def _access_log(config: Config) -> AccessLogSettings | None:
+    log = config.log
+    if log.access is None:
+        return None
+    return AccessLogSettings(form=log.access_format, clear=log.contacts == "clear")
 
 
 def _tls(tls: Tls, further: tuple[ServerCertificate, ...]) -> TlsSettings:

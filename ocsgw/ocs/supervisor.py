@@ -17,7 +17,7 @@ from twisted.logger import Logger
 from ocsgw.guard import contain, guarded
 from ocsgw.logs import Level, say
 from ocsgw.ocs.child import Child, ChildOwner, Exit, PortNotHandedError
-from ocsgw.protocol.messages import Log
+from ocsgw.protocol.messages import AccessLines, Log
 
 State = Literal["stopped", "starting", "running", "stopping", "waiting"]
 
@@ -55,6 +55,9 @@ class SupervisedProxy(Protocol):
 
     def write_log(self, when: float | None, level: Level, number: int, text: str) -> None:
         """Write a line of the child into the one log; `when` in seconds since 1970 UTC, None for now."""
+
+    def write_access(self, message: AccessLines) -> None:
+        """Write lines of the child into the access log."""
 
     def became_ready(self, port: int) -> None:
         """The proxy serves."""
@@ -149,6 +152,10 @@ class _Run:
             say(self._core.log, 93007, listener=self._core.name, count=message.dropped)
         for line in message.lines:
             self._write(line.time / 1_000_000, line.level, line.id, line.text)
+
+    def child_access(self, message: AccessLines) -> None:
+        """Write its lines of the access log, those of an old child too."""
+        self._core.context.write_access(message)
 
     def child_output(self, level: Level, text: str) -> None:
         """Write what it printed (P124)."""

@@ -201,6 +201,13 @@ class AliasSettings(msgspec.Struct, kw_only=True, omit_defaults=True):
     resources: dict[str, str] = msgspec.field(default_factory=dict)
 
 
+class AccessLogSettings(msgspec.Struct, kw_only=True):
+    """How lines of the access log look; `clear` shows contacts in full."""
+
+    form: Literal["combined", "json"]
+    clear: bool
+
+
 class Settings(Message, tag="settings"):
     """Everything that an HTTP Proxy works with (protocol.md section 7)."""
 
@@ -217,6 +224,8 @@ class Settings(Message, tag="settings"):
     aliases: AliasSettings
     client_certificates: list[ClientCertificateSettings] | None = None
     strict: bool = False
+    access_log: AccessLogSettings | None = None
+    """None: there is none."""
     generation: int = 0
     """Counts the settings of a proxy upwards."""
 
@@ -264,6 +273,14 @@ class Log(Message, tag="log"):
     """Lines of HTTP Proxy for the log of OCS; `dropped` counts those that were lost before them."""
 
     lines: list[LogLine]
+    dropped: int = 0
+
+
+class AccessLines(Message, tag="access"):
+    """`count` whole lines of the access log in one text; `dropped` counts those that were lost before them."""
+
+    text: str
+    count: int
     dropped: int = 0
 
 
@@ -366,7 +383,22 @@ class _RawEvent(Message, tag="event"):
     replayed: bool | UnsetType = UNSET
 
 
-_OTHERS = Hello | Welcome | Settings | Ready | Log | Stats | Ping | Pong | Validate | Verdict | Drain | Port | Bye
+_OTHERS = (
+    Hello
+    | Welcome
+    | Settings
+    | Ready
+    | Log
+    | AccessLines
+    | Stats
+    | Ping
+    | Pong
+    | Validate
+    | Verdict
+    | Drain
+    | Port
+    | Bye
+)
 T = TypeVar("T")
 
 _encoder = msgspec.msgpack.Encoder()

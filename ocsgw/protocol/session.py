@@ -11,6 +11,7 @@ from typing import Literal
 from ocsgw.protocol.frames import FrameDecoder, FrameError
 from ocsgw.protocol.messages import (
     VERSION,
+    AccessLines,
     Bye,
     Drain,
     Event,
@@ -50,7 +51,7 @@ _FROM_OCS: frozenset[type[Message]] = frozenset({Event, Ping, Pong, Drain, Bye})
 # What OCS may receive from a client of this kind, once greeted.
 FROM_CLIENT: Mapping[ClientKind, frozenset[type[Message]]] = MappingProxyType(
     {
-        "http_proxy": _FROM_APPLICATIONS.union({Ready, Log, Stats, Verdict, Port}),
+        "http_proxy": _FROM_APPLICATIONS.union({Ready, Log, AccessLines, Stats, Verdict, Port}),
         "desktop": _FROM_APPLICATIONS,
         "third_party": _FROM_APPLICATIONS,
     }

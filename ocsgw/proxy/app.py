@@ -16,6 +16,7 @@ from ocsgw.logs import say
 from ocsgw.periodic import Periodic
 from ocsgw.protocol.errors import Refusal
 from ocsgw.protocol.messages import KV, ByeCode, ListenerSettings, Settings
+from ocsgw.proxy.access_log import AccessLog
 from ocsgw.proxy.frontend import HttpFrontend, SettingsError
 from ocsgw.proxy.http.exchange import Deliver, Exchange
 from ocsgw.proxy.http.port import PortFactory
@@ -64,6 +65,7 @@ class ProxyApplication:
         self._listening_socket = listening_socket
         self._link = ProxyLink(self, reactor, f"ocsgw {VERSION}")
         self.shipper = LogShipper(reactor, self._link.send_log)
+        self._access_log = AccessLog(reactor, wall_clock, self._link.send_access)
         self._counters = CounterChanges()
         self._reporting = Periodic("report of counters", self._report_counters, reactor)
         self._frontend: HttpFrontend | None = None
@@ -120,6 +122,7 @@ class ProxyApplication:
             self._give_up(EXIT_SETTINGS, f"[listener.tls] {error.part} {error}; {error.hint}")
         else:
             self._settings = settings
+            frontend.access_log = self._access_log_for(settings)
             frontend.start()
             self._reporting.start(_REPORT_EVERY)
             if settings.listener is None:
@@ -143,8 +146,15 @@ class ProxyApplication:
             say(self._log, 93106, reason=f"[listener.tls] {error.part} {error}; {error.hint}")
         else:
             self._settings = settings
+            frontend.access_log = self._access_log_for(settings)
             if self._socket is not None and settings.listener is not None:
                 share(self._socket, shared=settings.listener.shared)
+
+    def _access_log_for(self, settings: Settings) -> AccessLog | None:
+        if settings.access_log is None:
+            return None
+        self._access_log.use(settings.access_log)
+        return self._access_log
 
     def _fit_connections(self, settings: Settings) -> None:
         """Lower the limit of connections to what the process may have open (`[limits] connections`)."""
@@ -252,6 +262,7 @@ class ProxyApplication:
 
     def _say_the_last(self) -> None:
         guarded(self._log, "last report of counters", self._report_counters)
+        self._access_log.flush()
         self.shipper.flush()
 
     def _report_counters(self) -> None:
@@ -288,5 +299,6 @@ class ProxyApplication:
         self._cancel_end()
         if self._frontend is not None:
             self._frontend.stop()
+        self._access_log.stop()
         self.shipper.stop()
         self._finish(status)

@@ -13,6 +13,7 @@ from ocsgw.periodic import Periodic
 from ocsgw.protocol.errors import Refusal
 from ocsgw.protocol.messages import Settings
 from ocsgw.proxy import openapi
+from ocsgw.proxy.access_log import AccessLog
 from ocsgw.proxy.classic import ClassicSurface
 from ocsgw.proxy.http.answers import Answers
 from ocsgw.proxy.http.deadlines import TimeLimit
@@ -93,6 +94,8 @@ class HttpFrontend:
         self.router = Router(self.classic)
         self.router.mount(openapi.SEGMENT, openapi.OpenApi())
         self.whole_requests = WholeRequests(self)
+        # None: there is none.
+        self.access_log: AccessLog | None = None
         # Answers say that the connection ends with them; idle connections are closed at once.
         self.draining = False
         self.closing = False

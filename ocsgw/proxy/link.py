@@ -16,6 +16,7 @@ from ocsgw.protocol.messages import (
     KV,
     RENEWAL,
     VERSION,
+    AccessLines,
     Bye,
     ByeCode,
     Drain,
@@ -156,6 +157,13 @@ class ProxyLink:
 
     def send_log(self, message: Log) -> bool:
         """Send log lines, unless the link is down or full: they never delay an answer (P121)."""
+        if not self._connection.is_open or self._connection.is_full:
+            return False
+        self._connection.send(message)
+        return True
+
+    def send_access(self, message: AccessLines) -> bool:
+        """Send lines of the access log, unless the link is down or full."""
         if not self._connection.is_open or self._connection.is_full:
             return False
         self._connection.send(message)

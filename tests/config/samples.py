@@ -309,5 +309,7 @@ level = "trace"
 format = "classic"
 contacts = "clear"
 http_trace = true
+access = "access.log"
+access_format = "json"
 """
 """Every key of the grammar."""

@@ -216,7 +216,14 @@ class DefaultTests(ConfigTestCase):
         config = self.parse_tables("")
         self.assert_values(config.do_not_call, table="gsw_donotcall_list", scope="tenant", reread=60.0)
         self.assert_values(
-            config.log, target="stdout", level="info", format="text", contacts="masked", http_trace=False
+            config.log,
+            target="stdout",
+            level="info",
+            format="text",
+            contacts="masked",
+            http_trace=False,
+            access=None,
+            access_format="combined",
         )
         self.assertEqual((config.api_keys, config.calling_lists, config.campaigns), ((), (), ()))
         self.assertEqual((config.campaign_groups, config.warnings), ((), ()))

@@ -68,6 +68,24 @@ class LogTests(SynchronousTestCase):
         server.wait_until(lambda: server.log_path.exists() and "93038" in server.log())
         self.assertIn("93002", Path(f"{server.log_path}.1").read_text(encoding="utf-8"))
 
+    def test_access_log(self) -> None:
+        """Each answer has a line; a reload switches the log on and off, and a rotation loses none."""
+        server = self.start("")
+        path = server.folder / "access.log"
+        self.assertEqual(server.post("/lists/CL_Test?req=AddRecord", {"GSW_PHONE": "6505550100"}).status, 200)
+        server.configure(more=f'{_TARGET}access = "access.log"')
+        server.reload()
+        self.assertEqual(server.post("/phones/6505550177?req=DoNotCall").status, 200)
+        expected = '"POST /phones/********77?req=DoNotCall HTTP/1.1" 200'
+        server.wait_until(lambda: path.exists() and expected in path.read_text(encoding="utf-8"))
+        moved = path.rename(server.folder / "access.log.1")
+        os.kill(server.pid, signal.SIGUSR1)
+        server.wait_until(lambda: "93038" in server.log())
+        self.assertEqual(server.post("/lists/CL_Test?req=AddRecord", {"GSW_PHONE": "6505550101"}).status, 200)
+        self.assertEqual(server.stop(), 0)
+        self.assertEqual(len(moved.read_text(encoding="utf-8").splitlines()), 1)
+        self.assertIn('"POST /lists/CL_Test?req=AddRecord HTTP/1.1" 200', path.read_text(encoding="utf-8"))
+
     def test_trace(self) -> None:
         """K62, R54: each message on the link is in the log, no contact, customer id or custom field in clear."""
         server = self.start("http_trace = true")

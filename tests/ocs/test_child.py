@@ -7,7 +7,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from ocsgw.logs import Level
 from ocsgw.ocs.child import Exit, PortNotHandedError, ProxyChild, child_environment
-from ocsgw.protocol.messages import Bye, Drain, Hello, Log, LogLine, Port, Ready, Settings, Welcome, encode
+from ocsgw.protocol.messages import AccessLines, Bye, Drain, Hello, Log, LogLine, Port, Ready, Settings, Welcome, encode
 from ocsgw.protocol.session import ClientSession
 from tests.ocs.doubles import FakeDispatcher, make_identity
 from tests.support.logs import LogCapture
@@ -26,6 +26,9 @@ class Owner:
 
     def child_log(self, message: Log) -> None:
         self.told.append(("log", *(line.text for line in message.lines)))
+
+    def child_access(self, message: AccessLines) -> None:
+        self.told.append(("access", message.text))
 
     def child_output(self, level: Level, text: str) -> None:
         self.told.append((level, text))
@@ -111,8 +114,8 @@ class ChildTests(SynchronousTestCase):
     def test_ready_log_and_new_settings(self) -> None:
         """`ready` and log lines reach the owner; settings can be sent again; drain goes out."""
         self.send(Hello(versions=[1], client="http_proxy"), Ready(port=8080, interface="127.0.0.1"))
-        self.send(Log(lines=[LogLine(time=1, level="info", id=0, text="x")]))
-        self.assertEqual(self.owner.told, [("ready", 8080, "127.0.0.1"), ("log", "x")])
+        self.send(Log(lines=[LogLine(time=1, level="info", id=0, text="x")]), AccessLines(text="y\n", count=1))
+        self.assertEqual(self.owner.told, [("ready", 8080, "127.0.0.1"), ("log", "x"), ("access", "y\n")])
         self.transport.clear()
         self.child.update()
         self.settings = make_settings(generation=2)

@@ -10,6 +10,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from ocsgw.ocs.link import Identity, OcsEnd
 from ocsgw.protocol.messages import (
     KV,
+    AccessLines,
     Bye,
     Event,
     Hello,
@@ -50,6 +51,9 @@ class Owner:
 
     def log_lines(self, message: Log) -> None:
         self.tell("log")
+
+    def access_lines(self, message: AccessLines) -> None:
+        self.tell("access")
 
     def counted(self, stats: Stats) -> None:
         self.tell("counted")
@@ -464,9 +468,10 @@ class LinkTests(SynchronousTestCase):
         self.send(
             Ready(port=8080, interface=""),
             Log(lines=[LogLine(time=1, level="info", id=0, text="")]),
+            AccessLines(text="a\n", count=1),
             Bye(code="done"),
         )
-        self.assertEqual(self.owner.told, ["greeted", "ready 8080", "log", "bye done"])
+        self.assertEqual(self.owner.told, ["greeted", "ready 8080", "log", "access", "bye done"])
 
     def test_wrong_direction(self) -> None:
         """Section 5: a kind that only OCS may send is a protocol error."""

@@ -7,7 +7,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from ocsgw.logs import Level
 from ocsgw.ocs.child import Child, ChildOwner, Exit, PortNotHandedError
 from ocsgw.ocs.supervisor import MACHINE, Supervisor, Times
-from ocsgw.protocol.messages import Bye, Log, LogLine
+from ocsgw.protocol.messages import AccessLines, Bye, Log, LogLine
 from tests.support.logs import LogCapture
 
 TIMES = Times(reconnect=3.0, start=20.0, drain=10.0, stop=15.0)
@@ -47,6 +47,7 @@ class FakeProxy:
         self.error: OSError | None = None
         self.defect: Exception | None = None
         self.written: list[tuple[float | None, Level, int, str]] = []
+        self.accesses: list[AccessLines] = []
         self.ready: list[int] = []
         self.endings: list[str] = []
         self.reconnect = TIMES.reconnect
@@ -70,6 +71,9 @@ class FakeProxy:
 
     def write_log(self, when: float | None, level: Level, number: int, text: str) -> None:
         self.written.append((when, level, number, text))
+
+    def write_access(self, message: AccessLines) -> None:
+        self.accesses.append(message)
 
     def became_ready(self, port: int) -> None:
         self.ready.append(port)
@@ -471,6 +475,16 @@ class SupervisorTests(SynchronousTestCase):
         self.child.owner.child_log(Log(lines=[LogLine(time=1_500_000, level="debug", id=7, text="hello")], dropped=4))
         self.assertEqual(self.context.written, [(1.5, "debug", 7, "[default 100] hello")])
         self.assertIn("4 log messages", self.log.text(93007))
+        self.finish()
+
+    def test_access_lines_of_the_child(self) -> None:
+        """Lines of the access log are written, those of a child on its way out too."""
+        self.running()
+        lines = AccessLines(text="a\n", count=1)
+        self.child.owner.child_access(lines)
+        self.supervisor.stop()
+        self.child.owner.child_access(lines)
+        self.assertEqual(self.context.accesses, [lines, lines])
         self.finish()
 
     def test_output_of_the_child(self) -> None:

@@ -36,7 +36,7 @@ HELLOS: dict[ClientKind, Hello] = {
 
 # Section 5, columns "direction" and "keys": what OCS takes from each client, and each client from OCS.
 TO_OCS: dict[ClientKind, set[str]] = {
-    "http_proxy": {"ready", "request", "log", "stats", "ping", "pong", "verdict", "port", "bye"},
+    "http_proxy": {"ready", "request", "log", "access", "stats", "ping", "pong", "verdict", "port", "bye"},
     "desktop": {"request", "ping", "pong", "bye"},
     "third_party": {"request", "ping", "pong", "bye"},
 }

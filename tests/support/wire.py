@@ -7,6 +7,7 @@ import msgspec
 
 from ocsgw.protocol.frames import frame
 from ocsgw.protocol.messages import (
+    AccessLines,
     Bye,
     CounterChange,
     Drain,
@@ -125,6 +126,7 @@ SAMPLES: tuple[Message, ...] = (
     Event(data={"GSW_USER_EVENT": "CampaignLoaded"}),
     Event(ref=5, data={"GSW_USER_EVENT": "Error", "n": 2**63 - 1}, more=True, code="busy", replayed=True),
     Log(lines=[]),
+    AccessLines(text="a\n", count=1, dropped=2),
     Log(lines=[LogLine(time=1, level="info", id=93002, text="\u2028", fields={"a": 1})], dropped=3),
     Stats(counters=[]),
     Stats(

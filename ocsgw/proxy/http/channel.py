@@ -102,6 +102,8 @@ class HTTPChannel(Protocol):
         pending, self._pending = self._pending, []
         self._frontend.shares.total -= len(pending)
         for exchange in pending:
+            if self._frontend.access_log is not None:
+                self._frontend.access_log.abandoned(exchange)
             if exchange.route is not None:
                 guarded(self._log, "route", exchange.route.forget, exchange, reason)
         self._frontend.leave(self)
@@ -279,7 +281,11 @@ class HTTPChannel(Protocol):
 
     def _new_exchange(self, line: RequestLine, head: Head) -> Exchange:
         frontend = self._frontend
-        return Exchange(line, head, self._peer, frontend.policy.encoding, self._certificate, frontend.usages.get(self))
+        encoding, usage = frontend.policy.encoding, frontend.usages.get(self)
+        exchange = Exchange(line, head, self._peer, encoding, self._certificate, usage)
+        if frontend.access_log is not None:
+            exchange.began = frontend.access_log.began()
+        return exchange
 
     def _unreadable(self) -> Exchange:
         """Return an exchange for bytes that are not a request: they get an answer too; one to HEAD has no body."""
@@ -405,10 +411,13 @@ class HTTPChannel(Protocol):
         if not (isinstance(outcome, Event) and outcome.code is None):
             frontend.refusals.note(exchange, outcome)
         try:
-            return frontend.answers.render(exchange, outcome, close=close)
+            answer = frontend.answers.render(exchange, outcome, close=close)
         except Exception:  # noqa: BLE001 - what cannot be written costs one answer, not the connection
             report_failure(self._log, exchange)
-            return frontend.answers.render(exchange, Refusal("internal"), close=close)
+            answer = frontend.answers.render(exchange, Refusal("internal"), close=close)
+        if frontend.access_log is not None:
+            frontend.access_log.answered(exchange, answer)
+        return answer
 
     def _finish(self) -> None:
         """Everything has been said: close our side once the client has taken it (H11, H31)."""

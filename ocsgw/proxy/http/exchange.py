@@ -68,10 +68,12 @@ class Exchange:
     `encoding` is that of the answer, None for UTF-8; it is settled when the body has been read (H134). `close` is true
     for the last one of a connection. `usage` counts for the limits of the client, None without limits; `quota` is what
     they leave. `route` is what answers it, None for bytes that are not a request;
+    `began` is when its head was there, in seconds of the reactor, while there is an access log, else -1;
     `transport` and `secure` say where it came from, for routes that want to know.
     """
 
     __slots__ = (
+        "began",
         "certificate",
         "close",
         "encoding",
@@ -113,6 +115,7 @@ class Exchange:
         self.route: Route | None = None
         self.transport: Any = None
         self.secure = False
+        self.began = -1.0
         self.usage = usage
         self.quota: Quota | None = None
 
