@@ -18,7 +18,7 @@ from ocsgw.ocs.link import Identity, OcsEnd, Trace
 from ocsgw.protocol.context import ANONYMOUS, RequestContext
 from ocsgw.protocol.errors import Refusal
 from ocsgw.protocol.key_values import checked
-from ocsgw.protocol.messages import KV, Bye, Drain, Event, Hello, Log, Request, Stats
+from ocsgw.protocol.messages import KV, AccessLines, Bye, Drain, Event, Hello, Log, Request, Stats
 from ocsgw.protocol.requests import REQUESTS, ClientKind, RequestType, request_named
 from ocsgw.protocol.sendable import UnsendableError
 from ocsgw.tls.client_names import is_accepted
@@ -355,6 +355,9 @@ class OcsSession:
         """Only HTTP Proxies say so."""
 
     def log_lines(self, message: Log) -> None:
+        """Only HTTP Proxies send lines."""
+
+    def access_lines(self, message: AccessLines) -> None:
         """Only HTTP Proxies send lines."""
 
     def counted(self, stats: Stats) -> None:
