@@ -3,7 +3,8 @@
 from collections.abc import Iterator
 
 from ocsgw.counters import ALL, HISTOGRAMS, Labels
-from ocsgw.protocol.messages import CounterChange, HistogramChange, Stats
+from ocsgw.protocol.message_parts import CounterChange, HistogramChange
+from ocsgw.protocol.messages import Stats
 
 # So that a message stays far below the largest frame.
 _PER_MESSAGE = 500

@@ -7,8 +7,8 @@ from ocsgw.ocs.dispatch import DispatchOptions
 from ocsgw.ocs.link import Identity
 from ocsgw.ocs.principals import certificates_of, keys_of
 from ocsgw.ocs.supervisor import Times
+from ocsgw.protocol.message_parts import AccessLogSettings
 from ocsgw.protocol.messages import (
-    AccessLogSettings,
     AliasSettings,
     CertificateSettings,
     HttpLimits,

@@ -7,6 +7,7 @@ from msgspec import UNSET, Raw, UnsetType
 
 from ocsgw.protocol import strict
 from ocsgw.protocol.frames import frame
+from ocsgw.protocol.message_parts import AccessLogSettings, CounterChange, HistogramChange
 from ocsgw.protocol.requests import ClientKind
 
 # A value of a key-value list. Booleans and nil are allowed on the wire and mean 1, 0 and absence.
@@ -201,13 +202,6 @@ class AliasSettings(msgspec.Struct, kw_only=True, omit_defaults=True):
     resources: dict[str, str] = msgspec.field(default_factory=dict)
 
 
-class AccessLogSettings(msgspec.Struct, kw_only=True):
-    """How lines of the access log look; `clear` shows contacts in full."""
-
-    form: Literal["combined", "json"]
-    clear: bool
-
-
 class Settings(Message, tag="settings"):
     """Everything that an HTTP Proxy works with (protocol.md section 7)."""
 
@@ -282,22 +276,6 @@ class AccessLines(Message, tag="access"):
     text: str
     count: int
     dropped: int = 0
-
-
-class CounterChange(msgspec.Struct, kw_only=True):
-    """By how much a counter or gauge with these values of its labels has changed."""
-
-    name: str
-    labels: list[str]
-    value: int
-
-
-class HistogramChange(msgspec.Struct, kw_only=True):
-    """What a histogram has observed: by bucket, and the sum in millionths of its unit."""
-
-    name: str
-    buckets: list[int]
-    micro: int
 
 
 class Stats(Message, tag="stats"):
@@ -383,22 +361,8 @@ class _RawEvent(Message, tag="event"):
     replayed: bool | UnsetType = UNSET
 
 
-_OTHERS = (
-    Hello
-    | Welcome
-    | Settings
-    | Ready
-    | Log
-    | AccessLines
-    | Stats
-    | Ping
-    | Pong
-    | Validate
-    | Verdict
-    | Drain
-    | Port
-    | Bye
-)
+_OF_PROXIES = Hello | Ready | Log | AccessLines | Stats | Verdict
+_OTHERS = _OF_PROXIES | Welcome | Settings | Ping | Pong | Validate | Drain | Port | Bye
 T = TypeVar("T")
 
 _encoder = msgspec.msgpack.Encoder()

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 from ocsgw.logs import mask_contact
-from ocsgw.protocol.messages import AccessLogSettings
+from ocsgw.protocol.message_parts import AccessLogSettings
 from ocsgw.proxy.http.grammar import Head, RequestLine
 from ocsgw.proxy.policy.target import Target
 

@@ -5,7 +5,8 @@ from collections.abc import Callable
 
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
-from ocsgw.protocol.messages import AccessLines, AccessLogSettings
+from ocsgw.protocol.message_parts import AccessLogSettings
+from ocsgw.protocol.messages import AccessLines
 from ocsgw.proxy.access_lines import Access, form_of
 from ocsgw.proxy.http.exchange import Exchange
 

@@ -4,7 +4,8 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from ocsgw.counters import ALL, HISTOGRAMS, Histogram, Metric
 from ocsgw.link.counted import CounterChanges, CounterTotals
-from ocsgw.protocol.messages import CounterChange, HistogramChange, Stats, decode, payload_of
+from ocsgw.protocol.message_parts import CounterChange, HistogramChange
+from ocsgw.protocol.messages import Stats, decode, payload_of
 
 
 class CountedTests(SynchronousTestCase):

@@ -2,7 +2,8 @@
 
 import json
 
-from ocsgw.protocol.messages import AccessLines, AccessLogSettings
+from ocsgw.protocol.message_parts import AccessLogSettings
+from ocsgw.protocol.messages import AccessLines
 from ocsgw.proxy.access_lines import Access, form_of
 from ocsgw.proxy.access_log import AccessLog
 from ocsgw.proxy.http.grammar import NO_HEAD, NO_LINE

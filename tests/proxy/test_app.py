@@ -8,11 +8,11 @@ from twisted.internet.testing import MemoryReactorClock
 from twisted.logger import LogLevel
 
 from ocsgw.counters import CALLBACK_FAILURES
+from ocsgw.protocol.message_parts import CounterChange
 from ocsgw.protocol.messages import (
     RENEWAL,
     VERSION,
     Bye,
-    CounterChange,
     Drain,
     Event,
     Hello,

@@ -6,14 +6,13 @@ from collections.abc import Iterable
 import msgspec
 
 from ocsgw.protocol.frames import frame
+from ocsgw.protocol.message_parts import CounterChange, HistogramChange
 from ocsgw.protocol.messages import (
     AccessLines,
     Bye,
-    CounterChange,
     Drain,
     Event,
     Hello,
-    HistogramChange,
     Log,
     LogLine,
     Message,
