@@ -17,8 +17,11 @@ _READ = 1
 
 
 def install_quick_reactor() -> None:
-    """Install the reactor, before anybody imports `twisted.internet.reactor`; without epoll Twisted's choice stays."""
-    if sys.platform == "linux":
+    """Install the reactor, before anybody imports `twisted.internet.reactor`.
+
+    Without epoll Twisted's choice stays, and so does a reactor that whoever runs us has installed.
+    """
+    if sys.platform == "linux" and "twisted.internet.reactor" not in sys.modules:
         installReactor(make_quick_reactor())
 
 
