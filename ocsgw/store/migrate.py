@@ -80,13 +80,15 @@ def copy(connection: sqlite3.Connection, file: str) -> None:
 
 
 def upgrade(file: str) -> None:
-    """Bring the tables of an SQLite file up to date. Raises `sqlite3.Error`."""
+    """Bring the tables of an SQLite file up to date, in one transaction. Raises `sqlite3.Error`, nothing changed."""
     # Both take longer to import than everything else at a start, and are needed only now.
     import sqlalchemy as sa  # noqa: PLC0415
     from alembic import command  # noqa: PLC0415
     from alembic.config import Config  # noqa: PLC0415
 
-    engine = sa.create_engine(sa.URL.create("sqlite", database=file))
+    # Left to itself the driver commits each CREATE TABLE: a crash or a full disk would leave half of the tables.
+    engine = sa.create_engine(sa.URL.create("sqlite", database=file), connect_args={"isolation_level": None})
+    sa.event.listen(engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN IMMEDIATE"))
     try:
         with engine.begin() as connection:
             config = Config()

@@ -1,11 +1,17 @@
 """The file of the store: judged at the start, private, copied before it changes, watched while it is used."""
 
+import errno
+import io
 import os
 import sqlite3
 import stat
+import tempfile
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 from unittest import mock
+
+import alembic.command
 
 from ocsgw.contact.transaction import StoreFailureError
 from ocsgw.store import migrate
@@ -13,6 +19,7 @@ from ocsgw.store.engine import Access
 from ocsgw.store.errors import StoreError, StoreVersionError
 from ocsgw.store.opening import open_store
 from ocsgw.store.sqlite.engine import SQLiteEngine
+from ocsgw.store.sqlite.file import StoreFile
 from tests.support.case import ClockTestCase
 from tests.support.reports import Reports, unreported
 from tests.support.rules import RuleTestCase, make_directory
@@ -27,6 +34,27 @@ class Settings:
     def __init__(self, file: str | None, kind: str = "sqlite") -> None:
         self.file = file
         self.kind = kind
+
+
+class Full(io.StringIO):
+    """A lock file on a disk without room."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._file = tempfile.TemporaryFile()  # noqa: SIM115 - closed with this one
+
+    def fileno(self) -> int:
+        """Return the descriptor of a file that can be locked."""
+        return self._file.fileno()
+
+    def flush(self) -> None:
+        """Take nothing."""
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    def close(self) -> None:
+        """Close the file, and take nothing again."""
+        self._file.close()
+        self.flush()
 
 
 class OpeningTestCase(ClockTestCase):
@@ -98,6 +126,25 @@ class JudgementTests(OpeningTestCase):
         with mock.patch("ocsgw.store.migrate.missing_tables", side_effect=error):
             refused = self.assertRaises(StoreError, engine.open, self.directory)
         self.assertIn("its disk is full; make room there", str(refused))
+
+    def test_errors_of_the_system(self) -> None:
+        """Whatever the system refuses at the start is one sentence; afterwards the store can be opened."""
+        rows = (
+            (errno.ENOSPC, "its disk is full; make room"),
+            (errno.EDQUOT, "its disk is full"),
+            (errno.EIO, "Input/"),
+        )
+        for place in ("lock", "remember", "_check_length"):
+            for number, expected in rows:
+                error = OSError(number, os.strerror(number))
+                with mock.patch.object(StoreFile, place, side_effect=error):
+                    self.assertIn(f"{self.file} cannot be opened: {expected}", self.refusal())
+
+    def test_no_room_for_the_lock(self) -> None:
+        """The lock file is the first one that is written: a full disk is found there, and the lock is given back."""
+        with mock.patch("ocsgw.store.sqlite.file.open", lambda *_, **__: Full()):
+            self.assertIn("its disk is full; make room", self.refusal())
+        self.engine().open(self.directory)
 
     def test_link(self) -> None:
         """A symbolic link to a store in use is that store."""
@@ -197,6 +244,21 @@ class VersionTests(OpeningTestCase):
             self.assertEqual(copy.execute(f"SELECT version_num FROM {migrate.VERSION_TABLE}").fetchall(), [("0004",)])
             self.assertEqual(copy.execute("SELECT value FROM ocsgw_counter WHERE name = 'kept'").fetchall(), [(7,)])
         self.assertEqual(stat.S_IMODE(os.stat(f"{self.file}.before-0004").st_mode), 0o600)
+
+    def test_interrupted(self) -> None:
+        """What ends an update of the tables in the middle leaves the store as it was; the next start does it."""
+
+        def interrupted(config: Any, _: str) -> None:
+            upgrade(config, "0003")
+            raise sqlite3.OperationalError("database or disk is full")
+
+        upgrade = alembic.command.upgrade
+        self.file = f"{self.file}.new"
+        with mock.patch("alembic.command.upgrade", interrupted):
+            self.assertIn("database or disk is full", self.refusal())
+        self.assertEqual(self.sql("SELECT name FROM sqlite_master"), [])
+        self.engine().open(self.directory)
+        self.assertEqual(self.sql(f"SELECT version_num FROM {migrate.VERSION_TABLE}"), [(migrate.HEAD,)])
 
     def test_no_room_for_a_copy(self) -> None:
         """Without a copy nothing is changed."""

@@ -90,7 +90,13 @@ class SQLiteEngine:
             raise self._file.problem_of(error) from None
         except StoreFailureError as error:
             self.close()
-            raise self._file.problem(str(error)) from None
+            cause = error.__context__
+            raise (
+                self._file.problem_of(cause) if isinstance(cause, sqlite3.Error) else self._file.problem(str(error))
+            ) from None
+        except OSError as error:
+            self.close()
+            raise self._file.problem_of_system(error) from None
         except BaseException:
             self.close()
             raise

@@ -1,6 +1,7 @@
 """The file of the embedded store: made, locked, judged and watched."""
 
 import contextlib
+import errno
 import fcntl
 import os
 import pwd
@@ -16,12 +17,14 @@ _FOLDER_MODE = 0o750
 # A file of that size is read through at the start, which takes some 0.1 s; of a larger one the length is looked at.
 _SMALL = 16 << 20
 _HEADER = 100
+_NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT})
 _REMEDIES = {
     sqlite3.SQLITE_FULL: "its disk is full; make room there and start again",
     sqlite3.SQLITE_READONLY: "it cannot be written; check the owner and mode of file and folder, and how it is mounted",
     sqlite3.SQLITE_PERM: "it cannot be written; check the owner and mode of file and folder",
     sqlite3.SQLITE_CORRUPT: "it is damaged; restore a backup (ocsctl restore)",
     sqlite3.SQLITE_NOTADB: "file is not a database; check [store] url, or restore a backup (ocsctl restore)",
+    sqlite3.SQLITE_IOERR: "its disk reports an error; make sure that it has room and is sound",
     sqlite3.SQLITE_BUSY: "another program keeps it locked; end that program",
 }
 
@@ -99,6 +102,12 @@ class StoreFile:
         """Return the error for what SQLite says."""
         return self.problem(_REMEDIES.get(primary_code(error), masked(str(error))))
 
+    def problem_of_system(self, error: OSError) -> StoreError:
+        """Return the error for what the system says about the file, or about those beside it."""
+        if error.errno in _NO_ROOM:
+            return self.problem(_REMEDIES[sqlite3.SQLITE_FULL])
+        return self.problem(f"{error.strerror or error}; check [store] url and its folder")
+
     # Who uses it.
 
     def lock(self, *, shared: bool = False) -> bool:
@@ -119,11 +128,11 @@ class StoreFile:
             lock.close()
             hint = "" if shared else "; stop that server or use another [store] url"
             raise StoreError(f"the store {self.path} is in use by process {holder}{hint}")
+        self._lock = lock
         if is_alone:
             lock.truncate(0)
         lock.write(f"{os.getpid()}\n")
         lock.flush()
-        self._lock = lock
         return is_alone
 
     def share(self) -> None:
@@ -134,7 +143,9 @@ class StoreFile:
     def unlock(self) -> None:
         """Free the lock, if we have it."""
         if self._lock is not None:
-            self._lock.close()
+            # What a full disk has not taken it does not take now either; the descriptor is closed all the same.
+            with contextlib.suppress(OSError):
+                self._lock.close()
             self._lock = None
 
     # Is it still there?
