@@ -88,8 +88,6 @@ class AgentPageTests(SynchronousTestCase):
 
     def test_an_agent_at_work(self) -> None:
         """Next record, result, callback of one's own, do not call, give back: each is in the store afterwards."""
-        if BROWSER is None:
-            return
         pages = ThreadingHTTPServer(("127.0.0.1", 0), _Pages)
         self.addCleanup(pages.server_close)
         self.addCleanup(pages.shutdown)
@@ -105,7 +103,7 @@ class AgentPageTests(SynchronousTestCase):
         url = f"{origin}/index.html?server=http://127.0.0.1:{server.port}&group=102&agent=7"
         done = subprocess.run(
             [
-                str(BROWSER),
+                BROWSER,
                 *("--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"),
                 *(f"--user-data-dir={profile}", "--virtual-time-budget=20000", "--dump-dom", url),
             ],
