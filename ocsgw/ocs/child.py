@@ -18,7 +18,20 @@ from ocsgw.link.counted import CounterTotals
 from ocsgw.logs import Level, say
 from ocsgw.ocs.dispatch import Dispatcher
 from ocsgw.ocs.link import Identity, OcsEnd, Trace
-from ocsgw.protocol.messages import AccessLines, Bye, Drain, Hello, Log, Port, Settings, Stats
+from ocsgw.ocs.outgoing import Orders
+from ocsgw.protocol.messages import (
+    KV,
+    AccessLines,
+    Bye,
+    Drain,
+    Hello,
+    Log,
+    Port,
+    Purpose,
+    Settings,
+    Stats,
+    Verdict,
+)
 from ocsgw.protocol.requests import ClientKind
 from ocsgw.protocol.sendable import UnsendableError
 
@@ -149,6 +162,8 @@ class ProxyChild(ProcessProtocol):
             peer=f"HTTP Proxy of listener {name}",
             trace=trace(),
         )
+        self.session = session
+        self._orders = Orders(reactor, self._link.send)
         self._process: Any = None
         self._outputs = {1: _Lines(), 2: _Lines()}
         self._exited = False
@@ -239,6 +254,10 @@ class ProxyChild(ProcessProtocol):
             except ProcessExitedAlready:
                 return
 
+    def order(self, purpose: Purpose, uri: str, data: KV, timeout: float) -> "Deferred[Verdict]":
+        """Have it make an outgoing call; fires with the verdict and never fails."""
+        return self._orders.order(purpose, uri, data, timeout)
+
     def silence(self) -> float:
         """Return the seconds since it sent something."""
         return self._link.silence()
@@ -273,6 +292,10 @@ class ProxyChild(ProcessProtocol):
         if not self._exited:
             self._counters.add(stats)
 
+    def verdict(self, verdict: Verdict) -> None:
+        """It has made an outgoing call."""
+        self._orders.take(verdict)
+
     def port_handed(self, descriptor: int) -> None:
         """Its listening socket is here; whoever asked for it closes it."""
         taken, self._port_taken = self._port_taken, None
@@ -292,6 +315,7 @@ class ProxyChild(ProcessProtocol):
     def link_lost(self, reason: str) -> None:
         """The link is gone; after a bye or an exit that is as it should be."""
         self._forget_port(reason)
+        self._orders.lost()
         if self.last_words is None and not self._exited:
             self._owner.child_link_lost(reason)
 

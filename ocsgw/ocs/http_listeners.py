@@ -5,7 +5,7 @@ from typing import Any
 from urllib.parse import quote
 
 from twisted.application.service import Service
-from twisted.internet.defer import Deferred, DeferredList
+from twisted.internet.defer import Deferred, DeferredList, succeed
 from twisted.logger import Logger
 
 from ocsgw.config import Config
@@ -14,7 +14,9 @@ from ocsgw.ocs.access_log import AccessLog
 from ocsgw.ocs.context import OCSContext
 from ocsgw.ocs.dispatch import Dispatcher
 from ocsgw.ocs.listeners import HttpListener, match_listeners
+from ocsgw.ocs.outgoing import not_made
 from ocsgw.ocs.store_service import StoreService
+from ocsgw.protocol.messages import KV, Purpose, Verdict
 
 
 class HttpListeners(Service):
@@ -107,6 +109,17 @@ class HttpListeners(Service):
     def all(self) -> list[HttpListener]:
         """Return those that are open."""
         return list(self._listeners)
+
+    def order(self, purpose: Purpose, uri: str, data: KV, timeout: float, link: int = 0) -> "Deferred[Verdict]":
+        """Have an HTTP Proxy make an outgoing call: the one with that link, else the first that runs (P111).
+
+        Fires with the verdict and never fails.
+        """
+        callers = [caller for each in self._listeners for proxy in each.proxies if (caller := proxy.caller())]
+        if not callers:
+            return succeed(not_made("connect", "no HTTP Proxy runs"))
+        caller = next((each for each in callers if each.session == link), callers[0])
+        return caller.order(purpose, uri, data, timeout)
 
     def base_uri(self) -> str | None:
         """Return what record URIs begin with for clients of other listeners: those of the first one (H68)."""

@@ -106,6 +106,10 @@ class HttpProxy:
             return True
         return self._child.silence() < _SILENT_INTERVALS * self._context.config.limits.heartbeat
 
+    def caller(self) -> ProxyChild | None:
+        """Return the process, if it can make outgoing calls."""
+        return self._child if self.supervisor.state == "running" else None
+
     def stop(self, reason: str | None = None) -> "Deferred[None]":
         """End the process; fires when it is gone."""
         self._settle(RenewalError("the server is stopping, or the listener was removed"))

@@ -29,6 +29,7 @@ from ocsgw.protocol.messages import (
     Ready,
     Request,
     Stats,
+    Verdict,
     Welcome,
     WireLimits,
 )
@@ -73,6 +74,9 @@ class LinkOwner(Protocol):
 
     def counted(self, stats: Stats) -> None:
         """The proxy has counted."""
+
+    def verdict(self, verdict: Verdict) -> None:
+        """The proxy has made an outgoing call."""
 
     def port_handed(self, descriptor: int) -> None:
         """The proxy has handed over its listening socket."""
@@ -217,6 +221,8 @@ class OcsEnd:
             self._owner.access_lines(message)
         elif isinstance(message, Stats):
             self._owner.counted(message)
+        elif isinstance(message, Verdict):
+            self._owner.verdict(message)
         elif isinstance(message, Port):
             descriptor = self.protocol.take_descriptor()
             if descriptor is not None:
@@ -309,6 +315,7 @@ class OcsEnd:
                 peer=request.peer or "",
                 base_uri=self._base_uri,
                 largest_answer=self._identity.limits.frame,
+                link=self._number,
             )
         return context
 

@@ -18,7 +18,7 @@ from ocsgw.ocs.link import Identity, OcsEnd, Trace
 from ocsgw.protocol.context import ANONYMOUS, RequestContext
 from ocsgw.protocol.errors import Refusal
 from ocsgw.protocol.key_values import checked
-from ocsgw.protocol.messages import KV, AccessLines, Bye, Drain, Event, Hello, Log, Request, Stats
+from ocsgw.protocol.messages import KV, AccessLines, Bye, Drain, Event, Hello, Log, Request, Stats, Verdict
 from ocsgw.protocol.requests import REQUESTS, ClientKind, RequestType, request_named
 from ocsgw.protocol.sendable import UnsendableError
 from ocsgw.tls.client_names import is_accepted
@@ -359,6 +359,9 @@ class OcsSession:
 
     def access_lines(self, message: AccessLines) -> None:
         """Only HTTP Proxies send lines."""
+
+    def verdict(self, verdict: Verdict) -> None:
+        """Only HTTP Proxy makes calls."""
 
     def counted(self, stats: Stats) -> None:
         """Only HTTP Proxies count."""

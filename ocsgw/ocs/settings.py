@@ -2,11 +2,12 @@
 
 import math
 
-from ocsgw.config import Aliases, Config, Listener, ServerCertificate, Tls
+from ocsgw.config import Aliases, Config, Listener, Notifications, PreDialValidation, ServerCertificate, Tls
 from ocsgw.ocs.dispatch import DispatchOptions
 from ocsgw.ocs.link import Identity
 from ocsgw.ocs.principals import certificates_of, keys_of
 from ocsgw.ocs.supervisor import Times
+from ocsgw.protocol.client_settings import ClientSettings, ClientTlsSettings
 from ocsgw.protocol.message_parts import AccessLogSettings
 from ocsgw.protocol.messages import (
     AliasSettings,
@@ -105,7 +106,8 @@ def settings_of(
             principal_connections=limits.principal_connections,
             remembered_addresses=limits.remembered_addresses,
         ),
-        client=None,
+        client=_client(config.pre_dial_validation),
+        notifications=_client(config.notifications, config.notifications.http_proxy),
         error_codes=config.application.error_codes,
         strict=config.http.strict,
         access_log=_access_log(config),
@@ -138,6 +140,21 @@ def _tls(tls: Tls, further: tuple[ServerCertificate, ...]) -> TlsSettings:
         tls_target_name_check=tls.tls_target_name_check,
         client_names=list(tls.client_names),
         verify_depth=tls.verify_depth,
+    )
+
+
+def _client(section: PreDialValidation | Notifications, http_proxy: str | None = None) -> ClientSettings:
+    """Return what outgoing calls of one section need."""
+    pem = {name: getattr(section, name) for name in ("trusted_ca", "certificate", "certificate_key")}
+    return ClientSettings(
+        response_timeout_ms=milliseconds(section.http_response_timeout),
+        pool_size=section.http_connection_pool_size,
+        tls=ClientTlsSettings(
+            **{name: each.text if each is not None else None for name, each in pem.items()},
+            minimum=section.tls_minimum,
+        ),
+        http_proxy=http_proxy,
+        headers=[(name, value.value) for name, value in section.headers_file],
     )
 
 

@@ -15,7 +15,7 @@ class RequestContext(msgspec.Struct, frozen=True):
     every one. `peer` is the address of the client, for the audit log and for limits. `base_uri` is what
     `GSW_RECORD_URI` begins with, None without an HTTP listener (H65, H68). `largest_answer` is how many bytes an event
     for the sender may have on the wire (P64). `session` numbers the connection of a desktop or third-party application,
-    0 over HTTP.
+    0 over HTTP; `link` numbers the one to HTTP Proxy, 0 without one.
     """
 
     principal: str = ANONYMOUS
@@ -26,6 +26,7 @@ class RequestContext(msgspec.Struct, frozen=True):
     base_uri: str | None = None
     largest_answer: int = 2 << 20
     session: int = 0
+    link: int = 0
 
 
 # A sender of which nothing is known: chores, tests, and tools.

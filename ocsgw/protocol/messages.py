@@ -6,6 +6,7 @@ import msgspec
 from msgspec import UNSET, Raw, UnsetType
 
 from ocsgw.protocol import strict
+from ocsgw.protocol.client_settings import ClientSettings
 from ocsgw.protocol.frames import frame
 from ocsgw.protocol.message_parts import AccessLogSettings, CounterChange, HistogramChange
 from ocsgw.protocol.requests import ClientKind
@@ -175,26 +176,6 @@ class HttpLimits(msgspec.Struct, kw_only=True):
     remembered_addresses: int = 10_000
 
 
-class ClientTlsSettings(msgspec.Struct, kw_only=True, omit_defaults=True):
-    """TLS of outgoing calls, as PEM text."""
-
-    trusted_ca: str | None = None
-    certificate: str | None = None
-    certificate_key: str | None = None
-    minimum: Literal["TLSv12", "TLSv13"] = "TLSv12"
-
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}(...)"  # as above
-
-
-class ClientSettings(msgspec.Struct, kw_only=True, omit_defaults=True):
-    """Outgoing HTTP."""
-
-    response_timeout_ms: int
-    pool_size: int
-    tls: ClientTlsSettings | None = None
-
-
 class AliasSettings(msgspec.Struct, kw_only=True, omit_defaults=True):
     """A site's own spellings of requests and resource types, each with its canonical name."""
 
@@ -220,6 +201,8 @@ class Settings(Message, tag="settings"):
     strict: bool = False
     access_log: AccessLogSettings | None = None
     """None: there is none."""
+    notifications: ClientSettings | None = None
+    """Outgoing HTTP of everything but validation; `client` is that of validation."""
     generation: int = 0
     """Counts the settings of a proxy upwards."""
 
@@ -315,6 +298,8 @@ class Verdict(Message, tag="verdict"):
     status: int | None
     data: KV
     reason: Literal["timeout", "connect", "tls", "status", "protocol"] | None = None
+    text: str | None = None
+    """What has failed, in words for the log."""
 
 
 # The reason of a `drain` that does not end the service: another proxy has taken the port over.

@@ -15,13 +15,14 @@ from ocsgw.link.counted import CounterChanges
 from ocsgw.logs import say
 from ocsgw.periodic import Periodic
 from ocsgw.protocol.errors import Refusal
-from ocsgw.protocol.messages import KV, ByeCode, ListenerSettings, Settings
+from ocsgw.protocol.messages import KV, ByeCode, ListenerSettings, Settings, Validate
 from ocsgw.proxy.access_log import AccessLog
 from ocsgw.proxy.frontend import HttpFrontend, SettingsError
 from ocsgw.proxy.http.exchange import Deliver, Exchange
 from ocsgw.proxy.http.port import PortFactory
 from ocsgw.proxy.link import ProxyLink
 from ocsgw.proxy.listening import PortError, listening_socket, share
+from ocsgw.proxy.outgoing.calls import OutgoingCalls
 from ocsgw.proxy.policy.connection_limiter import connections_of, room_of
 from ocsgw.proxy.shipping import LogShipper
 from ocsgw.tls import TlsError
@@ -64,6 +65,7 @@ class ProxyApplication:
         self._wall_clock = wall_clock
         self._listening_socket = listening_socket
         self._link = ProxyLink(self, reactor, f"ocsgw {VERSION}")
+        self._calls = OutgoingCalls(reactor, self._link.send_verdict)
         self.shipper = LogShipper(reactor, self._link.send_log)
         self._access_log = AccessLog(reactor, wall_clock, self._link.send_access)
         self._counters = CounterChanges()
@@ -116,6 +118,7 @@ class ProxyApplication:
             frontend = self._frontend = HttpFrontend(settings, self, self._reactor, self._wall_clock)
             self._factory = PortFactory(frontend, self._reactor)
             self._factory.use(tls)
+            self._calls.use(settings)
         except SettingsError as error:
             self._give_up(EXIT_SETTINGS, str(error))
         except TlsError as error:
@@ -136,6 +139,7 @@ class ProxyApplication:
         try:
             frontend.use(settings)
             try:
+                self._calls.use(settings)
                 factory.use(settings.listener.tls if settings.listener is not None else None)
             except TlsError:
                 frontend.use(old)
@@ -191,6 +195,10 @@ class ProxyApplication:
     def terminate(self) -> None:
         """End as after `drain`, because of SIGTERM (C78)."""
         self.drain(self._frontend.limits.drain_timeout_ms / 1000 if self._frontend is not None else 0)
+
+    def call(self, order: Validate) -> None:
+        """Make an outgoing call."""
+        self._calls.call(order)
 
     def hand_over(self) -> None:
         """Give the listening socket to OCS for the proxy that takes this one's place; both accept from it then."""
@@ -296,6 +304,7 @@ class ProxyApplication:
             return
         self._over = True
         self._reporting.stop()
+        self._calls.close()
         self._cancel_end()
         if self._frontend is not None:
             self._frontend.stop()

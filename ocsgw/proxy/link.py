@@ -29,6 +29,8 @@ from ocsgw.protocol.messages import (
     Request,
     Settings,
     Stats,
+    Validate,
+    Verdict,
     Welcome,
 )
 from ocsgw.protocol.parts import joined
@@ -56,6 +58,9 @@ class LinkOwner(Protocol):
 
     def drain(self, timeout: float, *, gently: bool = False) -> None:
         """OCS wants the proxy to end within `timeout` seconds; `gently` if another one has taken its place."""
+
+    def call(self, order: Validate) -> None:
+        """OCS orders an outgoing call; whatever happens, there is one verdict on it."""
 
     def hand_over(self) -> None:
         """OCS asks for the listening socket."""
@@ -175,6 +180,10 @@ class ProxyLink:
             for message in messages:
                 self._connection.send(message)
 
+    def send_verdict(self, verdict: Verdict) -> None:
+        """Report what has become of an outgoing call."""
+        self._connection.send(verdict)
+
     def end(self, code: ByeCode, text: str | None = None) -> None:
         """Say goodbye and close."""
         self._connection.end(code, text)
@@ -202,6 +211,8 @@ class ProxyLink:
             self._owner.use(message)
         elif isinstance(message, Drain):
             self._owner.drain(message.timeout_ms / 1000, gently=message.reason == RENEWAL)
+        elif isinstance(message, Validate):
+            self._owner.call(message)
         elif isinstance(message, Port):
             self._owner.hand_over()
         elif isinstance(message, Bye):

@@ -24,6 +24,7 @@ from ocsgw.protocol.messages import (
     Request,
     Stats,
     Validate,
+    Verdict,
     Welcome,
     WireLimits,
     encode,
@@ -54,6 +55,9 @@ class Owner:
 
     def access_lines(self, message: AccessLines) -> None:
         self.tell("access")
+
+    def verdict(self, verdict: Verdict) -> None:
+        self.tell(f"verdict {verdict.ref}")
 
     def counted(self, stats: Stats) -> None:
         self.tell("counted")
@@ -469,9 +473,10 @@ class LinkTests(SynchronousTestCase):
             Ready(port=8080, interface=""),
             Log(lines=[LogLine(time=1, level="info", id=0, text="")]),
             AccessLines(text="a\n", count=1),
+            Verdict(ref=3, outcome="positive", status=200, data={}),
             Bye(code="done"),
         )
-        self.assertEqual(self.owner.told, ["greeted", "ready 8080", "log", "access", "bye done"])
+        self.assertEqual(self.owner.told, ["greeted", "ready 8080", "log", "access", "verdict 3", "bye done"])
 
     def test_wrong_direction(self) -> None:
         """Section 5: a kind that only OCS may send is a protocol error."""

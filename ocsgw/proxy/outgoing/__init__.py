@@ -1,0 +1,1 @@
+"""HTTP calls that HTTP Proxy makes on behalf of OCS (outgoing.md)."""
