@@ -164,11 +164,11 @@ _ROWS = 20
 
 
 def _not_in_encoding(path: str, form: FileForm, lines: int, error: UnicodeError) -> str:
-    where, what = f"line {lines}", "there are bytes"
+    where, what = f"line {lines}", "there are bytes that are"
     if isinstance(error, UnicodeDecodeError):
         newline = "\n".encode(form.codec)[-1:] if form.codec.startswith("utf-8") else b"\n"
         where = f"line {lines + error.object[: error.start].count(newline)}"
-        what = f"the byte 0x{error.object[error.start]:02x}"
+        what = f"the byte 0x{error.object[error.start]:02x} is"
     return (
         f"{path}, {where}: {what} not valid in {form.encoding}. Nothing was imported. Name the encoding of the file "
         "with --encoding (windows-1252 for most files of Windows), or use --partial to refuse such rows only"

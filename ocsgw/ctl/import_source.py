@@ -12,6 +12,7 @@ from ocsgw.ctl.csv_files import CsvReader, NumberedRow
 from ocsgw.ctl.errors import EXIT_USAGE, CommandError
 from ocsgw.ctl.file_form import FileForm, fingerprint, open_regular, recognize
 from ocsgw.ctl.operator import Operator
+from ocsgw.ctl.output import rows_were
 from ocsgw.ctl.progress import Progress
 from ocsgw.ctl.streams import shown
 
@@ -111,9 +112,9 @@ def say_how_read(source: Source, looked: dict[str, Any]) -> None:
 def say_what_was_mended(source: Source) -> None:
     """Say how many rows were skipped or filled."""
     if source.reader.skipped:
-        sys.stderr.write(f"{source.reader.skipped} rows had nothing but separators and were skipped\n")
+        sys.stderr.write(f"{rows_were(source.reader.skipped)} skipped, with nothing but separators\n")
     if source.reader.filled:
-        sys.stderr.write(f"{source.reader.filled} rows were shorter than the first one; empty cells were added\n")
+        sys.stderr.write(f"{rows_were(source.reader.filled)} shorter than the first one; empty cells were added\n")
 
 
 def refuse_known_contacts(

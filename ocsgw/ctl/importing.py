@@ -116,7 +116,7 @@ def _carry_on(
     try:
         seen = None
         if arguments.dry_run and common["duplicates"] != "add" and begun["contact_at"] is not None:
-            seen = _Seen(stack, begun["contact_at"])
+            seen = _Seen(stack, begun["contact_at"], begun["country"])
         for slice_, result in _transfer(operator, common, rows, begun["rows"], seen):
             counts.update(result["counts"])
             handled += len(slice_)
@@ -185,9 +185,9 @@ def _transfer(
 class _Seen:
     """Contacts of earlier slices of a dry run; refused rows do not count."""
 
-    def __init__(self, stack: ExitStack, contact_at: int) -> None:
+    def __init__(self, stack: ExitStack, contact_at: int, country: str) -> None:
         self._contact_at = contact_at
-        self._contacts = SeenContacts()
+        self._contacts = SeenContacts(country)
         stack.callback(self._contacts.close)
 
     def places(self, slice_: Slice) -> list[int]:

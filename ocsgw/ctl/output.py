@@ -11,6 +11,11 @@ def print_table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
         print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
 
 
+def rows_were(count: int) -> str:
+    """Return a number of rows as the beginning of a sentence about them."""
+    return "1 row was" if count == 1 else f"{count} rows were"
+
+
 def duration(seconds: int) -> str:
     """Return seconds in the two largest units that they fill."""
     parts: list[str] = []

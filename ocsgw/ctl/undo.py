@@ -10,7 +10,7 @@ from ocsgw.ctl.errors import EXIT_USAGE, CommandError
 from ocsgw.ctl.families import Command, add_command
 from ocsgw.ctl.installation import Installation
 from ocsgw.ctl.operator import open_operator
-from ocsgw.ctl.output import print_table
+from ocsgw.ctl.output import print_table, rows_were
 from ocsgw.ctl.progress import Progress
 
 if TYPE_CHECKING:
@@ -183,4 +183,4 @@ def _say_kept(kept: list[int], what: str, why: str) -> None:
 
 def _say_lasting(lasting: dict[str, int]) -> None:
     for name, count in lasting.items():
-        sys.stderr.write(f"{count} rows were {name} over what was there before; that cannot be taken back\n")
+        sys.stderr.write(f"{rows_were(count)} {name} over what was there before; that cannot be taken back\n")

@@ -126,6 +126,7 @@ def begin_import(unit: UnitOfWork, arguments: BeginImport) -> dict[str, Any]:
         "ignored": ignored,
         "read_as": read_as,
         "contact_at": contact_at,
+        "country": _country_of(unit, arguments),
     }
 
 
@@ -197,6 +198,11 @@ def _header_of(unit: UnitOfWork, calling_list: CallingList, arguments: Import) -
         form=arguments.form,
         by_customer_id=arguments.duplicates == "update",
     )
+
+
+def _country_of(unit: UnitOfWork, arguments: Import) -> str:
+    """Return the country in which the contacts of a file are compared; empty for do-not-call entries."""
+    return "" if arguments.calling_list is None else list_named(unit.directory, arguments.calling_list).tenant.country
 
 
 def _judge_header(unit: UnitOfWork, arguments: Import) -> tuple[list[str], list[str | None], int | None]:

@@ -70,7 +70,7 @@ class FormTests(ImportTestCase):
         done = self.load("GSW_PHONE\n1\n".encode("utf-16"), "--encoding", "windows-1252")
         self.assertIn("begins with the byte order mark of UTF-16, but --encoding says windows-1252", done.messages)
         done = self.load(b"GSW_PHONE,Remarks\n1,a\n2,b\n3,\xff\n")
-        self.assertIn("line 4: the byte 0xff not valid in UTF-8", done.messages)
+        self.assertIn("line 4: the byte 0xff is not valid in UTF-8", done.messages)
         done = self.load("GSW_PHONE\n1\n".encode("utf-16")[:-1])
         self.assertEqual((done.status, self.records()), (1, []))
 
@@ -155,8 +155,8 @@ class FormTests(ImportTestCase):
         """Rows of separators are skipped, short ones filled, empty cells at the end left out; longer ones refused."""
         done = self.load("GSW_PHONE;Segment;Remarks\n;;\n1;a\n2;b;c;;\n3;a;b;c\n;\n \n")
         self.assertEqual(self.records("contact_info, segment, remarks"), [("1", "a", None), ("2", "b", "c")])
-        self.assertIn("3 rows had nothing but separators and were skipped", done.messages)
-        self.assertIn("1 rows were shorter than the first one", done.messages)
+        self.assertIn("3 rows were skipped, with nothing but separators", done.messages)
+        self.assertIn("1 row was shorter than the first one", done.messages)
         self.assertIn("row 5: refused: has 4 columns, the first row 3", done.messages)
 
     def test_doubtful_phones(self) -> None:
@@ -350,7 +350,7 @@ class UndoTests(ImportTestCase):
         self.load("GSW_PHONE,Segment\n900,a\n")
         self.load("GSW_PHONE,Segment\n900,b\n901,c\n", "--duplicates", "update")
         done = self.run_command("list", "import", "--undo", "2")
-        self.assertIn("1 rows were updated over what was there before", done.messages)
+        self.assertIn("1 row was updated over what was there before", done.messages)
         self.assertEqual(self.records("contact_info, segment"), [("900", "b")])
 
     def test_imports(self) -> None:

@@ -48,7 +48,7 @@ class ListImportTests(CommandTestCase):
         file = self.write("f.csv", "GSW_PHONE,Remarks\n1,été\n2,x\n".encode("windows-1252"))
         done = self.run_command("list", "import", "CL_Test", file)
         self.assertEqual((done.status, self.contacts()), (1, []))
-        self.assertIn("line 2: the byte 0xe9 not valid in UTF-8. Nothing was imported", done.messages)
+        self.assertIn("line 2: the byte 0xe9 is not valid in UTF-8. Nothing was imported", done.messages)
         done = self.run_command("list", "import", "CL_Test", file, "--partial")
         self.assertEqual((done.status, self.contacts()), (1, ["2"]))
         self.assertIn("row 2: refused: is not valid UTF-8; use --encoding", done.messages)
@@ -102,6 +102,17 @@ class ListImportTests(CommandTestCase):
         for policy, counted in (("skip", "1500 skipped"), ("replace", "1500 replaced"), ("add", "4000 added")):
             dry = self.run_command("list", "import", "CL_Test", file, "--duplicates", policy, "--dry-run")
             self.assertIn(counted, dry.output)
+
+    def test_dry_run_with_a_country(self) -> None:
+        """K40: a dry run finds what is a duplicate in the country of the tenant, as the import does."""
+        config = self.folder / "ocsgw.toml"
+        text = config.read_text(encoding="utf-8")
+        config.write_text(text.replace("[[tenant]]\n", '[[tenant]]\ncountry = "US"\n', 1), encoding="utf-8")
+        rows = [f"650555{number:04d}" for number in range(2500)]
+        records = self.write("f.csv", "\n".join(["GSW_PHONE", *rows, "+1 650 555 0000", "1 (650) 555-0001"]))
+        for last in ("--dry-run", "--again"):
+            done = self.run_command("list", "import", "CL_Test", records, "--duplicates", "skip", last)
+            self.assertIn("2500 added, 0 replaced, 2 skipped", done.output)
 
     def test_slices_and_resumption(self) -> None:
         """An import that was interrupted goes on behind the last stored row: none is lost, none is there twice."""
