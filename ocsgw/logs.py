@@ -176,6 +176,18 @@ MESSAGES: Mapping[int, tuple[Level, str]] = MappingProxyType(
             "info",
             "RecordProcessed for handle {handle} of {calling_list} came too late: call result {call_result} {outcome}",
         ),
+        93220: ("warning", "This server gives up the lease of the pair: {reason}; requests get 503 here"),
+        93221: ("info", "Switch-over asked for: {standby} is to take over"),
+        93222: ("warning", "The lease of the pair cannot be looked after: {reason}; trying again"),
+        93223: ("info", "Primary {name} serves in epoch {epoch}"),
+        93224: (
+            "error",
+            "The other server of the pair has the same name {name}; give each a [ha] name of its own",
+        ),
+        93225: (
+            "warning",
+            "Configuration differs from that of the primary {primary}: {difference}; make both the same",
+        ),
         93230: ("info", "OCS listener {listener} is ready on {address}"),
         93231: (
             "error",

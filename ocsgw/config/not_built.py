@@ -48,7 +48,6 @@ NOT_BUILT: Final = (
     ),
     NotBuilt("store", "password_file", _always, _POSTGRESQL, "leave it out"),
     NotBuilt("store", "connect_timeout", _always, _POSTGRESQL, "leave it out"),
-    NotBuilt("ha", "enabled", _on, "a pair of servers is not available in this version", _SWITCH_OFF),
     *(
         NotBuilt(table, "pre_dial_validation", _on, _VALIDATION, _SWITCH_OFF)
         for table in ("pre_dial_validation", "campaign", "campaign_group", "calling_list")

@@ -40,10 +40,13 @@ class Controlled(Protocol):
         """Return what is configured now."""
 
     def chore(self, function: Callable[[UnitOfWork], T]) -> "Deferred[T]":
-        """Carry out a function in a transaction between batches. Raises `ControlError` while the store is not open."""
+        """Carry out a function in a transaction between batches.
+
+        Raises `ControlError` while the store is not open, and where this server is the backup.
+        """
 
     def submit(self, pending: PendingRequest, deliver: Callable[[Outcome], None]) -> None:
-        """Carry out a request with the next batch. Raises `ControlError` while the store is not open."""
+        """Carry out a request with the next batch; raises like `chore`."""
 
     def status(self) -> dict[str, Any]:
         """Return what is known without the store (docs/operations.md, `ocsctl status --json`)."""
@@ -53,6 +56,12 @@ class Controlled(Protocol):
 
     def restart_proxies(self, listener: str | None) -> "Deferred[list[dict[str, Any]]]":
         """Replace the HTTP Proxies of a listener, or of all. Fails with `ControlError`."""
+
+    def switch_over(self) -> "Deferred[dict[str, Any]]":
+        """Let the other server of the pair take over; fires with the name of the new `primary`.
+
+        Fails with `ControlError`.
+        """
 
 
 def commands_of(ocs: Controlled) -> Mapping[str, Command]:
@@ -64,6 +73,7 @@ def commands_of(ocs: Controlled) -> Mapping[str, Command]:
         "campaign": Command(controller.campaign, "the store to take the order"),
         "reload": Command(controller.reload, "the configuration to be read and its tables to be opened"),
         "operation": Command(controller.operation, "the store, which may be held by another program"),
+        "switchover": Command(controller.switch_over, "requests to be answered, and the other server to take over"),
         "proxy restart": Command(controller.restart_proxies, "the new HTTP Proxies to open their ports"),
     }
 
@@ -80,13 +90,16 @@ class _Controller:
             return unit.tx.group_statuses()
 
         def show(statuses: dict[int, GroupStatus]) -> dict[str, Any]:
-            groups = [_group(each, statuses) for each in self._ocs.directory().groups]
+            # What a backup would show is not how they are.
+            known = self._ocs.directory().groups if head["role"] == "primary" else ()
+            groups = [_group(each, statuses) for each in known]
             health = health_of(head)
             return {**head, "groups": groups, "health": health.word, "problems": health.problems}
 
         def show_failure(reason: Failure) -> dict[str, Any]:
             reason.trap(StoreFailureError, CommitUnknownError, ControlError)
-            if head["store"]["state"] == "open":
+            # Of a backup nothing is known but what is in the head.
+            if head["store"]["state"] == "open" and head["role"] == "primary":
                 head["store"] = {"state": "failing", "reason": reason.getErrorMessage()}
             return show({})
 
@@ -134,6 +147,10 @@ class _Controller:
         """Replace the proxies of a listener, or of all, without an interruption of service."""
         wanted = arguments.get("listener")
         return self._ocs.restart_proxies(str(wanted) if wanted is not None else None)
+
+    def switch_over(self, arguments: dict[str, Any]) -> "Deferred[dict[str, Any]]":
+        """Let the other server of the pair take over."""
+        return self._ocs.switch_over()
 
     def operation(self, arguments: dict[str, Any]) -> "Deferred[Any]":
         """Carry out one step of work on lists, between batches of requests."""

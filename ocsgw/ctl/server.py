@@ -27,6 +27,7 @@ def add_commands(commands: "Commands") -> None:
         help="for monitoring: one line, and the exit status 0 (good), 1 (degraded) or 2 (down)",
     )
     add_command(commands, "reload", reload, "read the configuration again")
+    add_command(commands, "switchover", switch_over, "let the other server of the pair take over")
     family = add_family(commands, "proxy", "replace HTTP proxies")
     parser = add_command(family, "restart", restart_proxies, "replace the HTTP proxies without an interruption")
     parser.add_argument(
@@ -55,6 +56,8 @@ def status(installation: Installation, arguments: argparse.Namespace) -> int:
 def print_status(shown: dict[str, Any]) -> None:
     """Print what the server has said about itself."""
     print(f"ocsgw {shown['version']}, {shown['state']} ({shown['role']}), up for {duration(shown['uptime'])}")
+    if shown["pair"] is not None:
+        print("pair: " + ", ".join(f"{role} {name or 'unknown'}" for role, name in shown["pair"].items()))
     print(f"health: {shown['health']}")
     for problem in shown["problems"]:
         print(f"  {problem}")
@@ -107,6 +110,14 @@ def _repair(installation: Installation, name: str) -> list[str]:
         return []
     orders = [f"{each};" for each in statements]
     return [*orders, f"or: ocsctl list alter {shlex.quote(name)}; then: ocsctl reload"] if orders else []
+
+
+def switch_over(installation: Installation, arguments: argparse.Namespace) -> int:
+    """Let the server end its work and the other one of the pair take over."""
+    with installation.connect() as client:
+        done = client.call("switchover")
+    print(f"{done['primary']} is the primary now; this server is the backup")
+    return 0
 
 
 def restart_proxies(installation: Installation, arguments: argparse.Namespace) -> int:

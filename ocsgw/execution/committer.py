@@ -30,7 +30,7 @@ from ocsgw.execution.worker import Worker
 from ocsgw.guard import contain, guarded
 from ocsgw.logs import say
 from ocsgw.protocol.errors import Refusal
-from ocsgw.store.errors import CommitUnknownError, StoreBusyError
+from ocsgw.store.errors import CommitUnknownError, NotPrimaryError, StoreBusyError
 
 _MAX_BATCH = 512
 # Without a deadline of its own a request waits so long for other programs that write (seconds).
@@ -281,6 +281,10 @@ class Committer:
             _COMMITTED.value += 1
             BATCH_SIZES.observe(len(requests))
             return _Result(outcomes, [unit], defects)
+        except NotPrimaryError:
+            # The store is well; the role service sees to the rest.
+            COMMITS.add(result="failed")
+            return _Result([Outcome(Refusal("unavailable")) for _ in requests])
         except StoreFailureError as error:
             if in_place and isinstance(error, StoreBusyError):
                 raise

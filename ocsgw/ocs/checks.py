@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 from ocsgw.config import Check, Rule, Section, refuse_not_built, warn_of_lists_in_no_campaign
 from ocsgw.ocs.certificates import check_certificates
-from ocsgw.ocs.places import check_log
+from ocsgw.ocs.places import check_log, check_pair
 
 _DAY = 86400
 _SOON = 30 * _DAY
@@ -26,7 +26,7 @@ def warn_of_expiry(document: Section) -> None:
 
 
 # At the start and at each reload.
-CHECKS: tuple[Check, ...] = (check_log,)
+CHECKS: tuple[Check, ...] = (check_log, check_pair)
 RULES: tuple[Rule, ...] = (check_certificates, refuse_not_built)
 # For `ocsgw check-config` only: nothing that hinders a start, and a running server reports keys when it is time.
 ADVICE: tuple[Rule, ...] = (warn_of_expiry, warn_of_lists_in_no_campaign)

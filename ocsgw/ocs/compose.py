@@ -25,6 +25,7 @@ from ocsgw.ocs.life_cycle import LifeCycle
 from ocsgw.ocs.log_rotation import LogRotation
 from ocsgw.ocs.ocs_listeners import OcsListeners
 from ocsgw.ocs.ordered import WhileActive
+from ocsgw.ocs.pair import Pair
 from ocsgw.ocs.reactor_lag import ReactorLag
 from ocsgw.ocs.reload import Reload, in_thread
 from ocsgw.ocs.role import SingleServer
@@ -67,29 +68,42 @@ def make_service(
     admin = AdminListeners(context)
     applications = Applications(context, life_cycle, store, http.base_uri)
     ocs_listeners = OcsListeners(context, applications)
+    while_active = WhileActive(life_cycle, ocs.failed)
+    lease = store.lease
+    pairs = [Pair(context, life_cycle, store, lease, while_active.settled)] if lease is not None else []
+    role = pairs[0] if pairs else SingleServer(life_cycle)
     reload = Reload(
         context,
         life_cycle,
         store,
-        (rotation, store, http, housekeeping, expiry, admin, applications, ocs_listeners),
+        (
+            rotation,
+            store,
+            http,
+            housekeeping,
+            expiry,
+            admin,
+            applications,
+            ocs_listeners,
+            *pairs,
+        ),
         notifier,
         call_in_thread or partial(in_thread, reactor),
     )
-    role = SingleServer(life_cycle)
     controlled = ControlledOCS(ocs, store, housekeeping, http, role, reload)
     commands = commands_of(controlled)
     admin.view = controlled
     control = ControlSocket(context, commands)
 
     # What runs only while OCS is active: started in this order, stopped in the opposite one.
-    while_active = WhileActive(life_cycle, ocs.failed)
     for part in (housekeeping, http, applications):
         part.setServiceParent(while_active.parts)
 
     # What always runs: started in this order, stopped in the opposite one. The store brings OCS from opening to
-    # standby, the role from there to active, which lets run what runs only then.
+    # standby, the role from there to active, which lets run what runs only then. So the lease of a pair is given up
+    # when nothing serves any more.
     lag = ReactorLag(reactor)
-    for each in (rotation, lag, notifier, control, admin, expiry, store, while_active, ocs_listeners, role):
+    for each in (rotation, lag, notifier, control, admin, expiry, store, role, while_active, ocs_listeners):
         each.setServiceParent(ocs)
     ocs.store, ocs.http, ocs.rotation, ocs.notifier = store, http, rotation, notifier
     ocs.reload, ocs.commands = reload, commands

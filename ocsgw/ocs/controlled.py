@@ -14,7 +14,7 @@ from ocsgw.ocs.housekeeping import Housekeeping
 from ocsgw.ocs.http_listeners import HttpListeners
 from ocsgw.ocs.http_proxy import HttpProxy, RenewalError
 from ocsgw.ocs.reload import Reload, waiting_for_restart
-from ocsgw.ocs.role import SingleServer
+from ocsgw.ocs.role import Role
 from ocsgw.ocs.service import OCSService
 from ocsgw.ocs.store_service import StoreService
 from ocsgw.version import VERSION
@@ -31,7 +31,7 @@ class ControlledOCS:
         store: StoreService,
         housekeeping: Housekeeping,
         http: HttpListeners,
-        role: SingleServer,
+        role: Role,
         reload: Reload,
     ) -> None:
         self._ocs = ocs
@@ -46,12 +46,23 @@ class ControlledOCS:
         return self._ocs.context.directory
 
     def chore(self, function: Callable[[UnitOfWork], T]) -> "Deferred[T]":
-        """Carry out a function in a transaction between batches. Raises `ControlError` while the store is not open."""
-        return self._store.committer().chore(function)
+        """Carry out a function in a transaction between batches.
+
+        Raises `ControlError` while the store is not open, and where this server is the backup.
+        """
+        committer = self._store.committer()
+        self._role.check_primary()
+        return committer.chore(function)
 
     def submit(self, pending: PendingRequest, deliver: Callable[[Outcome], None]) -> None:
-        """Carry out a request with the next batch. Raises `ControlError` while the store is not open."""
-        self._store.committer().submit(Job(pending, deliver))
+        """Carry out a request with the next batch; raises like `chore`."""
+        committer = self._store.committer()
+        self._role.check_primary()
+        committer.submit(Job(pending, deliver))
+
+    def switch_over(self) -> "Deferred[dict[str, Any]]":
+        """Let the other server of the pair take over. Fails with `ControlError`."""
+        return self._role.switch_over()
 
     def status(self) -> dict[str, Any]:
         """Return what is known without the store."""
@@ -60,6 +71,7 @@ class ControlledOCS:
             "version": VERSION,
             "state": self._ocs.life_cycle.state,
             "role": self._role.role,
+            "pair": self._role.partners(),
             "uptime": int(self._ocs.uptime()),
             "config": context.config.path,
             "store": self._store.status(),

@@ -20,7 +20,7 @@ from ocsgw.ocs.context import OCSContext
 from ocsgw.ocs.life_cycle import LifeCycle
 from ocsgw.ocs.store_service import StoreService
 from ocsgw.periodic import Periodic
-from ocsgw.store.errors import CommitUnknownError
+from ocsgw.store.errors import CommitUnknownError, NotPrimaryError
 
 # How much a chore does in one transaction; longer ones would hold requests up.
 AT_ONCE = 500
@@ -94,6 +94,7 @@ class Housekeeping(Service):
     def stopService(self) -> None:
         """End; what is under way is carried out."""
         super().stopService()
+        self.failures.clear()
         for periodic, _ in self._periodic:
             periodic.stop()
 
@@ -140,6 +141,8 @@ class Housekeeping(Service):
 
     def _failed(self, reason: Failure, name: str) -> None:
         """Log the first failure of an outage; there is nothing new to say about the following ones."""
+        if not self.running or reason.check(NotPrimaryError):
+            return
         if not self.failures:
             defect = {} if reason.check(StoreFailureError, CommitUnknownError) else {"log_failure": reason}
             say(self._log, 93040, reason=f"{name}: {reason.getErrorMessage()}", **defect)

@@ -28,6 +28,25 @@ def check_log(config: Config, report: Report) -> None:
         report(*trouble)
 
 
+def check_pair(config: Config, report: Report) -> None:
+    """Report what two servers of a pair would share and must not, and what they cannot have."""
+    if not config.ha.enabled:
+        return
+    if config.store.file is not None and config.application.state_dir == os.path.dirname(config.store.file):
+        report(
+            ("ha", "enabled"),
+            "a pair uses one store, and each of its servers needs a state directory of its own",
+            "set [application] state_dir to another folder than that of the store, on each server to a different one",
+        )
+    if config.audit.enabled:
+        # The store knows the end of one audit log, and each server would write its own.
+        report(
+            ("audit", "enabled"),
+            "an audit log is not available with a pair of servers in this version",
+            "set it to false, or set [ha] enabled = false",
+        )
+
+
 def check_user(name: str) -> Check:
     """Return a check that reports what a user, as the one of the service, cannot read or write."""
 

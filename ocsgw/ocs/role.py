@@ -1,19 +1,35 @@
-"""What decides whether this OCS serves: with a single server it always does."""
+"""What decides whether this OCS serves: a single server always does, one of a pair with its lease (`pair.py`)."""
+
+from typing import Any, Protocol
 
 from twisted.application.service import Service
+from twisted.internet.defer import Deferred, fail
 
+from ocsgw.control.errors import ControlError
 from ocsgw.ocs.life_cycle import LifeCycle
 
 
-class SingleServer(Service):
-    """The role of a server without a partner: active as soon as it can be.
+class Role(Protocol):
+    """What everybody may know of the role service, and ask of it."""
 
-    The role service of a pair takes its place: it calls `activate` and `deactivate` of the life cycle as leases come
-    and go, and has the same two members.
-    """
+    @property
+    def role(self) -> str:
+        """As in `ocsctl status`: primary or backup."""
+
+    def partners(self) -> dict[str, str | None] | None:
+        """Return the names of `primary` and `standby` of the pair as far as they are known; None without a pair."""
+
+    def check_primary(self) -> None:
+        """Raise `ControlError` if this server is the backup, with the name of the primary."""
+
+    def switch_over(self) -> "Deferred[dict[str, Any]]":
+        """Let the other server take over; fires with the name of the new `primary`. Fails with `ControlError`."""
+
+
+class SingleServer(Service):
+    """The role of a server without a partner: active as soon as it can be."""
 
     name = "role"
-    # As in `ocsctl status`: primary or backup.
     role = "primary"
 
     def __init__(self, life_cycle: LifeCycle) -> None:
@@ -23,3 +39,14 @@ class SingleServer(Service):
         """Serve as soon as the store is open."""
         super().startService()
         self._life_cycle.activate()
+
+    def partners(self) -> None:
+        """Without a pair there are none."""
+        return
+
+    def check_primary(self) -> None:
+        """It always is."""
+
+    def switch_over(self) -> "Deferred[dict[str, Any]]":
+        """There is nobody to take over."""
+        return fail(ControlError("this server has no partner; [ha] enabled is false"))

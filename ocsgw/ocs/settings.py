@@ -20,6 +20,9 @@ from ocsgw.protocol.messages import (
 )
 from ocsgw.protocol.requests import IDENTIFIER_KEYS, REQUESTS
 
+# A child takes two heartbeats, and a part of one, to notice that OCS stands still.
+_NOTICED_WITHIN = 3
+
 
 def identity_of(config: Config) -> Identity:
     """Return what OCS sends in `welcome`."""
@@ -27,10 +30,22 @@ def identity_of(config: Config) -> Identity:
     return Identity(
         application=config.application.name,
         application_id=config.application.dbid,
-        limits=WireLimits(frame=limits.frame, in_flight=limits.in_flight, heartbeat_ms=milliseconds(limits.heartbeat)),
+        limits=WireLimits(
+            frame=limits.frame, in_flight=limits.in_flight, heartbeat_ms=milliseconds(heartbeat_of(config))
+        ),
         send_buffer=limits.send_buffer,
         frame_timeout=limits.frame_timeout,
     )
+
+
+def heartbeat_of(config: Config) -> float:
+    """Return the heartbeat of links in seconds.
+
+    In a pair the child of a primary that stands still has to notice that, and close its port, before the other server
+    may open one (P88).
+    """
+    heartbeat, ha = config.limits.heartbeat, config.ha
+    return min(heartbeat, (ha.lease_time - ha.renew_interval) / _NOTICED_WITHIN) if ha.enabled else heartbeat
 
 
 def times_of(config: Config) -> Times:

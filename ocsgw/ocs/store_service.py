@@ -2,10 +2,10 @@
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 from twisted.application.service import Service
-from twisted.internet.defer import Deferred, inlineCallbacks, succeed
+from twisted.internet.defer import Deferred, fail, inlineCallbacks, succeed
 from twisted.internet.task import deferLater
 from twisted.logger import Logger
 from twisted.python.failure import Failure
@@ -14,6 +14,7 @@ from ocsgw.audit.file import AuditError, AuditFile
 from ocsgw.audit.recorder import Auditor
 from ocsgw.config import Config
 from ocsgw.contact.directory import Directory
+from ocsgw.contact.transaction import StoreFailureError
 from ocsgw.control.errors import ControlError
 from ocsgw.execution.committer import Committer
 from ocsgw.execution.worker import Worker
@@ -23,6 +24,7 @@ from ocsgw.ocs.dispatch import Dispatcher
 from ocsgw.ocs.life_cycle import LifeCycle
 from ocsgw.ocs.settings import dispatch_options_of
 from ocsgw.store.errors import StoreError, StoreVersionError
+from ocsgw.store.lease import LeaseKeeper, PairMember
 from ocsgw.store.opening import open_store
 
 EXIT_UNAVAILABLE = 69
@@ -30,6 +32,8 @@ EXIT_UNAVAILABLE = 69
 EXIT_CONFIGURATION = 78
 
 _RETRY = 1.0
+
+T = TypeVar("T")
 
 
 class StoreService(Service):
@@ -59,7 +63,10 @@ class StoreService(Service):
         self._end = end
         self._make_worker = make_worker
         self.waits: str | None = None
-        self._store = open_store(config.store, self._report)
+        member = (
+            PairMember(config.ha.name, config.ha.lease_time, config.ha.renew_interval) if config.ha.enabled else None
+        )
+        self._store = open_store(config.store, self._report, member=member)
         self._auditor: Auditor | None = None
         if config.audit.enabled:
             clear = config.log.contacts == "clear"
@@ -144,6 +151,17 @@ class StoreService(Service):
         if state == "stopping":
             raise ControlError("the server is stopping")
         return self._committer
+
+    @property
+    def lease(self) -> LeaseKeeper | None:
+        """The lease of a server of a pair, None for a single server."""
+        return self._store.lease
+
+    def run(self, function: Callable[[], T]) -> "Deferred[T]":
+        """Return a Deferred with the result of a function that uses the store outside of the committer."""
+        if self._worker is None:
+            return fail(StoreFailureError("the store is closed"))
+        return self._worker.run(function)
 
     def requests(self) -> int:
         """Return how many requests there have been."""

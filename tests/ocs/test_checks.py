@@ -33,7 +33,6 @@ REFUSED = (
     ('[store]\nurl = "postgresql://db/ocs"\n', "[store] url"),
     ('[store]\npassword_file = "secret"\n', "[store] password_file"),
     ('[store]\nconnect_timeout = "10s"\n', "[store] connect_timeout"),
-    ("[ha]\nenabled = true\n", "[ha] enabled"),
     (f"{_VALIDATION}pre_dial_validation = true\n", "[pre_dial_validation] pre_dial_validation"),
     *(
         (
@@ -83,6 +82,19 @@ class CheckTests(ConfigTestCase):
         """Each line of the table is tried here."""
         tried = {key.split()[0].strip("[]") + " " + key.split()[1] for _, key in REFUSED}
         self.assertEqual({f"{each.table} {each.key}" for each in NOT_BUILT}, tried)
+
+    def test_pair(self) -> None:
+        """C42: two servers of a pair share a store and nothing else; an audit log is refused with them."""
+        store = '[store]\nurl = "sqlite:///var/store"\n[ha]\nenabled = true\n'
+        apart = APPLICATION + store
+        self.assertTrue(parse(apart, self.path, CHECKS, RULES).ha.enabled)
+        (problem,) = self.refusals(store.replace("sqlite:///var/store", "sqlite:////run/ocsgw/store"))
+        self.assertEqual(problem.key, "[ha] enabled")
+        self.assertIn("set [application] state_dir to another folder", problem.hint)
+        error: ConfigurationError = self.assertRaises(
+            ConfigurationError, parse, f"{apart}[audit]\nenabled = true\n", self.path, CHECKS, RULES
+        )
+        self.assertEqual([each.key for each in error.problems], ["[audit] enabled"])
 
     def test_hints_lead_out(self) -> None:
         """Switched off, or with a value that this version knows, the same keys are accepted."""

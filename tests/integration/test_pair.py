@@ -1,0 +1,101 @@
+"""A primary and a backup: who serves, who takes over, and what a switch keeps (R36 to R38, C80 to C88)."""
+
+import os
+import signal
+import time
+
+from twisted.trial.unittest import TestCase
+
+from tests.integration.pair import LEASE, MARGIN, Pair, PairServer
+from tests.integration.server import PATIENCE, is_alive
+
+
+class PairTests(TestCase):
+    """Two servers of one machine on one SQLite file."""
+
+    timeout = 600
+
+    def add(self, server: PairServer, phone: str, key: str | None = None) -> int:
+        """Add a record and return the status."""
+        headers = {"Idempotency-Key": key} if key is not None else {}
+        return server.post("/lists/CL_Test?req=AddRecord", {"GSW_PHONE": phone}, headers).status
+
+    def test_roles(self) -> None:
+        """R36, C80, C86: one server has a child and an open port; the backup answers on its admin listener only."""
+        pair = Pair(self).start()
+        one, two = pair.servers
+        self.assertEqual((one.serves(), two.serves()), (True, False))
+        self.assertEqual((one.ask(), two.ask()), (200, 503))
+        self.assertEqual((one.ask("/livez"), two.ask("/livez")), (200, 200))
+        self.assertEqual((one.ask("/readyz?role=backup"), two.ask("/readyz?role=backup")), (503, 200))
+        self.assertNotIn(" 93001 ", two.log())
+        status = two.control("status")
+        self.assertIn("standby (backup)", status.stdout)
+        self.assertIn("pair: primary one, standby two", status.stdout)
+        self.assertIn("health: good", status.stdout)
+        refused = two.control("campaign", "load", "Campaign1")
+        self.assertIn("this server is the backup; one is the primary", refused.stderr)
+        refused = two.control("switchover")
+        self.assertIn("this server is the backup; one is the primary", refused.stderr)
+
+    def test_death(self) -> None:
+        """R37, C84, C85, C87: the backup takes over from a killed primary; keys and handles go on on the new host."""
+        pair = Pair(self).start()
+        one, two = pair.servers
+        self.assertEqual(self.add(one, "1", "key"), 200)
+        preview = one.post("/campaigns/Campaign1?req=RequestRecord", {"GSW_AGENT_ID": "a"})
+        one.kill_parent()
+        killed = time.monotonic()
+        pair.wait_for_primary()
+        self.assertLess(time.monotonic() - killed, LEASE + MARGIN)
+        self.assertTrue(two.serves())
+        self.assertEqual(self.add(two, "1", "key"), 200)
+        self.assertEqual(two.rows("SELECT contact_info FROM CL_Test"), [("1",)])
+        if preview.status == 200 and "GSW_RECORD_HANDLE" in preview.json:
+            self.assertIn("http://ocs.example", preview.json["GSW_RECORD_URI"])
+        one.start()
+        self.assertEqual((one.ask(), one.ask("/readyz?role=backup")), (503, 200))
+
+    def test_freeze(self) -> None:
+        """R38, C82, C83: a frozen primary is replaced; when it wakes it commits nothing, closes its port, stands by."""
+        pair = Pair(self).start()
+        one, two = pair.servers
+        self.assertEqual(self.add(one, "1"), 200)
+        child = one.child_pid
+        os.kill(one.pid, signal.SIGSTOP)
+        frozen = time.monotonic()
+        try:
+            pair.wait_for_primary(one)
+            self.assertLess(time.monotonic() - frozen, LEASE + MARGIN)
+            self.assertFalse(is_alive(child))
+            self.assertFalse(one.serves())
+            self.assertEqual(self.add(two, "2"), 200)
+        finally:
+            os.kill(one.pid, signal.SIGCONT)
+        one.wait_until(lambda: one.ask("/readyz?role=backup") == 200)
+        self.assertFalse(one.serves())
+        self.assertEqual((one.ask(), two.ask()), (503, 200))
+        self.assertIn(" 93220 ", one.log())
+        self.assertIn(" 93012 ", one.log())
+
+    def test_switch_over(self) -> None:
+        """C84: as asked, the backup takes over at once, and back; a stop of the primary hands over, too."""
+        pair = Pair(self).start()
+        one, two = pair.servers
+        for old, new in ((one, two), (two, one)):
+            began = time.monotonic()
+            done = old.control("switchover")
+            self.assertEqual(
+                (done.returncode, done.stdout), (0, f"{new.name} is the primary now; this server is the backup\n")
+            )
+            pair.wait_for_primary(old)
+            self.assertLess(time.monotonic() - began, PATIENCE)
+            self.assertFalse(old.serves())
+            self.assertEqual(self.add(new, new.name), 200)
+            old.wait_until(lambda old=old: old.ask("/readyz?role=backup") == 200)
+        one.stop()
+        stopped = time.monotonic()
+        pair.wait_for_primary(one)
+        self.assertLess(time.monotonic() - stopped, LEASE + MARGIN)
+        alone = two.control("switchover")
+        self.assertIn("no other server is ready", alone.stderr)
