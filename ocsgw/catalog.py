@@ -82,6 +82,7 @@ def directory_of(config: Config, application_dbid: int, before: Directory | None
             each.state,
             each.record_timeout,
             _priorities(config, each),
+            each.campaigngroup_auto_complete,
         )
         for each in config.campaign_groups
     )
@@ -120,6 +121,7 @@ def directory_of(config: Config, application_dbid: int, before: Directory | None
         treat_on_processed=config.treatment_options.on_processed,
         apply_late_results=config.treatment_options.apply_late_results,
         do_not_call_grace=math.ceil(config.limits.do_not_call_grace),
+        log_out_result=config.desktop.agent_logout_preview_call_result,
         retired=(*before.calling_lists, *before.retired) if before is not None else (),
         principals=permissions_of(config, before.principals if before is not None else {}),
     )

@@ -28,14 +28,8 @@ def _on(value: Any) -> bool:
     return value is True
 
 
-def _some(value: Any) -> bool:
-    return value is not None
-
-
 _SWITCH_OFF: Final = "set it to false, or leave it out"
 _POSTGRESQL: Final = "is for PostgreSQL, which this version does not support"
-_AUTO_COMPLETION: Final = "auto completion is not available in this version"
-_DESKTOPS: Final = "agent desktops are not available in this version"
 _VALIDATION: Final = "pre-dial validation is not available in this version; records would be handed out unvalidated"
 
 NOT_BUILT: Final = (
@@ -53,9 +47,6 @@ NOT_BUILT: Final = (
         for table in ("pre_dial_validation", "campaign", "campaign_group", "calling_list")
     ),
     NotBuilt("pre_dial_validation", "store_answer_fields", _on, _VALIDATION, _SWITCH_OFF),
-    NotBuilt("campaign_group", "campaigngroup_auto_complete", _on, _AUTO_COMPLETION, _SWITCH_OFF),
-    NotBuilt("desktop", "agent_preview_mode_start", _on, _DESKTOPS, _SWITCH_OFF),
-    NotBuilt("desktop", "agent_logout_preview_call_result", _some, _DESKTOPS, "set it to -1, or leave it out"),
     *(
         NotBuilt("notifications", switch, _on, "notifications are not available in this version", _SWITCH_OFF)
         for switch in ("send_campaigngroup_states", "send_history", "contact_processed_notification")

@@ -36,7 +36,7 @@ def add_records(unit: UnitOfWork, requests: Sequence[PendingRequest]) -> list[Re
     drafts: dict[CallingList, list[_Draft]] = {}
     for at, pending in enumerate(requests):
         try:
-            calling_list = unit.directory.calling_list(pending.data.get("GSW_CALLING_LIST"))
+            calling_list = _list_of(unit, pending)
             unit.directory.demand_list(pending.context.principal, calling_list)
             drafts.setdefault(calling_list, []).append(_draft(unit, calling_list, at, pending))
         except Refusal as refusal:
@@ -48,6 +48,23 @@ def add_records(unit: UnitOfWork, requests: Sequence[PendingRequest]) -> list[Re
             for draft in of_list:
                 replies[draft.at] = Refusal("list_unavailable", calling_list.name)
     return cast("list[Reply]", replies)
+
+
+def _list_of(unit: UnitOfWork, pending: PendingRequest) -> CallingList:
+    """Return the list that a request names, or else that of a record which the client holds. Raises `Refusal`."""
+    handle = pending.data.get("GSW_RECORD_HANDLE")
+    if "GSW_CALLING_LIST" in pending.data or not isinstance(handle, int):
+        return unit.directory.calling_list(pending.data.get("GSW_CALLING_LIST"))
+    found = unit.tx.handouts_of_handles([handle])
+    calling_list = unit.directory.list_by_dbid(found[0][0].list_dbid) if found else None
+    if calling_list is None or found[0][0].expires_at <= unit.now:
+        raise Refusal("invalid_handle")
+    context = pending.context
+    if context.tenant not in (None, calling_list.tenant.name):
+        raise Refusal("forbidden", missing="tenant")
+    if context.client == "desktop" and not found[0][0].holding.get(context.agent_id):
+        raise Refusal("invalid_state")
+    return unit.directory.calling_list(calling_list.name)
 
 
 def _draft(unit: UnitOfWork, calling_list: CallingList, at: int, pending: PendingRequest) -> _Draft:

@@ -16,6 +16,7 @@ from ocsgw.contact.directory import CallingList, Directory
 from ocsgw.contact.do_not_call import do_not_call
 from ocsgw.contact.fields import to_column
 from ocsgw.contact.groups import campaign_status, control
+from ocsgw.contact.log_out import log_out
 from ocsgw.contact.preview import preview
 from ocsgw.contact.runs import cut_into_runs, kind_of
 from ocsgw.contact.transaction import RefusedByTableError, StoredAnswer, StoreFailureError, UnavailableListError
@@ -39,6 +40,7 @@ _RULES: Mapping[str, Rule] = {
     "DoNotCall": do_not_call,
     "RequestRecordCancel": cancel,
     "PreviewRecordRequest": preview,
+    "LogOut": log_out,
     "status": campaign_status,
     "control": control,
     "continued": go_on,

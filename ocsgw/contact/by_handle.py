@@ -11,6 +11,8 @@ from ocsgw.contact.handouts import record_keys
 from ocsgw.contact.journal import note_members
 from ocsgw.contact.record_events import chained_record
 from ocsgw.contact.reschedule import reschedule_record
+from ocsgw.contact.sharing import share_record
+from ocsgw.contact.shown_ends import show_end
 from ocsgw.contact.unit_of_work import PendingRequest, Reply, UnitOfWork
 from ocsgw.protocol.enumerations import RecordType
 from ocsgw.protocol.errors import Refusal
@@ -36,6 +38,8 @@ def by_handle(unit: UnitOfWork, requests: Sequence[PendingRequest]) -> list[Repl
             touched = handouts_cache.peek(cast("int", pending.data["GSW_RECORD_HANDLE"]), ended=True)
             if touched is not None:
                 note_members(unit, touched[0], pending.request.name, pending.context.principal)
+                if touched[0].ended:
+                    show_end(unit, touched[0], pending.context)
         except Refusal as refusal:
             replies.append(refusal)
     handouts_cache.save()
@@ -119,6 +123,7 @@ _ACTIONS: Mapping[str, Callable[[UnitOfWork, HandoutCache, PendingRequest], Repl
     "RequestRecordCancel": cancel_record,
     "DoNotCall": block_record,
     "ChainedRecordRequest": _chained,
+    "RecordShare": share_record,
 }
 
 HANDLE_REQUESTS = frozenset(_ACTIONS)

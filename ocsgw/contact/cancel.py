@@ -6,6 +6,7 @@ from functools import partial
 from ocsgw.contact.directory import CallingList
 from ocsgw.contact.journal import note_records
 from ocsgw.contact.scope import CANCELLABLE, chain_attr, find_matches, named_by, scope_of
+from ocsgw.contact.shown_ends import show_cancelled
 from ocsgw.contact.slices import in_slices
 from ocsgw.contact.unit_of_work import PendingRequest, Reply, UnitOfWork
 from ocsgw.protocol.enumerations import CallResult, RecordStatus
@@ -74,5 +75,6 @@ def _cancel_records(
     note_records(unit, calling_list, changed, _CANCELLED, pending.request.name, pending.context.principal)
     handles = unit.tx.handles_of_records(calling_list, records)
     if handles:
+        show_cancelled(unit, handles, pending.context)
         unit.tx.close_handles([each.handle for each in handles])
     return len(records)

@@ -137,7 +137,8 @@ class Campaign:
 class CampaignGroup:
     """A campaign with a group of agents.
 
-    `state` is its state when first seen, `record_timeout` is in seconds. `priorities` are those of its records.
+    `state` is its state when first seen, `record_timeout` is in seconds. `priorities` are those of its records,
+    `auto_complete` is the option (P126).
     """
 
     dbid: int
@@ -148,6 +149,7 @@ class CampaignGroup:
     state: GroupState = "unloaded"
     record_timeout: float = 600.0
     priorities: Priorities = NEUTRAL
+    auto_complete: bool = False
 
     @property
     def timeout(self) -> int:
@@ -188,7 +190,8 @@ class Directory:
     """Looks things up by name or DBID.
 
     `principals` has the limits of principals by their names; one that is not in it has none (H346). `chain_attr` has
-    the defaults of `GSW_CHAIN_ATTR` per resource type. `do_not_call_grace` is in seconds (H267).
+    the defaults of `GSW_CHAIN_ATTR` per resource type. `do_not_call_grace` is in seconds (H267). `log_out_result` is
+    what the hand-outs of an agent end with who logs out, None if they do not end (P24).
     """
 
     def __init__(
@@ -207,6 +210,7 @@ class Directory:
         treat_on_processed: bool = False,
         apply_late_results: bool = False,
         do_not_call_grace: int = 60,
+        log_out_result: int | None = None,
         retired: Iterable[CallingList] = (),
     ) -> None:
         self.application_dbid = application_dbid
@@ -225,6 +229,7 @@ class Directory:
         self.treat_on_processed = treat_on_processed
         self.apply_late_results = apply_late_results
         self.do_not_call_grace = do_not_call_grace
+        self.log_out_result = log_out_result
         self.principals: Mapping[str, Permissions] = principals or {}
         self._lists = {normal_name(each.name): each for each in calling_lists}
         # Lists that a reload has removed: their live handles stay valid for final requests (C67).

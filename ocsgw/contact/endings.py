@@ -29,17 +29,17 @@ def process_record(unit: UnitOfWork, handouts_cache: HandoutCache, pending: Pend
         late = keep_late_result(unit, pending, spent) if spent is not None else None
         if spent is not None and late is not None:
             handed_out, member = late
-            _take_result(unit, handouts_cache, handed_out, member, pending)
+            take_result(unit, handouts_cache, handed_out, member, pending)
             changes = {each.record.record_id: each.changes for each in handed_out.members if each.changes}
             unit.tx.change_records(handed_out.calling_list, changes)
             note_members(unit, handed_out, pending.request.name, pending.context.principal)
             return unit.event("RecordProcessedAcknowledge", pending, _keys_of_record(spent))
     handed_out, member = handouts_cache.find(pending, is_final=True)
-    _take_result(unit, handouts_cache, handed_out, member, pending)
+    take_result(unit, handouts_cache, handed_out, member, pending)
     return unit.event("RecordProcessedAcknowledge", pending, record_keys(handed_out, member))
 
 
-def _take_result(
+def take_result(
     unit: UnitOfWork,
     handouts_cache: HandoutCache,
     handed_out: ActiveHandout,

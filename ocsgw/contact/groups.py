@@ -6,6 +6,7 @@ from ocsgw.contact.directory import CampaignGroup, DialMode
 from ocsgw.contact.handout_cache import HandoutCache
 from ocsgw.contact.journal import GROUP_UNLOADED, note_members
 from ocsgw.contact.outbox import GroupChanged
+from ocsgw.contact.shown_ends import show_end
 from ocsgw.contact.transaction import GroupStatus
 from ocsgw.contact.unit_of_work import Continuation, PendingRequest, Reply, UnitOfWork
 from ocsgw.protocol.errors import Refusal
@@ -137,26 +138,30 @@ def _changed(unit: UnitOfWork, group: CampaignGroup, pending: PendingRequest) ->
     status = status_of(unit, group)
     order = pending.request.name
     state = status.state
+    completion = _completion(pending)
     if order == "SetDialingMode":
         mode = _mode(pending)
         if mode is None:
             raise Refusal("missing_attribute", "GSW_CAMPAIGN_MODE")
-        return "CampaignModeChanged", _save(unit, group, status, state, mode=mode)
+        return "CampaignModeChanged", change_state(unit, group, status, state, mode=mode, auto_complete=completion)
     if order == "LoadCampaign":
         if state == "started":
             raise Refusal("invalid_state")
-        return "CampaignLoaded", _save(unit, group, status, "loaded", LOADED)
+        return "CampaignLoaded", change_state(unit, group, status, "loaded", LOADED, auto_complete=completion)
     if order == "StartDialing":
-        return "CampaignStarted", _save(unit, group, status, "started", STARTED, mode=_mode(pending))
+        mode = _mode(pending)
+        return "CampaignStarted", change_state(
+            unit, group, status, "started", STARTED, mode=mode, auto_complete=completion
+        )
     if order == "StopDialing":
         if state == "unloaded":
             raise Refusal("invalid_state")
-        return "CampaignStopped", _save(unit, group, status, "loaded", STOPPED)
+        return "CampaignStopped", change_state(unit, group, status, "loaded", STOPPED)
     if order == "UnloadCampaign":
         if state == "started":
             raise Refusal("invalid_state")
-        return "CampaignUnloaded", unload(unit, group, status, UNLOADED)
-    return "CampaignUnloaded", unload(unit, group, status, FORCE_UNLOADED)
+        return "CampaignUnloaded", change_state(unit, group, status, "unloaded", UNLOADED)
+    return "CampaignUnloaded", change_state(unit, group, status, "unloaded", FORCE_UNLOADED)
 
 
 def _mode(pending: PendingRequest) -> DialMode | None:
@@ -170,7 +175,20 @@ def _mode(pending: PendingRequest) -> DialMode | None:
     return mode
 
 
-def _save(
+def _completion(pending: PendingRequest) -> bool | None:
+    """Return what a request says of auto completion, None if nothing. Raises `Refusal` (`invalid_attribute`)."""
+    given = pending.data.get("GSW_AUTO_COMPLETION")
+    if given not in (None, "", 0, 1):
+        raise Refusal("invalid_attribute", "GSW_AUTO_COMPLETION")
+    return None if given in (None, "") else given == 1
+
+
+def auto_completes(group: CampaignGroup, status: GroupStatus) -> bool:
+    """Whether auto completion of a group is on (P126)."""
+    return group.auto_complete if status.auto_complete is None else status.auto_complete
+
+
+def change_state(
     unit: UnitOfWork,
     group: CampaignGroup,
     status: GroupStatus,
@@ -178,10 +196,18 @@ def _save(
     number: int | None = None,
     *,
     mode: DialMode | None = None,
+    auto_complete: bool | None = None,
 ) -> GroupStatus:
-    """Store a state; a group that is loaded anew gets a new session id."""
+    """Store a state; a group that is loaded anew gets a new session id, an unloaded one forgets of auto completion.
+
+    `number` is that of the message in the log. What an unloaded group has in process has to be released (P52).
+    """
     guid = unit.new_guid() if status.state == "unloaded" and state != "unloaded" else status.guid
-    changed = GroupStatus(group.dbid, state, mode or status.dial_mode, guid)
+    if auto_complete is None:
+        auto_complete = status.auto_complete
+    changed = GroupStatus(
+        group.dbid, state, mode or status.dial_mode, guid, auto_complete if state != "unloaded" else None
+    )
     save_status(unit, changed)
     if (changed.state, changed.dial_mode) != (status.state, status.dial_mode):
         event = _EVENTS_OF_CHANGES.get(number, "CampaignModeChanged")
@@ -189,11 +215,6 @@ def _save(
     if number is not None and state != status.state:
         unit.group_messages.append((number, group.name))
     return changed
-
-
-def unload(unit: UnitOfWork, group: CampaignGroup, status: GroupStatus, number: int) -> GroupStatus:
-    """Unload a group: nothing is handed out any more; what is in process has to be released (P52)."""
-    return _save(unit, group, status, "unloaded", number)
 
 
 def _released(unit: UnitOfWork, group_dbid: int, event: KV) -> Reply:
@@ -238,6 +259,7 @@ def release_handouts(
     for handed_out in handouts_cache.active:
         handed_out.release()
         note_members(unit, handed_out, occasion)
+        show_end(unit, handed_out)
     handouts_cache.save()
     unit.tx.close_handouts(handout_ids)
 

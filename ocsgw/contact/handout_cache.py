@@ -85,8 +85,8 @@ class HandoutCache:
         """Return what the handle of a request stands for.
 
         Raises `Refusal`: `invalid_handle` if it is dead (H314), or of a list that takes only final requests (C67),
-        `forbidden` for what the principal may not touch (H346), `invalid_state` if another desktop holds the record
-        (H316).
+        `forbidden` for what the principal may not touch (H346), `invalid_state` for a desktop whose agent
+        does not hold the record, or may only read it (H316).
         """
         handle = cast("int", pending.data["GSW_RECORD_HANDLE"])
         found = self.peek(handle)
@@ -98,8 +98,13 @@ class HandoutCache:
             self._unit.directory.demand_group(pending.context.principal, handed_out.group)
         if not is_final and self._unit.directory.is_retired(handed_out.calling_list):
             raise Refusal("invalid_handle")
-        if pending.context.client == "desktop" and handed_out.handout.agent_id != pending.context.agent_id:
-            raise Refusal("invalid_state")
+        context = pending.context
+        if context.tenant not in (None, handed_out.calling_list.tenant.name):
+            raise Refusal("forbidden", missing="tenant")
+        if context.client == "desktop":
+            is_full = handed_out.handout.holding.get(context.agent_id)
+            if is_full is None or not (is_full or pending.request.reads):
+                raise Refusal("invalid_state")
         return found
 
     def _why_not(self, handle: int) -> Refusal:

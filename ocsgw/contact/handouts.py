@@ -68,6 +68,8 @@ class ActiveHandout:
     members: list[Member]
     ended: bool = False
     changed: bool = False
+    # Whether desktops will be shown that it has ended.
+    end_is_shown: bool = False
 
     def others(self, member: Member) -> list[Member]:
         """Return the other members in process."""

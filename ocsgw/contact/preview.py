@@ -9,6 +9,7 @@ from ocsgw.contact.groups import find_group, status_of
 from ocsgw.contact.handouts import ActiveHandout, Member
 from ocsgw.contact.journal import note_member
 from ocsgw.contact.record_events import preview_record
+from ocsgw.contact.shown_ends import show_ends
 from ocsgw.contact.transaction import GroupStatus, Handle, Handout, further_columns
 from ocsgw.contact.unit_of_work import PendingRequest, Reply, UnitOfWork
 from ocsgw.protocol.enumerations import RecordStatus
@@ -169,4 +170,6 @@ def _end_forgotten(unit: UnitOfWork, calling_list: CallingList, record_ids: Sequ
     """End hand-outs of records that another program has made ready: no chain is handed out twice (K16, H277)."""
     handles = unit.tx.handles_of_records(calling_list, record_ids)
     if handles:
-        unit.tx.close_handouts({each.handout_id for each in handles})
+        forgotten = {each.handout_id for each in handles}
+        show_ends(unit, forgotten)
+        unit.tx.close_handouts(forgotten)

@@ -5,6 +5,7 @@ from ocsgw.contact.dnc_lookup import customer_id_text, customer_value
 from ocsgw.contact.handouts import ActiveHandout, Member, record_keys
 from ocsgw.contact.unit_of_work import PendingRequest, UnitOfWork
 from ocsgw.contact.zones import offset, to_date_time
+from ocsgw.protocol.context import RequestContext
 from ocsgw.protocol.messages import KV
 
 
@@ -12,15 +13,22 @@ def preview_record(
     unit: UnitOfWork, pending: PendingRequest, handed_out: ActiveHandout, member: Member, mode: str
 ) -> KV:
     """Return the event PreviewRecord of a hand-out; `mode` is the dial mode of the group."""
+    return unit.event("PreviewRecord", pending, preview_members(unit, pending.context, handed_out, member, mode))
+
+
+def preview_members(
+    unit: UnitOfWork, context: RequestContext, handed_out: ActiveHandout, member: Member, mode: str
+) -> KV:
+    """Return what PreviewRecord, ScheduledCall and RecordShared have besides the common keys."""
     members = record_keys(handed_out, member)
-    _add_uri(members, pending)
+    _add_uri(members, context)
     group = handed_out.group
     if group is not None:
         members["GSW_CAMPAIGN_GROUP_NAME"] = group.name
         members["GSW_CAMPAIGN_GROUP_DBID"] = group.dbid
         members["GSW_CAMPAIGN_MODE"] = mode
     members.update(_properties(unit, handed_out, member))
-    return unit.event("PreviewRecord", pending, members)
+    return members
 
 
 def chained_record(
@@ -28,7 +36,7 @@ def chained_record(
 ) -> dict[str, object]:
     """Return a ChainedRecord: what PreviewRecord has, without the campaign group (H291)."""
     members = record_keys(handed_out, member)
-    _add_uri(members, pending)
+    _add_uri(members, pending.context)
     members.update(_properties(unit, handed_out, member))
     common: dict[str, object] = {
         "GSW_USER_EVENT": "ChainedRecord",
@@ -37,10 +45,10 @@ def chained_record(
     return {**common, **members}
 
 
-def _add_uri(members: KV, pending: PendingRequest) -> None:
+def _add_uri(members: KV, context: RequestContext) -> None:
     """Add `GSW_RECORD_URI`; clients take it apart by its slashes (H65, H66)."""
-    if pending.context.base_uri is not None:
-        members["GSW_RECORD_URI"] = f"{pending.context.base_uri}/records/{members['GSW_RECORD_HANDLE']}"
+    if context.base_uri is not None:
+        members["GSW_RECORD_URI"] = f"{context.base_uri}/records/{members['GSW_RECORD_HANDLE']}"
 
 
 def _properties(unit: UnitOfWork, handed_out: ActiveHandout, member: Member) -> KV:

@@ -19,6 +19,7 @@ _OF_KIND = {
     "PreviewRecordRequest": {_HANDOUTS},
     "DoNotCall": {_RECORDS, _HANDOUTS},
     "RequestRecordCancel": {_RECORDS, _HANDOUTS},
+    "LogOut": {_RECORDS, _HANDOUTS},
     "status": {_GROUPS},
     "control": {_RECORDS, _HANDOUTS, _GROUPS},
     "continued": {_RECORDS, _HANDOUTS, _CONTACTS, _GROUPS},
@@ -94,7 +95,7 @@ def names_of(pending: PendingRequest, directory: Directory) -> set[Hashable]:
     names: set[Hashable] = set(_OF_KIND.get(kind, ()))
     if pending.request.name == "DoNotCall":
         names |= _blocked_by(pending, kind, directory)
-    if kind == "AddRecord" and "GSW_CHAIN_ID" in data:
+    if kind == "AddRecord" and ("GSW_CHAIN_ID" in data or "GSW_RECORD_HANDLE" in data):
         names.add(_RECORDS)
     phone = data.get("GSW_PHONE")
     if isinstance(phone, str):

@@ -166,7 +166,8 @@ class Handout(msgspec.Struct):
     """One hand-out of one chain, from the claim to its end (glossary: hand-out).
 
     `record_id` is the record that was handed out, `rescheduled` the records of the chain that were rescheduled since,
-    `timeout` and `expires_at` are in seconds, the latter since 1970 UTC (H278).
+    `timeout` and `expires_at` are in seconds, the latter since 1970 UTC (H278). `holders` are the agents who may
+    use it, each with whether it is a full holder; None stands for `agent_id` alone (P129).
     """
 
     handout_id: int
@@ -179,6 +180,20 @@ class Handout(msgspec.Struct):
     timeout: int
     expires_at: int
     rescheduled: list[int]
+    holders: dict[str, bool] | None = None
+
+    @property
+    def holding(self) -> dict[str, bool]:
+        """The agents who hold it, each with whether it is a full holder."""
+        if self.holders is not None:
+            return self.holders
+        return {self.agent_id: True} if self.agent_id else {}
+
+    def hold(self, holders: dict[str, bool]) -> None:
+        """Change who holds it."""
+        self.holders = None
+        if holders != self.holding:
+            self.holders = holders
 
 
 class Handle(msgspec.Struct):
@@ -202,12 +217,16 @@ class Handle(msgspec.Struct):
 
 
 class GroupStatus(msgspec.Struct):
-    """State of a campaign group: unloaded, loaded or started; its dial mode; the id of the loaded session (P53)."""
+    """State of a campaign group: unloaded, loaded or started; its dial mode; the id of the loaded session (P53).
+
+    `auto_complete` is what was said of auto completion since it was loaded; None: the option decides (P126).
+    """
 
     dbid: int
     state: str
     dial_mode: str
     guid: str
+    auto_complete: bool | None = None
 
 
 class StoredAnswer(msgspec.Struct):
@@ -365,6 +384,9 @@ class HandoutStatements(Protocol):
 
     def handouts_of_handles(self, numbers: Iterable[int]) -> list[tuple[Handout, list[Handle]]]:
         """Return the hand-outs of those handles that live, with all their live handles."""
+
+    def handouts_of_agent(self, agent_id: str) -> list[int]:
+        """Return the ids of running hand-outs that an agent holds."""
 
     def handouts_of_group(self, group_dbid: int, before: int, at_most: int) -> list[int]:
         """Return the ids of running hand-outs of a campaign group below `before`, at most so many."""

@@ -2,9 +2,10 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from ocsgw.contact.directory import Directory
+from ocsgw.contact.notices import Notice
 from ocsgw.contact.outbox import Change, Delivery, entry_of
 from ocsgw.contact.transaction import GroupStatus, Transaction
 from ocsgw.protocol.context import NOBODY, RequestContext
@@ -50,8 +51,8 @@ class UnitOfWork:
     `unknown_keys` as (calling list, custom key) that the lists do not have (H97), `differences` as texts (H103),
     `group_messages` as (log number, group name), `warnings` as (log number, fields). `notes` are what an operator has
     changed, for the audit log; `outbox` is what others learn of, the first of it with the number `first_entry`;
-    `deliveries` are notifications to be sent.
-    `group_statuses` are those of the store, None while not read.
+    `deliveries` are notifications to be sent, `notices` what desktops are shown. `group_statuses` are those of the
+    store, None while not read.
     """
 
     tx: Transaction
@@ -66,6 +67,7 @@ class UnitOfWork:
     outbox: list[Change] = field(default_factory=list)
     deliveries: list[Delivery] = field(default_factory=list)
     first_entry: int = 0
+    notices: list[Notice] = field(default_factory=list)
     group_statuses: dict[int, GroupStatus] | None = None
 
     def event(self, name: str, pending: PendingRequest, members: KV) -> KV:
@@ -77,22 +79,18 @@ class UnitOfWork:
             event["GSW_REFERENCE_ID"] = reference
         return event
 
-    def mark(self) -> tuple[int, int, int, int, int]:
+    def mark(self) -> tuple[int, ...]:
         """Return how much has been noted so far, for `undo`."""
-        return (
-            len(self.differences),
-            len(self.group_messages),
-            len(self.notes),
-            len(self.outbox),
-            len(self.deliveries),
-        )
+        return tuple(len(noted) for noted in self._noted())
 
-    def undo(self, mark: tuple[int, int, int, int, int]) -> None:
+    def undo(self, mark: tuple[int, ...]) -> None:
         """Forget what was noted, or read, since `mark`: the changes that it is about have been undone."""
-        differences, group_messages, notes, outbox, deliveries = mark
-        del self.differences[differences:], self.group_messages[group_messages:]
-        del self.notes[notes:], self.outbox[outbox:], self.deliveries[deliveries:]
+        for noted, length in zip(self._noted(), mark, strict=True):
+            del noted[length:]
         self.group_statuses = None
+
+    def _noted(self) -> tuple[list[Any], ...]:
+        return self.differences, self.group_messages, self.notes, self.outbox, self.deliveries, self.notices
 
     def store_outbox(self) -> None:
         """Store what others learn of, and what is to be sent; called once, when everything else is done."""

@@ -32,14 +32,15 @@ class OwnRequests:
             self._when_ready()
         elif name == "PreviewDialingModeOver":
             desktop.over(self._campaign(data))
-        elif name == "LogOut":
-            desktop.over()
         elif name == "ReadyTime":
             self._when_ready()
         elif name == "PreviewRecordRequest":
             self._check_preview(desktop, data)
             return None
         else:
+            if name == "LogOut":
+                # What the agent holds is the business of the rules.
+                desktop.over()
             return None
         return self._acknowledge(request, data)
 

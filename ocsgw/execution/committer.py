@@ -21,6 +21,7 @@ from twisted.python.failure import Failure
 from ocsgw.audit.recorder import Auditor, not_audited
 from ocsgw.contact.batch import Outcome, execute
 from ocsgw.contact.directory import Directory
+from ocsgw.contact.notices import Notice
 from ocsgw.contact.outbox import Change
 from ocsgw.contact.transaction import StoreFailureError, Transaction
 from ocsgw.contact.unit_of_work import Continuation, PendingRequest, Unfinished, UnitOfWork
@@ -133,6 +134,7 @@ class Committer:
         # Requests that wait for an answer from outside.
         self._asking = 0
         self._listeners: list[Callable[[Sequence[Change]], None]] = []
+        self._notice_listeners: list[Callable[[Sequence[Notice]], None]] = []
         # Why the store failed last time, None while it works.
         self.failure: str | None = None
         self._unknown_keys_logged: dict[str, set[str]] = {}
@@ -148,6 +150,10 @@ class Committer:
     def listen(self, listener: Callable[[Sequence[Change]], None]) -> None:
         """Call `listener` with changes once they are committed, those of one transaction at a time."""
         self._listeners.append(listener)
+
+    def listen_for_notices(self, listener: Callable[[Sequence[Notice]], None]) -> None:
+        """Call `listener` with what desktops are shown, likewise."""
+        self._notice_listeners.append(listener)
 
     def chore(self, function: Callable[[UnitOfWork], T | Unfinished[T]]) -> "Deferred[T]":
         """Return a Deferred with the result of `function`, called in a transaction of its own between batches.
@@ -168,8 +174,7 @@ class Committer:
         def committed(done: tuple[UnitOfWork, T | Unfinished[T]]) -> "T | Deferred[T]":
             unit, result = done
             guarded(self._log, "log of a chore", self._log_notes, unit)
-            if unit.outbox:
-                self._publish(unit.outbox)
+            self._publish(unit)
             return self.chore(result.function) if isinstance(result, Unfinished) else result
 
         running: Deferred[tuple[UnitOfWork, T | Unfinished[T]]] = self._worker.run(run)
@@ -321,12 +326,15 @@ class Committer:
             else:
                 self._answer(job, outcome)
         for unit in result.units:
-            if unit.outbox:
-                self._publish(unit.outbox)
+            self._publish(unit)
 
-    def _publish(self, changes: Sequence[Change]) -> None:
-        for listener in self._listeners:
-            guarded(self._log, "outbox", listener, changes)
+    def _publish(self, unit: UnitOfWork) -> None:
+        if unit.outbox:
+            for listener in self._listeners:
+                guarded(self._log, "outbox", listener, unit.outbox)
+        if unit.notices:
+            for show in self._notice_listeners:
+                guarded(self._log, "notices", show, unit.notices)
 
     def _answer(self, job: Awaiting, outcome: Outcome) -> None:
         """Deliver an outcome; whatever that raises concerns nobody else."""

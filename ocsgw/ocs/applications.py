@@ -10,6 +10,7 @@ from twisted.internet.defer import Deferred, succeed
 from ocsgw.config import Config
 from ocsgw.contact.batch import Outcome
 from ocsgw.contact.directory import Directory
+from ocsgw.contact.notices import Notice
 from ocsgw.contact.outbox import Change, GroupChanged
 from ocsgw.contact.unit_of_work import PendingRequest
 from ocsgw.desktop.own_requests import OwnRequests
@@ -51,6 +52,7 @@ class Applications(Service):
         self._find_base_uri = find_base_uri
         self.identity: Identity = identity_of(context.config)
         self.sessions: dict[int, OcsSession] = {}
+        self._by_agent: dict[str, dict[int, OcsSession]] = {}
         self._own = OwnRequests(lambda: context.directory, lambda: context.config.desktop.agent_preview_mode_start)
         self._heard: Committer | None = None
         self._stopped: Deferred[None] = succeed(None)
@@ -104,6 +106,8 @@ class Applications(Service):
     def joined(self, session: OcsSession) -> None:
         """Show a new client the groups that are loaded or started (P35)."""
         self.sessions[session.number] = session
+        if session.agent_id:
+            self._by_agent.setdefault(session.agent_id, {})[session.number] = session
 
         def deliver(outcome: Outcome) -> None:
             reply = outcome.reply
@@ -117,6 +121,11 @@ class Applications(Service):
     def left(self, session: OcsSession) -> None:
         """Forget a client that is gone."""
         self.sessions.pop(session.number, None)
+        desktops = self._by_agent.get(session.agent_id)
+        if desktops is not None:
+            desktops.pop(session.number, None)
+            if not desktops:
+                del self._by_agent[session.agent_id]
 
     # Life.
 
@@ -127,6 +136,7 @@ class Applications(Service):
         if committer is not self._heard:
             self._heard = committer
             committer.listen(self._publish)
+            committer.listen_for_notices(self._show)
 
     def stopService(self) -> "Deferred[None]":
         """Announce the end to all; fires when what they have asked for is answered, or `drain_timeout` is over."""
@@ -166,10 +176,24 @@ class Applications(Service):
             if isinstance(change, GroupChanged):
                 self._publish_group(change)
 
+    def _show(self, notices: Sequence[Notice]) -> None:
+        """Show the desktops of agents what has become of records that they hold or held."""
+        for notice in notices:
+            for agent in notice.agents:
+                for session in self.desktops_of(agent):
+                    if session.number != notice.but_session:
+                        session.notify(self._event(notice.event, notice.members))
+
+    def desktops_of(self, agent_id: str) -> list[OcsSession]:
+        """Return the desktops of an agent."""
+        return list(self._by_agent.get(agent_id, {}).values())
+
+    def _event(self, name: str, members: KV) -> KV:
+        return {"GSW_USER_EVENT": name, "GSW_APPLICATION_ID": self.directory.application_dbid, **members}
+
     def _publish_group(self, change: GroupChanged) -> None:
         """Show everybody who may know it what has become of a campaign group."""
-        event: KV = {"GSW_USER_EVENT": change.event, "GSW_APPLICATION_ID": self.directory.application_dbid}
-        event.update(change.members)
+        event = self._event(change.event, change.members)
         group = self.directory.group_by_dbid(cast("int", change.members["GSW_CAMPAIGN_GROUP_DBID"]))
         for session in list(self.sessions.values()):
             context = session.context

@@ -11,6 +11,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from ocsgw.config import Config
+from ocsgw.contact.completion import complete_groups
 from ocsgw.contact.opening import expire, prepare
 from ocsgw.contact.overdue import Position, treat_overdue
 from ocsgw.contact.transaction import StoreFailureError
@@ -72,6 +73,7 @@ class Housekeeping(Service):
         self._chores = (
             Chore("expired hand-outs", 1.0, _expire, 93017),
             Chore("personal callbacks that are overdue", 10.0, _treat_overdue, 93018),
+            Chore("campaign groups that are complete", 5.0, lambda unit: Slice(complete_groups(unit))),
             Chore("expired rows of own tables", 60.0, self._forget),
             Chore("old entries of the outbox", 60.0, self._shorten_outbox),
         )

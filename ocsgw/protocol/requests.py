@@ -52,6 +52,7 @@ FOREIGN_IDENTIFIERS: Mapping[ResourceType, tuple[str, ...]] = MappingProxyType(
 _EVERYONE: frozenset[ClientKind] = frozenset({"http_proxy", "desktop", "third_party"})
 _DESKTOP: frozenset[ClientKind] = frozenset({"desktop"})
 _THIRD_PARTY: frozenset[ClientKind] = frozenset({"third_party"})
+_APPLICATIONS = _DESKTOP | _THIRD_PARTY
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,6 +225,19 @@ _ROWS = (
     ),
     RequestType("PreviewDialingModeStart", ("PreviewDialingModeStartAcknowledge",), clients=_DESKTOP, keys=_CAMPAIGN),
     RequestType("PreviewDialingModeOver", ("PreviewDialingModeOverAcknowledge",), clients=_DESKTOP, keys=_CAMPAIGN),
+    RequestType(
+        "RecordShare",
+        ("RecordShareAcknowledge",),
+        clients=_APPLICATIONS,
+        keys=(
+            attribute("GSW_RECORD_HANDLE", mandatory=True),
+            attribute("GSW_SHARE_MODE", mandatory=True),
+            attribute(
+                "GSW_AGENT_ID", mandatory_for=("GSW_SHARE_MODE", frozenset({"Consult", "Transfer", "Conference"}))
+            ),
+            *_RECORD_INFORMATION,
+        ),
+    ),
     RequestType("ReadyTime", ("ReadyTimeAcknowledge",), clients=_DESKTOP),
     RequestType("LogOut", ("LogOutAcknowledge",), clients=_DESKTOP),
     RequestType("LoadCampaign", ("CampaignLoaded",), clients=_THIRD_PARTY, keys=_COMPLETION),
@@ -274,6 +288,7 @@ UNSOLICITED_EVENTS = frozenset(
         "ScheduledCall",
         "RecordCancel",
         "RecordRemove",
+        "RecordShared",
     }
 )
 

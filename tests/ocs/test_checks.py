@@ -42,12 +42,6 @@ REFUSED = (
         for kind in _NO_OBJECT
     ),
     ("[pre_dial_validation]\nstore_answer_fields = true\n", "[pre_dial_validation] store_answer_fields"),
-    (
-        _OBJECTS.format(**{**_NO_OBJECT, "campaign_group": "campaigngroup_auto_complete = true"}),
-        "[[campaign_group]] campaigngroup_auto_complete",
-    ),
-    ("[desktop]\nagent_preview_mode_start = true\n", "[desktop] agent_preview_mode_start"),
-    ("[desktop]\nagent_logout_preview_call_result = 0\n", "[desktop] agent_logout_preview_call_result"),
     *(
         (f'[notifications]\n{switch} = true\n{uri} = "http://127.0.0.1/x"\n', f"[notifications] {switch}")
         for switch, uri in (

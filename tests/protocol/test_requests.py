@@ -47,6 +47,7 @@ PreviewRecordRequest       PreviewRecord,PreviewRecordEmpty                     
 CampaignStatusRequest      CampaignUnloaded,CampaignLoaded,CampaignStarted      y y y
 PreviewDialingModeStart    PreviewDialingModeStartAcknowledge                   y - -
 PreviewDialingModeOver     PreviewDialingModeOverAcknowledge                    y - -
+RecordShare                RecordShareAcknowledge                               y y -
 ReadyTime                  ReadyTimeAcknowledge                                 y - -
 LogOut                     LogOutAcknowledge                                    y - -
 LoadCampaign               CampaignLoaded                                       - y -
@@ -146,7 +147,7 @@ class RequestTableTests(ClockTestCase):
         """protocol.md section 3.2, and the set of all events."""
         unsolicited = (
             "CampaignLoaded CampaignUnloaded CampaignStarted CampaignStopped CampaignModeChanged ScheduledCall "
-            "RecordCancel RecordRemove"
+            "RecordCancel RecordRemove RecordShared"
         )
         self.assertEqual(UNSOLICITED_EVENTS, set(unsolicited.split()))
         answers = {event for row in REQUESTS.values() for event in row.success}

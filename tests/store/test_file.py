@@ -229,7 +229,8 @@ class VersionTests(OpeningTestCase):
     def test_earlier(self) -> None:
         """A server brings an earlier store up to date and keeps a copy of before; commands do not."""
         self.sql("INSERT INTO ocsgw_counter (name, value) VALUES ('kept', 7)")
-        self.sql("ALTER TABLE ocsgw_handle DROP COLUMN contact")
+        for table, column in (("handle", "contact"), ("handout", "holders"), ("group", "auto_complete")):
+            self.sql(f"ALTER TABLE ocsgw_{table} DROP COLUMN {column}")
         for table in ("ocsgw_lease", "ocsgw_standby", "ocsgw_outbox", "ocsgw_delivery"):
             self.sql(f"DROP TABLE {table}")
         self.at("0004")

@@ -17,12 +17,14 @@ _pack = msgspec.msgpack.Encoder()
 _unpack = msgspec.msgpack.Decoder(dict[str, object])
 _events = msgspec.json.Decoder(dict[str, object])
 _numbers = msgspec.json.Decoder(list[int])
+_agents = msgspec.json.Decoder(dict[str, bool])
 
 _HANDLE = "handle, handout_id, list_dbid, record_id, prior_status, guid, contact, attempts_set, status_set, treatment"
 _HANDOUT = (
-    "handout_id, list_dbid, chain_id, record_id, group_dbid, agent_id, started_at, timeout, expires_at, rescheduled"
+    "handout_id, list_dbid, chain_id, record_id, group_dbid, agent_id, started_at, timeout, expires_at, rescheduled,"
+    " holders"
 )
-_HANDOUT_FIELDS = 10
+_HANDOUT_FIELDS = 11
 _HANDOUTS = (
     f"SELECT {', '.join(f'o.{name}' for name in _HANDOUT.split(', '))},"
     f" {', '.join(f'h.{name}' for name in _HANDLE.split(', '))}"
@@ -40,7 +42,11 @@ def _values(count: int) -> str:
 
 
 def _handout(row: Sequence[Any]) -> Handout:
-    return Handout(*row[:9], _numbers.decode(row[9]))  # type: ignore[call-arg]  # nine columns
+    return Handout(*row[:9], _numbers.decode(row[9]), _holders(row[10]))  # type: ignore[call-arg]  # nine columns
+
+
+def _holders(text: str | None) -> dict[str, bool] | None:
+    return _agents.decode(text) if text is not None else None
 
 
 def _handle(row: Sequence[Any]) -> Handle:
@@ -118,7 +124,7 @@ class OwnTables:
     def open_handouts(self, handouts: Sequence[Handout], handles: Sequence[Handle]) -> None:
         """Store hand-outs with their handles."""
         self._connection.change(
-            f"INSERT INTO ocsgw_handout ({_HANDOUT}) SELECT {_values(10)} FROM json_each(?)",
+            f"INSERT INTO ocsgw_handout ({_HANDOUT}) SELECT {_values(_HANDOUT_FIELDS)} FROM json_each(?)",
             (as_json([msgspec.structs.astuple(each) for each in handouts]),),
         )
         self._connection.change(
@@ -152,6 +158,14 @@ class OwnTables:
             known[1].append(_handle(row[_HANDOUT_FIELDS:]))
         return list(found.values())
 
+    def handouts_of_agent(self, agent_id: str) -> list[int]:
+        """Return the ids of running hand-outs that an agent holds."""
+        rows = self._connection.rows(
+            "SELECT handout_id, agent_id, holders FROM ocsgw_handout WHERE agent_id = ? OR holders IS NOT NULL",
+            (agent_id,),
+        )
+        return [row[0] for row in rows if agent_id in (_holders(row[2]) or {row[1]: True})]
+
     def handouts_of_group(self, group_dbid: int, before: int, at_most: int) -> list[int]:
         """Return the ids of running hand-outs of a campaign group below `before`, at most so many."""
         rows = self._connection.rows(
@@ -179,9 +193,23 @@ class OwnTables:
         """Store what has changed in running hand-outs and their handles."""
         self._connection.change(
             "UPDATE ocsgw_handout SET expires_at = json_extract(j.value, '$[1]'),"
-            " rescheduled = json_extract(j.value, '$[2]') FROM json_each(?) AS j"
+            " rescheduled = json_extract(j.value, '$[2]'), agent_id = json_extract(j.value, '$[3]'),"
+            " holders = json_extract(j.value, '$[4]') FROM json_each(?) AS j"
             " WHERE handout_id = json_extract(j.value, '$[0]')",
-            (as_json([(each.handout_id, each.expires_at, as_json(each.rescheduled)) for each in handouts]),),
+            (
+                as_json(
+                    [
+                        (
+                            each.handout_id,
+                            each.expires_at,
+                            as_json(each.rescheduled),
+                            each.agent_id,
+                            as_json(each.holders) if each.holders is not None else None,
+                        )
+                        for each in handouts
+                    ]
+                ),
+            ),
         )
         self._connection.change(
             "UPDATE ocsgw_handle SET attempts_set = json_extract(j.value, '$[1]'),"
@@ -247,12 +275,12 @@ class OwnTables:
 
     def group_statuses(self) -> dict[int, GroupStatus]:
         """Return the states of campaign groups by their DBIDs."""
-        rows = self._connection.rows("SELECT dbid, state, dial_mode, guid FROM ocsgw_group")
-        return {row[0]: GroupStatus(*row) for row in rows}
+        rows = self._connection.rows("SELECT dbid, state, dial_mode, guid, auto_complete FROM ocsgw_group")
+        return {row[0]: GroupStatus(*row[:4], bool(row[4]) if row[4] is not None else None) for row in rows}  # type: ignore[call-arg]  # four columns
 
     def save_group_status(self, status: GroupStatus) -> None:
         """Store the state of a campaign group."""
         self._connection.change(
-            "INSERT OR REPLACE INTO ocsgw_group (dbid, state, dial_mode, guid) VALUES (?, ?, ?, ?)",
-            (status.dbid, status.state, status.dial_mode, status.guid),
+            "INSERT OR REPLACE INTO ocsgw_group (dbid, state, dial_mode, guid, auto_complete) VALUES (?, ?, ?, ?, ?)",
+            (status.dbid, status.state, status.dial_mode, status.guid, status.auto_complete),
         )
