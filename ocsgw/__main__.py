@@ -19,6 +19,8 @@ from ocsgw.version import VERSION
 _SERVICE_USER = "ocsgw"
 EXIT_FAILURE = 1
 EXIT_USAGE = 64
+EXIT_UNAVAILABLE = 69
+EXIT_CONFIGURATION = 78
 
 _NAME_CHARACTERS = 255
 
@@ -43,6 +45,8 @@ def make_parser() -> argparse.ArgumentParser:
         type=_user,
         help="also report what this user cannot read or write; run as root, by default the user ocsgw if there is one",
     )
+    migrate = commands.add_parser("migrate", help="bring ocsgw's own tables in a PostgreSQL database up to date")
+    migrate.add_argument("--sql", action="store_true", help="print the statements instead, for somebody else to run")
     init = commands.add_parser("init", help="write a first configuration with an API key into a folder")
     init.add_argument("directory", metavar="DIR", type=Path, help="the folder of the configuration, such as /etc/ocsgw")
     init.add_argument(
@@ -63,7 +67,7 @@ def make_parser() -> argparse.ArgumentParser:
     create.add_argument("name", metavar="NAME", type=_name, help="the principal, as in [[api_key]] name")
     create.add_argument("--file", metavar="FILE", help="the file, by default keys/NAME.key beside the configuration")
     create.add_argument("--force", action="store_true", help="replace the file if it exists")
-    for command in (run, check, create):
+    for command in (run, check, migrate, create):
         command.add_argument(
             "-c", "--config", default="etc/ocsgw.toml", metavar="FILE", help="the configuration file (%(default)s)"
         )
@@ -110,6 +114,22 @@ def check_config(path: str, user: str | None) -> int:
     for warning in config.warnings:
         sys.stderr.write(f"warning: {warning}\n")
     sys.stdout.write(f"{path}: no problems found\n")
+    return 0
+
+
+def migrate(path: str, *, sql: bool) -> int:
+    """Bring our own tables up to date, or print the statements; 69 if the store cannot be used, 78 for its version."""
+    from ocsgw.store.errors import StoreError, StoreVersionError
+    from ocsgw.store.opening import migrate_store
+    from ocsgw.tap import load_or_exit
+
+    config = load_or_exit(path)
+    try:
+        done = migrate_store(config.store, sys.stdout.write if sql else None)
+    except StoreError as error:
+        sys.stderr.write(f"ocsgw: {error}\n")
+        return EXIT_CONFIGURATION if isinstance(error, StoreVersionError) else EXIT_UNAVAILABLE
+    sys.stderr.write(f"{done}\n")
     return 0
 
 
@@ -184,6 +204,8 @@ def main() -> int:
         return run_sandbox(arguments.config, arguments.port, as_json=arguments.json, until_eof=arguments.until_eof)
     if arguments.command == "init":
         return init(arguments.directory, arguments.state_dir)
+    if arguments.command == "migrate":
+        return migrate(arguments.config, sql=arguments.sql)
     if arguments.command == "run":
         return run(arguments.config, example=arguments.example)
     return check_config(arguments.config, arguments.user or _default_user())

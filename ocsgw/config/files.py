@@ -138,7 +138,9 @@ def store_url(value: Any, place: Place) -> StoreUrl:
     try:
         parts = urllib.parse.urlsplit(url)
         parameters = urllib.parse.parse_qs(parts.query, keep_blank_values=True)
-        _ = parts.port  # raises ValueError if it is not a port
+        _, _, hosts = parts.netloc.rpartition("@")
+        for host in hosts.split(","):
+            _ = urllib.parse.urlsplit(f"//{host}").port  # raises ValueError if it is not a port
     except ValueError:
         raise InvalidValueError("is not a valid address of a database", hint) from None
     if parts.password is not None or _SECRET_PARAMETERS & parameters.keys():

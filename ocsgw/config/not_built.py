@@ -29,19 +29,9 @@ def _on(value: Any) -> bool:
 
 
 _SWITCH_OFF: Final = "set it to false, or leave it out"
-_POSTGRESQL: Final = "is for PostgreSQL, which this version does not support"
 _VALIDATION: Final = "pre-dial validation is not available in this version; records would be handed out unvalidated"
 
 NOT_BUILT: Final = (
-    NotBuilt(
-        "store",
-        "url",
-        lambda url: str(url).startswith("postgresql:"),
-        "PostgreSQL is not available in this version",
-        'use "sqlite:///FILE"',
-    ),
-    NotBuilt("store", "password_file", _always, _POSTGRESQL, "leave it out"),
-    NotBuilt("store", "connect_timeout", _always, _POSTGRESQL, "leave it out"),
     *(
         NotBuilt(table, "pre_dial_validation", _on, _VALIDATION, _SWITCH_OFF)
         for table in ("pre_dial_validation", "campaign", "campaign_group", "calling_list")

@@ -18,7 +18,7 @@ from ocsgw.ctl.families import add_command, add_family
 from ocsgw.ctl.installation import Installation
 from ocsgw.ctl.store_at_rest import store_at_rest
 from ocsgw.ctl.streams import shown
-from ocsgw.store.sqlite.own_tables import open_read_only, read_audit_position
+from ocsgw.store.sqlite.transaction import open_read_only, read_audit_position
 
 # How a compressed file begins (RFC 1952).
 _GZIP = b"\x1f\x8b"

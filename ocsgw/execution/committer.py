@@ -31,7 +31,7 @@ from ocsgw.execution.worker import Worker
 from ocsgw.guard import contain, guarded
 from ocsgw.logs import say
 from ocsgw.protocol.errors import Refusal
-from ocsgw.store.errors import CommitUnknownError, NotPrimaryError, StoreBusyError
+from ocsgw.store.errors import CommitUnknownError, ConflictError, NotPrimaryError, StoreBusyError
 
 _MAX_BATCH = 512
 # Without a deadline of its own a request waits so long for other programs that write (seconds).
@@ -40,6 +40,8 @@ _LONGEST_WAIT = 30.0
 _WAY_BACK = 0.5
 _MAX_UNKNOWN_KEYS = 1000
 _CHORE_WAIT = 5.0
+# So often a transaction is carried out again because of what others wrote meanwhile.
+_MOST_ATTEMPTS = 5
 _COMMITTED = COMMITS.cell(result="committed")
 
 T = TypeVar("T")
@@ -100,7 +102,7 @@ class Committer:
     `wall_clock` is the clock of the rules, in seconds since 1970 UTC (R56); `new_guid` makes ids of hand-outs;
     `auditor` writes the audit log, None without one. `ask` gets the question of a `Continuation` answered.
     `busy_timeout` is how many seconds a batch waits for other programs that hold the store; then its requests, which
-    were not begun, get 503.
+    were not begun, get 503. `in_reactor` is whether the reactor may carry out batches itself.
     """
 
     _log = Logger()
@@ -117,7 +119,10 @@ class Committer:
         pace: Pace | None = None,
         ask: Callable[[object], "Deferred[object]"] = nobody_to_ask,
         busy_timeout: float = _LONGEST_WAIT,
+        *,
+        in_reactor: bool = True,
     ) -> None:
+        self._in_reactor = in_reactor
         self._busy_timeout = busy_timeout
         self._ask = ask
         self._pace = pace or Pace()
@@ -163,12 +168,17 @@ class Committer:
         """
         directory = self.directory
 
-        def run() -> tuple[UnitOfWork, T | Unfinished[T]]:
-            with self._audited() as record, self._store.transaction(min(_CHORE_WAIT, self._busy_timeout)) as tx:
-                unit = self._unit(tx, directory)
-                result = function(unit)
-                unit.store_outbox()
-                record(unit, (), ())
+        def run(attempt: int = 1) -> tuple[UnitOfWork, T | Unfinished[T]]:
+            try:
+                with self._audited() as record, self._store.transaction(min(_CHORE_WAIT, self._busy_timeout)) as tx:
+                    unit = self._unit(tx, directory)
+                    result = function(unit)
+                    unit.store_outbox()
+                    record(unit, (), ())
+            except ConflictError:
+                if attempt >= _MOST_ATTEMPTS:
+                    raise
+                return run(attempt + 1)
             return unit, result
 
         def committed(done: tuple[UnitOfWork, T | Unfinished[T]]) -> "T | Deferred[T]":
@@ -208,7 +218,7 @@ class Committer:
 
     def _is_quick(self) -> bool:
         """Whether a batch is carried out at once, in the reactor: the store is quick, and nobody else uses it."""
-        return self._worker.is_idle and self._pace.is_brisk
+        return self._in_reactor and self._worker.is_idle and self._pace.is_brisk
 
     def _carry_out(self, jobs: Sequence[Awaiting]) -> bool:
         """Carry out a batch here. False: another program holds the store, and nothing has happened."""
@@ -266,12 +276,18 @@ class Committer:
         return jobs
 
     def _transact(
-        self, requests: Sequence[PendingRequest], directory: Directory, wait: float, *, in_place: bool = False
+        self,
+        requests: Sequence[PendingRequest],
+        directory: Directory,
+        wait: float,
+        *,
+        in_place: bool = False,
+        attempt: int = 1,
     ) -> _Result:
         """Carry out a batch, in the worker or `in_place`. Raises `StoreBusyError` only in place.
 
         A batch that fails as a whole is rolled back and carried out again request by request, each in a transaction of
-        its own: a fault stays with its request.
+        its own: a fault stays with its request. `attempt` counts those that the database has asked for again.
         """
         begun = self._pace.stopwatch()
         committing: Reading | None = None
@@ -293,6 +309,9 @@ class Committer:
         except StoreFailureError as error:
             if in_place and isinstance(error, StoreBusyError):
                 raise
+            if isinstance(error, ConflictError) and attempt < _MOST_ATTEMPTS:
+                COMMITS.add(result="repeated")
+                return self._transact(requests, directory, wait, attempt=attempt + 1)
             COMMITS.add(result="failed")
             return _Result([Outcome(Refusal("unavailable")) for _ in requests], failure=str(error))
         except CommitUnknownError as error:

@@ -87,6 +87,7 @@ class StoreService(Service):
             context.wall_clock,
             auditor=self._auditor,
             busy_timeout=context.config.store.busy_timeout,
+            in_reactor=self._store.runs_in_reactor,
         )
         self.dispatcher = Dispatcher(self._committer, context.reactor, dispatch_options_of(context.config))
         opening: Deferred[None] = self._open(worker)

@@ -14,6 +14,14 @@ from ocsgw.store.lease import LeaseKeeper
 Access = Literal["serve", "work", "read"]
 
 
+class HiddenText(Protocol):
+    """A text that is not shown by accident."""
+
+    @property
+    def value(self) -> str:
+        """The text."""
+
+
 class StoreSettings(Protocol):
     """Section `[store]` of the configuration, as far as engines want it (configuration.md section 6)."""
 
@@ -24,6 +32,18 @@ class StoreSettings(Protocol):
     @property
     def file(self) -> str | None:
         """The absolute path of an SQLite file, None with another kind."""
+
+    @property
+    def url(self) -> str:
+        """The address as configured; of PostgreSQL it is one of libpq, without a password."""
+
+    @property
+    def password_file(self) -> HiddenText | None:
+        """The password for PostgreSQL, which the file has."""
+
+    @property
+    def connect_timeout(self) -> float:
+        """How many seconds a try to connect may take."""
 
     @property
     def create(self) -> bool:

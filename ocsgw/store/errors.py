@@ -15,6 +15,14 @@ class StoreBusyError(StoreFailureError):
     """Another program writes, and there was no time to wait for it; nothing was begun."""
 
 
+class StatementError(StoreFailureError):
+    """A statement does not fit the tables (any more): somebody has changed them."""
+
+
+class ConflictError(StoreFailureError):
+    """The database asks for the whole transaction again, because of what others wrote; nothing was changed."""
+
+
 class CommitUnknownError(Exception):
     """The commit was begun and nobody can say whether it happened (C41, 504)."""
 

@@ -3,15 +3,21 @@
 import contextlib
 import os
 import sqlite3
+from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from ocsgw.store.errors import StoreError, StoreVersionError
 
+if TYPE_CHECKING:
+    from alembic.config import Config
+
 VERSION_TABLE = "ocsgw_alembic_version"
 # The newest revision in migrations/versions; a test keeps it true.
-HEAD = "0008"
+HEAD = "0009"
 OWN_TABLES = frozenset(
     {
         "ocsgw_audit",
+        "ocsgw_batch",
         "ocsgw_counter",
         "ocsgw_delivery",
         "ocsgw_group",
@@ -81,21 +87,39 @@ def copy(connection: sqlite3.Connection, file: str) -> None:
 
 def upgrade(file: str) -> None:
     """Bring the tables of an SQLite file up to date, in one transaction. Raises `sqlite3.Error`, nothing changed."""
-    # Both take longer to import than everything else at a start, and are needed only now.
+    # Takes longer to import than everything else at a start, and is needed only now.
     import sqlalchemy as sa  # noqa: PLC0415
-    from alembic import command  # noqa: PLC0415
-    from alembic.config import Config  # noqa: PLC0415
 
     # Left to itself the driver commits each CREATE TABLE: a crash or a full disk would leave half of the tables.
     engine = sa.create_engine(sa.URL.create("sqlite", database=file), connect_args={"isolation_level": None})
     sa.event.listen(engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN IMMEDIATE"))
     try:
         with engine.begin() as connection:
-            config = Config()
-            config.set_main_option("script_location", "ocsgw.store:migrations")
-            config.attributes["connection"] = connection
-            command.upgrade(config, "head")
+            run_revisions(connection)
     except sa.exc.DBAPIError as error:
         raise (error.orig if isinstance(error.orig, sqlite3.Error) else error) from None
     finally:
         engine.dispose()
+
+
+def run_revisions(connection: object) -> None:
+    """Carry out what is missing on a connection of SQLAlchemy that is in a transaction."""
+    from alembic import command  # noqa: PLC0415 - slow to import
+
+    command.upgrade(_config(connection=connection), "head")
+
+
+def print_revisions(dialect: str, since: str | None, write: Callable[[str], object]) -> None:
+    """Write the SQL text of what is missing since a revision, None for all of it, for a dialect of SQLAlchemy."""
+    from alembic import command  # noqa: PLC0415 - slow to import
+
+    command.upgrade(_config(dialect=dialect, write=write), f"{since or 'base'}:head", sql=True)
+
+
+def _config(**attributes: object) -> "Config":
+    from alembic.config import Config  # noqa: PLC0415 - slow to import
+
+    config = Config()
+    config.set_main_option("script_location", "ocsgw.store:migrations")
+    config.attributes.update(attributes)
+    return config

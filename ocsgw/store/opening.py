@@ -1,5 +1,7 @@
 """Which engine a configuration asks for."""
 
+from collections.abc import Callable
+
 from ocsgw.store.engine import Access, Engine, Report, StoreSettings
 from ocsgw.store.errors import StoreError
 from ocsgw.store.lease import PairMember
@@ -13,10 +15,17 @@ def open_store(
 
     `member` is this server, if it is one of a pair.
 
-    Raises `StoreError` for a kind of store that this version does not have.
+    Raises `StoreError` for an address that cannot be used.
     """
-    if settings.kind != "sqlite" or settings.file is None:
-        raise StoreError(f"a store of kind {settings.kind} cannot be used yet; set [store] url to an SQLite file")
+    if settings.kind == "postgresql":
+        if member is not None:
+            raise StoreError("a pair of servers needs an SQLite file in this version; set [ha] enabled = false")
+        # The driver is loaded only where it is needed.
+        from ocsgw.store.postgresql.engine import PostgreSQLEngine  # noqa: PLC0415
+
+        return PostgreSQLEngine(settings, report, access=access)
+    if settings.file is None:
+        raise StoreError("[store] url does not name an SQLite file")
     return SQLiteEngine(
         settings.file,
         report,
@@ -25,3 +34,15 @@ def open_store(
         create_indexes=settings.create_indexes,
         member=member,
     )
+
+
+def migrate_store(settings: StoreSettings, write: Callable[[str], object] | None = None) -> str:
+    """Bring our own tables up to date and say what was done; with `write` only write the SQL text of what is missing.
+
+    Raises `StoreError`.
+    """
+    if settings.kind != "postgresql":
+        return "an SQLite store is brought up to date at the start of the server; nothing was done"
+    from ocsgw.store.postgresql.own_schema import migrate  # noqa: PLC0415 - the driver, only where it is needed
+
+    return migrate(settings, write)

@@ -66,7 +66,7 @@ class EntriesBeyondAsciiTests(RuleTestCase):
         for number in range(200):
             self.store.sql("INSERT INTO gsw_donotcall_list (phone) VALUES (?)", f"６５０{number}")
         self.add("1")
-        with mock.patch("ocsgw.store.sqlite.entries_beyond_ascii.normal_contact", side_effect=normal_contact) as form:
+        with mock.patch("ocsgw.store.entries_beyond_ascii.normal_contact", side_effect=normal_contact) as form:
             self.assertTrue(self.is_blocked("65017"))
             self.assertEqual(form.call_count, 0)
             self.reply(by_phone("DoNotCall", OTHER))

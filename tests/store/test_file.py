@@ -30,8 +30,11 @@ class Settings:
 
     create = True
     create_indexes = True
+    password_file = None
+    connect_timeout = 10.0
 
-    def __init__(self, file: str | None, kind: str = "sqlite") -> None:
+    def __init__(self, file: str | None, url: str = "", kind: str = "sqlite") -> None:
+        self.url = url
         self.file = file
         self.kind = kind
 
@@ -89,11 +92,16 @@ class JudgementTests(OpeningTestCase):
     """What is wrong with a file is said in one sentence, with what to do; the file stays as it is."""
 
     def test_kinds(self) -> None:
-        """An engine is made for SQLite files; what this version does not have is refused by name."""
+        """An engine is made for an SQLite file or a database; an address that the driver does not take is refused."""
         self.assertIsInstance(open_store(Settings(self.file), unreported), SQLiteEngine)
         self.assertTrue(open_store(Settings(self.file), unreported).runs_in_reactor)
-        error = self.assertRaises(StoreError, open_store, Settings(None, "postgresql"), unreported)
-        self.assertIn("postgresql cannot be used yet", str(error))
+        postgresql = open_store(Settings(None, "postgresql://h/d", "postgresql"), unreported)
+        self.assertFalse(postgresql.runs_in_reactor)
+        wrong = Settings(None, "postgresql://h/d?ssl_mode=on", "postgresql")
+        error = self.assertRaises(StoreError, open_store, wrong, unreported)
+        self.assertIn(
+            '[store] url is not a valid address of PostgreSQL: invalid URI query parameter: "ssl_mode"', str(error)
+        )
 
     def test_cut_off(self) -> None:
         """A file whose end is missing is refused, whatever its size."""
@@ -231,7 +239,7 @@ class VersionTests(OpeningTestCase):
         self.sql("INSERT INTO ocsgw_counter (name, value) VALUES ('kept', 7)")
         for table, column in (("handle", "contact"), ("handout", "holders"), ("group", "auto_complete")):
             self.sql(f"ALTER TABLE ocsgw_{table} DROP COLUMN {column}")
-        for table in ("ocsgw_lease", "ocsgw_standby", "ocsgw_outbox", "ocsgw_delivery"):
+        for table in ("ocsgw_lease", "ocsgw_standby", "ocsgw_outbox", "ocsgw_delivery", "ocsgw_batch"):
             self.sql(f"DROP TABLE {table}")
         self.at("0004")
         for access in ("work", "read"):

@@ -7,13 +7,13 @@ of the driver end here as well: their texts may have values of rows in them, whi
 
 import re
 import sqlite3
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 from ocsgw.contact.transaction import RefusedByTableError, StoreFailureError
-
-Parameters = Sequence[object] | Mapping[str, object]
+from ocsgw.store.dialect import Parameters
+from ocsgw.store.errors import StatementError
 
 # Every list has some twenty statements of its own.
 _CACHED_STATEMENTS = 2000
@@ -24,10 +24,6 @@ _NOT_DECODED = "Could not decode to UTF-8"
 _OF_ROWS = frozenset({sqlite3.SQLITE_CONSTRAINT, sqlite3.SQLITE_MISMATCH, sqlite3.SQLITE_TOOBIG})
 # Texts within a message that may be values: quoted ones, numbers of several digits, addresses.
 _VALUES = re.compile(r"'[^']*'|\"[^\"]*\"|\S*@\S*|\+?[0-9][0-9 ().-]{2,}[0-9]")
-
-
-class StatementError(StoreFailureError):
-    """A statement does not fit the tables (any more): somebody has changed them."""
 
 
 class Connection:

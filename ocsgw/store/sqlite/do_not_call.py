@@ -1,34 +1,13 @@
 """SQL text for the do-not-call table on SQLite (constants.md section 6)."""
 
-from dataclasses import dataclass
-
 from ocsgw.store.sqlite.forms import beyond_ascii, quoted, search_key_of, trimmed
-from ocsgw.store.sqlite.statements import Index
+from ocsgw.store.texts import DncStatements, Index
 
 DO_NOT_CALL_INDEXES = {
     1: Index(search_key_of("phone"), "phone IS NOT NULL"),
     2: Index("phone", beyond_ascii("phone")),
     3: Index(trimmed("customer_id"), "customer_id IS NOT NULL"),
 }
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class DncStatements:
-    """The statements of the do-not-call table.
-
-    `blocked` are the places of look-ups with the contacts of entries that have one of their search keys, NULL where the
-    customer id is the same. `beyond_ascii` are the entries whose search keys SQL cannot compute, with their scopes, and
-    `any_beyond_ascii` an expression for whether there are any. `lasting` are the contacts of entries without an end
-    that have one of some search keys.
-    """
-
-    blocked: str
-    any_beyond_ascii: str
-    beyond_ascii: str
-    lasting: str
-    insert: str
-    table: str
-    has_expiry: bool
 
 
 def do_not_call_text(table_name: str, *, has_expiry: bool, is_indexed: bool) -> DncStatements:
@@ -46,6 +25,15 @@ def do_not_call_text(table_name: str, *, has_expiry: bool, is_indexed: bool) -> 
     )
     contact, customer_id = search_key_of("d.phone"), trimmed("d.customer_id")
     scope_columns = "d.phone, coalesce(d.tenant_dbid, 0), coalesce(d.campaign_dbid, 0), coalesce(d.list_dbid, 0)"
+    columns = (
+        "d.rowid, d.phone, d.customer_id, d.dnc_message, coalesce(d.tenant_dbid, 0), coalesce(d.campaign_dbid, 0),"
+        " coalesce(d.list_dbid, 0), coalesce(d.time_stamp, 0),"
+        f" {'coalesce(d.expires_at, 0)' if has_expiry else '0'}"
+    )
+    values = ", ".join(f"json_extract(value, '$[{at}]')" for at in range(6))
+    expiry = (", nullif(json_extract(value, '$[6]'), 0)", ", expires_at = nullif(json_extract(j.value, '$[2]'), 0)")
+    if not has_expiry:
+        expiry = ("", "")
     ending = "coalesce(d.expires_at, 0)" if has_expiry else "0"
     make = _blocked_by_index if is_indexed else _blocked_by_scan
     return DncStatements(
@@ -64,6 +52,30 @@ def do_not_call_text(table_name: str, *, has_expiry: bool, is_indexed: bool) -> 
             f" FROM json_each(:entries)) AS e WHERE NOT EXISTS (SELECT 1 FROM {table} AS d"
             f" WHERE d.customer_id IS NOT NULL AND {customer_id} = e.b AND {same_scope})"
         ),
+        entries_for=(
+            f"SELECT {columns} FROM {table} AS d"
+            f" WHERE d.phone IS NOT NULL AND {contact} IN (SELECT value FROM json_each(:contacts))"
+            f" UNION SELECT {columns} FROM {table} AS d WHERE {beyond_ascii('d.phone')}"
+            f" UNION SELECT {columns} FROM {table} AS d"
+            f" WHERE d.customer_id IS NOT NULL AND {customer_id} IN (SELECT value FROM json_each(:ids)) ORDER BY 1"
+        ),
+        entries=f"SELECT {columns} FROM {table} AS d WHERE d.rowid IN (SELECT value FROM json_each(?))",
+        export_entries=(
+            f"SELECT {columns} FROM {table} AS d"
+            " WHERE d.rowid > :after AND (d.phone IS NOT NULL OR d.customer_id IS NOT NULL)"
+            " ORDER BY d.rowid LIMIT :at_most"
+        ),
+        import_entries=(
+            f"INSERT INTO {table} (phone, customer_id, dnc_message, tenant_dbid, campaign_dbid, list_dbid,"
+            f" is_internal, time_stamp{', expires_at' if has_expiry else ''})"
+            f" SELECT {values}, 0, :now{expiry[0]}"
+            " FROM json_each(:entries) RETURNING rowid"
+        ),
+        change_entries=(
+            f"UPDATE {table} SET dnc_message = json_extract(j.value, '$[1]'), time_stamp = :now{expiry[1]}"
+            f" FROM json_each(:rows) AS j WHERE {table}.rowid = json_extract(j.value, '$[0]')"
+        ),
+        delete_entries=f"DELETE FROM {table} WHERE rowid IN (SELECT value FROM json_each(?))",
         table=table,
         has_expiry=has_expiry,
     )

@@ -12,12 +12,12 @@ from ocsgw.store import migrate
 from ocsgw.store.engine import Access, Report
 from ocsgw.store.errors import CommitUnknownError, StoreBusyError, StoreVersionError
 from ocsgw.store.lease import PairMember
-from ocsgw.store.sqlite.bulk import SQLiteBulkTransaction
+from ocsgw.store.open_tables import OpenTables
 from ocsgw.store.sqlite.connection import Connection, masked, primary_code, translated
 from ocsgw.store.sqlite.file import StoreFile
 from ocsgw.store.sqlite.lease import SQLiteLease
-from ocsgw.store.sqlite.open_tables import OpenTables
-from ocsgw.store.sqlite.tables import Tables
+from ocsgw.store.sqlite.tables import SQLiteTables
+from ocsgw.store.sqlite.transaction import SQLiteTransaction
 
 _BUSY = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED})
 # "Locked" without anybody else who holds a lock: a statement of our own keeps an old state of the file in use.
@@ -155,7 +155,7 @@ class SQLiteEngine:
         connection = self._needed()
         if self.lease is not None and not self.lease.is_held:
             return
-        tables = Tables(
+        tables = SQLiteTables(
             connection,
             self._report,
             create=self._create,
@@ -195,7 +195,7 @@ class SQLiteEngine:
     # Transactions.
 
     @contextmanager
-    def transaction(self, wait: float) -> Iterator[SQLiteBulkTransaction]:
+    def transaction(self, wait: float) -> Iterator[SQLiteTransaction]:
         """Begin a write transaction, waiting at most `wait` seconds for other programs; commit at the end."""
         lease = self.lease
         if lease is None:
@@ -211,11 +211,11 @@ class SQLiteEngine:
             lease.ended(committed=committed)
 
     @contextmanager
-    def _transaction(self, wait: float) -> Iterator[SQLiteBulkTransaction]:
+    def _transaction(self, wait: float) -> Iterator[SQLiteTransaction]:
         self._begin(wait)
         connection = self._needed()
         try:
-            tx = SQLiteBulkTransaction(connection, self._tables, self._report)
+            tx = SQLiteTransaction(connection, self._tables, self._report)
             yield tx
             self._look_at_file()
         except sqlite3.Error as error:

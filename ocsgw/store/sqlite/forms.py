@@ -3,8 +3,6 @@
 Built-in functions only: with one of ours in an index, another program could not insert into the table (K16).
 """
 
-import re
-
 from ocsgw.contact.normal_form import KEY_LENGTH, SEPARATORS
 
 # The white space that Python's strip() removes.
@@ -14,8 +12,6 @@ _BEYOND_ASCII = "'*[^ -~' || char(9) || ']*'"
 # spaces and dashes. SQL brings contacts with these into their form, so that they are found by an index, which other
 # programs keep up to date as they write; the rest is compared in Python. They are few: nesting has a limit in SQLite.
 IGNORED_BEYOND_ASCII = "\u00a0\u2011\u2013"
-# Contacts that `beyond_ascii` has nothing to do with.
-is_printable_ascii = re.compile(r"[ -~\t]*").fullmatch
 
 
 def quoted(name: str) -> str:

@@ -11,7 +11,7 @@ from ocsgw.contact.choice.eligibility import OVER_MIDNIGHT, PRIORITY_CLASSES, SL
 from ocsgw.protocol.columns import CALLING_LIST_COLUMNS
 from ocsgw.store.records import LATEST, LEAST
 
-_INTEGERS = tuple(each.name for each in CALLING_LIST_COLUMNS if each.block == 1 and each.family == "integer")
+INTEGERS = tuple(each.name for each in CALLING_LIST_COLUMNS if each.block == 1 and each.family == "integer")
 
 
 def whole(alias: str) -> str:
@@ -19,7 +19,7 @@ def whole(alias: str) -> str:
 
     For SQLite text and blobs are greater than every number, and a sum with a real number in it is a real number.
     """
-    values = [f"ifnull({alias}{column}, 0)" for column in _INTEGERS]
+    values = [f"ifnull({alias}{column}, 0)" for column in INTEGERS]
     listed = ", ".join(values)
     return f"max({listed}) <= {LATEST} AND min({listed}) >= {LEAST} AND typeof({' + '.join(values)}) = 'integer'"
 

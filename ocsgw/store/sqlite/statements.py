@@ -1,70 +1,17 @@
-"""SQL text for calling lists on SQLite, made once per list.
+"""SQL text for calling lists on SQLite, made once per list."""
 
-Every statement takes a whole run of rows, as one JSON parameter or, where it inserts, as one list of values: row by
-row, each statement would give up and queue again for the interpreter lock.
-"""
-
-from collections.abc import Container, Sequence
-from dataclasses import dataclass
-from functools import lru_cache
+from collections.abc import Container, Mapping, Sequence
 
 from ocsgw.contact.directory import CallingList
 from ocsgw.contact.transaction import further_columns
 from ocsgw.protocol.attributes import INT32_MAX
-from ocsgw.protocol.columns import CALLING_LIST_COLUMNS, TEXT_COLUMNS
+from ocsgw.protocol.columns import TEXT_COLUMNS
 from ocsgw.store.sqlite.forms import beyond_ascii, quoted, search_key_of, trimmed
 from ocsgw.store.sqlite.ready import ready_index, ready_records_text, waiting_agents_text, whole, windows_text
+from ocsgw.store.texts import FURTHER_COLUMNS, INSERTED_COLUMNS, ROWS_AT_ONCE, Index, ListStatements, UsableColumn
 
-INSERTED_COLUMNS = tuple(column.name for column in CALLING_LIST_COLUMNS if column.block == 1)
-# A statement takes no more values than this. Those for so many rows are kept prepared, one for each number.
+# A statement takes no more values than this.
 _VALUES_AT_ONCE = 32766
-_ROWS_AT_ONCE = 64
-# A copy begins its treatments anew (H232).
-_FURTHER_COLUMNS = tuple(
-    column.name for column in CALLING_LIST_COLUMNS if column.block != 1 and column.name != "treatments"
-)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class ListStatements:
-    """The statements of one calling list.
-
-    `find_by_customer_id` is None if the list has no customer id, `copy_further_columns` if its table has no column of
-    the second block. `insert` is followed by as many `insert_row` as there are rows, but
-    not more than `insert_at_once`. `columns` are those of the table that may be used, in lower case.
-    """
-
-    highest_ids: str
-    chain_ends: str
-    insert: str
-    insert_row: str
-    insert_at_once: int
-    copy_further_columns: str | None
-    find_by_contact: str
-    find_by_chain: str
-    find_by_customer_id: str | None
-    mark_do_not_call: str
-    records: str
-    records_of_chains: str
-    windows: str
-    ready_records: str
-    waiting_agents: str
-    ready_records_but: str
-    reset_unexplained: str
-    table: str
-    columns: frozenset[str]
-
-
-@dataclass(frozen=True, slots=True)
-class Index:
-    """An index of ours: its columns or expressions, and its condition, empty without one.
-
-    One that is `unless_leading` a column is needed only if no other index begins with that column.
-    """
-
-    body: str
-    condition: str = ""
-    unless_leading: str = ""
 
 
 def record_columns(calling_list: CallingList, columns: Container[str]) -> str:
@@ -83,7 +30,9 @@ def record_columns(calling_list: CallingList, columns: Container[str]) -> str:
     )
 
 
-def list_text(calling_list: CallingList, columns: frozenset[str], *, may_lack_chain: bool) -> ListStatements:
+def list_text(
+    calling_list: CallingList, columns: Mapping[str, UsableColumn], *, may_lack_chain: bool
+) -> ListStatements:
     """Return the statements of a list; `columns` are those of its table that may be used, in lower case.
 
     If a row `may_lack_chain`, NULL in `chain_id` is read as its record id (K11).
@@ -100,7 +49,7 @@ def list_text(calling_list: CallingList, columns: frozenset[str], *, may_lack_ch
     # A row without a chain counts as one: its number must not be given to another.
     lone_chains = f", {_highest(table, 'record_id', 'chain_id IS NULL AND ')}" if may_lack_chain else ""
     customer_id = calling_list.customer_id
-    further = ", ".join(quoted(name) for name in _FURTHER_COLUMNS if name in columns)
+    further = ", ".join(quoted(name) for name in FURTHER_COLUMNS if name in columns)
     return ListStatements(
         highest_ids=(
             f"{_highest(table, 'record_id')}, (SELECT value FROM ocsgw_counter WHERE name = :records),"
@@ -112,7 +61,7 @@ def list_text(calling_list: CallingList, columns: frozenset[str], *, may_lack_ch
         ),
         insert=f"INSERT INTO {table} ({names}) VALUES ",
         insert_row=f"({', '.join('?' * width)})",
-        insert_at_once=max(1, min(_ROWS_AT_ONCE, _VALUES_AT_ONCE // width)),
+        insert_at_once=max(1, min(ROWS_AT_ONCE, _VALUES_AT_ONCE // width)),
         copy_further_columns=(
             f"UPDATE {table} SET ({further}) = (SELECT {further} FROM {table} WHERE record_id = :source)"
             " WHERE record_id = :target"
@@ -144,6 +93,24 @@ def list_text(calling_list: CallingList, columns: frozenset[str], *, may_lack_ch
             f"SELECT {record} FROM {table} AS t WHERE {whole_chains}"
             " ORDER BY coalesce(chain_id, record_id), chain_n, record_id"
         ),
+        record_statuses=(
+            f"SELECT record_id, coalesce(nullif(record_status, 0), 1) FROM {table}"
+            " WHERE record_id IN (SELECT value FROM json_each(?)) AND typeof(coalesce(record_status, 1)) = 'integer'"
+        ),
+        records_by_contact=(
+            f"SELECT record_id, contact_info FROM {table} WHERE {search_key_of('contact_info')}"
+            " IN (SELECT value FROM json_each(?))"
+            f" AND record_id IS NOT NULL UNION SELECT record_id, contact_info FROM {table}"
+            f" WHERE {beyond_ascii('contact_info')} AND record_id IS NOT NULL ORDER BY 1"
+        ),
+        export_records=(
+            f"SELECT {record} FROM {table} AS t"
+            " WHERE t.record_id > :after AND t.contact_info IS NOT NULL ORDER BY t.record_id LIMIT :at_most"
+        ),
+        delete_records=(
+            f"DELETE FROM {table} WHERE record_id IN (SELECT value FROM json_each(?))"
+            " AND coalesce(record_status, 1) <> 2"
+        ),
         windows=windows_text(table),
         ready_records=ready_records_text(table, record, may_lack_chain=may_lack_chain),
         waiting_agents=waiting_agents_text(table),
@@ -160,12 +127,6 @@ def list_text(calling_list: CallingList, columns: frozenset[str], *, may_lack_ch
 def _highest(table: str, column: str, condition: str = "") -> str:
     """Return the expression for the highest number in a column; what other programs write beyond 32 bits is none."""
     return f"(SELECT max({column}) FROM {table} WHERE {condition}{column} <= {INT32_MAX})"
-
-
-@lru_cache(maxsize=1024)
-def insert_text(text: ListStatements, rows: int) -> str:
-    """Return the statement that inserts so many rows; its parameters are their values, one row after the other."""
-    return text.insert + ", ".join([text.insert_row] * rows)
 
 
 def change_text(text: ListStatements, columns: Sequence[str]) -> str:

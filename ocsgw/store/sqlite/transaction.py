@@ -1,51 +1,41 @@
-"""One transaction of the embedded store, in the language of the rules."""
+"""What a transaction of the embedded store does in its own way."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import sqlite3
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
-from typing import Any
+from urllib.parse import quote
 
 import msgspec
 
 from ocsgw.contact.directory import CallingList
-from ocsgw.contact.normal_form import normal_contact, search_keys, without_extension
-from ocsgw.contact.transaction import (
-    Admission,
-    DncLookup,
-    DoNotCallEntry,
-    Handle,
-    Handout,
-    Match,
-    NewRecord,
-    Record,
-    RefusedByTableError,
-    StoreFailureError,
-    UnavailableListError,
-    Window,
-)
+from ocsgw.contact.outbox import OutboxEntry
+from ocsgw.contact.transaction import StoreFailureError
+from ocsgw.store.bulk import BulkTransaction
+from ocsgw.store.dialect import as_json
 from ocsgw.store.engine import Report
-from ocsgw.store.records import column_at, is_text, record_of, unreadable_column
-from ocsgw.store.sqlite.connection import Connection, StatementError
-from ocsgw.store.sqlite.do_not_call import DncStatements
-from ocsgw.store.sqlite.entries_beyond_ascii import Scope
-from ocsgw.store.sqlite.forms import is_printable_ascii
-from ocsgw.store.sqlite.open_tables import OpenTables
-from ocsgw.store.sqlite.outbox import OutboxTable
-from ocsgw.store.sqlite.own_tables import OwnTables, as_json
+from ocsgw.store.open_tables import OpenTables
+from ocsgw.store.outbox import OUTBOX_COLUMNS, OUTBOX_KINDS
+from ocsgw.store.own_tables import AUDIT_POSITION
+from ocsgw.store.sqlite.connection import Connection
 from ocsgw.store.sqlite.refusals import refused_by
-from ocsgw.store.sqlite.statements import ListStatements, change_text, insert_text
-
-_found = msgspec.json.Decoder(list[tuple[int, str | None]])
-
-# Later than every time that a column can hold.
-_LAST_TIME = 1 << 60
-# How many times as many records are read where unreadable ones were among them, and how many at most.
-_GROWTH = 4
-_MOST_READ = 4096
+from ocsgw.store.sqlite.statements import change_text
+from ocsgw.store.texts import DncStatements, ListStatements
 
 
-def _scope(calling_list: CallingList, now: int) -> dict[str, int]:
-    return {"tenant": calling_list.tenant.dbid, "list": calling_list.dbid, "now": now}
+class SQLiteDialect:
+    """`store.dialect.Dialect` of SQLite."""
+
+    def numbers(self, parameter: str) -> str:
+        """Return the query for the numbers of a JSON list."""
+        return f"SELECT value FROM json_each({parameter})"
+
+    texts = numbers
+
+    def table(self, parameter: str, kinds: str) -> str:
+        """Return the query for the rows of a JSON list of lists."""
+        columns = ", ".join(f"json_extract(value, '$[{at}]') AS c{at}" for at in range(len(kinds)))
+        return f"SELECT {columns} FROM json_each({parameter})"
 
 
 @lru_cache(maxsize=1024)
@@ -59,20 +49,26 @@ def _before_adding_text(text: ListStatements, do_not_call: DncStatements) -> str
     )
 
 
-class SQLiteTransaction(OwnTables, OutboxTable):
-    """One write transaction; the methods are those of `contact.transaction.Transaction`.
+class SQLiteTransaction(BulkTransaction):
+    """One write transaction."""
 
-    `settled` are the tables for which this transaction has looked after the records in process (K2).
-    """
+    _connection: Connection
+    _dialect = SQLiteDialect()
+    _newest_outbox = "SELECT seq FROM sqlite_sequence WHERE name = 'ocsgw_outbox'"
 
     def __init__(self, connection: Connection, tables: OpenTables, report: Report) -> None:
-        self._connection = connection
-        self._tables = tables
-        self._report = report
-        self.settled: set[str] = set()
-        self._unreadable: dict[tuple[int, int], str] = {}
-        self._changes_entries = False
+        super().__init__(connection, tables, report)
         self._changes_before = connection.raw.total_changes
+
+    def append_outbox(self, entries: Sequence[OutboxEntry]) -> int:
+        """Store entries behind all others; return the number of the first, those of the others follow on it."""
+        self._connection.change(
+            # json_each goes through an array in its order.
+            f"INSERT INTO ocsgw_outbox ({OUTBOX_COLUMNS}) {self._dialect.table('?', OUTBOX_KINDS)}",
+            (as_json([msgspec.structs.astuple(each)[1:] for each in entries]),),
+        )
+        ((last,),) = self._connection.rows("SELECT last_insert_rowid()")
+        return int(last) - len(entries) + 1
 
     @contextmanager
     def savepoint(self) -> Iterator[None]:
@@ -104,340 +100,28 @@ class SQLiteTransaction(OwnTables, OutboxTable):
         self._connection.begin_again()
         self._changes_before = self._connection.raw.total_changes
 
-    def before_adding(self, calling_list: CallingList, lookups: Sequence[DncLookup], now: int) -> Admission:
-        """Return the highest record id and chain id that a list has or had, and what `blocked` returns.
+    def _before_adding_text(self, text: ListStatements, do_not_call: DncStatements) -> str:
+        return _before_adding_text(text, do_not_call)
 
-        All of it in one statement: it is asked for every run of added records.
-        """
-        text = _before_adding_text(self._text_of(calling_list), self._do_not_call_text())
-        scope = _scope(calling_list, now)
-        numbers = {"records": f"record {calling_list.table}", "chains": f"chain {calling_list.table}"}
-        ((found, any_beyond_ascii, *highest),) = self._rows(
-            calling_list, text, {**scope, **numbers, "probes": as_json(lookups)}
-        )
-        # First two for record ids, of the table and of all that were seen, then those for chain ids.
-        record_id, chain_id = (max(int(each or 0) for each in part) for part in (highest[:2], highest[2:]))
-        blocked = _covered(lookups, _found.decode(found.encode("utf-8", "replace")))
-        if any_beyond_ascii:
-            blocked |= self._blocked_beyond_ascii(lookups, scope)
-        return Admission(record_id, chain_id, blocked)
+    def _change_text(self, text: ListStatements, columns: Sequence[str]) -> str:
+        return change_text(text, columns)
 
-    def chain_ends(self, calling_list: CallingList, chain_ids: Iterable[int]) -> dict[int, int]:
-        """Return the highest `chain_n` of those chains that exist."""
-        text = self._text_of(calling_list).chain_ends
-        return dict(self._rows(calling_list, text, {"chains": as_json(list(chain_ids))}))
+    def _written_by_others(self) -> object:
+        ((version,),) = self._connection.rows("PRAGMA data_version")
+        return version
 
-    def insert_records(self, calling_list: CallingList, records: Sequence[NewRecord]) -> None:
-        """Insert rows."""
-        text = self._text_of(calling_list)
-        for begin in range(0, len(records), text.insert_at_once):
-            rows = records[begin : begin + text.insert_at_once]
-            values: list[Any] = []
-            for record in rows:
-                values += msgspec.structs.astuple(record)
-                # The custom columns stand last, as a list.
-                values += values.pop()
-            if self._change(calling_list, insert_text(text, len(rows)), *values) < len(rows):
-                raise RefusedByTableError("a trigger of its table ignores the row", calling_list.name)
-        self._note_numbers(
-            calling_list.table,
-            max((record.record_id for record in records), default=0),
-            max((record.chain_id for record in records), default=0),
-        )
+    _version_of_entries = _written_by_others
 
-    def open_handouts(self, handouts: Sequence[Handout], handles: Sequence[Handle]) -> None:
-        """Store hand-outs with their handles, and that their records have been seen (H200)."""
-        super().open_handouts(handouts, handles)
-        tables = {each.dbid: each.table for each, text in self._tables.lists.items() if text is not None}
-        chains = {each.handout_id: each.chain_id for each in handouts}
-        seen: dict[str, tuple[int, int]] = {}
-        for each in handles:
-            table = tables.get(each.list_dbid, "")
-            record_id, chain_id = seen.get(table, (0, 0))
-            seen[table] = max(record_id, each.record_id), max(chain_id, chains[each.handout_id])
-        for table, numbers in seen.items():
-            self._note_numbers(table, *numbers)
-
-    def _note_numbers(self, table: str, record_id: int, chain_id: int) -> None:
-        """Remember the highest numbers of a list, which are never used again (H200)."""
-        self._connection.change(
-            "INSERT INTO ocsgw_counter (name, value) VALUES (?, ?), (?, ?)"
-            " ON CONFLICT (name) DO UPDATE SET value = excluded.value WHERE excluded.value > value",
-            (f"record {table}", record_id, f"chain {table}", chain_id),
-        )
-
-    def copy_further_columns(self, calling_list: CallingList, source: int, target: int) -> None:
-        """Give a record what another one has in the columns that `NewRecord` lacks (K13)."""
-        text = self._text_of(calling_list).copy_further_columns
-        if text is not None:
-            self._change(calling_list, text, {"source": source, "target": target})
-
-    def blocked(self, calling_list: CallingList, lookups: Sequence[DncLookup], now: int) -> set[int]:
-        """Return the places of those probes that an entry of the do-not-call table covers."""
-        text = self._do_not_call_text()
-        scope = _scope(calling_list, now)
-        found = self._connection.rows(text.blocked, {**scope, "probes": as_json(lookups)})
-        return _covered(lookups, found) | self._blocked_beyond_ascii(lookups, scope)
-
-    def _blocked_beyond_ascii(self, lookups: Sequence[DncLookup], scope: Mapping[str, int]) -> set[int]:
-        """Return the places of those probes that an entry covers whose normal form SQL cannot compute."""
-        country = lookups[0].country if lookups else ""
-        entries = self._entries_beyond_ascii(country)
-        return {
-            place
-            for place, lookup in enumerate(lookups)
-            if entries
-            and any(
-                each.campaign_dbid in (0, *lookup.campaign_dbids)
-                and each.tenant_dbid in (0, scope["tenant"])
-                and each.list_dbid in (0, scope["list"])
-                and each.lasts(scope["now"])
-                for contact in {lookup.contact, without_extension(lookup.contact)}
-                for each in entries.get(contact, ())
-            )
-        }
-
-    def _entries_beyond_ascii(self, country: str) -> Mapping[str, list[Scope]]:
-        known = self._tables.beyond_ascii
-        entries = known.by_form(self._connection, self._do_not_call_text().beyond_ascii, country)
-        if self._changes_entries:
-            # What was read now may be undone.
-            known.forget()
-        return entries
-
-    def find_by_contact(self, calling_list: CallingList, contact: str) -> list[Match]:
-        """Return the records whose contact has this normal form in the country of the list's tenant (K40)."""
-        country = calling_list.tenant.country
-        keys = as_json(search_keys(contact, country))
-        found = self._rows(calling_list, self._text_of(calling_list).find_by_contact, keys)
-        matches = {match.record_id: match for match in _matches(found)}
-        return [match for match in matches.values() if normal_contact(match.contact_info, country) == contact]
-
-    def find_by_customer_id(self, calling_list: CallingList, customer_id: str) -> list[Match]:
-        """Return the records with this customer id (K42); none if the list has no such field."""
-        text = self._text_of(calling_list).find_by_customer_id
-        return [] if text is None else _matches(self._rows(calling_list, text, customer_id))
-
-    def find_by_chain(self, calling_list: CallingList, chain_ids: Iterable[int]) -> list[Match]:
-        """Return all records of chains."""
-        text = self._text_of(calling_list).find_by_chain
-        return _matches(self._rows(calling_list, text, {"chains": as_json(list(chain_ids))}))
-
-    def mark_do_not_call(self, calling_list: CallingList, record_ids: Sequence[int]) -> None:
-        """Mark records: type 7, call result 51, status 3 unless in process (H262)."""
-        self._change(calling_list, self._text_of(calling_list).mark_do_not_call, as_json(record_ids))
-
-    def add_do_not_call(self, entries: Sequence[DoNotCallEntry], now: int) -> None:
-        """Make entries, except those that exist with the same scope and without an end (H264)."""
-        text = self._do_not_call_text()
-        contacts = [normal_contact(each.phone, each.country) if each.phone is not None else "" for each in entries]
-        keys = {
-            key for each, contact in zip(entries, contacts, strict=True) for key in search_keys(contact, each.country)
-        }
-        there: dict[tuple[int, ...], set[tuple[str, str]]] = {}
-        countries = {each.country for each in entries}
-        for phone, *scope in self._connection.rows(text.lasting, (as_json(sorted(keys)),)):
-            forms = {(normal_contact(phone, country), country) for country in countries}
-            there.setdefault(tuple(scope), set()).update(forms)
-        rows = []
-        for entry, contact in zip(entries, contacts, strict=True):
-            of_entry = (entry.tenant_dbid, entry.campaign_dbid, entry.list_dbid)
-            known = there.setdefault(of_entry, set())
-            if entry.phone is None:
-                rows.append(entry)
-            elif (contact, entry.country) not in known and (*of_entry, 0) not in self._entries_beyond_ascii(
-                entry.country
-            ).get(contact, ()):
-                rows.append(entry)
-                known.add((contact, entry.country))
-        if not all(is_printable_ascii(each.phone or "") for each in rows):
-            self.entries_change()
-        added = self._connection.change(text.insert, {"entries": as_json(rows), "now": now})
-        # Those by customer id are left out by the statement itself where they exist.
-        if added < sum(each.phone is not None for each in rows):
-            raise RefusedByTableError("a trigger ignores the entry")
-
-    def entries_change(self) -> None:
-        """Do-not-call entries are written: what is known of them may not be used any more, nor if it is undone."""
-        self._tables.beyond_ascii.forget()
-        self._changes_entries = True
-
-    # Records in process.
-
-    def records(self, calling_list: CallingList, record_ids: Iterable[int]) -> list[Record]:
-        """Return those records that exist."""
-        text = self._text_of(calling_list).records
-        return self._records(calling_list, self._rows(calling_list, text, as_json(list(record_ids))))
-
-    def records_of_chains(self, calling_list: CallingList, chain_ids: Iterable[int]) -> list[Record]:
-        """Return all records of chains, ordered by chain and `chain_n`."""
-        text = self._text_of(calling_list).records_of_chains
-        return self._records(calling_list, self._rows(calling_list, text, {"chains": as_json(list(chain_ids))}))
-
-    def record_statuses(self, calling_list: CallingList, record_ids: Iterable[int]) -> dict[int, int]:
-        """Return the statuses of those records that exist and have one."""
-        table = self._text_of(calling_list).table
-        rows = self._rows(
-            calling_list,
-            f"SELECT record_id, coalesce(nullif(record_status, 0), 1) FROM {table}"
-            " WHERE record_id IN (SELECT value FROM json_each(?)) AND typeof(coalesce(record_status, 1)) = 'integer'",
-            as_json(list(record_ids)),
-        )
-        return dict(rows)
-
-    def change_records(self, calling_list: CallingList, changes: Mapping[int, Mapping[str, object]]) -> None:
-        """Set columns of records; one statement for all that set the same columns (K13)."""
-        text = self._text_of(calling_list)
-        alike: dict[tuple[str, ...], list[list[object]]] = {}
-        for record_id, values in changes.items():
-            columns = tuple(sorted(column for column in values if column.lower() in text.columns))
-            alike.setdefault(columns, []).append([record_id, *(values[column] for column in columns)])
-        for columns, rows in alike.items():
-            if columns:
-                self._change(calling_list, change_text(text, columns), as_json(rows))
-
-    def windows(self, calling_list: CallingList, campaign_dbids: Sequence[int], agents: Sequence[str]) -> list[Window]:
-        """Return the different windows of records that are ready, for these campaigns and agents."""
-        pairs = as_json([(campaign, agent) for campaign in campaign_dbids for agent in agents])
-        rows = self._rows(calling_list, self._text_of(calling_list).windows, pairs)
-        return [Window(campaign, agent, *map(int, window.split(" "))) for campaign, agent, window in rows]
-
-    def ready_records(
-        self, calling_list: CallingList, windows: Mapping[Window, int], now: int, at_most: int
-    ) -> list[list[Record]]:
-        """Return records that are ready and due, of these windows, whose chain is not in process."""
-        keys = [
-            (each.campaign_dbid, each.agent, _window_text(each), kind, latest, moment)
-            for each, moment in windows.items()
-            for kind, latest in ((0, now), (1, _LAST_TIME))
-        ]
-        text, parameters, limit = self._text_of(calling_list), {"keys": as_json(keys)}, at_most
-        while True:
-            skipped = self._skipped(calling_list)
-            if skipped:
-                but = as_json(list(skipped))
-                rows = self._rows(calling_list, text.ready_records_but, {**parameters, "limit": limit, "but": but})
-            else:
-                rows = self._rows(calling_list, text.ready_records, {**parameters, "limit": limit})
-            found: list[list[Record]] = [[] for _ in keys]
-            known = len(skipped)
-            for key, *row in rows:
-                record = self._record(calling_list, row)
-                if record is None:
-                    skipped[row[0]] = ""
-                else:
-                    found[key].append(record)
-            if len(skipped) == known:
-                return found
-            # Those that cannot be read must not hide the ones behind them.
-            limit = max(at_most, min(_MOST_READ, limit * _GROWTH))
-
-    def waiting_agents(
-        self, calling_list: CallingList, campaign_dbids: Sequence[int], after: str, at_most: int
-    ) -> list[str]:
-        """Return agents for whom records are ready, in order behind `after`, at most so many (H360)."""
-        parameters = {
-            "campaigns": as_json(list(campaign_dbids)),
-            "after": after,
-            "limit": at_most,
-            # The beginning of each campaign, and each agent once for each campaign.
-            "rows": len(campaign_dbids) * (at_most + 1),
-        }
-        return [row[0] for row in self._rows(calling_list, self._text_of(calling_list).waiting_agents, parameters)]
-
-    def reset_unexplained(self, calling_list: CallingList) -> int:
-        """Set records in process that no hand-out explains to ready; return how many there were (K2)."""
-        text = self._text_of(calling_list)
-        if calling_list.table not in self._tables.unsettled:
-            return 0
-        count = self._change(calling_list, text.reset_unexplained, calling_list.dbid)
-        self.settled.add(calling_list.table)
-        return count
-
-    # The rest.
-
-    def do_not_call_widths(self) -> tuple[int, int]:
-        """Return how many characters the columns for contacts and customer ids take (K44)."""
-        return self._tables.do_not_call_widths
-
-    def unreadable(self, calling_list: CallingList, record_id: int) -> str | None:
-        """Return the column with which a record met in this transaction cannot be represented (K63)."""
-        return self._unreadable.get((calling_list.dbid, record_id))
-
-    def _records(self, calling_list: CallingList, rows: Iterable[Sequence[Any]]) -> list[Record]:
-        """Return the records that can be represented (K63)."""
-        return [record for row in rows if (record := self._record(calling_list, row)) is not None]
-
-    def _record(self, calling_list: CallingList, row: Sequence[Any]) -> Record | None:
-        place = unreadable_column(row)
-        if place is None:
-            return record_of(calling_list, row)
-        column = column_at(calling_list, place)
-        self._unreadable[calling_list.dbid, row[0]] = column
-        if self._tables.is_new_fault(calling_list, row[0]):
-            self._report(93126, calling_list=calling_list.name, record=row[0], column=column)
-        return None
-
-    def _skipped(self, calling_list: CallingList) -> dict[Any, str]:
-        """Return the records that previews pass over, until another program writes: it may have corrected them."""
-        skipped = self._tables.skipped.setdefault(calling_list.table, {})
-        if skipped:
-            ((version,),) = self._connection.rows("PRAGMA data_version")
-            if version != self._tables.skipped_at:
-                skipped.clear()
-                self._tables.skipped_at = version
-        return skipped
-
-    def _text_of(self, calling_list: CallingList) -> ListStatements:
-        text = self._tables.lists.get(calling_list)
-        if text is None:
-            raise UnavailableListError(calling_list)
-        return text
-
-    def _do_not_call_text(self) -> DncStatements:
-        if self._tables.do_not_call is None:
-            raise StoreFailureError("the do-not-call table is not open")
-        return self._tables.do_not_call
-
-    def _rows(self, calling_list: CallingList, text: str, *parameters: object) -> list[tuple[Any, ...]]:
-        try:
-            return self._connection.rows(text, _given(parameters))
-        except StatementError as error:
-            raise self._closed(calling_list, str(error)) from None
-
-    def _change(self, calling_list: CallingList, text: str, *parameters: object) -> int:
-        """Carry out a statement that changes rows of a list; return how many."""
-        try:
-            return self._connection.change(text, _given(parameters))
-        except StatementError as error:
-            raise self._closed(calling_list, str(error)) from None
-        except RefusedByTableError as error:
-            reason = refused_by(self._connection, calling_list.table, error.reason)
-            if self._tables.is_new_refusal(calling_list, reason):
-                self._report(93131, table=calling_list.table, reason=reason)
-            raise RefusedByTableError(reason, calling_list.name) from None
-
-    def _closed(self, calling_list: CallingList, reason: str) -> UnavailableListError:
-        """Somebody has changed or dropped the table while we run (K16)."""
-        if self._tables.is_newly_changed(calling_list):
-            self._report(93127, calling_list=calling_list.name, table=calling_list.table, reason=reason)
-        return UnavailableListError(calling_list)
+    def _refusal(self, calling_list: CallingList, reason: str) -> str:
+        return refused_by(self._connection, calling_list.table, reason)
 
 
-def _covered(lookups: Sequence[DncLookup], found: Iterable[tuple[int, str | None]]) -> set[int]:
-    """Return the places of look-ups that entries cover; without a contact the customer id is the same."""
-    return {place for place, phone in found if phone is None or lookups[place].is_covered_by(phone)}
+def open_read_only(file: str) -> sqlite3.Connection:
+    """Open a store without changing anything in it. Raises `sqlite3.Error`."""
+    return sqlite3.connect(f"file:{quote(file)}?mode=ro", uri=True, isolation_level=None)
 
 
-def _window_text(window: Window) -> str:
-    """Return the window as it stands in the index."""
-    return f"{window.tz_dbid} {window.shape} {window.from_slot} {window.till_slot} {window.priority}"
-
-
-def _matches(rows: Iterable[Sequence[Any]]) -> list[Match]:
-    """Return the records whose contact can be represented."""
-    return [Match(*row) for row in rows if is_text(row[2])]
-
-
-def _given(parameters: Sequence[object]) -> Any:
-    return parameters[0] if parameters and isinstance(parameters[0], dict) else parameters
+def read_audit_position(connection: sqlite3.Connection) -> tuple[int, str] | None:
+    """Return number and hash of the last line of the audit log that a store knows."""
+    rows = connection.execute(AUDIT_POSITION).fetchall()
+    return (rows[0][0], rows[0][1]) if rows else None

@@ -5,9 +5,8 @@ from typing import Any
 
 from ocsgw.contact.directory import CallingList
 from ocsgw.counters import UNREADABLE_ROWS
-from ocsgw.store.sqlite.do_not_call import DncStatements
-from ocsgw.store.sqlite.entries_beyond_ascii import EntriesBeyondAscii
-from ocsgw.store.sqlite.statements import ListStatements
+from ocsgw.store.entries_beyond_ascii import EntriesBeyondAscii
+from ocsgw.store.texts import DncStatements, ListStatements
 
 # Reasons differ by constraint; triggers may write what they like.
 _MOST_REFUSALS = 1000
@@ -18,7 +17,7 @@ class OpenTables:
 
     `unsettled` are the tables whose records in process have not been looked after since they were opened (K2).
     `skipped` are, by table, records that previews pass over because they cannot be represented, as of the version
-    `skipped_at` of the file.
+    `skipped_at` of the store.
     """
 
     def __init__(self) -> None:
@@ -28,7 +27,7 @@ class OpenTables:
         self.beyond_ascii = EntriesBeyondAscii()
         self.unsettled: set[str] = set()
         self.skipped: dict[str, dict[Any, str]] = {}
-        self.skipped_at: int | None = None
+        self.skipped_at: object = None
         self._newest: Mapping[CallingList, ListStatements | None] = {}
         self._opened: set[str] = set()
         self._faulty: dict[CallingList, set[Any]] = {}

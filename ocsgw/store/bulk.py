@@ -1,4 +1,4 @@
-"""What imports, exports and explanations ask of the embedded store; a run of rows is one statement."""
+"""What imports, exports and explanations ask of the store; a run of rows is one statement."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
@@ -9,11 +9,10 @@ from ocsgw.contact.bulk_statements import ImportedEntry, ImportedRow, ImportProg
 from ocsgw.contact.directory import CallingList
 from ocsgw.contact.fields import FieldValue
 from ocsgw.contact.normal_form import covers, normal_contact, normal_customer_id, search_keys
+from ocsgw.store.dialect import as_json, upsert
 from ocsgw.store.records import is_text, shown
-from ocsgw.store.sqlite.forms import beyond_ascii, search_key_of, trimmed
-from ocsgw.store.sqlite.own_tables import as_json
-from ocsgw.store.sqlite.statements import INSERTED_COLUMNS, record_columns
-from ocsgw.store.sqlite.transaction import SQLiteTransaction
+from ocsgw.store.texts import INSERTED_COLUMNS
+from ocsgw.store.transaction import RecordTransaction
 
 _IMPORT = "target, fingerprint, file, rows, counts, started_at, finished_at, number"
 _pack = msgspec.msgpack.Encoder()
@@ -23,7 +22,7 @@ _counts = msgspec.json.Decoder(dict[str, int])
 _TREATMENTS = len(INSERTED_COLUMNS)
 
 
-class SQLiteBulkTransaction(SQLiteTransaction):
+class BulkTransaction(RecordTransaction):
     """One write transaction; the further methods are those of `contact.bulk_statements.BulkStatements`."""
 
     # Progress of imports.
@@ -35,8 +34,9 @@ class SQLiteBulkTransaction(SQLiteTransaction):
 
     def save_import_progress(self, target: str, fingerprint: str, progress: ImportProgress) -> None:
         """Store how far an import has come."""
+        begin, end = upsert("ocsgw_import", "target, fingerprint", _IMPORT)
         self._connection.change(
-            f"INSERT OR REPLACE INTO ocsgw_import ({_IMPORT}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            f"{begin} VALUES (?, ?, ?, ?, ?, ?, ?, ?) {end}",
             (
                 target,
                 fingerprint,
@@ -53,7 +53,7 @@ class SQLiteBulkTransaction(SQLiteTransaction):
         """Return the number of a new import; numbers ascend and never come again."""
         ((number,),) = self._connection.rows(
             "INSERT INTO ocsgw_counter (name, value) VALUES ('import', 1)"
-            " ON CONFLICT (name) DO UPDATE SET value = value + 1 RETURNING value"
+            " ON CONFLICT (name) DO UPDATE SET value = ocsgw_counter.value + 1 RETURNING value"
         )
         return int(number)
 
@@ -75,10 +75,8 @@ class SQLiteBulkTransaction(SQLiteTransaction):
 
     def save_imported_rows(self, number: int, first_row: int, rows: Sequence[ImportedRow]) -> None:
         """Store which rows a slice of an import has stored."""
-        self._connection.change(
-            "INSERT OR REPLACE INTO ocsgw_import_rows (number, first_row, rows) VALUES (?, ?, ?)",
-            (number, first_row, _pack.encode(rows)),
-        )
+        begin, end = upsert("ocsgw_import_rows", "number, first_row", "number, first_row, rows")
+        self._connection.change(f"{begin} VALUES (?, ?, ?) {end}", (number, first_row, _pack.encode(rows)))
 
     def imported_rows(self, number: int) -> tuple[int, list[ImportedRow]] | None:
         """Return the last slice of an import that is still remembered, with its first row; None without one."""
@@ -112,27 +110,14 @@ class SQLiteBulkTransaction(SQLiteTransaction):
 
     def delete_records(self, calling_list: CallingList, record_ids: Collection[int]) -> None:
         """Delete records that are not in process."""
-        table = self._text_of(calling_list).table
-        self._change(
-            calling_list,
-            f"DELETE FROM {table} WHERE record_id IN (SELECT value FROM json_each(?))"
-            " AND coalesce(record_status, 1) <> 2",
-            as_json(list(record_ids)),
-        )
+        self._change(calling_list, self._text_of(calling_list).delete_records, as_json(list(record_ids)))
 
     def records_by_contact(self, calling_list: CallingList, contacts: Collection[str]) -> dict[str, list[int]]:
         """Return the ids of the records with these normal forms of contacts, ascending (K40)."""
-        table = self._text_of(calling_list).table
-        key, country = search_key_of("contact_info"), calling_list.tenant.country
+        country = calling_list.tenant.country
         keys = {each for contact in contacts for each in search_keys(contact, country)}
         found: dict[str, list[int]] = {}
-        rows = self._rows(
-            calling_list,
-            f"SELECT record_id, contact_info FROM {table} WHERE {key} IN (SELECT value FROM json_each(?))"
-            f" AND record_id IS NOT NULL UNION SELECT record_id, contact_info FROM {table}"
-            f" WHERE {beyond_ascii('contact_info')} AND record_id IS NOT NULL ORDER BY 1",
-            as_json(sorted(keys)),
-        )
+        rows = self._rows(calling_list, self._text_of(calling_list).records_by_contact, as_json(sorted(keys)))
         for record_id, contact in rows:
             if is_text(contact) and (normal := normal_contact(contact, country)) in contacts:
                 found.setdefault(normal, []).append(record_id)
@@ -140,13 +125,8 @@ class SQLiteBulkTransaction(SQLiteTransaction):
 
     def export_records(self, calling_list: CallingList, after: int, at_most: int) -> list[list[FieldValue | None]]:
         """Return records behind a record id, in its order, with what NULL is read as."""
-        text = self._text_of(calling_list)
-        rows = self._rows(
-            calling_list,
-            f"SELECT {record_columns(calling_list, text.columns)} FROM {text.table} AS t"
-            " WHERE t.record_id > :after AND t.contact_info IS NOT NULL ORDER BY t.record_id LIMIT :at_most",
-            {"after": after, "at_most": at_most},
-        )
+        text = self._text_of(calling_list).export_records
+        rows = self._rows(calling_list, text, {"after": after, "at_most": at_most})
         return [[shown(each) for each in (*row[:_TREATMENTS], *row[_TREATMENTS + 1 :])] for row in rows]
 
     # The do-not-call table.
@@ -182,79 +162,36 @@ class SQLiteBulkTransaction(SQLiteTransaction):
 
     def _entries_for(self, contacts: Collection[str], customer_ids: Collection[str]) -> list[StoredEntry]:
         """Return entries with one of these search keys or customer ids; and those whose contact is not ASCII."""
-        text = self._do_not_call_text()
-        columns = _entry_columns(has_expiry=text.has_expiry)
-        contact, customer_id = search_key_of("d.phone"), trimmed("d.customer_id")
-        rows = self._connection.rows(
-            f"SELECT {columns} FROM {text.table} AS d"
-            f" WHERE d.phone IS NOT NULL AND {contact} IN (SELECT value FROM json_each(:contacts))"
-            f" UNION SELECT {columns} FROM {text.table} AS d WHERE {beyond_ascii('d.phone')}"
-            f" UNION SELECT {columns} FROM {text.table} AS d"
-            f" WHERE d.customer_id IS NOT NULL AND {customer_id} IN (SELECT value FROM json_each(:ids)) ORDER BY 1",
-            {"contacts": as_json(list(contacts)), "ids": as_json(list(customer_ids))},
-        )
-        return _entries(rows)
+        text = self._do_not_call_text().entries_for
+        keys = {"contacts": as_json(list(contacts)), "ids": as_json(list(customer_ids))}
+        return _entries(self._connection.rows(text, keys))
 
     def import_entries(self, entries: Sequence[ImportedEntry], now: int) -> list[int]:
         """Add entries to the do-not-call table and return their numbers; they are not ours (`is_internal` 0)."""
         self.entries_change()
-        text = self._do_not_call_text()
-        expiry = (", expires_at", ", nullif(json_extract(value, '$[6]'), 0)") if text.has_expiry else ("", "")
-        values = ", ".join(f"json_extract(value, '$[{at}]')" for at in range(6))
-        rows = self._connection.rows(
-            f"INSERT INTO {text.table} (phone, customer_id, dnc_message, tenant_dbid, campaign_dbid, list_dbid,"
-            f" is_internal, time_stamp{expiry[0]}) SELECT {values}, 0, :now{expiry[1]} FROM json_each(:entries)"
-            " RETURNING rowid",
-            {"entries": as_json(entries), "now": now},
-        )
-        return [row[0] for row in rows]
+        text = self._do_not_call_text().import_entries
+        return [row[0] for row in self._connection.rows(text, {"entries": as_json(entries), "now": now})]
 
     def entries(self, numbers: Collection[int]) -> list[StoredEntry]:
         """Return the entries of the do-not-call table with these numbers."""
-        text = self._do_not_call_text()
-        rows = self._connection.rows(
-            f"SELECT {_entry_columns(has_expiry=text.has_expiry)} FROM {text.table} AS d"
-            " WHERE d.rowid IN (SELECT value FROM json_each(?))",
-            (as_json(list(numbers)),),
-        )
-        return _entries(rows)
+        return _entries(self._connection.rows(self._do_not_call_text().entries, (as_json(list(numbers)),)))
 
     def delete_entries(self, numbers: Collection[int]) -> None:
         """Delete entries of the do-not-call table."""
         self.entries_change()
-        self._connection.change(
-            f"DELETE FROM {self._do_not_call_text().table} WHERE rowid IN (SELECT value FROM json_each(?))",
-            (as_json(list(numbers)),),
-        )
+        self._connection.change(self._do_not_call_text().delete_entries, (as_json(list(numbers)),))
 
     def change_entries(self, changes: Mapping[int, ImportedEntry], now: int) -> None:
         """Give stored entries, by their numbers, another message and end."""
         self.entries_change()
-        text = self._do_not_call_text()
-        expiry = ", expires_at = nullif(json_extract(j.value, '$[2]'), 0)" if text.has_expiry else ""
         rows = [(number, entry.message, entry.expires_at) for number, entry in changes.items()]
-        self._connection.change(
-            f"UPDATE {text.table} SET dnc_message = json_extract(j.value, '$[1]'), time_stamp = :now{expiry}"
-            f" FROM json_each(:rows) AS j WHERE {text.table}.rowid = json_extract(j.value, '$[0]')",
-            {"rows": as_json(rows), "now": now},
-        )
+        self._connection.change(self._do_not_call_text().change_entries, {"rows": as_json(rows), "now": now})
 
     def export_entries(self, after: int, at_most: int) -> list[StoredEntry]:
         """Return entries of the do-not-call table behind a number, in its order, at most so many."""
-        text = self._do_not_call_text()
-        rows = self._connection.rows(
-            f"SELECT {_entry_columns(has_expiry=text.has_expiry)} FROM {text.table} AS d"
-            " WHERE d.rowid > ? AND (d.phone IS NOT NULL OR d.customer_id IS NOT NULL) ORDER BY d.rowid LIMIT ?",
-            (after, at_most),
+        return _entries(
+            self._connection.rows(self._do_not_call_text().export_entries, {"after": after, "at_most": at_most})
         )
-        return _entries(rows)
-
-
-def _entry_columns(*, has_expiry: bool) -> str:
-    return (
-        "d.rowid, d.phone, d.customer_id, d.dnc_message, coalesce(d.tenant_dbid, 0), coalesce(d.campaign_dbid, 0),"
-        f" coalesce(d.list_dbid, 0), coalesce(d.time_stamp, 0), {'coalesce(d.expires_at, 0)' if has_expiry else '0'}"
-    )
 
 
 def _entries(rows: Iterable[Sequence[Any]]) -> list[StoredEntry]:

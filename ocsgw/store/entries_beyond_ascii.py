@@ -1,15 +1,15 @@
 """Do-not-call entries whose contact SQL cannot bring into its normal form: kept by that form, in memory.
 
 There may be many, typed with no-break spaces for instance. To bring each into its normal form costs some microseconds,
-so it is done once; the entries are read again when somebody has written, which for other programs the version of the
-file says.
+so it is done once; the entries are read again when somebody has written, which for other programs the engine
+says.
 """
 
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 from ocsgw.contact.normal_form import normal_contact
-from ocsgw.store.sqlite.connection import Connection
+from ocsgw.store.dialect import Connection
 
 # So many normal forms are remembered beyond those of the entries that are there.
 _MOST_FORMS = 200_000
@@ -32,7 +32,7 @@ class EntriesBeyondAscii:
     """The scopes of such entries by the normal form of their contact in a country."""
 
     def __init__(self) -> None:
-        self._version: int | None = None
+        self._version: object = None
         self._by_form: dict[str, dict[str, list[Scope]]] = {}
         self._forms: dict[tuple[str, str], str] = {}
 
@@ -40,9 +40,11 @@ class EntriesBeyondAscii:
         """Entries are being written, or what was written is being undone: read them again."""
         self._version = None
 
-    def by_form(self, connection: Connection, text: str, country: str) -> Mapping[str, list[Scope]]:
-        """Return the entries; `text` reads contact and scope of all of them."""
-        ((version,),) = connection.rows("PRAGMA data_version")
+    def by_form(self, connection: Connection, text: str, country: str, version: object) -> Mapping[str, list[Scope]]:
+        """Return the entries; `text` reads contact and scope of all of them.
+
+        `version` changes when another program has written; it is not None.
+        """
         if version != self._version:
             self._by_form = {}
             self._version = version

@@ -1,18 +1,15 @@
-"""Our own tables on SQLite: idempotency keys, hand-outs and handles, states of groups (constants.md K15)."""
+"""Our own tables, for every engine: idempotency keys, hand-outs and handles, states of groups (constants.md K15)."""
 
-import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, cast
-from urllib.parse import quote
 
 import msgspec
 
 from ocsgw.contact.directory import CallingList
 from ocsgw.contact.transaction import GroupStatus, Handle, Handout, StoredAnswer
 from ocsgw.protocol.messages import KV
-from ocsgw.store.sqlite.connection import Connection
+from ocsgw.store.dialect import Connection, Dialect, as_json, upsert
 
-_json = msgspec.json.Encoder()
 _pack = msgspec.msgpack.Encoder()
 _unpack = msgspec.msgpack.Decoder(dict[str, object])
 _events = msgspec.json.Decoder(dict[str, object])
@@ -24,21 +21,13 @@ _HANDOUT = (
     "handout_id, list_dbid, chain_id, record_id, group_dbid, agent_id, started_at, timeout, expires_at, rescheduled,"
     " holders"
 )
+AUDIT_POSITION = "SELECT number, mark FROM ocsgw_audit WHERE id = 1"
 _HANDOUT_FIELDS = 11
 _HANDOUTS = (
     f"SELECT {', '.join(f'o.{name}' for name in _HANDOUT.split(', '))},"
     f" {', '.join(f'h.{name}' for name in _HANDLE.split(', '))}"
     " FROM ocsgw_handout AS o JOIN ocsgw_handle AS h ON h.handout_id = o.handout_id WHERE o.handout_id IN"
 )
-
-
-def as_json(value: object) -> str:
-    """Return a value as the JSON text that statements take."""
-    return _json.encode(value).decode("utf-8")
-
-
-def _values(count: int) -> str:
-    return ", ".join(f"json_extract(value, '$[{at}]')" for at in range(count))
 
 
 def _handout(row: Sequence[Any]) -> Handout:
@@ -49,25 +38,19 @@ def _holders(text: str | None) -> dict[str, bool] | None:
     return _agents.decode(text) if text is not None else None
 
 
+def _text_of(holders: Mapping[str, bool] | None) -> str | None:
+    return as_json(holders) if holders is not None else None
+
+
 def _handle(row: Sequence[Any]) -> Handle:
     return Handle(*row[:7], bool(row[7]), row[8], row[9])  # type: ignore[call-arg]  # seven columns
-
-
-def open_read_only(file: str) -> sqlite3.Connection:
-    """Open a store without changing anything in it. Raises `sqlite3.Error`."""
-    return sqlite3.connect(f"file:{quote(file)}?mode=ro", uri=True, isolation_level=None)
-
-
-def read_audit_position(connection: sqlite3.Connection) -> tuple[int, str] | None:
-    """Return number and hash of the last line of the audit log that a store knows."""
-    rows = connection.execute("SELECT number, mark FROM ocsgw_audit WHERE id = 1").fetchall()
-    return (rows[0][0], rows[0][1]) if rows else None
 
 
 class OwnTables:
     """The part of a transaction that concerns our own tables."""
 
     _connection: Connection
+    _dialect: Dialect
 
     # Idempotency.
 
@@ -75,9 +58,8 @@ class OwnTables:
         """Return the answers stored under (principal, key) that have not expired."""
         rows = self._connection.rows(
             "SELECT s.principal, s.key, s.fingerprint, s.event, s.expires_at"
-            " FROM json_each(?) AS k CROSS JOIN ocsgw_idempotency AS s"
-            " ON s.principal = json_extract(k.value, '$[0]') AND s.key = json_extract(k.value, '$[1]')"
-            " WHERE s.expires_at > ?",
+            f" FROM ({self._dialect.table('?', 'tt')}) AS k CROSS JOIN ocsgw_idempotency AS s"
+            " WHERE s.principal = k.c0 AND s.key = k.c1 AND s.expires_at > ?",
             (as_json(keys), now),
         )
         return {
@@ -91,10 +73,8 @@ class OwnTables:
             (principal, key, answer.fingerprint.hex(), as_json(answer.event), answer.expires_at)
             for (principal, key), answer in answers.items()
         ]
-        self._connection.change(
-            "INSERT OR REPLACE INTO ocsgw_idempotency (principal, key, fingerprint, event, expires_at)"
-            f" SELECT {_values(5)} FROM json_each(?)",
-            (as_json(rows),),
+        self._replace(
+            "ocsgw_idempotency", "principal, key", "principal, key, fingerprint, event, expires_at", "ttttn", rows
         )
 
     def forget(self, now: int, at_most: int) -> int:
@@ -116,7 +96,7 @@ class OwnTables:
         """Reserve so many record handles and return the first; they ascend and never come again (H310)."""
         ((last,),) = self._connection.rows(
             "INSERT INTO ocsgw_counter (name, value) VALUES ('handle', ?)"
-            " ON CONFLICT (name) DO UPDATE SET value = value + excluded.value RETURNING value",
+            " ON CONFLICT (name) DO UPDATE SET value = ocsgw_counter.value + excluded.value RETURNING value",
             (count,),
         )
         return int(last) - count + 1
@@ -124,34 +104,49 @@ class OwnTables:
     def open_handouts(self, handouts: Sequence[Handout], handles: Sequence[Handle]) -> None:
         """Store hand-outs with their handles."""
         self._connection.change(
-            f"INSERT INTO ocsgw_handout ({_HANDOUT}) SELECT {_values(_HANDOUT_FIELDS)} FROM json_each(?)",
-            (as_json([msgspec.structs.astuple(each) for each in handouts]),),
+            f"INSERT INTO ocsgw_handout ({_HANDOUT}) {self._dialect.table('?', 'nnnnntnnntt')}",
+            (
+                as_json(
+                    [
+                        (*msgspec.structs.astuple(each)[:9], as_json(each.rescheduled), _text_of(each.holders))
+                        for each in handouts
+                    ]
+                ),
+            ),
         )
         self._connection.change(
-            f"INSERT INTO ocsgw_handle ({_HANDLE}) SELECT {_values(10)} FROM json_each(?)",
-            (as_json([msgspec.structs.astuple(each) for each in handles]),),
+            f"INSERT INTO ocsgw_handle ({_HANDLE}) {self._dialect.table('?', 'nnnnnttnnt')}",
+            (
+                as_json(
+                    [
+                        (*values[:7], int(each.attempts_set), *values[8:])
+                        for each in handles
+                        if (values := msgspec.structs.astuple(each))
+                    ]
+                ),
+            ),
         )
 
     def handles_of_records(self, calling_list: CallingList, record_ids: Iterable[int]) -> list[Handle]:
         """Return the live handles of records."""
         return self._handles(
-            "list_dbid = ? AND record_id IN (SELECT value FROM json_each(?))",
+            f"list_dbid = ? AND record_id IN ({self._dialect.numbers('?')})",
             calling_list.dbid,
             as_json(list(record_ids)),
         )
 
     def handouts(self, handout_ids: Iterable[int]) -> list[tuple[Handout, list[Handle]]]:
         """Return hand-outs with all their live handles."""
-        return self._handouts(f"{_HANDOUTS} (SELECT value FROM json_each(?))", handout_ids)
+        return self._handouts(f"{_HANDOUTS} ({self._dialect.numbers('?')})", handout_ids)
 
     def handouts_of_handles(self, numbers: Iterable[int]) -> list[tuple[Handout, list[Handle]]]:
         """Return the hand-outs of those handles that live, with all their live handles."""
-        wanted = "SELECT handout_id FROM ocsgw_handle WHERE handle IN (SELECT value FROM json_each(?))"
+        wanted = f"SELECT handout_id FROM ocsgw_handle WHERE handle IN ({self._dialect.numbers('?')})"
         return self._handouts(f"{_HANDOUTS} ({wanted})", numbers)
 
     def _handouts(self, text: str, numbers: Iterable[int]) -> list[tuple[Handout, list[Handle]]]:
         found: dict[int, tuple[Handout, list[Handle]]] = {}
-        for row in self._connection.rows(text, (as_json(list(numbers)),)):
+        for row in self._connection.rows(f"{text} ORDER BY h.handle", (as_json(list(numbers)),)):
             known = found.get(row[0])
             if known is None:
                 known = found[row[0]] = (_handout(row[:_HANDOUT_FIELDS]), [])
@@ -192,10 +187,8 @@ class OwnTables:
     def change_handouts(self, handouts: Sequence[Handout], handles: Sequence[Handle]) -> None:
         """Store what has changed in running hand-outs and their handles."""
         self._connection.change(
-            "UPDATE ocsgw_handout SET expires_at = json_extract(j.value, '$[1]'),"
-            " rescheduled = json_extract(j.value, '$[2]'), agent_id = json_extract(j.value, '$[3]'),"
-            " holders = json_extract(j.value, '$[4]') FROM json_each(?) AS j"
-            " WHERE handout_id = json_extract(j.value, '$[0]')",
+            "UPDATE ocsgw_handout SET expires_at = j.c1, rescheduled = j.c2, agent_id = j.c3, holders = j.c4"
+            f" FROM ({self._dialect.table('?', 'nnttt')}) AS j WHERE handout_id = j.c0",
             (
                 as_json(
                     [
@@ -204,7 +197,7 @@ class OwnTables:
                             each.expires_at,
                             as_json(each.rescheduled),
                             each.agent_id,
-                            as_json(each.holders) if each.holders is not None else None,
+                            _text_of(each.holders),
                         )
                         for each in handouts
                     ]
@@ -212,37 +205,32 @@ class OwnTables:
             ),
         )
         self._connection.change(
-            "UPDATE ocsgw_handle SET attempts_set = json_extract(j.value, '$[1]'),"
-            " status_set = json_extract(j.value, '$[2]'), treatment = json_extract(j.value, '$[3]')"
-            " FROM json_each(?) AS j WHERE handle = json_extract(j.value, '$[0]')",
-            (as_json([(each.handle, each.attempts_set, each.status_set, each.treatment) for each in handles]),),
+            "UPDATE ocsgw_handle SET attempts_set = j.c1, status_set = j.c2, treatment = j.c3"
+            f" FROM ({self._dialect.table('?', 'nnnt')}) AS j WHERE handle = j.c0",
+            (as_json([(each.handle, int(each.attempts_set), each.status_set, each.treatment) for each in handles]),),
         )
 
     def close_handouts(self, handout_ids: Iterable[int]) -> None:
         """End hand-outs; all their handles die."""
         wanted = (as_json(list(handout_ids)),)
-        self._connection.change("DELETE FROM ocsgw_handle WHERE handout_id IN (SELECT value FROM json_each(?))", wanted)
-        self._connection.change(
-            "DELETE FROM ocsgw_handout WHERE handout_id IN (SELECT value FROM json_each(?))", wanted
-        )
+        self._connection.change(f"DELETE FROM ocsgw_handle WHERE handout_id IN ({self._dialect.numbers('?')})", wanted)
+        self._connection.change(f"DELETE FROM ocsgw_handout WHERE handout_id IN ({self._dialect.numbers('?')})", wanted)
 
     def close_handles(self, numbers: Iterable[int]) -> None:
         """Let single handles die; a hand-out without handles ends."""
         wanted = as_json(list(numbers))
-        concerned = {each.handout_id for each in self._handles("handle IN (SELECT value FROM json_each(?))", wanted)}
-        self._connection.change("DELETE FROM ocsgw_handle WHERE handle IN (SELECT value FROM json_each(?))", (wanted,))
+        concerned = {each.handout_id for each in self._handles(f"handle IN ({self._dialect.numbers('?')})", wanted)}
+        self._connection.change(f"DELETE FROM ocsgw_handle WHERE handle IN ({self._dialect.numbers('?')})", (wanted,))
         self._connection.change(
-            "DELETE FROM ocsgw_handout WHERE handout_id IN (SELECT value FROM json_each(?))"
+            f"DELETE FROM ocsgw_handout WHERE handout_id IN ({self._dialect.numbers('?')})"
             " AND NOT EXISTS (SELECT 1 FROM ocsgw_handle AS h WHERE h.handout_id = ocsgw_handout.handout_id)",
             (as_json(list(concerned)),),
         )
 
     def spend_handle(self, handle: int, event: KV, until: int) -> None:
         """Remember a dead handle and the keys of its record for the one RecordProcessed that may follow (H267)."""
-        self._connection.change(
-            "INSERT OR REPLACE INTO ocsgw_spent_handle (handle, event, expires_at) VALUES (?, ?, ?)",
-            (handle, _pack.encode(event), until),
-        )
+        begin, end = upsert("ocsgw_spent_handle", "handle", "handle, event, expires_at")
+        self._connection.change(f"{begin} VALUES (?, ?, ?) {end}", (handle, _pack.encode(event), until))
 
     def spent_handle(self, handle: int, now: int) -> KV | None:
         """Return what is remembered of a dead handle; None if nothing is or its time is over."""
@@ -256,20 +244,22 @@ class OwnTables:
         self._connection.change("DELETE FROM ocsgw_spent_handle WHERE handle = ?", (handle,))
 
     def _handles(self, condition: str, *parameters: object) -> list[Handle]:
-        rows = self._connection.rows(f"SELECT {_HANDLE} FROM ocsgw_handle WHERE {condition}", parameters)
+        rows = self._connection.rows(
+            f"SELECT {_HANDLE} FROM ocsgw_handle WHERE {condition} ORDER BY handle", parameters
+        )
         return [_handle(row) for row in rows]
 
     # The audit log.
 
     def audit_position(self) -> tuple[int, str] | None:
         """Return number and hash of the last line of the audit log that was committed; None before the first one."""
-        return read_audit_position(self._connection.raw)
+        row = self._connection.row(AUDIT_POSITION)
+        return (row[0], row[1]) if row is not None else None
 
     def save_audit_position(self, number: int, mark: str) -> None:
         """Store number and hash of the last line of the audit log, with the changes that it stands for."""
-        self._connection.change(
-            "INSERT OR REPLACE INTO ocsgw_audit (id, number, mark) VALUES (1, ?, ?)", (number, mark)
-        )
+        begin, end = upsert("ocsgw_audit", "id", "id, number, mark")
+        self._connection.change(f"{begin} VALUES (1, ?, ?) {end}", (number, mark))
 
     # Campaign groups.
 
@@ -280,7 +270,12 @@ class OwnTables:
 
     def save_group_status(self, status: GroupStatus) -> None:
         """Store the state of a campaign group."""
-        self._connection.change(
-            "INSERT OR REPLACE INTO ocsgw_group (dbid, state, dial_mode, guid, auto_complete) VALUES (?, ?, ?, ?, ?)",
-            (status.dbid, status.state, status.dial_mode, status.guid, status.auto_complete),
-        )
+        begin, end = upsert("ocsgw_group", "dbid", "dbid, state, dial_mode, guid, auto_complete")
+        values = (status.dbid, status.state, status.dial_mode, status.guid, status.auto_complete)
+        self._connection.change(f"{begin} VALUES (?, ?, ?, ?, ?) {end}", values)
+
+    def _replace(self, table: str, key: str, columns: str, kinds: str, rows: Sequence[Sequence[object]]) -> None:
+        """Write rows over those with the same key."""
+        begin, end = upsert(table, key, columns)
+        values = f"SELECT * FROM ({self._dialect.table('?', kinds)}) AS j WHERE true"
+        self._connection.change(f"{begin} {values} {end}", (as_json(rows),))

@@ -1,0 +1,275 @@
+"""A PostgreSQL database as the store (configuration.md section 6)."""
+
+import contextlib
+import secrets
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+
+import psycopg
+
+from ocsgw.contact.directory import Directory
+from ocsgw.contact.transaction import StoreFailureError
+from ocsgw.store.engine import Access, Report, StoreSettings
+from ocsgw.store.errors import CommitUnknownError, StoreError
+from ocsgw.store.open_tables import OpenTables
+from ocsgw.store.postgresql import own_schema
+from ocsgw.store.postgresql.address import Address
+from ocsgw.store.postgresql.connection import Connection, masked, translated
+from ocsgw.store.postgresql.forms import Forms
+from ocsgw.store.postgresql.tables import PostgreSQLTables
+from ocsgw.store.postgresql.transaction import PostgreSQLTransaction
+
+# What others have written meanwhile makes the database ask for the transaction again, instead of being written over.
+_BEGIN = "BEGIN ISOLATION LEVEL REPEATABLE READ"
+_BEGIN_READING = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
+# Between tries to connect, in seconds: the first is made at once.
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.05, 1.0
+# So long the outcome of a commit is looked for at least, and rows of writers that have ended are kept.
+_SETTLING = 5.0
+_KEPT_WRITERS = 7 * 86400
+
+
+class PostgreSQLEngine:
+    """`store.engine.Engine` on a database.
+
+    Every writing transaction writes the number of its batch into a row of its own in `ocsgw_batch`: if the answer to a
+    commit is lost, that row says what became of it. `clock` is a monotonic time in seconds, `sleep` waits.
+    """
+
+    runs_in_reactor = False
+    lease = None
+
+    def __init__(
+        self,
+        settings: StoreSettings,
+        report: Report,
+        *,
+        access: Access = "serve",
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self._address = Address(settings)
+        self._settings = settings
+        self._report = report
+        self._access = access
+        self._create = settings.create and access != "read"
+        self._clock = clock
+        self._sleep = sleep
+        self._connection: Connection | None = None
+        self._is_open = False
+        self._tables = OpenTables()
+        self.closed_lists: Mapping[str, str] = {}
+        self._writer = secrets.token_hex(16)
+        self._batch = 0
+        self._pause = 0.0
+        self._not_before = 0.0
+        self._begin_text = _BEGIN_READING if access == "read" else _BEGIN
+        self._lock = threading.RLock()
+
+    # Life.
+
+    def open(self, directory: Directory) -> None:
+        """Connect, see to our own tables, and open every list."""
+        try:
+            self._connection = connection = Connection(self._address.url, self._address.options)
+            self._bring_up_to_date(connection)
+            if self._access != "read":
+                self._become_writer(connection)
+            self._is_open = True
+            self.use(directory)
+        except psycopg.Error as error:
+            self.close()
+            raise StoreError(self._problem(masked(str(error)))) from None
+        except StoreFailureError as error:
+            self.close()
+            raise StoreError(self._problem(str(error))) from None
+        except BaseException:
+            self.close()
+            raise
+
+    def _problem(self, text: str) -> str:
+        return f"the store {self._address.shown} cannot be opened: {text}"
+
+    def _bring_up_to_date(self, connection: Connection) -> None:
+        if self._access == "serve" and self._create and not own_schema.tables_there(connection):
+            own_schema.upgrade(lambda: psycopg.connect(self._address.url, **self._address.options))
+        own_schema.expect_own(connection, self._address.shown)
+
+    def _become_writer(self, connection: Connection) -> None:
+        connection.change(
+            "DELETE FROM ocsgw_batch WHERE opened_at < extract(epoch FROM now())::bigint - ?", (_KEPT_WRITERS,)
+        )
+        connection.change(
+            "INSERT INTO ocsgw_batch (writer, batch, opened_at) VALUES (?, ?, extract(epoch FROM now())::bigint)"
+            " ON CONFLICT (writer) DO NOTHING",
+            (self._writer, self._batch),
+        )
+
+    def use(self, directory: Directory) -> None:
+        """Open the tables of this configuration."""
+        with self._lock:
+            connection = self._connected(self._settings.connect_timeout)
+            try:
+                self._use(connection, directory)
+            except StoreFailureError as error:
+                self._drop_if_broken(connection)
+                raise StoreError(self._problem(str(error))) from None
+
+    def _use(self, connection: Connection, directory: Directory) -> None:
+        encoding = connection.row("SELECT current_setting('server_encoding')")
+        tables = PostgreSQLTables(
+            connection,
+            self._report,
+            Forms(is_unicode=encoding == ("UTF8",)),
+            create=self._create,
+            create_indexes=self._settings.create_indexes,
+            may_index=self._settings.create_indexes and self._access != "read",
+        )
+        do_not_call = tables.open_do_not_call(directory.do_not_call.table)
+        lists = {each: tables.open_retired_list(each) for each in directory.retired}
+        lists.update(
+            {
+                each: tables.open_list(each, needs_treatments=directory.needs_treatments_column(each))
+                for each in directory.calling_lists
+            }
+        )
+        self._tables.use(do_not_call, lists)
+        self.closed_lists = tables.closed
+
+    def close(self) -> None:
+        """Disconnect."""
+        with self._lock:
+            connection, self._connection, self._is_open = self._connection, None, False
+            if connection is not None:
+                with contextlib.suppress(psycopg.Error, StoreFailureError):
+                    if self._access != "read" and not connection.is_broken and not connection.in_transaction:
+                        connection.change("DELETE FROM ocsgw_batch WHERE writer = ?", (self._writer,))
+                connection.close()
+            self._tables = OpenTables()
+
+    # Connections.
+
+    def _connected(self, wait: float) -> Connection:
+        """Return a connection that works as far as is known. Raises `StoreFailureError`; tries are made with pauses."""
+        if not self._is_open and self._connection is None:
+            raise StoreFailureError("the store is closed")
+        connection = self._connection
+        if connection is not None and not connection.is_broken:
+            return connection
+        now = self._clock()
+        if now < self._not_before:
+            raise StoreFailureError(f"{self._address.shown} cannot be reached; it is tried again at once")
+        return self._reconnect(wait)
+
+    def _reconnect(self, wait: float) -> Connection:
+        if self._connection is not None:
+            self._connection.close()
+        options = dict(self._address.options)
+        if "connect_timeout" in options:
+            options["connect_timeout"] = max(1, min(options["connect_timeout"], round(wait)))
+        try:
+            connection = self._connection = Connection(self._address.url, options)
+        except psycopg.Error as error:
+            self._connection = None
+            self._pause = min(_LONGEST_PAUSE, 2 * self._pause or _FIRST_PAUSE)
+            self._not_before = self._clock() + self._pause
+            raise StoreFailureError(masked(str(error))) from None
+        self._pause = self._not_before = 0.0
+        return connection
+
+    def _drop_if_broken(self, connection: Connection) -> None:
+        if connection.is_broken:
+            connection.close()
+
+    # Transactions.
+
+    @contextmanager
+    def transaction(self, wait: float) -> Iterator[PostgreSQLTransaction]:
+        """Begin a write transaction; a statement in it waits at most `wait` seconds for other programs."""
+        with self._lock:
+            begin = f"{self._begin_text}; SET LOCAL lock_timeout = {max(1, int(wait * 1000))}"
+            connection = self._begun(begin, wait)
+            try:
+                tx = PostgreSQLTransaction(connection, self._tables, self._report, begin)
+                yield tx
+            except BaseException:
+                self._roll_back(connection)
+                raise
+            if self._access == "read":
+                self._roll_back(connection)
+                return
+            self._commit(connection, wait)
+            self._tables.unsettled -= tx.settled
+
+    def _begun(self, begin: str, wait: float) -> Connection:
+        connection = self._connected(wait)
+        try:
+            connection.control(begin)
+        except psycopg.Error as error:
+            if not connection.is_broken:
+                self._roll_back(connection)
+                raise translated(error) from None
+            # The server has closed it while nobody used it; nothing was begun.
+            connection = self._reconnect(wait)
+            try:
+                connection.control(begin)
+            except psycopg.Error as again:
+                self._drop_if_broken(connection)
+                raise StoreFailureError(masked(str(again))) from None
+        connection.has_written = False
+        return connection
+
+    def _commit(self, connection: Connection, wait: float) -> None:
+        mark = ""
+        if connection.has_written:
+            self._batch += 1
+            mark = f"UPDATE ocsgw_batch SET batch = {self._batch} WHERE writer = '{self._writer}'; "
+        try:
+            connection.control(f"{mark}COMMIT")
+        except psycopg.Error as error:
+            if not connection.is_broken:
+                # The server says why it has not committed.
+                self._roll_back(connection)
+                failure = translated(error)
+                raise (failure if isinstance(failure, StoreFailureError) else StoreFailureError(str(failure))) from None
+            text = masked(str(error))
+            connection.close()
+            was_committed = self._was_committed(self._batch, wait) if mark else False
+            if was_committed is None:
+                raise CommitUnknownError(text) from None
+            if not was_committed:
+                raise StoreFailureError(text) from None
+        if connection.in_transaction:
+            # A transaction that had failed unnoticed is rolled back by its commit.
+            self._roll_back(connection)
+
+    def _was_committed(self, batch: int, wait: float) -> bool | None:
+        """Return what became of a batch whose commit was not answered, None if that cannot be found out in time.
+
+        The row is locked: where the server is still at it, that waits until it has come to an end.
+        """
+        until = self._clock() + max(wait, _SETTLING)
+        while (left := until - self._clock()) > 0:
+            try:
+                connection = self._reconnect(left)
+                connection.control(f"BEGIN; SET LOCAL lock_timeout = {max(1, int(left * 1000))}")
+                row = connection.row("SELECT batch FROM ocsgw_batch WHERE writer = ? FOR UPDATE", (self._writer,))
+                connection.control("ROLLBACK")
+            except (psycopg.Error, StoreFailureError):
+                if self._connection is not None:
+                    self._connection.close()
+                self._sleep(min(left, self._pause or _FIRST_PAUSE))
+            else:
+                return None if row is None else bool(row[0] == batch)
+        return None
+
+    @staticmethod
+    def _roll_back(connection: Connection) -> None:
+        # Where that fails the server has rolled back by itself, or the connection is lost.
+        try:
+            if not connection.is_broken and connection.in_transaction:
+                connection.control("ROLLBACK")
+        except psycopg.Error:
+            connection.close()

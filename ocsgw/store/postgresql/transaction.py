@@ -1,0 +1,123 @@
+"""What a transaction on PostgreSQL does in its own way."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from functools import lru_cache
+
+import msgspec
+
+from ocsgw.contact.directory import CallingList
+from ocsgw.contact.outbox import OutboxEntry
+from ocsgw.contact.transaction import StoreFailureError
+from ocsgw.store.bulk import BulkTransaction
+from ocsgw.store.dialect import as_json
+from ocsgw.store.engine import Report
+from ocsgw.store.open_tables import OpenTables
+from ocsgw.store.outbox import OUTBOX_COLUMNS, OUTBOX_KINDS
+from ocsgw.store.postgresql.connection import Connection
+from ocsgw.store.postgresql.statements import change_text
+from ocsgw.store.texts import DncStatements, ListStatements
+
+_CASTS = {"n": "::bigint", "t": ""}
+
+
+class PostgreSQLDialect:
+    """`store.dialect.Dialect` of PostgreSQL."""
+
+    def numbers(self, parameter: str) -> str:
+        """Return the query for the numbers of a JSON list."""
+        return f"SELECT value::bigint FROM jsonb_array_elements_text({parameter}::jsonb)"
+
+    def texts(self, parameter: str) -> str:
+        """Return the query for the texts of a JSON list."""
+        return f"SELECT value FROM jsonb_array_elements_text({parameter}::jsonb)"
+
+    def table(self, parameter: str, kinds: str) -> str:
+        """Return the query for the rows of a JSON list of lists."""
+        columns = ", ".join(f"(value->>{at}){_CASTS[kind]} AS c{at}" for at, kind in enumerate(kinds))
+        return f"SELECT {columns} FROM jsonb_array_elements({parameter}::jsonb)"
+
+
+@lru_cache(maxsize=1024)
+def _before_adding_text(text: ListStatements, do_not_call: DncStatements) -> str:
+    return (
+        # Whoever adds to a list keeps its counters until the commit: numbers are given out by one at a time.
+        "WITH counters AS (SELECT name, value FROM ocsgw_counter WHERE name IN (:records, :chains) FOR UPDATE),"
+        f" covered AS ({do_not_call.blocked})"
+        " SELECT (SELECT coalesce(json_agg(json_build_array(place, phone)), '[]')::text FROM covered),"
+        f" {do_not_call.any_beyond_ascii}, {text.highest_ids}"
+    )
+
+
+class PostgreSQLTransaction(BulkTransaction):
+    """One write transaction; `begin` is the statement that it began with."""
+
+    _connection: Connection
+    _dialect = PostgreSQLDialect()
+    _newest_outbox = "SELECT value FROM ocsgw_counter WHERE name = 'outbox'"
+
+    def __init__(self, connection: Connection, tables: OpenTables, report: Report, begin: str) -> None:
+        super().__init__(connection, tables, report)
+        self._begin = begin
+        self._mark = object()
+
+    def append_outbox(self, entries: Sequence[OutboxEntry]) -> int:
+        """Store entries behind all others; return the number of the first, those of the others follow on it.
+
+        The counter is locked until the commit, so that no number becomes visible before a lower one.
+        """
+        ((last,),) = self._connection.rows(
+            "INSERT INTO ocsgw_counter (name, value) VALUES ('outbox', ?)"
+            " ON CONFLICT (name) DO UPDATE SET value = ocsgw_counter.value + excluded.value RETURNING value",
+            (len(entries),),
+        )
+        first = int(last) - len(entries) + 1
+        rows = [(number, *msgspec.structs.astuple(each)[1:]) for number, each in enumerate(entries, first)]
+        self._connection.change(
+            f"INSERT INTO ocsgw_outbox (number, {OUTBOX_COLUMNS}) {self._dialect.table('?', f'n{OUTBOX_KINDS}')}",
+            (as_json(rows),),
+        )
+        return first
+
+    @contextmanager
+    def savepoint(self) -> Iterator[None]:
+        """Undo what is done inside if an exception leaves the block."""
+        connection = self._connection
+        # Before the first change the transaction itself can be undone: most batches are one run.
+        is_first = not connection.has_written
+        if not is_first:
+            connection.change("SAVEPOINT run")
+        try:
+            yield
+        except StoreFailureError:
+            # The transaction can only be left.
+            raise
+        except BaseException:
+            if is_first:
+                connection.change(f"ROLLBACK; {self._begin}")
+                connection.has_written = False
+            else:
+                connection.change("ROLLBACK TO SAVEPOINT run; RELEASE SAVEPOINT run")
+            raise
+        if not is_first:
+            connection.change("RELEASE SAVEPOINT run")
+
+    def _before_adding_text(self, text: ListStatements, do_not_call: DncStatements) -> str:
+        return _before_adding_text(text, do_not_call)
+
+    def _change_text(self, text: ListStatements, columns: Sequence[str]) -> str:
+        return change_text(text, columns)
+
+    def _written_by_others(self) -> object:
+        # Nothing says so: what was passed over is looked at again by the next transaction.
+        return self._mark
+
+    def _version_of_entries(self) -> object:
+        text = self._do_not_call_text().beyond_ascii
+        ((count, marks),) = self._connection.rows(
+            f"SELECT count(*), sum(xmin::text::bigint) FROM {text.partition(' FROM ')[2]}"
+        )
+        return count, marks
+
+    def _refusal(self, calling_list: CallingList, reason: str) -> str:
+        return reason
