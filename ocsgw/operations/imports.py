@@ -228,7 +228,8 @@ def known_contacts(unit: UnitOfWork, arguments: KnownContacts) -> list[tuple[int
     calling_list = list_named(unit.directory, arguments.calling_list)
     if not unit.tx.before_adding(calling_list, (), unit.now).record_id:
         return None
-    normal = [normal_contact(unmarked(each, is_contact=True)) for each in arguments.contacts]
+    country = calling_list.tenant.country
+    normal = [normal_contact(unmarked(each, is_contact=True), country) for each in arguments.contacts]
     known = unit.tx.records_by_contact(calling_list, {each for each in normal if each})
     return [(at, known[each][0]) for at, each in enumerate(normal) if each in known]
 

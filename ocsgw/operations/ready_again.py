@@ -15,9 +15,10 @@ def blocked_records(unit: UnitOfWork, entries: list[StoredEntry]) -> list[tuple[
     Records in process are not among them, nor those of lists that cannot be used.
     """
     found = []
-    contacts = {normal_contact(each.phone) for each in entries if each.phone is not None}
+    phones = [each.phone for each in entries if each.phone is not None]
     customer_ids = {normal_customer_id(each.customer_id) for each in entries if each.customer_id is not None}
     for calling_list in unit.directory.calling_lists:
+        contacts = {normal_contact(each, calling_list.tenant.country) for each in phones}
         try:
             by_contact = unit.tx.records_by_contact(calling_list, contacts) if contacts else {}
             ids = {record_id for each in by_contact.values() for record_id in each}

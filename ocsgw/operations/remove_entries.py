@@ -42,14 +42,25 @@ def remove_entries(unit: UnitOfWork, arguments: RemoveEntries) -> dict[str, Any]
 
 def _entries(unit: UnitOfWork, arguments: RemoveEntries) -> list[StoredEntry]:
     if arguments.contact is not None:
-        contact = normal_contact(arguments.contact)
-        found = unit.tx.covering_entries(contact, None)
-        return [each for each in found if each.phone is not None and normal_contact(each.phone) == contact]
+        return _entries_for(unit, arguments.contact)
     customer_id = normal_customer_id(arguments.customer_id or "")
     found = unit.tx.covering_entries("", customer_id)
     return [
         each for each in found if each.customer_id is not None and normal_customer_id(each.customer_id) == customer_id
     ]
+
+
+def _entries_for(unit: UnitOfWork, contact: str) -> list[StoredEntry]:
+    """Return the entries for a contact, compared in the country of their tenant; those for all tenants in any."""
+    found: dict[int, StoredEntry] = {}
+    for country in {"", *(each.country for each in unit.directory.tenants)}:
+        normal = normal_contact(contact, country)
+        for entry in unit.tx.covering_entries(normal, None, country):
+            tenant = next((each for each in unit.directory.tenants if each.dbid == entry.tenant_dbid), None)
+            is_compared_so = not country or tenant is None or tenant.country == country
+            if is_compared_so and entry.phone is not None and normal_contact(entry.phone, country) == normal:
+                found[entry.number] = entry
+    return [found[number] for number in sorted(found)]
 
 
 def _note(unit: UnitOfWork, entry: StoredEntry, reason: str) -> dict[str, object]:

@@ -65,6 +65,11 @@ class CommandTestCase(SynchronousTestCase):
         path.write_bytes(text if isinstance(text, bytes) else text.encode("utf-8"))
         return path
 
+    def live_in(self, country: str) -> None:
+        """Give the tenant a country."""
+        with (self.folder / "ocsgw.toml").open("a", encoding="utf-8") as file:
+            file.write(f'\n[[tenant]]\ndbid = 1\nname = "Environment"\ncountry = "{country}"\n')
+
     def run_command(self, *arguments: str | Path) -> Done:
         """Run `ocsctl` and return how it ended."""
         # A terminal of another size or a reconfigured stream must not matter.

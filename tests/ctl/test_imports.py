@@ -2,6 +2,7 @@
 
 import csv
 import io
+import itertools
 import json
 from typing import Any
 
@@ -540,6 +541,21 @@ class DoNotCallTests(CommandTestCase):
         self.assertEqual(self.entries("phone"), [])
         for wrong in ((), ("1", "--customer-id", "x")):
             self.assertEqual(self.run_command("dnc", "remove", *wrong).status, 64)
+
+    def test_remove_with_a_country(self) -> None:
+        """K40: an entry is found, and what it has blocked made ready, in any spelling of the tenant's country."""
+        self.live_in("US")
+        spellings = ("6505550100", "+1 650 555 0100", "001-650-555-0100", "1 (650) 555-0100")
+        for tenant in ("", "Environment"):
+            for stored, named in itertools.permutations(spellings, 2):
+                self.load(f"phone,tenant\n{stored},{tenant}\n", "--again")
+                file = self.write("f.csv", "GSW_PHONE\n650/555.0100\n")
+                self.run_command("list", "import", "CL_Test", file, "--duplicates", "add", "--again")
+                self.assertEqual(self.sql("SELECT record_type FROM CL_Test"), [(7,)])
+                done = self.run_command("dnc", "remove", named, "--ready-again")
+                self.assertEqual(self.entries("phone"), [], (stored, named))
+                self.assertIn("1 records are ready again", done.output)
+                self.sql("DELETE FROM CL_Test")
 
     def test_blocked_by_another_entry(self) -> None:
         """A record that another entry blocks does not become ready again."""

@@ -105,14 +105,20 @@ class ListImportTests(CommandTestCase):
 
     def test_dry_run_with_a_country(self) -> None:
         """K40: a dry run finds what is a duplicate in the country of the tenant, as the import does."""
-        config = self.folder / "ocsgw.toml"
-        text = config.read_text(encoding="utf-8")
-        config.write_text(text.replace("[[tenant]]\n", '[[tenant]]\ncountry = "US"\n', 1), encoding="utf-8")
+        self.live_in("US")
         rows = [f"650555{number:04d}" for number in range(2500)]
         records = self.write("f.csv", "\n".join(["GSW_PHONE", *rows, "+1 650 555 0000", "1 (650) 555-0001"]))
         for last in ("--dry-run", "--again"):
             done = self.run_command("list", "import", "CL_Test", records, "--duplicates", "skip", last)
             self.assertIn("2500 added, 0 replaced, 2 skipped", done.output)
+
+    def test_known_with_a_country(self) -> None:
+        """K40: the contacts that a list has already are counted in the country of the tenant."""
+        self.live_in("US")
+        self.run_command("list", "import", "CL_Test", self.write("a.csv", "GSW_PHONE\n6505550100\n6505550101\n"))
+        done = self.run_command("list", "import", "CL_Test", self.write("b.csv", "GSW_PHONE\n+1 650-555-0100\n1\n"))
+        self.assertEqual(done.status, 1)
+        self.assertIn("(row 2 has that of record 1)", done.messages)
 
     def test_slices_and_resumption(self) -> None:
         """An import that was interrupted goes on behind the last stored row: none is lost, none is there twice."""
