@@ -4,6 +4,7 @@ Bytes of the other side go in by `received`, its messages come out at a `LinkEnd
 and `queue` and comes out at a `Carrier`. OCS, its HTTP Proxies, and whoever connects by TCP stand on the same class.
 """
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
@@ -140,8 +141,9 @@ class Connection:
         """Return the seconds since the other side gave a sign of life."""
         return self._heartbeat.silence(self._clock.seconds())
 
-    def use_heartbeat(self, interval: float) -> None:
-        """Take the interval that OCS has said, in seconds."""
+    def use_heartbeat(self, interval: float, after_freeze: float = math.inf) -> None:
+        """Take the interval that OCS has said, and how long to wait for it after a freeze of our own, in seconds."""
+        self._heartbeat.after_freeze = after_freeze
         self._heartbeat.interval = self.limits.heartbeat = interval
         if self._up:
             self._start_ticking()

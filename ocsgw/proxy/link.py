@@ -40,6 +40,9 @@ from ocsgw.proxy.http.exchange import Deliver, Exchange
 
 # Until OCS has said its own, in seconds.
 _HEARTBEAT = 3.0
+# A proxy that stood still may belong to an OCS that was replaced meanwhile. It waits no longer than this for a sign of
+# it, so that its port is closed within a second of its waking (C83).
+_AFTER_FREEZE = 0.5
 # How long a frame may take from its first byte on (P66), in seconds.
 _FRAME_TIMEOUT = 30.0
 # What an event that reports a success cannot be called.
@@ -204,7 +207,7 @@ class ProxyLink:
             self._connection.limits.frame = limits.frame
             # OCS has made this process, and its settings may be large.
             self._session.frame_limit = max(SETTINGS_LIMIT, limits.frame)
-            self._connection.use_heartbeat(limits.heartbeat_ms / 1000)
+            self._connection.use_heartbeat(limits.heartbeat_ms / 1000, _AFTER_FREEZE)
         elif isinstance(message, Settings):
             self._window = min(self._welcomed_window, message.limits.in_flight)
             self._request_timeout = message.limits.request_timeout_ms / 1000

@@ -47,3 +47,15 @@ class HeartbeatTests(SynchronousTestCase):
             self.assertFalse(heartbeat.is_lost(now))
         self.assertIsNone(heartbeat.tick(23.0))
         self.assertTrue(heartbeat.is_lost(23.0))
+
+    def test_little_patience_after_a_freeze(self) -> None:
+        """C83: a child that wakes up may belong to a server that was replaced; it closes its port within a second."""
+        heartbeat = Heartbeat(3.0, 0.0)
+        heartbeat.after_freeze = 0.5
+        self.assertEqual(heartbeat.tick(20.0), Ping(ref=1))
+        self.assertFalse(heartbeat.is_lost(20.4))
+        self.assertTrue(heartbeat.is_lost(20.5))
+        heartbeat.heard(20.6)
+        self.assertEqual([heartbeat.tick(now) for now in (22.0, 23.6)], [None, Ping(ref=2)])
+        self.assertFalse(heartbeat.is_lost(26.5))
+        self.assertTrue(heartbeat.is_lost(26.6))
