@@ -39,8 +39,8 @@ def preview(unit: UnitOfWork, requests: Sequence[PendingRequest]) -> list[Reply]
         group, status = groups[dbid]
         for agent, places in _by_agent(unit, group, principal, asked).items():
             choices, is_complete = choose(unit, group, agent, len(places), principal)
-            claimed = _claim(unit, group, [agent for _, agent in places], choices)
-            _note(unit, claimed, principal)
+            claimed = claim(unit, group, [agent for _, agent in places], choices)
+            note_handouts(unit, claimed, principal)
             for (at, _), (handed_out, member) in zip(places, claimed, strict=False):
                 replies[at] = preview_record(unit, requests[at], handed_out, member, status.dial_mode)
             for at, _ in places[len(claimed) :]:
@@ -99,7 +99,7 @@ def _empty(unit: UnitOfWork, pending: PendingRequest, group: CampaignGroup) -> R
     )
 
 
-def _claim(
+def claim(
     unit: UnitOfWork, group: CampaignGroup, agents: Sequence[str], choices: Sequence[Choice]
 ) -> list[tuple[ActiveHandout, Member]]:
     """Claim chains, each for its agent: status 2 for their members, a handle for each, first for the record (H276)."""
@@ -157,7 +157,8 @@ def _claim(
     return claimed
 
 
-def _note(unit: UnitOfWork, claimed: Sequence[tuple[ActiveHandout, Member]], principal: str) -> None:
+def note_handouts(unit: UnitOfWork, claimed: Sequence[tuple[ActiveHandout, Member]], principal: str) -> None:
+    """Note hand-outs for the outbox."""
     for handed_out, _ in claimed:
         for member in handed_out.members:
             if member.handle is not None:

@@ -12,7 +12,9 @@ from ocsgw.contact.batch import Outcome
 from ocsgw.contact.directory import Directory
 from ocsgw.contact.notices import Notice
 from ocsgw.contact.outbox import Change, GroupChanged
+from ocsgw.contact.scheduled_calls import ScheduledCall, WaitingDesktop, hand_out_callbacks
 from ocsgw.contact.unit_of_work import PendingRequest
+from ocsgw.desktop.eligibility import latest
 from ocsgw.desktop.own_requests import OwnRequests
 from ocsgw.execution.committer import Committer, Job
 from ocsgw.ocs.context import OCSContext
@@ -27,6 +29,8 @@ from ocsgw.periodic import Periodic
 from ocsgw.protocol.messages import KV, Message
 from ocsgw.protocol.requests import RequestType
 
+# How often is looked for personal callbacks that are due, in seconds.
+_CALLS_EVERY = 1.0
 # How often is looked whether the last requests are answered when OCS stops, in seconds.
 _LOOK = 0.05
 
@@ -53,8 +57,10 @@ class Applications(Service):
         self.identity: Identity = identity_of(context.config)
         self.sessions: dict[int, OcsSession] = {}
         self._by_agent: dict[str, dict[int, OcsSession]] = {}
-        self._own = OwnRequests(lambda: context.directory, lambda: context.config.desktop.agent_preview_mode_start)
+        self._own = OwnRequests(lambda: context.directory, self._needs_start, self._look_soon)
+        self._calls = Periodic("scheduled calls", self._look_for_calls, context.reactor)
         self._heard: Committer | None = None
+        self._is_looking = False
         self._stopped: Deferred[None] = succeed(None)
         self._give_up = 0.0
         self._leaving = Periodic("the last requests of applications", self._look, context.reactor)
@@ -137,10 +143,12 @@ class Applications(Service):
             self._heard = committer
             committer.listen(self._publish)
             committer.listen_for_notices(self._show)
+        self._calls.start(_CALLS_EVERY)
 
     def stopService(self) -> "Deferred[None]":
         """Announce the end to all; fires when what they have asked for is answered, or `drain_timeout` is over."""
         super().stopService()
+        self._calls.stop()
         timeout = self._context.config.limits.drain_timeout
         for session in list(self.sessions.values()):
             session.drain(timeout, "this server stops serving")
@@ -162,6 +170,59 @@ class Applications(Service):
             for session in list(self.sessions.values()):
                 session.end("this server has stopped serving")
             self._stopped.callback(None)
+
+    # Scheduled calls.
+
+    def _needs_start(self) -> bool:
+        return self._context.config.desktop.agent_preview_mode_start
+
+    def _look_soon(self) -> None:
+        """An agent is ready: look for callbacks at once."""
+        self.clock.callLater(0, self._look_now)
+
+    def _look_now(self) -> None:
+        if self.running:
+            self._calls.start(_CALLS_EVERY, now=True)
+
+    def _waiting(self) -> list[WaitingDesktop]:
+        """Return the desktop of each agent that a scheduled call would go to, with the campaigns that it takes."""
+        needs_start = self._needs_start()
+        campaigns = {group.campaign.name for group in self.directory.groups}
+        waiting = []
+        for desktops in self._by_agent.values():
+            by_campaign: dict[int, set[str]] = {}
+            for campaign in campaigns:
+                able = [
+                    each
+                    for each in desktops.values()
+                    if each.eligibility.is_eligible(campaign, needs_start=needs_start)
+                ]
+                if able:
+                    chosen = latest(each.eligibility for each in able)
+                    by_campaign.setdefault(chosen.connected, set()).add(campaign)
+            waiting += [
+                WaitingDesktop(desktops[number].context, frozenset(names)) for number, names in by_campaign.items()
+            ]
+        return waiting
+
+    def _look_for_calls(self) -> "Deferred[None] | None":
+        """Hand out the personal callbacks that are due, to desktops that take them; one look at a time."""
+        waiting = self._waiting() if self.running and not self._is_looking else []
+        if not waiting:
+            return None
+        looked = self._store.committer().chore(lambda unit: hand_out_callbacks(unit, waiting))
+        self._is_looking = True
+        return looked.addCallback(self._deliver).addBoth(self._has_looked)
+
+    def _deliver(self, calls: Sequence[ScheduledCall]) -> None:
+        for call in calls:
+            session = self.sessions.get(call.session)
+            if session is not None:
+                session.notify(call.event)
+
+    def _has_looked(self, result: Any) -> Any:
+        self._is_looking = False
+        return result
 
     def use(self, config: Config) -> None:
         """Use another configuration."""

@@ -1,6 +1,8 @@
 """The `ocs` listeners of a running OCS, with connections in memory."""
 
+import sqlite3
 import struct
+from contextlib import closing
 from typing import Any, ClassVar
 
 import msgspec
@@ -105,6 +107,12 @@ class ListenerTestCase(ServiceTestCase):
         self.settle()
         events = client.read()
         return [each.data for each in events if isinstance(each, Event)]
+
+    def rows(self, table: str) -> list[dict[str, Any]]:
+        """Return the rows of a table."""
+        with closing(sqlite3.connect(self.folder / "var" / "ocsgw.sqlite")) as connection:
+            connection.row_factory = sqlite3.Row
+            return [dict(row) for row in connection.execute(f"SELECT * FROM {table}")]
 
     def finish(self, *proxies: FakeProxy) -> None:
         """Stop OCS."""
@@ -351,6 +359,100 @@ class RequestTests(ListenerTestCase):
         self.reactor.lose_link(0)
         self.reactor.advance(0)
         self.successResultOf(stopped)
+
+
+class ScheduledCallTests(ListenerTestCase):
+    """Personal callbacks come by themselves (P23, P34)."""
+
+    def callback(self, client: FakeClient, phone: str) -> None:
+        keys: dict[str, Any] = {"GSW_RECORD_TYPE": 5, "GSW_DATE_TIME": "01/01/2020 00:00", "GSW_AGENT_ID": "5001"}
+        (event,) = self.ask(client, "AddRecord", GSW_CALLING_LIST="CL_Test", GSW_PHONE=phone, **keys)
+        self.assertEqual(event["GSW_USER_EVENT"], "AddRecordAcknowledge")
+
+    def phones(self, client: FakeClient) -> list[Any]:
+        """Return the phones of the scheduled calls that have come within a second."""
+        self.reactor.advance(1)
+        self.settle()
+        events = [each.data for each in client.read() if isinstance(each, Event) and each.ref is None]
+        return [each["GSW_PHONE"] for each in events if each["GSW_USER_EVENT"] == "ScheduledCall"]
+
+    def test_without_a_start(self) -> None:
+        """P23: a desktop is eligible from its welcome on; Over ends that, and a start begins it again."""
+        proxy = self.start()
+        first, second = self.desktop(), self.desktop()
+        self.callback(first, "6505550101")
+        self.assertEqual((self.phones(first), self.phones(second)), ([], ["6505550101"]))
+        self.ask(first, "PreviewDialingModeStart")
+        self.callback(first, "6505550102")
+        self.assertEqual(self.phones(first), ["6505550102"])
+        for client, request in ((first, "LogOut"), (second, "PreviewDialingModeOver")):
+            self.ask(client, request)
+        self.callback(first, "6505550103")
+        self.assertEqual((self.phones(first), self.phones(second)), ([], []))
+        (_, call) = self.ask(second, "PreviewDialingModeStart", GSW_CAMPAIGN_NAME="Campaign1")
+        self.assertEqual(call["GSW_PHONE"], "6505550103")
+        self.finish(proxy)
+
+    def test_with_a_start(self) -> None:
+        """P23: with the option neither calls nor previews before a start."""
+        self.configure(listener=self.listener, more="[desktop]\nagent_preview_mode_start = true\n")
+        proxy = self.start()
+        desktop = self.desktop()
+        self.callback(desktop, "6505550101")
+        self.assertEqual(self.phones(desktop), [])
+        (error,) = self.ask(desktop, "PreviewRecordRequest", GSW_CAMPAIGN_GROUP_DBID=102)
+        self.assertEqual(error["GSW_ERROR_CODE"], "invalid_state")
+        self.ask(desktop, "PreviewDialingModeStart")
+        self.assertEqual(self.phones(desktop), [])
+        self.assertEqual(
+            [row["record_status"] for row in self.rows("CL_Test")], [2], "the start itself has brought the call"
+        )
+        (empty,) = self.ask(desktop, "PreviewRecordRequest", GSW_CAMPAIGN_GROUP_DBID=102)
+        self.assertEqual(empty["GSW_USER_EVENT"], "PreviewRecordEmpty")
+        self.finish(proxy)
+
+    def test_ready_time(self) -> None:
+        """P24: ReadyTime looks at once."""
+        proxy = self.start()
+        desktop = self.desktop()
+        self.callback(desktop, "6505550101")
+        events = self.ask(desktop, "ReadyTime")
+        self.assertEqual([each["GSW_USER_EVENT"] for each in events], ["ReadyTimeAcknowledge", "ScheduledCall"])
+        self.finish(proxy)
+
+
+class NoticeTests(ListenerTestCase):
+    """What happens to a record that an agent holds reaches the agent's desktops (P32 to P34, P92)."""
+
+    def names(self, client: FakeClient) -> list[Any]:
+        return [each.data["GSW_USER_EVENT"] for each in client.read() if isinstance(each, Event)]
+
+    def test_cancel(self) -> None:
+        """All desktops of all holders are shown a cancel, the requester its acknowledgement alone."""
+        proxy = self.start()
+        first, second, other = self.desktop(), self.desktop(), self.desktop("5002")
+        self.ask(first, "AddRecord", GSW_CALLING_LIST="CL_Test", GSW_PHONE="6505550100")
+        (record,) = self.ask(first, "PreviewRecordRequest", GSW_CAMPAIGN_GROUP_DBID=102)
+        handle = record["GSW_RECORD_HANDLE"]
+        shared = self.ask(first, "RecordShare", GSW_RECORD_HANDLE=handle, GSW_SHARE_MODE="consult", GSW_AGENT_ID="5002")
+        self.assertEqual([each["GSW_USER_EVENT"] for each in shared], ["RecordShareAcknowledge"])
+        self.assertEqual(self.names(other), ["RecordShared"])
+        events = self.ask(first, "RequestRecordCancel", GSW_PHONE="6505550100")
+        self.assertEqual([each["GSW_USER_EVENT"] for each in events], ["RecordCancelAcknowledge"])
+        self.assertEqual((self.names(second), self.names(other)), (["RecordCancel"], ["RecordCancel"]))
+        self.finish(proxy)
+
+    def test_broken_connection(self) -> None:
+        """P92: the agent goes on with the same handle after another hello."""
+        proxy = self.start()
+        desktop = self.desktop()
+        self.ask(desktop, "AddRecord", GSW_CALLING_LIST="CL_Test", GSW_PHONE="6505550100")
+        (record,) = self.ask(desktop, "PreviewRecordRequest", GSW_CAMPAIGN_GROUP_DBID=102)
+        desktop.lose()
+        again = self.desktop()
+        (event,) = self.ask(again, "RecordProcessed", GSW_RECORD_HANDLE=record["GSW_RECORD_HANDLE"])
+        self.assertEqual(event["GSW_USER_EVENT"], "RecordProcessedAcknowledge")
+        self.finish(proxy)
 
 
 def _frame(payload: bytes) -> bytes:

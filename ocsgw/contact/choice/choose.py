@@ -55,9 +55,17 @@ class _Candidate:
 
 
 def choose(
-    unit: UnitOfWork, group: CampaignGroup, agent: str, wanted: int, principal: str = ANONYMOUS
+    unit: UnitOfWork,
+    group: CampaignGroup,
+    agent: str,
+    wanted: int,
+    principal: str = ANONYMOUS,
+    *,
+    only_own: bool = False,
 ) -> tuple[list[Choice], bool]:
     """Return up to `wanted` records with their chains, in the order of H359, of lists that `principal` may touch.
+
+    With `only_own` only those that nobody but the agent may have.
 
     Records found to be on the do-not-call list on the way are marked (H272). After very many of them the search is
     given up, in which case the second value is false: there may be others behind them.
@@ -65,9 +73,10 @@ def choose(
     Lists that are closed are left out. Raises `UnavailableListError` if all are.
     """
     closed: set[CallingList] = set()
+    agents = [agent] if only_own or not agent else ["", agent]
     while True:
         try:
-            return _choose(unit, _sources(unit, group, agent, principal, closed), wanted)
+            return _choose(unit, _sources(unit, group, agents, principal, closed), wanted)
         except UnavailableListError as error:
             # Its table has been changed just now; others go on.
             if error.calling_list in closed:
@@ -119,7 +128,7 @@ def agents_with_callbacks(
 
 
 def _sources(
-    unit: UnitOfWork, group: CampaignGroup, agent: str, principal: str, closed: set[CallingList]
+    unit: UnitOfWork, group: CampaignGroup, agents: Sequence[str], principal: str, closed: set[CallingList]
 ) -> list[_Source]:
     """Return the lists that may be used, with what is open now; adds to `closed` those that cannot be used.
 
@@ -127,7 +136,6 @@ def _sources(
     """
     campaign = group.campaign
     campaigns = [0, campaign.dbid]
-    agents = ["", agent] if agent else [""]
     sources = []
     permitted = unit.directory.lists_of(principal, campaign.calling_lists)
     wanted = [
