@@ -119,6 +119,11 @@ $(VENV)/.servers: $(VENV)/.run
 	  $(SUDO) apt-get update -qq && \
 	  $(SUDO) env RUNLEVEL=1 DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
 	    -o Dpkg::Options::=--force-confold postgresql pgbouncer >/dev/null; }
+	@command -v haproxy >/dev/null 2>&1 || ls /usr/sbin/haproxy >/dev/null 2>&1 || { \
+	  echo "Installing HAProxy ..."; \
+	  $(SUDO) apt-get update -qq && \
+	  $(SUDO) env RUNLEVEL=1 DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
+	    haproxy >/dev/null; }
 	@touch $@
 
 # promtool checks the rules of Prometheus, Chromium looks at the console. Prometheus itself is not started.

@@ -1,14 +1,22 @@
 """A primary and a backup: who serves, who takes over, and what a switch keeps (R36 to R38, C80 to C88)."""
 
+import http.client
+import json
 import os
+import re
+import shutil
 import signal
+import subprocess
+import tempfile
 import time
+from pathlib import Path
 
 from twisted.trial.unittest import TestCase
 
-from tests.integration.pair import LEASE, MARGIN, Pair, PairServer
-from tests.integration.server import PATIENCE, is_alive
+from tests.integration.pair import LEASE, MARGIN, Pair, PairServer, free_port
+from tests.integration.server import PATIENCE, ROOT, is_alive
 
+HAPROXY = shutil.which("haproxy", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
 # `make test` has to pass on a machine that does other things too.
 _ALLOWANCE = 2.0
 
@@ -122,3 +130,63 @@ class PairTests(TestCase):
         self.assertLess(time.monotonic() - stopped, LEASE + MARGIN)
         alone = two.control("switchover")
         self.assertIn("no other server is ready", alone.stderr)
+
+    def test_load_balancer(self) -> None:
+        """C85: clients of the supplied HAProxy configuration repeat what got no answer, and go on after each switch."""
+        self.assertIsNotNone(HAPROXY, "install haproxy (make test does)")
+        pair = Pair(self).start()
+        one, two = pair.servers
+        port = free_port()
+        text = (ROOT / "etc" / "haproxy" / "ocsgw.cfg").read_text(encoding="utf-8")
+        ports = {8080: port, 8081: one.port, 8082: two.port, 7281: one.admin_port, 7282: two.admin_port}
+        for example in ports:
+            self.assertEqual(text.count(f":{example}\n") + text.count(f":{example} ") + text.count(f" {example}\n"), 1)
+        text = re.sub("[78][0-9]{3}(?=\\s)", lambda match: str(ports[int(match[0])]), text)
+        folder = Path(tempfile.mkdtemp(prefix="ocsgw-"))
+        self.addCleanup(shutil.rmtree, folder)
+        (folder / "haproxy.cfg").write_text(text, encoding="utf-8")
+        balancer = subprocess.Popen(
+            [str(HAPROXY), "-db", "-f", str(folder / "haproxy.cfg")],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        self.addCleanup(balancer.wait, PATIENCE)
+        self.addCleanup(balancer.terminate)
+        until = time.monotonic() + PATIENCE
+        while self.ask(port, "0") != 200:
+            self.assertLess(time.monotonic(), until)
+            time.sleep(0.1)
+        for number, (old, new) in enumerate(((one, two), (two, one)), 1):
+            self.assertEqual(old.control("switchover").returncode, 0)
+            self.assertEqual(self.until_acknowledged(port, f"switch {number}"), 200)
+            new.wait_until(lambda new=new: new.ask() == 200)
+            old.wait_until(lambda old=old: old.ask("/readyz?role=backup") == 200)
+        one.kill_parent()
+        self.assertEqual(self.until_acknowledged(port, "kill"), 200)
+        self.assertEqual(
+            sorted(row[0] for row in two.rows("SELECT contact_info FROM CL_Test")),
+            ["0", "kill", "switch 1", "switch 2"],
+        )
+
+    def until_acknowledged(self, port: int, phone: str) -> int:
+        """Send until the answer is neither 503 nor 504, as clients are told to."""
+        until = time.monotonic() + PATIENCE
+        while (status := self.ask(port, phone)) in (None, 409, 502, 503, 504):
+            self.assertLess(time.monotonic(), until)
+            time.sleep(0.1)
+        return status
+
+    def ask(self, port: int, phone: str) -> int | None:
+        """Add a record through the load balancer; return the status, None without an answer."""
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE)
+        try:
+            body = json.dumps({"GSW_PHONE": phone})
+            connection.request("POST", "/lists/CL_Test?req=AddRecord", body, {"Idempotency-Key": phone})
+            response = connection.getresponse()
+            response.read()
+            return response.status
+        except (OSError, http.client.HTTPException):
+            return None
+        finally:
+            connection.close()
