@@ -8,6 +8,7 @@ from typing import Any
 
 from hypothesis.stateful import run_state_machine_as_test
 
+from ocsgw.contact.directory import Priorities
 from tests.contact.model.model import Model
 from tests.contact.model.requests import SETTINGS, Requests
 from tests.contact.model.world import KV, LISTS, Row, normal
@@ -18,8 +19,8 @@ from tests.support.rules import NOW
 class AgainstTheModel(Requests):
     """After every step events and tables are what the model says."""
 
-    def started(self, scope: str, treat: bool) -> None:
-        self.model = Model(NOW, scope=scope, treat=treat)
+    def started(self, scope: str, treat: bool, priorities: Priorities) -> None:
+        self.model = Model(NOW, scope=scope, treat=treat, priorities=priorities)
 
     def check(self, requests: list[tuple[KV, str | None]], events: list[KV]) -> None:
         for (data, agent), event in zip(requests, events, strict=True):
@@ -84,7 +85,7 @@ def _shown(row: Row, custom: tuple[str, ...]) -> Row:
 class NeverAgain(Requests):
     """What was acknowledged as do-not-call is never handed out again, and what was marked stays of type 7 (H266)."""
 
-    def started(self, scope: str, treat: bool) -> None:
+    def started(self, scope: str, treat: bool, priorities: Priorities) -> None:
         # (tenant, normal form or customer id) of what was blocked; (list, record id) of what was marked.
         self.blocked: set[tuple[int, str]] = set()
         self.marked: set[tuple[str, int]] = set()

@@ -93,9 +93,11 @@ class Model(HandleRequests):
             and row["campaign_id"] in (0, campaign)
         )
 
-    @staticmethod
-    def _order(row: Row) -> tuple[int, int]:
-        return (0, row["dial_sched_time"]) if row["dial_sched_time"] else (1, row["call_time"])
+    def _order(self, row: Row) -> tuple[int, int, int]:
+        """Return what records are ordered by: priority by type, then those with a time (H273, H359)."""
+        priority = self.priorities[{3: 1, 6: 2, 4: 3, 5: 3}.get(row["record_type"], 0)]
+        is_later, time = (0, row["dial_sched_time"]) if row["dial_sched_time"] else (1, row["call_time"])
+        return -priority, is_later, time
 
     def _next(self, campaign: int, lists: tuple[str, ...], agent: str) -> tuple[str, Row] | None:
         """Return the next record; what is found to be covered on the way is marked (H272 to H274)."""

@@ -5,6 +5,7 @@ Values are few, so that they meet often: contacts in several spellings, customer
 
 import os
 import sqlite3
+from dataclasses import replace
 from typing import Any
 
 from hypothesis import Phase, settings
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
 from ocsgw.contact.batch import Outcome
-from ocsgw.contact.directory import DoNotCallOptions, Treatment
+from ocsgw.contact.directory import NEUTRAL, DoNotCallOptions, Priorities, Treatment
 from ocsgw.contact.unit_of_work import PendingRequest
 from ocsgw.protocol.errors import Refusal
 from tests.contact.model.world import KV, LISTS, TREATMENTS
@@ -184,9 +185,10 @@ class Requests(RuleBasedStateMachine):
     @initialize(
         scope=st.sampled_from(["tenant", "campaign", "list"]),
         treat=st.booleans(),
+        priorities=st.sampled_from([NEUTRAL, NEUTRAL, (0, 1, 2, 3), (5, 5, 0, 1)]),
         first=st.fixed_dictionaries(dict.fromkeys(LISTS, _NEW_RECORDS)),
     )
-    def begin(self, scope: Any, treat: bool, first: dict[str, list[tuple[KV, int]]]) -> None:
+    def begin(self, scope: Any, treat: bool, priorities: Priorities, first: dict[str, list[tuple[KV, int]]]) -> None:
         """Open a store and add some records."""
         treatments = tuple(
             Treatment(
@@ -204,13 +206,14 @@ class Requests(RuleBasedStateMachine):
             for dbid, result, action, interval, increment, cycle, most, name in TREATMENTS
         )
         before = make_directory(second_tenant=True)
+        groups = (*before.groups, make_group(103, before.campaigns[0], "Group3", state="started"))
         self.store = make_store(
             make_directory(
                 second_tenant=True,
                 tenants=before.tenants,
                 calling_lists=before.calling_lists,
                 campaigns=before.campaigns,
-                groups=(*before.groups, make_group(103, before.campaigns[0], "Group3", state="started")),
+                groups=tuple(replace(each, priorities=priorities) for each in groups),
                 treatments=treatments,
                 treat_on_processed=treat,
                 do_not_call=DoNotCallOptions(scope=scope),
@@ -220,7 +223,7 @@ class Requests(RuleBasedStateMachine):
         self.reader.row_factory = sqlite3.Row
         self.handles: list[int] = []
         self.kept: list[tuple[KV, KV]] = []
-        self.started(scope, treat)
+        self.started(scope, treat, priorities)
         for calling_list, records in first.items():
             for record in records:
                 self.add(calling_list, [record])
@@ -231,7 +234,7 @@ class Requests(RuleBasedStateMachine):
             self.reader.close()
             remove_store(self.store)
 
-    def started(self, scope: str, treat: bool) -> None:
+    def started(self, scope: str, treat: bool, priorities: Priorities) -> None:
         """Begin, with the options of this sequence."""
 
     def check(self, requests: list[tuple[KV, str | None]], events: list[KV]) -> None:

@@ -72,12 +72,17 @@ def covers(entry: str, contact: str) -> bool:
 
 
 class World:
-    """The state of everything, and what each request does to it. `scope` is `[do_not_call] scope`."""
+    """The state of everything, and what each request does to it.
 
-    def __init__(self, now: int, *, scope: str, treat: bool) -> None:
+    `scope` is `[do_not_call] scope`, `priorities` those of general and rescheduled records, campaign and personal
+    callbacks.
+    """
+
+    def __init__(self, now: int, *, scope: str, treat: bool, priorities: tuple[int, int, int, int]) -> None:
         self.now = now
         self.scope = scope
         self.treat = treat
+        self.priorities = priorities
         self.lists: dict[str, list[Row]] = {name: [] for name in LISTS}
         self.entries: list[Row] = []
         self.handouts: list[dict[str, Any]] = []
