@@ -20,6 +20,7 @@ from ocsgw.contact.directory import (
     Tenant,
     TimeZone,
     Treatment,
+    ValidationRule,
 )
 from ocsgw.iana import equal_names
 
@@ -122,6 +123,8 @@ def directory_of(config: Config, application_dbid: int, before: Directory | None
         apply_late_results=config.treatment_options.apply_late_results,
         do_not_call_grace=math.ceil(config.limits.do_not_call_grace),
         log_out_result=config.desktop.agent_logout_preview_call_result,
+        validations=_validations(config),
+        validation_race_result=config.notifications.validation_race_condition_call_result,
         retired=(*before.calling_lists, *before.retired) if before is not None else (),
         principals=permissions_of(config, before.principals if before is not None else {}),
     )
@@ -136,6 +139,32 @@ def _priorities(config: Config, group: ConfiguredGroup) -> Priorities:
         numbers.append(next(number for number in given if number is not None))
     general, rescheduled, callback = numbers
     return general, rescheduled, callback, max(numbers)
+
+
+def _validations(config: Config) -> dict[tuple[int, int], ValidationRule]:
+    """Return how records are validated, by the DBIDs of list and group; each option from the first place with it."""
+    general = config.pre_dial_validation
+    lists = {each.name: each for each in config.calling_lists}
+    campaigns = {each.name: each for each in config.campaigns}
+    found = {}
+    for group in config.campaign_groups:
+        campaign = campaigns[group.campaign]
+        for calling_list in (lists[name] for name in campaign.calling_lists):
+            places = (calling_list, group, campaign, general)
+            is_on, uri, call_result = (
+                next((value for place in places if (value := getattr(place, key)) is not None), None)
+                for key in ("pre_dial_validation", "validation_uri", "validation_timeout_call_result")
+            )
+            if is_on and uri is not None and call_result is not None:
+                found[calling_list.dbid, group.dbid] = ValidationRule(
+                    uri,
+                    call_result,
+                    general.http_response_timeout,
+                    general.max_tries,
+                    math.ceil(general.failure_retry),
+                    general.store_answer_fields,
+                )
+    return found
 
 
 def permissions_of(config: Config, before: Mapping[str, Permissions]) -> dict[str, Permissions]:

@@ -39,6 +39,7 @@ MESSAGES: Mapping[int, tuple[Level, str]] = MappingProxyType(
         93007: ("warning", "{count} log messages of HTTP Proxy of listener {listener} were dropped"),
         93008: ("info", "Unknown custom key {key} in calling list {calling_list}"),
         93009: ("info", "The alias {alias} of request {request} is used"),
+        93010: ("warning", "Pre-dial validation by {uri} failed: {reason}"),
         93011: ("info", "Switched to primary"),
         93012: ("info", "Switched to backup"),
         93013: ("info", "Configuration reloaded"),
@@ -197,6 +198,14 @@ MESSAGES: Mapping[int, tuple[Level, str]] = MappingProxyType(
         93233: ("warning", "{count} more clients of OCS listener {listener} were refused within {window:g} s"),
         93234: ("info", "{client} connected to OCS listener {listener}, principal {principal}, session {session}"),
         93235: ("info", "{client} disconnected, session {session}: {reason}"),
+        93240: (
+            "warning",
+            (
+                "{uri} has not answered {failures} times in a row; pre-dial validation leaves it in peace for"
+                " {pause:g} s, and nothing that it has to validate is handed out"
+            ),
+        ),
+        93241: ("info", "{uri} answers again; pre-dial validation goes on"),
         93250: (
             "error",
             "Admin listener {listener} cannot open port {port}: {reason}; trying again every {delay} s",

@@ -29,14 +29,8 @@ def _on(value: Any) -> bool:
 
 
 _SWITCH_OFF: Final = "set it to false, or leave it out"
-_VALIDATION: Final = "pre-dial validation is not available in this version; records would be handed out unvalidated"
 
 NOT_BUILT: Final = (
-    *(
-        NotBuilt(table, "pre_dial_validation", _on, _VALIDATION, _SWITCH_OFF)
-        for table in ("pre_dial_validation", "campaign", "campaign_group", "calling_list")
-    ),
-    NotBuilt("pre_dial_validation", "store_answer_fields", _on, _VALIDATION, _SWITCH_OFF),
     *(
         NotBuilt("notifications", switch, _on, "notifications are not available in this version", _SWITCH_OFF)
         for switch in ("send_campaigngroup_states", "send_history", "contact_processed_notification")

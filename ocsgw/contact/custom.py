@@ -11,6 +11,7 @@ from ocsgw.contact.fields import FieldValue, to_column, to_event
 from ocsgw.contact.transaction import Record, further_columns
 from ocsgw.contact.unit_of_work import UnitOfWork
 from ocsgw.protocol.columns import TEXT_COLUMNS
+from ocsgw.protocol.errors import Refusal
 from ocsgw.protocol.messages import KV
 
 
@@ -34,6 +35,17 @@ def given_columns(unit: UnitOfWork, calling_list: CallingList, data: KV) -> dict
         stored = to_column(field.kind, field.length, key, value)
         if stored is not None:
             given[field.column] = stored
+    return given
+
+
+def lenient_columns(unit: UnitOfWork, calling_list: CallingList, data: KV) -> dict[str, FieldValue]:
+    """Return the custom columns that an answer from outside sets; what a field does not take is passed over (O23)."""
+    given: dict[str, FieldValue] = {}
+    for key, value in data.items():
+        try:
+            given.update(given_columns(unit, calling_list, {key: value}))
+        except Refusal:
+            unit.unknown_keys.add((calling_list.name, key))
     return given
 
 

@@ -186,6 +186,21 @@ class DoNotCallOptions:
     scope: Scope = "tenant"
 
 
+@dataclass(frozen=True, slots=True)
+class ValidationRule:
+    """Pre-dial validation of the records of a list in a campaign group (outgoing.md O20), times in seconds.
+
+    `call_result` is that of a negative verdict without a result, and of a failure.
+    """
+
+    uri: str
+    call_result: int
+    timeout: float
+    max_tries: int
+    failure_retry: int
+    store_answer_fields: bool = False
+
+
 class Directory:
     """Looks things up by name or DBID.
 
@@ -212,7 +227,12 @@ class Directory:
         do_not_call_grace: int = 60,
         log_out_result: int | None = None,
         retired: Iterable[CallingList] = (),
+        validations: Mapping[tuple[int, int], ValidationRule] | None = None,
+        validation_race_result: int = 3,
     ) -> None:
+        # By the DBIDs of list and group; without an entry nothing is validated.
+        self._validations = validations or {}
+        self.validation_race_result = validation_race_result
         self.application_dbid = application_dbid
         self.tenants = tenants
         self.zones = zones
@@ -316,6 +336,10 @@ class Directory:
             # The sort keeps the order of the file among equal numbers.
             found = self._sequences[key] = tuple(sorted(fitting, key=lambda each: each.sequence))
         return found
+
+    def validation_of(self, calling_list: CallingList, group: CampaignGroup) -> ValidationRule | None:
+        """Return how records of a list are validated before a group hands them out, None if they are not."""
+        return self._validations.get((calling_list.dbid, group.dbid)) if self._validations else None
 
     def needs_treatments_column(self, calling_list: CallingList) -> bool:
         """Whether what treatments do to records of a list depends on what the column `treatments` says (K69)."""

@@ -12,6 +12,7 @@ from ocsgw.contact.record_events import preview_record
 from ocsgw.contact.shown_ends import show_ends
 from ocsgw.contact.transaction import GroupStatus, Handle, Handout, further_columns
 from ocsgw.contact.unit_of_work import PendingRequest, Reply, UnitOfWork
+from ocsgw.contact.validation import ask_first
 from ocsgw.protocol.enumerations import RecordStatus
 from ocsgw.protocol.errors import Refusal
 
@@ -41,11 +42,47 @@ def preview(unit: UnitOfWork, requests: Sequence[PendingRequest]) -> list[Reply]
             choices, is_complete = choose(unit, group, agent, len(places), principal)
             claimed = claim(unit, group, [agent for _, agent in places], choices)
             note_handouts(unit, claimed, principal)
-            for (at, _), (handed_out, member) in zip(places, claimed, strict=False):
-                replies[at] = preview_record(unit, requests[at], handed_out, member, status.dial_mode)
+            for (at, of), (handed_out, member) in zip(places, claimed, strict=False):
+                replies[at] = _reply(unit, requests[at], of, handed_out, member, status.dial_mode, 0)
             for at, _ in places[len(claimed) :]:
                 replies[at] = _empty(unit, requests[at], group) if is_complete else Refusal("busy")
     return cast("list[Reply]", replies)
+
+
+def _reply(
+    unit: UnitOfWork,
+    pending: PendingRequest,
+    agent: str,
+    handed_out: ActiveHandout,
+    member: Member,
+    mode: str,
+    tried: int,
+) -> Reply:
+    """Return the reply for a record that was claimed; with validation somebody outside is asked first."""
+    group = handed_out.group
+    rule = unit.directory.validation_of(handed_out.calling_list, group) if group is not None else None
+    if rule is None:
+        return preview_record(unit, pending, handed_out, member, mode)
+
+    def again(unit: UnitOfWork, tried: int | None) -> Reply:
+        return _next(unit, pending, agent, tried)
+
+    return ask_first(unit, pending, rule, handed_out, member, mode, tried, again)
+
+
+def _next(unit: UnitOfWork, pending: PendingRequest, agent: str, tried: int | None) -> Reply:
+    """Hand out the next record after one that was kept back, unless so many have been tried; None: no further one."""
+    try:
+        group, status = _started_group(unit, pending)
+    except Refusal as refusal:
+        return refusal
+    if tried is not None:
+        choices, _ = choose(unit, group, agent, 1, pending.context.principal)
+        claimed = claim(unit, group, [agent], choices)
+        note_handouts(unit, claimed, pending.context.principal)
+        for handed_out, member in claimed:
+            return _reply(unit, pending, agent, handed_out, member, status.dial_mode, tried)
+    return _empty(unit, pending, group)
 
 
 def _by_agent(

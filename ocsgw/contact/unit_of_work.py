@@ -24,6 +24,8 @@ class PendingRequest:
     again (H324). `fingerprint` says what makes two requests the same; None: to be computed (H322). `request_id` is what
     the client calls the request, for the audit log. `resume` is how the request goes on that has got a `Continuation`
     from its rule; `is_recorded` says that its change stands in the audit log already.
+    `deadline` is a time of the committer's clock, and `time_left` the seconds until it when the request went on after a
+    question; None without one.
     """
 
     request: RequestType
@@ -35,6 +37,8 @@ class PendingRequest:
     request_id: str | None = None
     resume: "Callable[[UnitOfWork], Reply] | None" = None
     is_recorded: bool = False
+    deadline: float | None = None
+    time_left: float | None = None
 
     @property
     def title(self) -> str:

@@ -369,7 +369,8 @@ class Committer:
 
         From here on it has no deadline: what was begun is brought to its end.
         """
-        job.deadline = None
+        if job.deadline is not None:
+            job.pending.deadline, job.deadline = job.deadline, None
         job.pending.is_recorded = job.pending.is_recorded or continuation.event is not None
         if continuation.question is None:
             self._resume(job, continuation, None)
@@ -395,6 +396,8 @@ class Committer:
             self._rest()
 
     def _resume(self, job: Awaiting, continuation: Continuation, answer: object) -> None:
+        if job.pending.deadline is not None:
+            job.pending.time_left = job.pending.deadline - self._clock.seconds()
         job.pending.resume = lambda unit: continuation.resume(unit, answer)
         self.submit(job)
 

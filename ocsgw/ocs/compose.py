@@ -32,6 +32,7 @@ from ocsgw.ocs.role import SingleServer
 from ocsgw.ocs.service import OCSService
 from ocsgw.ocs.service_notifier import ServiceNotifier
 from ocsgw.ocs.store_service import StoreService
+from ocsgw.ocs.validation import Validation
 from ocsgw.systemd import ServiceManager
 
 
@@ -65,6 +66,7 @@ def make_service(
     housekeeping = Housekeeping(context, life_cycle, store)
     http = HttpListeners(context, store, notifier.look, say_example)
     notifier.watch(http, store)
+    store.ask = Validation(http, reactor).ask
     admin = AdminListeners(context)
     applications = Applications(context, life_cycle, store, http.base_uri)
     ocs_listeners = OcsListeners(context, applications)

@@ -15,6 +15,7 @@ from ocsgw.ocs.context import OCSContext
 from ocsgw.ocs.dispatch import Dispatcher
 from ocsgw.ocs.listeners import HttpListener, match_listeners
 from ocsgw.ocs.outgoing import not_made
+from ocsgw.ocs.settings import served_listeners
 from ocsgw.ocs.store_service import StoreService
 from ocsgw.protocol.messages import KV, Purpose, Verdict
 
@@ -90,9 +91,8 @@ class HttpListeners(Service):
     def startService(self) -> None:
         """Open all."""
         super().startService()
-        for listener in self.config.listeners:
-            if listener.protocol == "http":
-                self._listen(HttpListener(self, listener))
+        for listener in served_listeners(self.config):
+            self._listen(HttpListener(self, listener))
         self._changed()
 
     def stopService(self) -> "Deferred[None]":
@@ -136,7 +136,7 @@ class HttpListeners(Service):
         """Open what is new, close what is gone, send the rest its new settings."""
         if not self.running:
             return
-        wanted = [each for each in config.listeners if each.protocol == "http"]
+        wanted = served_listeners(config)
         stay, removed, added = match_listeners(self._listeners, wanted)
         for running, listener in stay:
             if running.reconfigure(listener):

@@ -1,6 +1,7 @@
 """From the configuration to what the parts of OCS and its children work with."""
 
 import math
+from typing import Any, Final
 
 from ocsgw.config import Aliases, Config, Listener, Notifications, PreDialValidation, ServerCertificate, Tls
 from ocsgw.ocs.dispatch import DispatchOptions
@@ -78,7 +79,9 @@ def settings_of(
     """
     limits = config.limits
     return Settings(
-        listener=ListenerSettings(
+        listener=None
+        if in_use is OUTGOING_ONLY
+        else ListenerSettings(
             id=in_use.id,
             interface=in_use.interface,
             port=in_use.port,
@@ -155,6 +158,45 @@ def _tls(tls: Tls, further: tuple[ServerCertificate, ...]) -> TlsSettings:
         tls_target_name_check=tls.tls_target_name_check,
         client_names=list(tls.client_names),
         verify_depth=tls.verify_depth,
+    )
+
+
+# A proxy without a port, for outgoing calls alone.
+OUTGOING_ONLY: Final = Listener(
+    id="outgoing calls",
+    protocol="http",
+    interface="127.0.0.1",
+    port=0,
+    public_host="127.0.0.1",
+    public_scheme="http",
+    public_port=None,
+    backlog=1,
+    workers=1,
+    allow_anonymous=False,
+    cors_origins=(),
+    tls=None,
+    sni_certificates=(),
+)
+
+
+def served_listeners(config: Config) -> list[Listener]:
+    """Return the listeners that have HTTP Proxies; without any there is one proxy if calls go out (P112)."""
+    listeners = [each for each in config.listeners if each.protocol == "http"]
+    return listeners or ([OUTGOING_ONLY] if _calls(config) else [])
+
+
+def _calls(config: Config) -> bool:
+    validating: tuple[Any, ...] = (
+        config.pre_dial_validation,
+        *config.campaigns,
+        *config.campaign_groups,
+        *config.calling_lists,
+    )
+    notifications = config.notifications
+    return any(each.pre_dial_validation for each in validating) or (
+        notifications.send_campaigngroup_states
+        or notifications.send_history
+        or notifications.contact_processed_notification
     )
 
 

@@ -16,7 +16,7 @@ from ocsgw.config import Config
 from ocsgw.contact.directory import Directory
 from ocsgw.contact.transaction import StoreFailureError
 from ocsgw.control.errors import ControlError
-from ocsgw.execution.committer import Committer
+from ocsgw.execution.committer import Committer, nobody_to_ask
 from ocsgw.execution.worker import Worker
 from ocsgw.logs import say
 from ocsgw.ocs.context import OCSContext
@@ -63,6 +63,8 @@ class StoreService(Service):
         self._end = end
         self._make_worker = make_worker
         self.waits: str | None = None
+        # What answers questions of rules.
+        self.ask: Callable[[object], Deferred[object]] = nobody_to_ask
         member = (
             PairMember(config.ha.name, config.ha.lease_time, config.ha.renew_interval) if config.ha.enabled else None
         )
@@ -86,12 +88,16 @@ class StoreService(Service):
             context.reactor,
             context.wall_clock,
             auditor=self._auditor,
+            ask=self._ask,
             busy_timeout=context.config.store.busy_timeout,
             in_reactor=self._store.runs_in_reactor,
         )
         self.dispatcher = Dispatcher(self._committer, context.reactor, dispatch_options_of(context.config))
         opening: Deferred[None] = self._open(worker)
         return opening
+
+    def _ask(self, question: object) -> "Deferred[object]":
+        return self.ask(question)
 
     @inlineCallbacks
     def _open(self, worker: Worker) -> Any:

@@ -25,23 +25,9 @@ group = "G"
 {campaign_group}
 """
 _NO_OBJECT = {"calling_list": "", "campaign": "", "campaign_group": ""}
-_VALIDATION = '[pre_dial_validation]\nvalidation_uri = "http://127.0.0.1/x"\n'
-_SWITCHED_ON = "pre_dial_validation = true"
 
 # Tables, with the key that is refused.
 REFUSED = (
-    ('[store]\nurl = "postgresql://db/ocs"\n', "[store] url"),
-    ('[store]\npassword_file = "secret"\n', "[store] password_file"),
-    ('[store]\nconnect_timeout = "10s"\n', "[store] connect_timeout"),
-    (f"{_VALIDATION}pre_dial_validation = true\n", "[pre_dial_validation] pre_dial_validation"),
-    *(
-        (
-            _VALIDATION + _OBJECTS.format(**{**_NO_OBJECT, kind: "pre_dial_validation = true"}),
-            f"[[{kind}]] pre_dial_validation",
-        )
-        for kind in _NO_OBJECT
-    ),
-    ("[pre_dial_validation]\nstore_answer_fields = true\n", "[pre_dial_validation] store_answer_fields"),
     *(
         (f'[notifications]\n{switch} = true\n{uri} = "http://127.0.0.1/x"\n', f"[notifications] {switch}")
         for switch, uri in (

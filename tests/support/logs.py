@@ -26,6 +26,6 @@ class LogCapture:
         """Return the text of the last message with a number."""
         return formatEvent([event for event in self.events if event.get("number") == number][-1])
 
-    def texts(self) -> list[str]:
-        """Return all texts."""
-        return [formatEvent(event) for event in self.events]
+    def texts(self, number: int | None = None) -> list[str]:
+        """Return all texts, or those of messages with a number."""
+        return [formatEvent(event) for event in self.events if number is None or event.get("number") == number]

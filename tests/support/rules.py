@@ -164,6 +164,8 @@ class RuleStore:
         self.freed: dict[str, int] = {}
         self.unit: UnitOfWork | None = None
         self.further = 0
+        # What somebody outside says to the question of a rule.
+        self.answer: Callable[[object], object] = lambda question: None
         self._options = options
         self._guids = itertools.count(1)
         self._open()
@@ -223,7 +225,7 @@ class RuleStore:
             reply = outcomes[at].reply
             if isinstance(reply, Continuation):
                 self.further += 1
-                pending.resume = _resumption(reply)
+                pending.resume = _resumption(reply, self.answer(reply.question))
                 (outcomes[at],) = self.execute([pending])
         return outcomes
 
@@ -387,8 +389,8 @@ class RuleTestCase(ClockTestCase):
         return row
 
 
-def _resumption(continuation: Continuation) -> Callable[[UnitOfWork], Reply]:
-    return lambda unit: continuation.resume(unit, None)
+def _resumption(continuation: Continuation, answer: object) -> Callable[[UnitOfWork], Reply]:
+    return lambda unit: continuation.resume(unit, answer)
 
 
 def event_of(outcome: Outcome) -> KV:

@@ -1,0 +1,175 @@
+"""Pre-dial validation: a record is claimed, somebody outside is asked, then it is handed out or not (outgoing.md 2)."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import cast
+
+from ocsgw.contact.custom import lenient_columns
+from ocsgw.contact.directory import ValidationRule
+from ocsgw.contact.handout_cache import HandoutCache
+from ocsgw.contact.handouts import ActiveHandout, Member
+from ocsgw.contact.journal import note_members, note_records
+from ocsgw.contact.record_events import preview_record
+from ocsgw.contact.transaction import UnavailableListError
+from ocsgw.contact.treatments import apply_treatment, find_treatment
+from ocsgw.contact.unit_of_work import Continuation, PendingRequest, Reply, UnitOfWork
+from ocsgw.protocol.enumerations import CALL_RESULTS, CallResult, RecordStatus, RecordType, plain_name
+from ocsgw.protocol.messages import KV, Verdict
+
+_READY = RecordStatus.READY.value
+_UPDATED = RecordStatus.UPDATED.value
+_NO_CALL = RecordType.NO_CALL.value
+_PERSONAL = frozenset({RecordType.PERSONAL_RESCHEDULED.value, RecordType.PERSONAL_CALLBACK.value})
+_LAST_TIME = 2147483647
+# What a further try needs beside the time of the call, in seconds (O31).
+_MARGIN = 1.0
+VALIDATION = "pre-dial validation"
+
+
+@dataclass(frozen=True, slots=True)
+class ValidationQuestion:
+    """Whether a record may be handed out now; answered by a `Verdict`, or None if nobody could be asked.
+
+    `timeout` is in seconds; `link` numbers the link through which the request came.
+    """
+
+    uri: str
+    data: KV
+    timeout: float
+    link: int
+
+
+# Hands out the next record, given how many have been tried, or None if no further one is to be tried.
+Again = Callable[[UnitOfWork, int | None], Reply]
+
+
+def ask_first(
+    unit: UnitOfWork,
+    pending: PendingRequest,
+    rule: ValidationRule,
+    handed_out: ActiveHandout,
+    member: Member,
+    mode: str,
+    tried: int,
+    again: Again,
+) -> Reply:
+    """Return the reply for a record that has been claimed: it is pending until there is a verdict (O21, O22)."""
+    event = preview_record(unit, pending, handed_out, member, mode)
+    data = {key: value for key, value in event.items() if key not in ("GSW_USER_EVENT", "GSW_REFERENCE_ID")}
+    claim = _Claim(
+        rule,
+        handed_out.handout.handout_id,
+        handed_out.calling_list.dbid,
+        member.record.record_id,
+        cast("int", data["GSW_RECORD_HANDLE"]),
+        mode,
+        tried + 1,
+    )
+
+    def decide(unit: UnitOfWork, answer: object) -> Reply:
+        return _decide(unit, pending, claim, cast("Verdict | None", answer), again)
+
+    return Continuation(decide, ValidationQuestion(rule.uri, data, rule.timeout, pending.context.link))
+
+
+@dataclass(frozen=True, slots=True)
+class _Claim:
+    """What is being validated; `tried` counts the records of the request, this one included."""
+
+    rule: ValidationRule
+    handout_id: int
+    list_dbid: int
+    record_id: int
+    handle: int
+    mode: str
+    tried: int
+
+
+def _decide(unit: UnitOfWork, pending: PendingRequest, claim: _Claim, verdict: Verdict | None, again: Again) -> Reply:
+    cache = HandoutCache(unit)
+    cache.open([claim.handout_id])
+    found = cache.peek(claim.handle)
+    rule = claim.rule
+    if found is None:
+        if verdict is not None and verdict.outcome == "positive":
+            _lose_race(unit, claim)
+        return again(unit, _further(pending, claim))
+    handed_out, member = found
+    if verdict is None:
+        # Nobody was asked, so nothing is known against the record.
+        handed_out.release()
+    elif member.is_no_call or cache.is_blocked(handed_out, member):
+        member.set(record_type=_NO_CALL, call_result=CallResult.DO_NOT_CALL.value)
+        handed_out.finish(member, _UPDATED)
+    elif verdict.outcome == "positive":
+        if rule.store_answer_fields:
+            member.set_custom(handed_out.calling_list, lenient_columns(unit, handed_out.calling_list, verdict.data))
+        cache.touch(handed_out)
+        note_members(unit, handed_out, VALIDATION)
+        cache.save()
+        return preview_record(unit, pending, handed_out, member, claim.mode)
+    else:
+        _keep_back(unit, rule, handed_out, member, verdict)
+    note_members(unit, handed_out, VALIDATION)
+    cache.save()
+    unreachable = verdict is None or (verdict.outcome == "failed" and verdict.reason == "connect")
+    return again(unit, None if unreachable else _further(pending, claim))
+
+
+def _further(pending: PendingRequest, claim: _Claim) -> int | None:
+    """Return how many records have been tried, None if the request has no room for a further one (O31)."""
+    if claim.tried >= claim.rule.max_tries:
+        return None
+    if pending.time_left is not None and pending.time_left < claim.rule.timeout + _MARGIN:
+        return None
+    return claim.tried
+
+
+def _keep_back(
+    unit: UnitOfWork, rule: ValidationRule, handed_out: ActiveHandout, member: Member, verdict: Verdict
+) -> None:
+    """End the hand-out of a record with a verdict that is not positive (O24 to O30)."""
+    result = rule.call_result
+    if verdict.outcome == "negative":
+        result = _result_of(verdict.data, result)
+        member.set_custom(handed_out.calling_list, lenient_columns(unit, handed_out.calling_list, verdict.data))
+    member.set(call_result=result, call_time=unit.now)
+    application = find_treatment(unit.directory, handed_out.calling_list, member.record, unit.now)
+    if application is not None:
+        apply_treatment(application, handed_out, member, unit.now, is_asked=False)
+    elif verdict.outcome == "failed" and rule.failure_retry:
+        personal = member.record.record_type in _PERSONAL
+        kind = RecordType.PERSONAL_RESCHEDULED if personal else RecordType.CAMPAIGN_RESCHEDULED
+        handed_out.release()
+        due = min(unit.now + rule.failure_retry, _LAST_TIME)
+        member.set(record_type=kind.value, record_status=_READY, dial_sched_time=due)
+    else:
+        handed_out.finish(member, _UPDATED)
+
+
+def _result_of(data: KV, otherwise: int) -> int:
+    """Return the call result of an answer, by number or name; `otherwise` without a valid one."""
+    given = data.get("GSW_CALL_RESULT")
+    if isinstance(given, str):
+        given = int(given) if given.isascii() and given.isdigit() else CALL_RESULTS.get(plain_name(given))
+    if isinstance(given, int) and not isinstance(given, bool) and given in CALL_RESULTS.values():
+        return given
+    return otherwise
+
+
+def _lose_race(unit: UnitOfWork, claim: _Claim) -> None:
+    """The record was taken away before its positive verdict came; one that was only released says so (O56)."""
+    calling_list = unit.directory.list_by_dbid(claim.list_dbid)
+    if calling_list is None:
+        return
+    try:
+        records = unit.tx.records(calling_list, [claim.record_id])
+    except UnavailableListError:
+        return
+    for record in records:
+        if record.record_status == _READY and record.record_type != _NO_CALL:
+            member = Member(record)
+            member.set(call_result=unit.directory.validation_race_result)
+            unit.tx.change_records(calling_list, {record.record_id: member.changes})
+            changed = [(record.chain_id, record.record_id, member.before)]
+            note_records(unit, calling_list, changed, member.after, VALIDATION, "")

@@ -1,0 +1,83 @@
+"""Questions of pre-dial validation, asked through HTTP Proxy, and a circuit breaker for servers that are away."""
+
+from typing import Protocol
+
+from twisted.internet.defer import Deferred, succeed
+from twisted.internet.interfaces import IReactorTime
+from twisted.logger import Logger
+
+from ocsgw.contact.validation import ValidationQuestion
+from ocsgw.logs import say
+from ocsgw.protocol.messages import KV, Purpose, Verdict
+
+# So many failures in a row, to connect or in time, open the circuit for so many seconds; then one call tries again.
+FAILURES = 5
+PAUSE = 5.0
+_UNREACHABLE = frozenset({"connect", "timeout", "tls"})
+
+
+class Caller(Protocol):
+    """Makes outgoing calls."""
+
+    def order(self, purpose: Purpose, uri: str, data: KV, timeout: float, link: int = 0) -> "Deferred[Verdict]":
+        """Make a call; fires with the verdict and never fails."""
+
+
+class Validation:
+    """Answers the questions of rules; a circuit breaker for each URI.
+
+    While a circuit is open nobody is asked, and the record stays as it is: a server that is away for a minute would
+    otherwise have all records of a list put back.
+    """
+
+    _log = Logger()
+
+    def __init__(self, caller: Caller, clock: IReactorTime) -> None:
+        self._caller = caller
+        self._clock = clock
+        self._circuits: dict[str, _Circuit] = {}
+
+    def ask(self, question: object) -> "Deferred[object]":
+        """Return a Deferred with the verdict; None if nobody is asked now. It never fails."""
+        if not isinstance(question, ValidationQuestion):
+            raise TypeError(f"nobody answers {question!r}")
+        circuit = self._circuits.setdefault(question.uri, _Circuit())
+        now = self._clock.seconds()
+        if circuit.failures >= FAILURES:
+            if now < circuit.closed_until or circuit.trying:
+                return succeed(None)
+            circuit.trying = True
+        asked = self._caller.order("validation", question.uri, question.data, question.timeout, question.link)
+        return asked.addCallback(self._answered, question, circuit)
+
+    def _answered(self, verdict: Verdict, question: ValidationQuestion, circuit: "_Circuit") -> object:
+        circuit.trying = False
+        uri = without_query(question.uri)
+        if verdict.outcome == "failed":
+            reason = verdict.text or (f"status {verdict.status}" if verdict.status is not None else verdict.reason)
+            say(self._log, 93010, uri=uri, reason=reason)
+        if verdict.outcome != "failed" or verdict.reason not in _UNREACHABLE:
+            if circuit.failures >= FAILURES:
+                say(self._log, 93241, uri=uri)
+            circuit.failures = 0
+            return verdict
+        circuit.failures += 1
+        if circuit.failures >= FAILURES:
+            circuit.closed_until = self._clock.seconds() + PAUSE
+            if circuit.failures == FAILURES:
+                say(self._log, 93240, uri=uri, failures=FAILURES, pause=PAUSE)
+        return verdict
+
+
+class _Circuit:
+    """Failures in a row; until when nobody is asked once there were too many; whether one call is trying."""
+
+    def __init__(self) -> None:
+        self.failures = 0
+        self.closed_until = 0.0
+        self.trying = False
+
+
+def without_query(uri: str) -> str:
+    """Return a URI as the log shows it; what follows on `?` may be secret."""
+    return uri.partition("?")[0]

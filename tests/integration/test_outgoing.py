@@ -1,0 +1,73 @@
+"""Outgoing calls of a whole server to a real receiver (outgoing.md; examples E30, E31, E36)."""
+
+import json
+import urllib.request
+from typing import Any
+
+from twisted.trial.unittest import TestCase
+
+from tests.integration.receiver import Ledger, Sent, receive
+from tests.integration.server import Server, make_server
+
+
+class OutgoingTests(TestCase):
+    """Pre-dial validation."""
+
+    def start(self, ledger: Ledger, more: str) -> Server:
+        """Start a server with `{uri}` in its configuration."""
+        server = make_server(self, more=more.replace("{uri}", ledger.uri("")))
+        return server.start()
+
+    def ask(self, server: Server, target: str, **members: Any) -> dict[str, Any]:
+        """Send a request; return the body of the answer."""
+        request = urllib.request.Request(
+            f"http://127.0.0.1:{server.port}{target}",
+            json.dumps(members).encode(),
+            {"Content-Type": "application/json"},
+        )
+        with urllib.request.urlopen(request, timeout=30) as answer:
+            found: dict[str, Any] = json.load(answer)
+            return found
+
+    def preview(self, server: Server) -> dict[str, Any]:
+        """Ask for a record."""
+        return self.ask(server, "/campaigngroups/102?req=PreviewRecordRequest")
+
+    def test_validation(self) -> None:
+        """E30: the body of the example; 200 hands out, 409 keeps back with the result of the answer."""
+        ledger = receive(self)
+        server = self.start(
+            ledger, '[pre_dial_validation]\npre_dial_validation = true\nvalidation_uri = "{uri}/validate?x=1"\n'
+        )
+        for phone in ("6505550100", "6505550101"):
+            self.ask(server, "/lists/CL_Test?req=AddRecord", GSW_PHONE=phone)
+
+        def answer(sent: Sent) -> tuple[int, bytes]:
+            kept = sent.body["GSW_PHONE"] == "6505550100"
+            return (409, b'{"GSW_CALL_RESULT":40}') if kept else (200, b"")
+
+        ledger.answer = answer
+        event = self.preview(server)
+        self.assertEqual(event["GSW_PHONE"], "6505550101")
+        first, second = ledger.calls
+        self.assertEqual(first.path, "/validate?x=1")
+        self.assertEqual(first.headers["Content-Type"], "application/json; charset=utf-8")
+        event.pop("GSW_USER_EVENT")
+        self.assertEqual(second.body, event)
+        self.assertEqual(
+            list(first.body),
+            [
+                "GSW_APPLICATION_ID", "GSW_RECORD_HANDLE", "GSW_CALLING_LIST", "GSW_CAMPAIGN_NAME", "GSW_CHAIN_ID",
+                "GSW_RECORD_URI", "GSW_CAMPAIGN_GROUP_NAME", "GSW_CAMPAIGN_GROUP_DBID", "GSW_CAMPAIGN_MODE",
+                "GSW_CALLING_LIST_DBID", "GSW_CHAIN_N", "GSW_PHONE", "GSW_PHONE_TYPE", "GSW_RECORD_TYPE",
+                "GSW_CALL_RESULT", "GSW_ATTEMPTS", "GSW_FROM", "GSW_UNTIL", "GSW_TZ_NAME", "GSW_TZ_OFFSET",
+                "GSW_CALL_ATTEMPT_GUID",
+            ],
+        )  # fmt: skip
+        self.assertEqual(self.preview(server)["GSW_USER_EVENT"], "PreviewRecordEmpty")
+        ledger.answer = lambda sent: (500, b"")
+        self.ask(server, "/lists/CL_Test?req=AddRecord", GSW_PHONE="1")
+        self.assertEqual(self.preview(server)["GSW_USER_EVENT"], "PreviewRecordEmpty")
+        server.wait_until(lambda: " 93010 " in server.log())
+        self.assertIn("/validate failed: status 500", server.log())
+        server.stop()
