@@ -27,7 +27,7 @@ SOAK := OCSGW_KILLS=200 \
         OCSGW_SLOW=400 \
         OCSGW_PIPELINED=20000
 
-.PHONY: run test soak lint format diagram html messages reference bench bench-quick fuzz tls-audit deb clean
+.PHONY: run test soak lint format diagram html messages schema reference bench bench-quick fuzz tls-audit deb clean
 
 run: $(VENV)/.run
 	@exec $(BIN)/python -m ocsgw run --config etc/ocsgw.toml --example
@@ -53,6 +53,10 @@ diagram: $(VENV)/.dev
 # The messages of the log in docs/operations.md and man/ocsgw.8, from their table.
 messages: $(VENV)/.dev
 	$(BIN)/python docs/messages.py
+
+# The tables of our own that a new store gets, from the migrations.
+schema: $(VENV)/.dev
+	$(BIN)/python docs/own_schema.py
 
 # The tables of docs/http.md, from those of the program.
 reference: $(VENV)/.dev

@@ -5,8 +5,10 @@ messages say that themselves, and the context costs as much as reading the bytes
 is logged and ends the connection as ever, and what is no plain read takes Twisted's way.
 """
 
+import contextlib
 import errno
 import sys
+from collections.abc import Iterator
 from typing import Any
 
 from twisted.internet.main import installReactor
@@ -14,6 +16,7 @@ from twisted.python import log
 
 # EPOLLIN and nothing else.
 _READ = 1
+_TLS_OF_TWISTED = ("twisted.protocols.tls", "twisted.internet.ssl", "twisted.internet._newtls")
 
 
 def install_quick_reactor() -> None:
@@ -25,10 +28,28 @@ def install_quick_reactor() -> None:
         installReactor(make_quick_reactor())
 
 
+@contextlib.contextmanager
+def _without_tls_of_twisted() -> Iterator[None]:
+    """Import the reactor without OpenSSL, 10 MiB in each process.
+
+    Connections have no `startTLS` then, and the reactor no `listenSSL`; our TLS is a protocol on a plain connection,
+    and loads OpenSSL where it is used. Nothing is changed if somebody has loaded it already.
+    """
+    absent = [name for name in _TLS_OF_TWISTED if name not in sys.modules]
+    for name in absent:
+        sys.modules[name] = None  # type: ignore[assignment]  # that is how an import is refused
+    try:
+        yield
+    finally:
+        for name in absent:
+            del sys.modules[name]
+
+
 def make_quick_reactor() -> Any:
     """Return a new reactor."""
-    # There is no such module without epoll.
-    from twisted.internet.epollreactor import EPollReactor  # noqa: PLC0415
+    with _without_tls_of_twisted():
+        # There is no such module without epoll.
+        from twisted.internet.epollreactor import EPollReactor  # noqa: PLC0415
 
     class QuickReactor(EPollReactor):
         """An epoll reactor without logging contexts around reads."""

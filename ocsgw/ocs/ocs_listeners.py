@@ -9,7 +9,6 @@ from twisted.internet.defer import Deferred, DeferredList, maybeDeferred
 from twisted.internet.error import CannotListenError
 from twisted.internet.protocol import Factory
 from twisted.logger import Logger
-from twisted.protocols.tls import TLSMemoryBIOFactory
 
 from ocsgw.access.keys import KeyMark, KeyRing
 from ocsgw.access.limits import Limit, RateLimiter
@@ -170,8 +169,7 @@ class _OcsListener:
         factory: Any = _Connections(self._connect)
         listener, reactor = self._listener, self._context.reactor
         if self._contexts is not None:
-            factory = TLSMemoryBIOFactory(self._contexts, False, factory, clock=reactor)  # noqa: FBT003 - a server
-            factory.noisy = False
+            factory = self._contexts.wrapped(factory, reactor)
         try:
             self._port = reactor.listenTCP(listener.port, factory, listener.backlog, listener.interface)
         except CannotListenError as error:

@@ -4,7 +4,6 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 import msgspec
-from OpenSSL import SSL
 from twisted.logger import Logger
 
 from ocsgw.access.limits import ClientUsage, tighter
@@ -21,8 +20,6 @@ from ocsgw.protocol.key_values import checked
 from ocsgw.protocol.messages import KV, AccessLines, Bye, Drain, Event, Hello, Log, Request, Stats, Verdict
 from ocsgw.protocol.requests import REQUESTS, ClientKind, RequestType, request_named
 from ocsgw.protocol.sendable import UnsendableError
-from ocsgw.tls.client_names import is_accepted
-from ocsgw.tls.pem import subject_of
 
 APPLICATIONS: frozenset[ClientKind] = frozenset({"desktop", "third_party"})
 _MAX_AGENT_ID = 32
@@ -310,7 +307,14 @@ class OcsSession:
         transport = self.protocol.transport
         handle = getattr(transport, "getHandle", None)
         find = getattr(transport, "getPeerCertificate", None)
-        if find is None or handle is None or handle().get_verify_mode() == SSL.VERIFY_NONE:
+        if find is None or handle is None:
+            return None
+        # OpenSSL is loaded only where TLS is used.
+        from OpenSSL import SSL  # noqa: PLC0415
+
+        from ocsgw.tls.pem import subject_of  # noqa: PLC0415
+
+        if handle().get_verify_mode() == SSL.VERIFY_NONE:
             return None
         presented = find()
         if presented is None:
@@ -377,4 +381,7 @@ def accepts_certificate(listener: Any, certificate: Any, address: str) -> bool:
     """Whether a configured listener takes the name of a verified certificate."""
     tls = listener.tls
     by_address = tls.tls_target_name_check == "host"
+    # As above.
+    from ocsgw.tls.client_names import is_accepted  # noqa: PLC0415
+
     return is_accepted(certificate, address, tls.client_names, by_address=by_address)

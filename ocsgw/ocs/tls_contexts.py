@@ -1,13 +1,14 @@
 """TLS of the listeners that OCS itself opens: those of protocol `ocs` and `admin`."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from twisted.internet.interfaces import IOpenSSLServerConnectionCreator
 from zope.interface import implementer
 
 from ocsgw.config import Listener, ServerCertificate, Tls
-from ocsgw.tls.pem import KeyPair
-from ocsgw.tls.server import ServerContexts, ServerOptions
+
+if TYPE_CHECKING:
+    from ocsgw.tls.server import ServerContexts
 
 
 @implementer(IOpenSSLServerConnectionCreator)
@@ -29,12 +30,24 @@ class ListenerContexts:
             self._made_of = listener.tls, listener.sni_certificates
             self._contexts = _contexts_of(*self._made_of)
 
+    def wrapped(self, factory: Any, clock: Any) -> Any:
+        """Return a factory whose connections speak TLS and within it what `factory` makes; `clock` is the reactor."""
+        from twisted.protocols.tls import TLSMemoryBIOFactory  # noqa: PLC0415 - as below
+
+        secure = TLSMemoryBIOFactory(self, False, factory, clock=clock)  # noqa: FBT003 - Twisted's order: a server
+        secure.noisy = False
+        return secure
+
     def serverConnectionForTLS(self, tlsProtocol: Any) -> Any:
         """Return the state machine of a new connection."""
         return self._contexts.connection()
 
 
-def _contexts_of(tls: Tls, further: tuple[ServerCertificate, ...]) -> ServerContexts:
+def _contexts_of(tls: Tls, further: tuple[ServerCertificate, ...]) -> "ServerContexts":
+    # OpenSSL is loaded only where TLS is used.
+    from ocsgw.tls.pem import KeyPair  # noqa: PLC0415
+    from ocsgw.tls.server import ServerContexts, ServerOptions  # noqa: PLC0415
+
     others = (KeyPair(each.certificate.text, each.certificate_key.text) for each in further)
     return ServerContexts(
         ServerOptions(

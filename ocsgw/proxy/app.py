@@ -22,7 +22,7 @@ from ocsgw.proxy.http.exchange import Deliver, Exchange
 from ocsgw.proxy.http.port import PortFactory
 from ocsgw.proxy.link import ProxyLink
 from ocsgw.proxy.listening import PortError, listening_socket, share
-from ocsgw.proxy.outgoing.calls import OutgoingCalls
+from ocsgw.proxy.outgoing.on_demand import CallsOnDemand
 from ocsgw.proxy.policy.connection_limiter import connections_of, room_of
 from ocsgw.proxy.shipping import LogShipper
 from ocsgw.tls import TlsError
@@ -65,7 +65,7 @@ class ProxyApplication:
         self._wall_clock = wall_clock
         self._listening_socket = listening_socket
         self._link = ProxyLink(self, reactor, f"ocsgw {VERSION}")
-        self._calls = OutgoingCalls(reactor, self._link.send_verdict)
+        self._calls = CallsOnDemand(reactor, self._link.send_verdict)
         self.shipper = LogShipper(reactor, self._link.send_log)
         self._access_log = AccessLog(reactor, wall_clock, self._link.send_access)
         self._counters = CounterChanges()

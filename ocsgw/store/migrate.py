@@ -1,12 +1,17 @@
 """Our own tables, brought up to date with alembic (architecture: one source for every engine)."""
 
 import contextlib
+import json
 import os
 import sqlite3
+import subprocess
+import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+import ocsgw
 from ocsgw.store.errors import StoreError, StoreVersionError
+from ocsgw.store.sqlite.own_schema import SCRIPT
 
 if TYPE_CHECKING:
     from alembic.config import Config
@@ -85,21 +90,36 @@ def copy(connection: sqlite3.Connection, file: str) -> None:
         ) from error
 
 
-def upgrade(file: str) -> None:
-    """Bring the tables of an SQLite file up to date, in one transaction. Raises `sqlite3.Error`, nothing changed."""
-    # Takes longer to import than everything else at a start, and is needed only now.
-    import sqlalchemy as sa  # noqa: PLC0415
+def create(connection: sqlite3.Connection) -> None:
+    """Make all tables of our own in a file that has none, in one transaction. Raises `sqlite3.Error`."""
+    connection.executescript(f"BEGIN IMMEDIATE; {SCRIPT} COMMIT;").close()
 
-    # Left to itself the driver commits each CREATE TABLE: a crash or a full disk would leave half of the tables.
-    engine = sa.create_engine(sa.URL.create("sqlite", database=file), connect_args={"isolation_level": None})
-    sa.event.listen(engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN IMMEDIATE"))
+
+def upgrade(file: str) -> None:
+    """Bring the tables of an SQLite file up to date, in one transaction and in a process of its own.
+
+    Raises `sqlite3.Error` or `StoreError`; then nothing has changed.
+    """
+    environment = {**os.environ, "PYTHONPATH": os.path.dirname(os.path.dirname(os.path.abspath(ocsgw.__file__)))}
+    # What the process prints comes from itself alone, and the path of the file is an argument, no command.
+    done = subprocess.run(  # noqa: S603 - as it says above
+        [sys.executable, "-P", "-m", "ocsgw.store.migrations", file],
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode == 0:
+        return
     try:
-        with engine.begin() as connection:
-            run_revisions(connection)
-    except sa.exc.DBAPIError as error:
-        raise (error.orig if isinstance(error.orig, sqlite3.Error) else error) from None
-    finally:
-        engine.dispose()
+        failure = json.loads(done.stdout)
+    except ValueError:
+        last = done.stderr.strip().rpartition("\n")[2] or f"status {done.returncode}"
+        raise StoreError(f"the tables of the store {file} could not be brought up to date: {last}") from None
+    error = sqlite3.OperationalError(failure["text"])
+    error.sqlite_errorcode, error.sqlite_errorname = failure["code"], failure["name"]
+    raise error
 
 
 def run_revisions(connection: object) -> None:

@@ -137,7 +137,9 @@ class SQLiteEngine:
                 copy = f"{self._file.path}.before-{revision}"
                 migrate.copy(connection, copy)
                 self._report(93123, file=self._file.path, old=revision, new=migrate.HEAD, copy=copy)
-            migrate.upgrade(self._file.path)
+                migrate.upgrade(self._file.path)
+            else:
+                migrate.create(connection)
         missing = migrate.missing_tables(connection)
         if missing:
             raise self._file.problem(

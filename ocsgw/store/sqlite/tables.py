@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from ocsgw.contact.directory import CallingList
 from ocsgw.store.records import LATEST, LEAST
+from ocsgw.store.sqlite.creation import do_not_call_table, list_table
 from ocsgw.store.sqlite.do_not_call import DO_NOT_CALL_INDEXES, do_not_call_text
 from ocsgw.store.sqlite.forms import quoted
 from ocsgw.store.sqlite.ready import INTEGERS, whole
@@ -45,21 +46,10 @@ class SQLiteTables(Tables):
         return quoted(table)
 
     def _create_list(self, calling_list: CallingList) -> None:
-        from ocsgw.store.schema import calling_list_table  # noqa: PLC0415 - SQLAlchemy is slow to import
-
-        self._create_table(calling_list_table(calling_list))
+        self._connection.change(list_table(calling_list))
 
     def _create_do_not_call(self, table: str) -> None:
-        from ocsgw.store.schema import do_not_call_table  # noqa: PLC0415 - SQLAlchemy is slow to import
-
-        self._create_table(do_not_call_table(table))
-
-    def _create_table(self, table: object) -> None:
-        from sqlalchemy.dialects import sqlite  # noqa: PLC0415 - SQLAlchemy is slow to import
-
-        from ocsgw.store.schema import create_statement  # noqa: PLC0415 - SQLAlchemy is slow to import
-
-        self._connection.change(create_statement(table, sqlite.dialect()))  # type: ignore[arg-type]  # a Table
+        self._connection.change(do_not_call_table(table))
 
     def _make_indexes(self, table: str, indexes: Mapping[int, Index]) -> None:
         """Make the indexes of a table what they should be; their names are those of K23."""
