@@ -125,6 +125,7 @@ def directory_of(config: Config, application_dbid: int, before: Directory | None
         log_out_result=config.desktop.agent_logout_preview_call_result,
         validations=_validations(config),
         validation_race_result=config.notifications.validation_race_condition_call_result,
+        largest_event=config.limits.frame,
         retired=(*before.calling_lists, *before.retired) if before is not None else (),
         principals=permissions_of(config, before.principals if before is not None else {}),
     )

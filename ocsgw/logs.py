@@ -119,8 +119,8 @@ MESSAGES: Mapping[int, tuple[Level, str]] = MappingProxyType(
         93126: (
             "warning",
             (
-                "Calling list {calling_list}: record {record} has a value in the column {column} that cannot be read,"
-                " as others may have; such records are skipped until they are corrected"
+                "Calling list {calling_list}: record {record} has a value in the column {column} that cannot be read or"
+                " is too large to be sent, as others may have; such records are skipped until they are corrected"
             ),
         ),
         93127: (

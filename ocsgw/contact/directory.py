@@ -207,6 +207,7 @@ class Directory:
     `principals` has the limits of principals by their names; one that is not in it has none (H346). `chain_attr` has
     the defaults of `GSW_CHAIN_ATTR` per resource type. `do_not_call_grace` is in seconds (H267). `log_out_result` is
     what the hand-outs of an agent end with who logs out, None if they do not end (P24).
+    `largest_event` is how many bytes an event may have.
     """
 
     def __init__(
@@ -229,6 +230,7 @@ class Directory:
         retired: Iterable[CallingList] = (),
         validations: Mapping[tuple[int, int], ValidationRule] | None = None,
         validation_race_result: int = 3,
+        largest_event: int = 2 << 20,
     ) -> None:
         # By the DBIDs of list and group; without an entry nothing is validated.
         self._validations = validations or {}
@@ -250,6 +252,7 @@ class Directory:
         self.apply_late_results = apply_late_results
         self.do_not_call_grace = do_not_call_grace
         self.log_out_result = log_out_result
+        self.largest_event = largest_event
         self.principals: Mapping[str, Permissions] = principals or {}
         self._lists = {normal_name(each.name): each for each in calling_lists}
         # Lists that a reload has removed: their live handles stay valid for final requests (C67).

@@ -34,7 +34,7 @@ def add_commands(commands: "Commands") -> None:
 def explain(installation: Installation, arguments: argparse.Namespace) -> int:
     """Say why a number would, or would not, be handed out."""
     at = parse_time(arguments.at) if arguments.at is not None else None
-    with open_operator(installation) as operator:
+    with open_operator(installation, "read") as operator:
         explained = operator.call("explain", contact=arguments.phone, at=at)
     if arguments.json:
         print(json.dumps(explained, ensure_ascii=False))

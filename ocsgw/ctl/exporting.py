@@ -51,7 +51,7 @@ def _export(
     """Write rows into a file, in slices; a row that is added meanwhile may or may not be among them."""
     count = 0
     common = {"calling_list": calling_list, "at_most": _SLICE, "local_times": local_times, "names": names}
-    with open_operator(installation) as operator:
+    with open_operator(installation, "read") as operator:
         slice_ = operator.call("export", **common)
         with open_csv(arguments.file, arguments.encoding) as writer:
             writer.write([slice_["header"]])

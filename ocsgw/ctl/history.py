@@ -45,7 +45,7 @@ def history(installation: Installation, arguments: argparse.Namespace) -> int:
     if sum(each is not None for each in (arguments.contact, arguments.handle, arguments.chain)) != 1:
         raise CommandError("name the record by exactly one of CONTACT, --handle and --chain", EXIT_USAGE)
     at = parse_time(arguments.at) if arguments.at is not None else None
-    with open_operator(installation) as operator:
+    with open_operator(installation, "read") as operator:
         chains = operator.call(
             "history",
             contact=arguments.contact,

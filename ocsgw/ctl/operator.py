@@ -5,7 +5,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any, Protocol, TypeVar
+from typing import Any, Literal, Protocol, TypeVar
 
 from ocsgw.audit.file import AuditError, AuditFile
 from ocsgw.audit.recorder import Auditor, not_audited
@@ -27,6 +27,7 @@ from ocsgw.store.opening import open_store
 
 # Another program may hold the store for so long (seconds).
 _WAIT = 5.0
+_DOING = {"work": "working on", "read": "reading"}
 
 T = TypeVar("T")
 
@@ -94,8 +95,11 @@ class _Store:
 
 
 @contextmanager
-def open_operator(installation: Installation) -> Iterator[Operator]:
-    """Give the running server, or without one the store itself, and let the user know. Raises `CommandError`."""
+def open_operator(installation: Installation, access: Literal["work", "read"] = "work") -> Iterator[Operator]:
+    """Give the running server, or without one the store itself, and let the user know. Raises `CommandError`.
+
+    With the access `read` nothing in the store and the audit log is touched.
+    """
     try:
         client = installation.connect()
     except UnreachableError as error:
@@ -104,7 +108,7 @@ def open_operator(installation: Installation) -> Iterator[Operator]:
         with client:
             yield _Server(client)
         return
-    with _open_store(installation, reason) as operator:
+    with _open_store(installation, reason, access) as operator:
         yield operator
 
 
@@ -113,16 +117,16 @@ def _report(number: int, /, **fields: object) -> None:
 
 
 @contextmanager
-def _open_store(installation: Installation, unreachable: str) -> Iterator[Operator]:
+def _open_store(installation: Installation, unreachable: str, access: Literal["work", "read"]) -> Iterator[Operator]:
     config = installation.config
     try:
         file = store_at_rest(installation)
     except CommandError as error:
         raise CommandError(f"{unreachable}; and {error}", error.status) from None
-    store = open_store(config.store, _report, "work")
+    store = open_store(config.store, _report, access)
     directory = directory_of(config, config.application.dbid)
     auditor = None
-    if config.audit.enabled:
+    if config.audit.enabled and access == "work":
         auditor = Auditor(AuditFile(config.audit.file), time.time, clear=config.log.contacts == "clear")
     try:
         if auditor is not None:
@@ -131,7 +135,7 @@ def _open_store(installation: Installation, unreachable: str) -> Iterator[Operat
     except (AuditError, StoreError) as error:
         raise CommandError(f"{unreachable}; and {error}", EXIT_UNAVAILABLE) from error
     try:
-        sys.stderr.write(f"ocsctl: no server runs; working on the store {file} itself\n")
+        sys.stderr.write(f"ocsctl: no server runs; {_DOING[access]} the store {file} itself\n")
         yield _Store(store, directory, auditor)
     finally:
         store.close()

@@ -87,7 +87,7 @@ def show_do_not_call_imports(installation: Installation, arguments: argparse.Nam
 
 
 def _show(installation: Installation, arguments: argparse.Namespace, *, are_of_lists: bool) -> int:
-    with open_operator(installation) as operator:
+    with open_operator(installation, "read") as operator:
         found: list[dict[str, Any]] = operator.call("imports", at_most=_MOST_LISTED)
     found = [each for each in found if (each["calling_list"] is not None) == are_of_lists]
     if arguments.json:

@@ -19,7 +19,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from ocsgw.audit.recorder import Auditor, not_audited
-from ocsgw.contact.batch import Outcome, execute
+from ocsgw.contact.batch import Outcome, execute, refusal_of
 from ocsgw.contact.directory import Directory
 from ocsgw.contact.notices import Notice
 from ocsgw.contact.outbox import Change
@@ -31,7 +31,13 @@ from ocsgw.execution.worker import Worker
 from ocsgw.guard import contain, guarded
 from ocsgw.logs import say
 from ocsgw.protocol.errors import Refusal
-from ocsgw.store.errors import CommitUnknownError, ConflictError, NotPrimaryError, StoreBusyError
+from ocsgw.store.errors import (
+    CommitUnknownError,
+    ConflictError,
+    NotPrimaryError,
+    StoreBusyError,
+    UndoneTransactionError,
+)
 
 _MAX_BATCH = 512
 # Without a deadline of its own a request waits so long for other programs that write (seconds).
@@ -306,6 +312,9 @@ class Committer:
             # The store is well; the role service sees to the rest.
             COMMITS.add(result="failed")
             return _Result([Outcome(Refusal("unavailable")) for _ in requests])
+        except UndoneTransactionError as error:
+            COMMITS.add(result="rolled back")
+            alone = _Result([Outcome(refusal_of(error.refusal))])
         except StoreFailureError as error:
             if in_place and isinstance(error, StoreBusyError):
                 raise
@@ -319,11 +328,11 @@ class Committer:
             return _Result([Outcome(Refusal("no_response")) for _ in requests], failure=str(error))
         except Exception:  # noqa: BLE001 - whatever it is concerns one request of the batch, or each
             COMMITS.add(result="rolled back")
-            failure = Failure()
+            alone = _Result([Outcome(Refusal("internal"))], defects=[(requests[0], Failure())])
         finally:
             COMMIT_SECONDS.observe(self._pace.note(begun, committing))
         if len(requests) == 1:
-            return _Result([Outcome(Refusal("internal"))], defects=[(requests[0], failure)])
+            return alone
         return _joined([self._transact([pending], directory, wait) for pending in requests])
 
     def _finish(self, jobs: Sequence[Awaiting], result: _Result) -> None:

@@ -1,6 +1,6 @@
 """What can be wrong with the store."""
 
-from ocsgw.contact.transaction import StoreFailureError
+from ocsgw.contact.transaction import RefusedByTableError, StoreFailureError
 
 
 class StoreError(Exception):
@@ -29,3 +29,14 @@ class CommitUnknownError(Exception):
 
 class NotPrimaryError(StoreFailureError):
     """A server of a pair does not have the lease, or has it no longer; nothing was changed (C82)."""
+
+
+class UndoneTransactionError(StoreFailureError):
+    """A trigger of the site has undone the whole transaction, not only its own statement.
+
+    `refusal` says which table it was. The requests of the batch have to be carried out again, each on its own.
+    """
+
+    def __init__(self, refusal: RefusedByTableError) -> None:
+        super().__init__(str(refusal))
+        self.refusal = refusal

@@ -17,13 +17,14 @@ class OpenTables:
 
     `unsettled` are the tables whose records in process have not been looked after since they were opened (K2).
     `skipped` are, by table, records that previews pass over because they cannot be represented, as of the version
-    `skipped_at` of the store.
+    `skipped_at` of the store. `largest_record` is how many bytes the texts of a record may have together.
     """
 
     def __init__(self) -> None:
         self.lists: Mapping[CallingList, ListStatements | None] = {}
         self.do_not_call: DncStatements | None = None
         self.do_not_call_widths = (0, 0)
+        self.largest_record = 0
         self.beyond_ascii = EntriesBeyondAscii()
         self.unsettled: set[str] = set()
         self.skipped: dict[str, dict[Any, str]] = {}
@@ -38,9 +39,11 @@ class OpenTables:
         self,
         do_not_call: tuple[DncStatements, tuple[int, int]],
         lists: Mapping[CallingList, ListStatements | None],
+        largest_record: int,
     ) -> None:
         """Take the tables of a new configuration; those of the one before stay, for batches that have begun with it."""
         self.do_not_call, self.do_not_call_widths = do_not_call
+        self.largest_record = largest_record
         self.beyond_ascii.forget()
         self.lists = {**self._newest, **lists}
         self._newest = lists

@@ -17,6 +17,14 @@ _integers = itemgetter(*(at for at, kind in enumerate(_KINDS) if kind is int))
 LEAST, LATEST = -(1 << 31), 253_370_764_799
 
 
+def largest_record(largest_event: int) -> int:
+    """Return how many bytes the texts of a record may have, so that an event with it has at most `largest_event`.
+
+    What a client adds has at most half of that; the rest is for names and numbers.
+    """
+    return largest_event * 3 // 4
+
+
 def record_of(calling_list: CallingList, row: Sequence[Any]) -> Record:
     """Return the record of a row that `unreadable_column` has nothing against."""
     further = _FIXED + len(calling_list.fields)
@@ -29,17 +37,18 @@ def column_at(calling_list: CallingList, place: int) -> str:
     return columns[place]
 
 
-def unreadable_column(row: Sequence[Any]) -> int | None:
+def unreadable_column(row: Sequence[Any], most_bytes: int) -> int | None:
     """Return the place of the first value of a row that cannot be represented, None if there is none.
 
     A number has to be whole and within its bounds; text has to be UTF-8, which is told by lone surrogates in what is
-    not. What stands in a custom column and is no value of its field is left out of events and harms nobody.
+    not. What stands in a custom column and is no value of its field is left out of events and harms nobody. Where the
+    texts of a row have more than `most_bytes` together, so that no event could show it, the longest is the value.
     """
     # Almost every row takes this way out; it costs 1 us.
     if tuple(map(type, row[:_FIXED])) == _KINDS:
         numbers = _integers(row)
         if min(numbers) >= LEAST and max(numbers) <= LATEST and all(map(is_readable, row)):
-            return None
+            return _longest_text(row) if _size(row) > most_bytes else None
     for at, value in enumerate(row):
         if not is_readable(value):
             return at
@@ -47,7 +56,16 @@ def unreadable_column(row: Sequence[Any]) -> int | None:
             return at
         if at < _FIXED and isinstance(value, int) and not LEAST <= value <= LATEST:
             return at
-    return None
+    return _longest_text(row) if _size(row) > most_bytes else None
+
+
+def _size(row: Sequence[Any]) -> int:
+    """Return how many bytes the texts of a row have."""
+    return sum(len(each) if each.isascii() else len(each.encode()) for each in row if each.__class__ is str)
+
+
+def _longest_text(row: Sequence[Any]) -> int:
+    return max(range(len(row)), key=lambda at: len(row[at]) if isinstance(row[at], str) else -1)
 
 
 def is_readable(value: object) -> bool:

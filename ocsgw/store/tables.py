@@ -1,7 +1,7 @@
 """Calling lists and the do-not-call table, for every engine: found, judged, created, indexed (K10 to K24)."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass
 
 from ocsgw.contact.directory import CallingList
@@ -13,6 +13,7 @@ from ocsgw.store.texts import DncStatements, Index, ListStatements, UsableColumn
 
 # Name of a type, length or precision, scale.
 _TYPE = re.compile(r"\s*([A-Z][A-Z0-9_ ]*?)\s*(?:\(\s*([0-9]+)[A-Z ]*(?:,\s*([0-9]+)\s*)?\).*)?").fullmatch
+_INSERTED = frozenset(each.name for each in CALLING_LIST_COLUMNS if each.block == 1)
 _NO_LIMIT = 1 << 30
 # Columns of tables from before release 7.1 and what they are now (K12).
 _OLD_COLUMNS = {"phone": "contact_info", "phone_type": "contact_info_type"}
@@ -20,11 +21,15 @@ _OLD_COLUMNS = {"phone": "contact_info", "phone_type": "contact_info_type"}
 
 @dataclass(frozen=True, slots=True)
 class Declared:
-    """A column as a table declares it, with its type; `length` is that of a character column."""
+    """A column as a table declares it, with its type; `length` is that of a character column.
+
+    One that `must_be_given` has no value of its own in a new row, and may not be without one.
+    """
 
     name: str
     kind: str
     may_be_null: bool
+    must_be_given: bool = False
 
     @property
     def family(self) -> str:
@@ -81,7 +86,8 @@ class Tables:
             if not columns and self._create:
                 self._create_list(calling_list)
                 columns = self._columns(calling_list.table)
-            problems = _problems(calling_list, columns)
+            given = {*_INSERTED, *(field.column.lower() for field in calling_list.fields)}
+            problems = _problems(calling_list, columns) + _left_empty(columns, given)
             kind = self._kind(calling_list.table)
             if not problems and kind != "table":
                 problems = [f"is a {kind}; set the table itself"]
@@ -144,7 +150,10 @@ class Tables:
                 raise StoreError(f"there is no do-not-call table {table}; create it or set [store] create = true")
             self._create_do_not_call(table)
             columns = self._columns(table)
-        problems = do_not_call_problems(columns) or self._do_not_call_form(table)
+        given = {each.name for each in DO_NOT_CALL_COLUMNS if each.block == 1}
+        problems = (
+            do_not_call_problems(columns) or self._do_not_call_form(table) or "; ".join(_left_empty(columns, given))
+        )
         if problems:
             raise StoreError(f"the do-not-call table {table} {problems}")
         if self._may_index:
@@ -256,8 +265,18 @@ def _problems(calling_list: CallingList, columns: Mapping[str, Declared]) -> lis
         if old in columns and new not in columns:
             problems.append(f"has the column {old}, which is {new} since release 7.1; rename it")
     problems += [
-        f"lacks the custom column {field.column}; add it with ALTER TABLE"
+        f"lacks the custom column {field.column}; add it with ALTER TABLE or ocsctl list alter {calling_list.name}"
         for field in calling_list.fields
         if field.column.lower() not in columns
     ]
     return problems
+
+
+def _left_empty(columns: Mapping[str, Declared], given: Container[str]) -> list[str]:
+    """Return the columns of others without which no row can be added."""
+    return [
+        f"has the column {declared.name}, which must have a value and has no default, so that no row can be added; give"
+        " it a default, or let it be NULL"
+        for name, declared in columns.items()
+        if declared.must_be_given and name not in given
+    ]

@@ -349,7 +349,7 @@ class RecordTransaction(OwnTables, OutboxTable):
         return [record for row in rows if (record := self._record(calling_list, row)) is not None]
 
     def _record(self, calling_list: CallingList, row: Sequence[Any]) -> Record | None:
-        place = unreadable_column(row)
+        place = unreadable_column(row, self._tables.largest_record)
         if place is None:
             return record_of(calling_list, row)
         column = column_at(calling_list, place)

@@ -45,13 +45,29 @@ class StoreAtRestTests(CommandTestCase):
         self.assertEqual(list(elsewhere.iterdir()), [])
 
     def test_owned_by_a_server(self) -> None:
-        """A store that a server has open is never worked on beside it, also if its control socket is elsewhere."""
+        """A store that a server has open is only read beside it, also if its control socket is elsewhere."""
         store = SQLiteEngine(str(self.folder / "ocsgw.sqlite"), unreported)
         store._file.lock()
         self.addCleanup(store.close)
-        done = self.run_command("dnc", "export")
+        done = self.run_command("dnc", "import", self.write("f.csv", "phone\n6505550100\n"))
         self.assertEqual(done.status, 69)
         self.assertIn(f"in use by process {os.getpid()}", done.messages)
+
+    def test_only_read(self) -> None:
+        """Commands that only read change nothing: neither the store, nor its indexes, nor the audit log."""
+        self.sql("DROP INDEX ocsgw_ix_CL_Test_1")
+        before = self.sql("SELECT * FROM sqlite_master"), self.sql("SELECT * FROM ocsgw_counter")
+        for command in (
+            ("explain", "1"),
+            ("list", "export", "CL_Test"),
+            ("dnc", "export"),
+            ("list", "imports"),
+        ):
+            with self.subTest(command=command):
+                done = self.run_command(*command)
+                self.assertEqual(done.status, 0, done)
+                self.assertIn("no server runs; reading the store", done.messages)
+        self.assertEqual((self.sql("SELECT * FROM sqlite_master"), self.sql("SELECT * FROM ocsgw_counter")), before)
 
     def test_of_another_version(self) -> None:
         """A store of a later or an earlier version, of another program, or no database at all is refused in words."""

@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-from ocsgw.contact.directory import Directory, Field, Treatment
+from ocsgw.contact.directory import Directory, DoNotCallOptions, Field, Treatment
+from ocsgw.store.errors import StoreError
 from tests.support.rules import (
     TYPED_FIELDS,
     RuleTestCase,
@@ -205,6 +206,27 @@ class UnusableTableTests(OldListTestCase):
         """K30: a custom column that the table lacks is reported by name."""
         self.fields = (Field("extra", "int", None, None, "Extra"),)
         self.assert_not_opened(table(), "lacks the custom column extra")
+
+    def test_column_that_must_have_a_value(self) -> None:
+        """K12: a table that takes no new rows, because of a column that nobody gives a value, is reported by name."""
+        for column in ("region text not null", "app_id integer not null", "k int primary key not null"):
+            self.assert_not_opened(
+                table(more=[column]),
+                f"has the column {column.split()[0]}, which must have a value and has no default",
+            )
+        for column in ("region text not null default ''", "k integer primary key not null", "region text"):
+            self.open_with(table(more=[column]))
+            self.assertEqual(self.store.reports, [])
+            self.add("1", "CL_Old")
+        self.store.sql("CREATE TABLE dnc AS SELECT * FROM gsw_donotcall_list")
+        self.store.sql("ALTER TABLE dnc ADD COLUMN reason text")
+        self.store.reload(make_directory(do_not_call=DoNotCallOptions(table="dnc")))
+        columns = "phone text, customer_id text, dnc_message text, tenant_dbid int, campaign_dbid int, list_dbid int"
+        self.store.sql(f"CREATE TABLE bad ({columns}, is_internal int, time_stamp int, reason text not null)")
+        error = self.assertRaises(
+            StoreError, self.store.store.use, make_directory(do_not_call=DoNotCallOptions(table="bad"))
+        )
+        self.assertIn("the do-not-call table bad has the column reason, which must have a value", str(error))
 
     def test_broken_while_running(self) -> None:
         """K16: a table that is dropped or changed while running gives 503 for its list, until it is there again."""

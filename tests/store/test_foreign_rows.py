@@ -4,7 +4,19 @@ import sqlite3
 from contextlib import closing
 
 from ocsgw.counters import UNREADABLE_ROWS
-from tests.support.rules import RuleTestCase, add_record, by_handle, by_phone, make_directory, make_list, preview_record
+from ocsgw.execution.committer import Committer, Job
+from ocsgw.store.errors import UndoneTransactionError
+from tests.support.rules import (
+    RuleTestCase,
+    add_record,
+    by_handle,
+    by_phone,
+    make_directory,
+    make_list,
+    pending,
+    preview_record,
+)
+from tests.support.workers import InlineWorker
 
 # Column, value as an SQL expression: what spreadsheets, `.import` and other products leave behind.
 ODD_NUMBERS = (
@@ -201,6 +213,23 @@ class NumberTests(RuleTestCase):
             self.assertEqual(self.add("2")["GSW_CHAIN_ID"], 1)
 
 
+class LargeRowTests(RuleTestCase):
+    """Another program has written more into a row than an event can show (K63)."""
+
+    def test_passed_over(self) -> None:
+        """Such a record does not hold its group up; it is reported once, and is handed out when it has been cut."""
+        self.use_directory(make_directory(largest_event=4000))
+        for number in (1, 2, 3):
+            self.add(str(number))
+        self.store.sql("UPDATE CL_Test SET remarks = ? WHERE record_id = 1", "x" * 3000)
+        self.store.sql("UPDATE CL_Test SET remarks = ? WHERE record_id = 2", "\u20ac" * 1001)
+        self.assertEqual(self.preview()["GSW_PHONE"], "3")
+        (report,) = self.store.reports
+        self.assertIn("record 1 has a value in the column remarks that cannot be read or is too large", report)
+        self.store.sql("UPDATE CL_Test SET remarks = ? WHERE record_id = 1", "x" * 2990)
+        self.assertEqual(self.preview()["GSW_PHONE"], "1")
+
+
 class RefusedRowTests(RuleTestCase):
     """An index, constraint or trigger of the site says no (K16)."""
 
@@ -231,6 +260,20 @@ class RefusedRowTests(RuleTestCase):
             )
             self.assertEqual(self.column("contact_info"), ["taken", "1", "2"])
             self.assertNotIn("6505550100", "".join(self.store.reports))
+
+    def test_trigger_that_undoes_everything(self) -> None:
+        """A trigger that rolls the whole transaction back costs its own request; its neighbours go in."""
+        self.store.sql(f"{_TRIGGER} SELECT RAISE(ROLLBACK, 'no'); END")
+        self.add("0")
+        self.assertRaises(UndoneTransactionError, self.outcomes, *(add_record(each) for each in ("1", "taken", "2")))
+        self.assertEqual(self.column("contact_info"), ["0"])
+        committer = Committer(self.store.store, InlineWorker(), self.directory, self.clock, lambda: self.now)
+        seen: list[str] = []
+        for each in ("1", "taken", "2"):
+            committer.submit(Job(pending(add_record(each)), lambda done: seen.append(getattr(done.reply, "text", ""))))
+        self.clock.advance(0)
+        self.assertEqual(seen, ["", "Calling list CL_Test does not accept the record: a trigger: no", ""])
+        self.assertEqual(self.column("contact_info"), ["0", "1", "2"])
 
     def test_column_without_default(self) -> None:
         """A column of the site that must have a value is named."""

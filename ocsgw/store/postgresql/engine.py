@@ -20,6 +20,7 @@ from ocsgw.store.postgresql.connection import Connection, masked, translated
 from ocsgw.store.postgresql.forms import Forms
 from ocsgw.store.postgresql.tables import PostgreSQLTables
 from ocsgw.store.postgresql.transaction import PostgreSQLTransaction
+from ocsgw.store.records import largest_record
 
 # What others have written meanwhile makes the database ask for the transaction again, instead of being written over.
 _BEGIN = "BEGIN ISOLATION LEVEL REPEATABLE READ"
@@ -135,7 +136,7 @@ class PostgreSQLEngine:
                 for each in directory.calling_lists
             }
         )
-        self._tables.use(do_not_call, lists)
+        self._tables.use(do_not_call, lists, largest_record(directory.largest_event))
         self.closed_lists = tables.closed
 
     def close(self) -> None:

@@ -66,7 +66,7 @@ class PostgreSQLTables(Tables):
         if place is None:
             return {}
         rows = self._connection.rows(
-            "SELECT a.attname, a.attnotnull, CASE WHEN t.typtype = 'd'"
+            "SELECT a.attname, a.attnotnull, NOT (a.atthasdef OR a.attidentity <> ''), CASE WHEN t.typtype = 'd'"
             " THEN pg_catalog.format_type(t.typbasetype, t.typtypmod)"
             " ELSE pg_catalog.format_type(a.atttypid, a.atttypmod) END FROM pg_catalog.pg_attribute AS a"
             " JOIN pg_catalog.pg_type AS t ON t.oid = a.atttypid"
@@ -74,8 +74,8 @@ class PostgreSQLTables(Tables):
             {"oid": place.oid},
         )
         return {
-            name.lower(): Declared(name, kind, not not_null)
-            for name, not_null, kind in rows
+            name.lower(): Declared(name, kind, not not_null, not_null and lacks_default)
+            for name, not_null, lacks_default, kind in rows
             # Classic columns are found by their names without quotes.
             if name == name.lower() or name.lower() not in _CLASSIC
         }

@@ -13,6 +13,7 @@ from ocsgw.store.engine import Access, Report
 from ocsgw.store.errors import CommitUnknownError, StoreBusyError, StoreVersionError
 from ocsgw.store.lease import PairMember
 from ocsgw.store.open_tables import OpenTables
+from ocsgw.store.records import largest_record
 from ocsgw.store.sqlite.connection import Connection, masked, primary_code, translated
 from ocsgw.store.sqlite.file import StoreFile
 from ocsgw.store.sqlite.lease import SQLiteLease
@@ -177,7 +178,7 @@ class SQLiteEngine:
         finally:
             # From here on every transaction says how long it waits.
             connection.change("PRAGMA busy_timeout = 0")
-        self._tables.use(do_not_call, lists)
+        self._tables.use(do_not_call, lists, largest_record(directory.largest_event))
         self.closed_lists = tables.closed
 
     def close(self) -> None:

@@ -38,9 +38,16 @@ class SQLiteTables(Tables):
         """Return the columns of a table by their names in lower case, nothing if there is no such table."""
         schema, _, name = table.rpartition(".")
         rows = self._connection.rows(
-            'SELECT name, type, "notnull" FROM pragma_table_info(?, ?)', (name, schema or "main")
+            'SELECT name, type, "notnull", dflt_value IS NULL, pk FROM pragma_table_info(?, ?)',
+            (name, schema or "main"),
         )
-        return {column.lower(): Declared(column, kind.upper(), not not_null) for column, kind, not_null in rows}
+        keys = sum(key > 0 for *_, key in rows)
+        declared = {}
+        for column, kind, not_null, lacks_default, key in rows:
+            is_row_id = keys == 1 and key > 0 and kind.upper() == "INTEGER"
+            must_be_given = bool(not_null and lacks_default) and not is_row_id
+            declared[column.lower()] = Declared(column, kind.upper(), not not_null, must_be_given)
+        return declared
 
     def _identifier(self, table: str) -> str:
         return quoted(table)

@@ -10,10 +10,11 @@ import msgspec
 
 from ocsgw.contact.directory import CallingList
 from ocsgw.contact.outbox import OutboxEntry
-from ocsgw.contact.transaction import StoreFailureError
+from ocsgw.contact.transaction import RefusedByTableError, StoreFailureError
 from ocsgw.store.bulk import BulkTransaction
 from ocsgw.store.dialect import as_json
 from ocsgw.store.engine import Report
+from ocsgw.store.errors import UndoneTransactionError
 from ocsgw.store.open_tables import OpenTables
 from ocsgw.store.outbox import OUTBOX_COLUMNS, OUTBOX_KINDS
 from ocsgw.store.own_tables import AUDIT_POSITION
@@ -83,11 +84,13 @@ class SQLiteTransaction(BulkTransaction):
         except StoreFailureError:
             # The transaction can only be left.
             raise
-        except BaseException:
+        except BaseException as error:
             if is_first:
                 self._begin_again()
+            elif isinstance(error, RefusedByTableError) and not connection.raw.in_transaction:
+                # RAISE(ROLLBACK): what was done before the savepoint is gone too.
+                raise UndoneTransactionError(error) from None
             else:
-                # Fails where a trigger of the site has rolled everything back.
                 connection.change("ROLLBACK TO run")
                 connection.change("RELEASE run")
             raise
