@@ -6,6 +6,7 @@ Loggers emit with a format and fields, never with text of others as the format. 
 
 import json
 import time
+from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from types import MappingProxyType
@@ -211,6 +212,7 @@ MESSAGES: Mapping[int, tuple[Level, str]] = MappingProxyType(
             "Admin listener {listener} cannot open port {port}: {reason}; trying again every {delay} s",
         ),
         93251: ("info", "Admin listener {listener} is ready on {url}"),
+        93252: ("warning", "{address} tried to log in to the console with an API key that does not count there"),
         93260: (
             "info",
             "{count} records of calling list {calling_list} were in process without a hand-out and are ready again",
@@ -312,6 +314,7 @@ _PRIORITIES: Mapping[Level, str] = MappingProxyType(
     {"error": "<3>", "warning": "<4>", "info": "<6>", "trace": "<7>", "debug": "<7>"}
 )
 STDOUT = 1
+_TAIL = 500
 
 
 @implementer(ILogObserver)
@@ -326,6 +329,8 @@ class LogFile:
     def __init__(
         self, target: str, form: str, level: Level, application: str, *, stdout: int = STDOUT, journal: bool = False
     ) -> None:
+        # The last lines, for whoever looks over its shoulder.
+        self.tail: deque[str] = deque(maxlen=_TAIL)
         self._target = target
         self._application = application
         self._prefixed = journal and target == "stdout"
@@ -384,6 +389,7 @@ class LogFile:
             self._put(level, first, *(f"{line}\n" for line in lines))
 
     def _put(self, level: Level, *lines: str) -> None:
+        self.tail.extend(lines)
         self._tell_dropped()
         prefix = _PRIORITIES[level] if self._prefixed else ""
         self._output.write("".join(prefix + line for line in lines))

@@ -85,7 +85,10 @@ class KeyRing:
         scheme, _, credentials = (authorization or b"").partition(b" ")
         if scheme.lower() != b"bearer":
             return None
-        digest = hashlib.sha256(credentials.strip(b" ")).digest()
+        return self.owner_of_digest(hashlib.sha256(credentials.strip(b" ")).digest(), now)
+
+    def owner_of_digest(self, digest: bytes, now: float) -> str | None:
+        """Return whose key has the SHA-256 `digest`, None if no key that counts at `now` has it."""
         found = self._recognized.get(digest)
         if found is None:
             for mark in self._marks:

@@ -35,6 +35,10 @@ class AdminAccess:
         by_key = self._keys.owner_of(request.getHeader(b"authorization"), self._wall_clock())
         return by_key if by_key is not None else self._by_certificate(request)
 
+    def owner_of_digest(self, digest: bytes) -> str | None:
+        """Return whose API key has this SHA-256, None if none that counts now has it."""
+        return self._keys.owner_of_digest(digest, self._wall_clock())
+
     def _by_certificate(self, request: Request) -> str | None:
         transport = getattr(request.channel, "transport", None)
         find = getattr(transport, "getPeerCertificate", None)

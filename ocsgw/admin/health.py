@@ -3,7 +3,7 @@
 from twisted.web.resource import Resource
 from twisted.web.server import Request
 
-from ocsgw.admin.view import AdminView
+from ocsgw.admin.view import StatusView
 from ocsgw.control.health import ROLES, Check, readiness_of
 
 
@@ -25,7 +25,7 @@ class Ready(Resource):
 
     isLeaf = True
 
-    def __init__(self, view: AdminView) -> None:
+    def __init__(self, view: StatusView) -> None:
         super().__init__()
         self._view = view
 

@@ -11,7 +11,7 @@ from twisted.web.resource import Resource
 from twisted.web.server import Request
 
 from ocsgw import counters
-from ocsgw.admin.view import AdminView
+from ocsgw.admin.view import StatusView
 from ocsgw.control.health import WORDS, health_of
 
 _STATES = ("opening", "standby", "active", "stopping")
@@ -23,7 +23,7 @@ class Metrics(Resource):
 
     isLeaf = True
 
-    def __init__(self, view: AdminView) -> None:
+    def __init__(self, view: StatusView) -> None:
         super().__init__()
         self._registry = CollectorRegistry(auto_describe=False)
         self._registry.register(_Collector(view))
@@ -37,7 +37,7 @@ class Metrics(Resource):
 class _Collector:
     """Gives the registry what is counted at the moment of a scrape."""
 
-    def __init__(self, view: AdminView) -> None:
+    def __init__(self, view: StatusView) -> None:
         self._view = view
 
     def collect(self) -> Iterator[Metric]:

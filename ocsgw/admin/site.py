@@ -6,6 +6,9 @@ from twisted.web.server import Request, Site
 from zope.interface import implementer
 
 from ocsgw.admin.access import AdminAccess
+from ocsgw.admin.console.console import Console
+from ocsgw.admin.console.history import History
+from ocsgw.admin.console.login import Doorkeeper
 from ocsgw.admin.health import Live, Ready
 from ocsgw.admin.metrics import Metrics
 from ocsgw.admin.view import AdminView
@@ -15,52 +18,95 @@ _FOR_EVERYBODY = frozenset({b"livez", b"readyz"})
 _SECURITY_HEADERS = (
     (b"x-content-type-options", b"nosniff"),
     (b"x-frame-options", b"DENY"),
-    (b"referrer-policy", b"no-referrer"),
+    # With no-referrer a browser does not even say that a form is our own.
+    (b"referrer-policy", b"same-origin"),
     (b"cache-control", b"no-store"),
 )
+# Bytes; the forms of the console are far below that.
+LARGEST_BODY = 64 << 10
+
+
+class BoundedRequest(Request):
+    """A request whose body is bounded."""
+
+    _received = 0
+
+    def handleContentChunk(self, data: bytes) -> None:
+        """Take a piece of the body; what is too much is not kept."""
+        self._received += len(data)
+        if self._received <= LARGEST_BODY:
+            super().handleContentChunk(data)
+
+    def process(self) -> None:
+        """Answer, unless the body was too large."""
+        if self._received <= LARGEST_BODY:
+            super().process()
+            return
+        self.setResponseCode(413)
+        self.write(b"the body is too large\n")
+        self.finish()
 
 
 class AdminSite(Site):
     """What one admin listener serves; `access` may be replaced while it runs."""
 
     noisy = False
+    requestFactory = BoundedRequest
 
-    def __init__(self, view: AdminView, access: AdminAccess, clock: IReactorTime) -> None:
-        self.access = access
-        super().__init__(_Root(self, view), reactor=clock)
+    def __init__(self, view: AdminView, access: AdminAccess, clock: IReactorTime, history: History) -> None:
+        self._door = Doorkeeper(view, access, clock)
+        self._console = Console(self._door, history, clock)
+        super().__init__(_Root(self, view, self._console), reactor=clock)
         self.displayTracebacks = False
+
+    @property
+    def access(self) -> AdminAccess:
+        """Who may use it."""
+        return self._door.access
+
+    @access.setter
+    def access(self, access: AdminAccess) -> None:
+        self._door.access = access
 
     def startFactory(self) -> None:
         """Open no access log."""
 
     def stopFactory(self) -> None:
-        """There is nothing to close."""
+        """There is nothing to close; `stop` ends what would go on."""
+
+    def stop(self) -> None:
+        """End the answers that keep pages up to date."""
+        self._console.stop()
 
 
 @implementer(IResource)
 class _Root(Resource):
-    """The root; everything but health is for those who may use the listener."""
+    """The root; everything but health and the console's own pages is for those who may use the listener."""
 
-    def __init__(self, site: AdminSite, view: AdminView) -> None:
+    def __init__(self, site: AdminSite, view: AdminView, console: Console) -> None:
         super().__init__()
         self._site = site
         self.putChild(b"livez", Live())
         self.putChild(b"readyz", Ready(view))
         self.putChild(b"metrics", Metrics(view))
+        for path, resource in console.resources.items():
+            self.putChild(path, resource)
+        # Pages send a stranger to the login.
+        self._for_everybody = _FOR_EVERYBODY | console.resources.keys()
 
     def getChildWithDefault(self, path: bytes, request: Request) -> IResource:
         """Return the resource of a path, or what keeps a stranger from it."""
         for name, value in _SECURITY_HEADERS:
             request.setHeader(name, value)
         request.setHeader(b"server", b"ocsgw")
-        if path not in _FOR_EVERYBODY and self._site.access.principal_of(request) is None:
+        if path not in self._for_everybody and self._site.access.principal_of(request) is None:
             return _Message(401, "an API key or a client certificate is needed", ((b"www-authenticate", b"Bearer"),))
         child: IResource = super().getChildWithDefault(path, request)
         return child
 
     def getChild(self, path: bytes, request: Request) -> Resource:
         """Return the answer to an unknown path."""
-        return _Message(404, "there is no such page; try /livez, /readyz or /metrics")
+        return _Message(404, "there is no such page; try /, /livez, /readyz or /metrics")
 
 
 class _Message(Resource):

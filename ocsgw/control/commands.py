@@ -64,9 +64,13 @@ class Controlled(Protocol):
         """
 
 
-def commands_of(ocs: Controlled) -> Mapping[str, Command]:
-    """Return the commands by name."""
-    controller = _Controller(ocs)
+# Who may use the control socket may do everything.
+OPERATOR = RequestContext(client="third_party", peer="ocsctl")
+
+
+def commands_of(ocs: Controlled, context: RequestContext = OPERATOR) -> Mapping[str, Command]:
+    """Return the commands by name; `context` is who gives them, for the audit log and the limits of a principal."""
+    controller = _Controller(ocs, context)
     return {
         "status": Command(controller.status, "the store"),
         "counters": Command(controller.counters, "the server"),
@@ -79,8 +83,9 @@ def commands_of(ocs: Controlled) -> Mapping[str, Command]:
 
 
 class _Controller:
-    def __init__(self, ocs: Controlled) -> None:
+    def __init__(self, ocs: Controlled, context: RequestContext) -> None:
         self._ocs = ocs
+        self._context = context
 
     def status(self, arguments: dict[str, Any]) -> "Deferred[dict[str, Any]]":
         """Return version, state, health, proxies and campaign groups; without the store as much as is known."""
@@ -135,7 +140,7 @@ class _Controller:
                 done.callback(final_event(outcome.reply) or {})
 
         data: KV = {"GSW_AGENT_REQ_TYPE": order, "GSW_CAMPAIGN_GROUP_DBID": group.dbid}
-        pending = PendingRequest(request_named(order), data, RequestContext(client="third_party", peer="ocsctl"))
+        pending = PendingRequest(request_named(order), data, self._context)
         self._ocs.submit(pending, deliver)
         return done
 
@@ -155,7 +160,14 @@ class _Controller:
     def operation(self, arguments: dict[str, Any]) -> "Deferred[Any]":
         """Carry out one step of work on lists, between batches of requests."""
         name, given = str(arguments.get("name")), arguments.get("arguments")
-        return self._ocs.chore(lambda unit: carry_out(unit, name, given)).addErrback(_operation_failed)
+        who = {"principal": self._context.principal, "address": self._context.peer}
+
+        def run(unit: UnitOfWork) -> Any:
+            result = carry_out(unit, name, given)
+            unit.notes[:] = [{**who, **note} for note in unit.notes]
+            return result
+
+        return self._ocs.chore(run).addErrback(_operation_failed)
 
 
 def _operation_failed(reason: Failure) -> Failure:

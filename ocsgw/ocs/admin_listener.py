@@ -9,6 +9,7 @@ from twisted.logger import Logger
 
 from ocsgw.access.keys import KeyMark, KeyRing
 from ocsgw.admin.access import AdminAccess
+from ocsgw.admin.console.history import History
 from ocsgw.admin.site import AdminSite
 from ocsgw.admin.view import AdminView
 from ocsgw.config import Listener
@@ -28,12 +29,17 @@ class AdminListener:
     _log = Logger()
 
     def __init__(
-        self, context: OCSContext, listener: Listener, view: AdminView, wall_clock: Callable[[], float]
+        self,
+        context: OCSContext,
+        listener: Listener,
+        view: AdminView,
+        history: History,
+        wall_clock: Callable[[], float],
     ) -> None:
         self._context = context
         self._listener = listener
         self._wall_clock = wall_clock
-        self._site = AdminSite(view, self._access(listener), context.reactor)
+        self._site = AdminSite(view, self._access(listener), context.reactor, history)
         self._contexts = ListenerContexts.of(listener)
         self._port: Any = None
         self._told = ""
@@ -51,6 +57,7 @@ class AdminListener:
     def close(self) -> "Deferred[Any]":
         """Close the port."""
         self._retry.stop()
+        self._site.stop()
         port, self._port = self._port, None
         return maybeDeferred(port.stopListening) if port is not None else maybeDeferred(lambda: None)
 

@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred, DeferredList
 
+from ocsgw.admin.console.history import EVERY, History
 from ocsgw.config import Config
 from ocsgw.ocs.context import OCSContext
+from ocsgw.periodic import Periodic
 
 if TYPE_CHECKING:
     from ocsgw.admin.view import AdminView
@@ -30,6 +32,8 @@ class AdminListeners(Service):
         self._context = context
         self._wall_clock = wall_clock
         self._listeners: list[AdminListener] = []
+        self._history = History()
+        self._sampling = Periodic("history of the console", self._sample, context.reactor)
 
     def startService(self) -> None:
         """Open all."""
@@ -39,13 +43,17 @@ class AdminListeners(Service):
             # The web server and the library of Prometheus are loaded only where they serve.
             from ocsgw.ocs.admin_listener import AdminListener  # noqa: PLC0415
 
-            self._listeners = [AdminListener(self._context, each, self.view, self._wall_clock) for each in wanted]
+            self._listeners = [
+                AdminListener(self._context, each, self.view, self._history, self._wall_clock) for each in wanted
+            ]
+            self._sampling.start(EVERY, now=True)
         for each in self._listeners:
             each.open()
 
     def stopService(self) -> "Deferred[None]":
         """Close all."""
         super().stopService()
+        self._sampling.stop()
         return DeferredList([each.close() for each in self._listeners]).addCallback(lambda _: None)
 
     def use(self, config: Config) -> None:
@@ -54,3 +62,6 @@ class AdminListeners(Service):
         for each in self._listeners:
             if each.id in by_id:
                 each.use(by_id[each.id])
+
+    def _sample(self) -> None:
+        self._history.take(self._context.reactor.seconds())

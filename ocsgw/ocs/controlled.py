@@ -10,6 +10,7 @@ from ocsgw.contact.directory import Directory
 from ocsgw.contact.unit_of_work import PendingRequest, UnitOfWork
 from ocsgw.control.errors import ControlError
 from ocsgw.execution.committer import Job
+from ocsgw.ocs.dispatch import Refused
 from ocsgw.ocs.housekeeping import Housekeeping
 from ocsgw.ocs.http_listeners import HttpListeners
 from ocsgw.ocs.http_proxy import HttpProxy, RenewalError
@@ -63,6 +64,14 @@ class ControlledOCS:
     def switch_over(self) -> "Deferred[dict[str, Any]]":
         """Let the other server of the pair take over. Fails with `ControlError`."""
         return self._role.switch_over()
+
+    def refusals(self) -> list[Refused]:
+        """Return the last refusals, the newest first."""
+        return self._store.refused()
+
+    def log_lines(self) -> list[str]:
+        """Return the last lines of the log, the oldest first."""
+        return list(self._ocs.log_file.tail)
 
     def status(self) -> dict[str, Any]:
         """Return what is known without the store."""

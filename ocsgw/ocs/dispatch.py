@@ -1,5 +1,7 @@
 """Requests of a link become jobs of the committer, and outcomes become events (protocol.md sections 3 and 5)."""
 
+import time
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import cast
@@ -7,6 +9,7 @@ from typing import cast
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
+from ocsgw.clock import WallClock
 from ocsgw.contact.batch import Outcome, fingerprint
 from ocsgw.contact.unit_of_work import PendingRequest, final_event
 from ocsgw.counters import REPLAYED, REQUEST_SECONDS, RESCHEDULES
@@ -24,6 +27,7 @@ Reply = Callable[[Event], None]
 _Key = tuple[str, str]
 _SUCCEEDED = {name: REQUESTS_ANSWERED.cell(request=name, code="ok") for name in REQUESTS}
 _REPLAYED = REPLAYED.cell()
+_KEPT_REFUSALS = 50
 _RESCHEDULES = frozenset({"RecordReschedule", "ScheduledRecordReschedule"})
 
 
@@ -40,6 +44,17 @@ class DispatchOptions:
     by_address: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """A refusal, for whoever wants to know why: `at` in seconds since 1970 UTC, the contact if the request has one."""
+
+    number: int
+    at: float
+    request: str
+    text: str
+    contact: str | None
+
+
 class Dispatcher:
     """Brings requests to the committer. While `available` is false every request is refused with 503.
 
@@ -49,13 +64,19 @@ class Dispatcher:
     requests = 0
     _log = Logger()
 
-    def __init__(self, committer: Committer, clock: IReactorTime, options: DispatchOptions) -> None:
+    def __init__(
+        self, committer: Committer, clock: IReactorTime, options: DispatchOptions, wall_clock: WallClock = time.time
+    ) -> None:
+        self._wall_clock = wall_clock
         self.available = True
         self.options = options
         self._committer = committer
         self._clock = clock
         # Keys of requests that are being executed; with those that wait for the first of its kind to end (H331).
         self._executing: dict[_Key, list[_Exchange]] = {}
+        # The last refusals, the oldest first.
+        self.refused: deque[Refused] = deque(maxlen=_KEPT_REFUSALS)
+        self._refusals = 0
 
     def handle(self, request: Request, context: RequestContext, reply: Reply) -> None:
         """Carry out a request; `reply` takes its final event, exactly one (P2, P72).
@@ -180,6 +201,10 @@ class Dispatcher:
         name = request.data.get("GSW_AGENT_REQ_TYPE")
         known = name if isinstance(name, str) and name in REQUESTS else "unknown"
         REQUESTS_ANSWERED.add(request=known, code=refusal.code)
+        self._refusals += 1
+        phone = request.data.get("GSW_PHONE")
+        contact = phone if isinstance(phone, str) else None
+        self.refused.append(Refused(self._refusals, self._wall_clock(), known, refusal.text, contact))
         guarded(self._log, "reply", reply, error_event(request, refusal))
 
 

@@ -20,7 +20,7 @@ from ocsgw.execution.committer import Committer, nobody_to_ask
 from ocsgw.execution.worker import Worker
 from ocsgw.logs import say
 from ocsgw.ocs.context import OCSContext
-from ocsgw.ocs.dispatch import Dispatcher
+from ocsgw.ocs.dispatch import Dispatcher, Refused
 from ocsgw.ocs.life_cycle import LifeCycle
 from ocsgw.ocs.settings import dispatch_options_of
 from ocsgw.store.errors import StoreError, StoreVersionError
@@ -92,7 +92,8 @@ class StoreService(Service):
             busy_timeout=context.config.store.busy_timeout,
             in_reactor=self._store.runs_in_reactor,
         )
-        self.dispatcher = Dispatcher(self._committer, context.reactor, dispatch_options_of(context.config))
+        options = dispatch_options_of(context.config)
+        self.dispatcher = Dispatcher(self._committer, context.reactor, options, context.wall_clock)
         opening: Deferred[None] = self._open(worker)
         return opening
 
@@ -173,6 +174,10 @@ class StoreService(Service):
     def requests(self) -> int:
         """Return how many requests there have been."""
         return self.dispatcher.requests
+
+    def refused(self) -> list[Refused]:
+        """Return the last requests that were refused, the newest first."""
+        return list(reversed(self.dispatcher.refused)) if self._committer is not None else []
 
     def status(self) -> dict[str, str | None]:
         """Return the state of the store, and what is wrong with it."""

@@ -10,6 +10,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from ocsgw.access.keys import KeyMark, KeyRing, salted
 from ocsgw.admin.access import AdminAccess
+from ocsgw.admin.console.history import History
 from ocsgw.admin.site import AdminSite
 from ocsgw.control.health import health_of
 from ocsgw.counters import COMMIT_SECONDS, COMMITS
@@ -53,7 +54,8 @@ class SiteTests(SynchronousTestCase):
 
     def get(self, target: str, key: str | None = None, method: str = "GET") -> tuple[int, str, dict[str, str]]:
         """Return status, body and header fields of an answer."""
-        site = AdminSite(self, self.access, Clock())
+        view: Any = self
+        site = AdminSite(view, self.access, Clock(), History())
         protocol: Any = site.buildProtocol(None)
         transport = StringTransport()
         protocol.makeConnection(transport)

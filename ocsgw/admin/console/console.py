@@ -1,0 +1,62 @@
+"""The pages of the console below the root of an admin listener."""
+
+from importlib.resources import files
+
+from twisted.internet.interfaces import IReactorTime
+from twisted.web.resource import Resource
+from twisted.web.server import Request
+
+from ocsgw.admin.console.groups import Groups
+from ocsgw.admin.console.history import History
+from ocsgw.admin.console.live import Live
+from ocsgw.admin.console.log import LogTail
+from ocsgw.admin.console.login import Doorkeeper, Login, Logout
+from ocsgw.admin.console.number import Number
+from ocsgw.admin.console.overview import Overview
+from ocsgw.admin.console.pages import Page
+
+_STATIC = {"console.css": "text/css", "console.js": "text/javascript", "icon.svg": "image/svg+xml"}
+
+
+class Console:
+    """Makes the resources; `stop` ends what would go on."""
+
+    def __init__(self, door: Doorkeeper, history: History, clock: IReactorTime) -> None:
+        overview, groups, log = Overview(door, history), Groups(door), LogTail(door)
+        self._live = Live(door, {"/": overview.parts, "/groups": groups.parts, "/log": log.parts}, clock)
+        pages: tuple[Page, ...] = (overview, Number(door), groups, log)
+        self.resources: dict[bytes, Resource] = {page.path[1:].encode(): page for page in pages}
+        self.resources |= {
+            b"live": self._live,
+            b"login": Login(door),
+            b"logout": Logout(door),
+            b"static": _Static(),
+        }
+
+    def stop(self) -> None:
+        """End the answers that keep pages up to date."""
+        self._live.stop()
+
+
+class _Static(Resource):
+    """`/static/`: style, script and icon, which are no secret."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        folder = files("ocsgw.admin.console") / "static"
+        for name, kind in _STATIC.items():
+            self.putChild(name.encode(), _File((folder / name).read_bytes(), kind.encode()))
+
+
+class _File(Resource):
+    isLeaf = True
+
+    def __init__(self, data: bytes, kind: bytes) -> None:
+        super().__init__()
+        self._data = data
+        self._kind = kind
+
+    def render_GET(self, request: Request) -> bytes:
+        request.setHeader(b"content-type", self._kind + b"; charset=utf-8")
+        request.setHeader(b"cache-control", b"max-age=300")
+        return self._data

@@ -1,0 +1,110 @@
+"""Number look-up: why a number would, or would not, be handed out, as `ocsctl explain` has it."""
+
+from datetime import UTC, datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from twisted.web.server import Request
+
+from ocsgw.admin.console.layout import Visitor
+from ocsgw.admin.console.markup import Child, Markup, el, join
+from ocsgw.admin.console.pages import Page, PageError, field, operation
+
+# The end of the year 9000, behind which there is no calendar.
+_LATEST = 221845132800
+
+
+class Number(Page):
+    """`/number`: `?phone=` asks about a number, `?refusal=` about the number of a refused request."""
+
+    path = "/number"
+    title = "Number"
+    is_for_all = True
+
+    def content(self, request: Request, visitor: Visitor, message: Child) -> Any:
+        """Return the form, and what is known about the number that was asked for."""
+        phone, at = field(request, "phone"), field(request, "at")
+        if wanted := field(request, "refusal"):
+            phone = self._of_refusal(wanted)
+        form = join(message, _form(phone, at))
+        if not phone:
+            return form
+        explained = operation(self.door.view, visitor, "explain", contact=phone, at=_time(at) if at else None)
+        return explained.addCallback(lambda found: join(form, explanation(found)))
+
+    def _of_refusal(self, number: str) -> str:
+        for each in self.door.view.refusals():
+            if str(each.number) == number and each.contact:
+                return str(each.contact)
+        raise PageError(404, "this refusal is not kept any more; look the number up")
+
+
+def _form(phone: str, at: str) -> Markup:
+    return el(
+        "form",
+        el("label", "Number", el("input", name="phone", value=phone, required=True, maxlength=128)),
+        el("label", "At (UTC, empty for now)", el("input", name="at", type="datetime-local", value=at)),
+        el("button", "Explain"),
+        method="get",
+        action="/number",
+        class_="stack",
+    )
+
+
+def _time(text: str) -> int:
+    try:
+        moment = int(datetime.fromisoformat(text).replace(tzinfo=UTC).timestamp())
+    except (ValueError, OverflowError):
+        raise PageError(400, f"{text!r} is not a valid time; write for example 2026-11-23T09:00") from None
+    if not 0 <= moment <= _LATEST:
+        raise PageError(400, "this time is outside the years 1970 to 9000")
+    return moment
+
+
+def explanation(found: dict[str, Any]) -> Markup:
+    """Return an explanation as HTML."""
+    asked = found["at"]
+    parts: list[Child] = [
+        el("p", f"Calling list {name} cannot be used; the log has the reason.", class_="warn")
+        for name in found["unavailable"]
+    ]
+    if not found["records"] and not found["unreadable"]:
+        parts.append(el("p", "No record of any calling list has this number."))
+    for record in found["records"]:
+        head = f"{record['calling_list']}, record {record['record_id']} (chain {record['chain_id']})"
+        facts = el("ul", *(el("li", fact) for fact in record["facts"]))
+        verdicts = [_verdict(each, record["zone"], asked) for each in record["verdicts"]]
+        nobody = None if verdicts else el("p", "No campaign group hands out records of this list.")
+        parts.append(el("section", el("h2", f"{head}: {record['contact']}"), facts, *verdicts, nobody))
+    for record in found["unreadable"]:
+        head = f"{record['calling_list']}, record {record['record_id']}: {record['contact']}"
+        text = f"Never handed out: its value in column {record['column']} cannot be read; correct it in the database."
+        parts.append(el("section", el("h2", head), el("p", text, class_="bad")))
+    entries = [
+        el("li", each["text"] + (" (over)" if 0 < each["expires_at"] <= asked else "")) for each in found["entries"]
+    ]
+    listed = el("ul", *entries) if entries else el("p", "No entry for this number.")
+    parts.append(el("section", el("h2", "Do-not-call list"), listed))
+    return join(el("p", f"{found['contact']} at {_utc(asked)} UTC", class_="soft"), *parts)
+
+
+def _verdict(verdict: dict[str, Any], zone: str, asked: int) -> Markup:
+    whom = f" to agent {verdict['agent']}" if verdict["agent"] else ""
+    if verdict["would"]:
+        until = f", until {_both(verdict['until'], zone)} when its daily window closes" if verdict["until"] else ""
+        return el("p", f"{verdict['group']}: would be handed out{whom} now in its turn{until}", class_="good")
+    if verdict["not_before"] is None:
+        first = f"{verdict['group']}: not handed out{whom} until somebody changes that"
+    else:
+        first = f"{verdict['group']}: not before {_both(verdict['not_before'], zone)}{whom}"
+    reasons = [el("li", f"{each['text']} ({each['rule']})") for each in verdict["reasons"]]
+    return join(el("p", first, class_="warn"), el("ul", *reasons))
+
+
+def _both(moment: int, zone: str) -> str:
+    local = datetime.fromtimestamp(moment, UTC).astimezone(ZoneInfo(zone))
+    return f"{local.strftime('%Y-%m-%d %H:%M:%S').removesuffix(':00')} {local.tzname()} ({_utc(moment)} UTC)"
+
+
+def _utc(moment: int) -> str:
+    return datetime.fromtimestamp(moment, UTC).strftime("%Y-%m-%d %H:%M:%S").removesuffix(":00")
