@@ -19,7 +19,13 @@ from ocsgw.contact.groups import campaign_status, control
 from ocsgw.contact.log_out import log_out
 from ocsgw.contact.preview import preview
 from ocsgw.contact.runs import cut_into_runs, kind_of
-from ocsgw.contact.transaction import RefusedByTableError, StoredAnswer, StoreFailureError, UnavailableListError
+from ocsgw.contact.transaction import (
+    RefusedByTableError,
+    StoredAnswer,
+    StoreFailureError,
+    UnavailableListError,
+    UnstorableTextError,
+)
 from ocsgw.contact.unit_of_work import PendingRequest, Reply, UnitOfWork, final_event
 from ocsgw.protocol.errors import Refusal
 from ocsgw.protocol.messages import KV, KVValue
@@ -171,6 +177,8 @@ def _fingerprint(data: KV, calling_list: CallingList | None) -> bytes:
 
 def refusal_of(error: RefusedByTableError) -> Refusal:
     """Return the answer to a request whose row a table does not take."""
+    if isinstance(error, UnstorableTextError):
+        return Refusal("unstorable_text")
     if error.table:
         return Refusal("refused_by_table", error.table, error.reason)
     return Refusal("refused_by_dnc_table", error.reason)

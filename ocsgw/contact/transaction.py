@@ -14,7 +14,7 @@ from ocsgw.contact.bulk_statements import BulkStatements
 from ocsgw.contact.directory import CallingList
 from ocsgw.contact.fields import FieldValue
 from ocsgw.contact.normal_form import covers, normal_contact
-from ocsgw.contact.outbox import Delivery, OutboxEntry
+from ocsgw.contact.outbox_statements import OutboxStatements
 from ocsgw.protocol.messages import KV
 
 
@@ -262,6 +262,13 @@ class RefusedByTableError(Exception):
         self.table = table
 
 
+class UnstorableTextError(RefusedByTableError):
+    """A text of a request has characters that the database cannot store: a NUL, or none of its encoding."""
+
+    def __init__(self, table: str = "") -> None:
+        super().__init__("a text has characters that the database cannot store", table)
+
+
 class AnswerStatements(Protocol):
     """Answers under idempotency keys: found by a primary key, some microseconds for a whole batch."""
 
@@ -437,46 +444,6 @@ class GroupStatements(Protocol):
 
     def save_group_status(self, status: GroupStatus) -> None:
         """Store the state of a campaign group."""
-
-
-class OutboxStatements(Protocol):
-    """The outbox: what has changed, in order; only appended to, and shortened at its beginning."""
-
-    def append_outbox(self, entries: Sequence[OutboxEntry]) -> int:
-        """Store entries behind all others; return the number of the first, those of the others follow on it."""
-
-    def outbox_after(self, number: int, at_most: int) -> list[OutboxEntry]:
-        """Return the entries behind a number, in order, at most so many."""
-
-    def outbox_bounds(self) -> tuple[int, int]:
-        """Return the numbers of the oldest entry that is stored and of the newest that ever was; 0 without one."""
-
-    def outbox_of_chain(self, list_dbid: int, chain_id: int, at_most: int) -> list[OutboxEntry]:
-        """Return the entries about a chain, the newest ones if there are more than so many, in order."""
-
-    def outbox_of_added(self, list_dbid: int, record_id: int) -> OutboxEntry | None:
-        """Return the last entry about records added in chains of their own that begins at or before a record id."""
-
-    def outbox_of_handle(self, handle: int) -> list[OutboxEntry]:
-        """Return the entries about a record handle, in order."""
-
-    def forget_outbox(self, before: int, most: int, at_most: int) -> int:
-        """Delete the first entries, at most so many: those up to a time, and those beyond the last `most`.
-
-        Returns how many were deleted.
-        """
-
-    def add_deliveries(self, deliveries: Sequence[Delivery]) -> None:
-        """Store notifications behind all others, which gives them their numbers."""
-
-    def deliveries_after(self, number: int, at_most: int) -> list[Delivery]:
-        """Return the notifications that wait behind a number, in order, at most so many."""
-
-    def count_deliveries(self) -> int:
-        """Return how many notifications wait."""
-
-    def remove_deliveries(self, numbers: Iterable[int]) -> None:
-        """Delete notifications that have arrived, or that nobody wants any more."""
 
 
 class Transaction(

@@ -42,6 +42,12 @@ _ROWS = (
         "Unknown attribute {x}; the nearest is {y}",
         "Correct the name; only with `[http] strict = true`",
     ),
+    ErrorCode(
+        "unstorable_text",
+        400,
+        "Text has characters that the database cannot store",
+        "Leave out the characters that its encoding lacks, or move to a database with the encoding UTF8",
+    ),
     ErrorCode("invalid_datetime", 400, "Invalid date or time"),
     ErrorCode("invalid_key", 400, "Invalid Idempotency-Key"),
     ErrorCode("unauthorized", 401, "Authentication required"),

@@ -21,6 +21,7 @@ from ocsgw.contact.transaction import (
     RefusedByTableError,
     StoreFailureError,
     UnavailableListError,
+    UnstorableTextError,
     Window,
 )
 from ocsgw.store.dialect import Connection, as_json
@@ -391,6 +392,8 @@ class RecordTransaction(OwnTables, OutboxTable):
             return self._connection.change(text, _given(parameters))
         except StatementError as error:
             raise self._closed(calling_list, str(error)) from None
+        except UnstorableTextError:
+            raise
         except RefusedByTableError as error:
             reason = self._refusal(calling_list, error.reason)
             if self._tables.is_new_refusal(calling_list, reason):

@@ -16,7 +16,7 @@ from ocsgw.catalog import directory_of
 from ocsgw.config import load
 from ocsgw.ctl.__main__ import main
 from ocsgw.store.sqlite.engine import SQLiteEngine
-from tests.integration.server import CONFIG
+from tests.integration.server import CONFIG, STORE
 from tests.support.reports import unreported
 
 
@@ -37,7 +37,7 @@ def _new_store() -> Path:
 
 def _config(folder: Path) -> str:
     state = f'state_dir = "{folder}"'
-    text = CONFIG.format(reconnect="1s", application=state, port=0, listener="", more="")
+    text = CONFIG.format(reconnect="1s", application=state, store=STORE, port=0, listener="", more="")
     return text.replace("sqlite:///var/", f"sqlite:///{folder}/")
 
 

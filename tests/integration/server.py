@@ -36,7 +36,7 @@ port = {port}
 public_host = "ocs.example"
 {listener}
 [store]
-url = "sqlite:///var/ocsgw.sqlite"
+{store}
 [[time_zone]]
 dbid = 101
 name = "GMT"
@@ -98,6 +98,8 @@ level = "debug"
 {more}
 """
 
+STORE = 'url = "sqlite:///var/ocsgw.sqlite"'
+
 _READY = re.compile(r"93002 .* ready on https?://127\.0\.0\.1:(\d+)")
 _STARTED = re.compile(r"93001 .* process id (\d+)")
 # Everything that is waited for comes well within this time, in seconds, even on a loaded machine.
@@ -113,6 +115,7 @@ class Server:
         *,
         reconnect: str = "300ms",
         application: str = "",
+        store: str = STORE,
         listener: str = "",
         more: str = "",
         command: tuple[str, ...] = ("-m", "ocsgw", "run", "--config"),
@@ -121,7 +124,13 @@ class Server:
         folder.mkdir(parents=True, exist_ok=True)
         self.config = folder / "ocsgw.toml"
         self.log_path = folder / "log"
-        self._form = {"reconnect": reconnect, "application": application, "listener": listener, "more": more}
+        self._form = {
+            "reconnect": reconnect,
+            "application": application,
+            "store": store,
+            "listener": listener,
+            "more": more,
+        }
         self._command = command
         self.port = 0
         self._process: subprocess.Popen[bytes] | None = None

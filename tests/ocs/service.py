@@ -14,7 +14,7 @@ from ocsgw.ocs.compose import make_service
 from ocsgw.ocs.service import OCSService
 from ocsgw.protocol.messages import Bye, Hello, Message, Ready, Settings, encode
 from ocsgw.protocol.session import ClientSession
-from tests.integration.server import CONFIG
+from tests.integration.server import CONFIG, STORE
 from tests.support.logs import LogCapture
 from tests.support.manager import FakeManager
 from tests.support.processes import FakeProcess, ProcessMemoryReactor
@@ -87,7 +87,7 @@ class ServiceTestCase(SynchronousTestCase):
 
     def configure(self, port: int = 8080, **changes: str) -> None:
         """Write the configuration file."""
-        values = {"reconnect": "1s", "application": "", "listener": "", "more": "", **changes}
+        values = {"reconnect": "1s", "application": "", "store": STORE, "listener": "", "more": "", **changes}
         self.path.write_text(CONFIG.format(port=port, **values), encoding="utf-8")
 
     def make(self) -> OCSService:

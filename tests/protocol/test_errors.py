@@ -19,6 +19,7 @@ TABLE = """
 400 invalid_attribute Invalid value of attribute <x>
 400 rounded_number Invalid value of attribute <x>: a spreadsheet has rounded this number
 400 unknown_attribute Unknown attribute <x>; the nearest is <y>
+400 unstorable_text Text has characters that the database cannot store
 400 invalid_datetime Invalid date or time
 400 invalid_key Invalid Idempotency-Key
 401 unauthorized Authentication required

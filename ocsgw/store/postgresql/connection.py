@@ -16,7 +16,7 @@ from psycopg.abc import Buffer
 from psycopg.adapt import AdaptersMap, Loader
 from psycopg.types.numeric import Int8Dumper
 
-from ocsgw.contact.transaction import RefusedByTableError, StoreFailureError
+from ocsgw.contact.transaction import RefusedByTableError, StoreFailureError, UnstorableTextError
 from ocsgw.store.dialect import Parameters
 from ocsgw.store.errors import ConflictError, StatementError, StoreBusyError
 
@@ -27,7 +27,7 @@ _NO_TIME = frozenset({"55P03"})
 # What concerns one statement, because of the rows that it was given: values, constraints, errors of triggers.
 _OF_ROWS = ("22", "23", "27", "P0", "44")
 _OF_TABLES = "42"
-_UNSTORABLE = "a text has characters that cannot be stored"
+_UNSTORABLE = frozenset({"22P05", "22021"})
 
 
 class _NumericLoader(Loader):
@@ -58,7 +58,7 @@ def _adapters() -> AdaptersMap:
 
 
 _ADAPTERS = _adapters()
-_TEXT_TYPES = ("text", "varchar", "bpchar", "name", "unknown")
+_TEXT_TYPES = ("text", "varchar", "bpchar", "name")
 
 
 @lru_cache(maxsize=8192)
@@ -83,8 +83,25 @@ class Connection:
 
     def __init__(self, address: str, options: Mapping[str, Any]) -> None:
         """Connect. Raises `psycopg.Error`: the caller knows what to say of it."""
-        self.raw = psycopg.connect(address, autocommit=True, prepare_threshold=None, context=_ADAPTERS, **options)
+        self.raw = self._connect(address, options)
+        # A database without an encoding has whatever bytes somebody has written, and converts none of them.
+        self._is_tolerant = self.raw.pgconn.parameter_status(b"server_encoding") == b"SQL_ASCII"
+        if self._is_tolerant:
+            self.raw.close()
+            self.raw = self._connect(address, {**options, "client_encoding": "SQL_ASCII"})
         self.has_written = False
+
+    @staticmethod
+    def _connect(address: str, options: Mapping[str, Any]) -> psycopg.Connection[tuple[Any, ...]]:
+        return psycopg.connect(address, autocommit=True, prepare_threshold=None, context=_ADAPTERS, **options)
+
+    @property
+    def descriptor(self) -> int:
+        """The number of its socket. Raises `StoreFailureError` if it is closed."""
+        try:
+            return self.raw.fileno()
+        except psycopg.Error as error:
+            raise StoreFailureError(masked(str(error))) from None
 
     @property
     def is_broken(self) -> bool:
@@ -117,7 +134,7 @@ class Connection:
 
     def _cursor(self, text: str, parameters: Parameters, *, tolerant: bool = False) -> psycopg.Cursor[tuple[Any, ...]]:
         cursor = self.raw.cursor()
-        if tolerant:
+        if tolerant or self._is_tolerant:
             for name in _TEXT_TYPES:
                 cursor.adapters.register_loader(name, _TolerantLoader)
         try:
@@ -125,7 +142,7 @@ class Connection:
         except psycopg.Error as error:
             raise translated(error) from None
         except UnicodeEncodeError:
-            raise RefusedByTableError(_UNSTORABLE) from None
+            raise UnstorableTextError from None
 
     def control(self, text: str) -> None:
         """Begin or end a transaction or a savepoint: several statements at once, without parameters.
@@ -151,11 +168,13 @@ def translated(error: psycopg.Error) -> Exception:
     if state is None:
         # A text with a NUL, for instance, which the driver itself refuses.
         is_of_rows = isinstance(error, psycopg.DataError)
-        return RefusedByTableError(_UNSTORABLE) if is_of_rows else StoreFailureError(text)
+        return UnstorableTextError() if is_of_rows else StoreFailureError(text)
     if state in _CONFLICTS:
         return ConflictError(text)
     if state in _NO_TIME:
         return StoreBusyError(text)
+    if state in _UNSTORABLE:
+        return UnstorableTextError()
     if state.startswith(_OF_ROWS):
         return RefusedByTableError(_refusal(state, diagnosis, text))
     return StatementError(text) if state.startswith(_OF_TABLES) else StoreFailureError(text)
@@ -168,6 +187,4 @@ def _refusal(state: str, diagnosis: psycopg.errors.Diagnostic, text: str) -> str
         return f"unique index {diagnosis.constraint_name}"
     if state.startswith("23") and diagnosis.constraint_name:
         return f"constraint {diagnosis.constraint_name}"
-    if state in ("22P05", "22021"):
-        return _UNSTORABLE
     return f"a trigger: {text}" if state.startswith("P0") else text

@@ -20,6 +20,7 @@ from ocsgw.store.postgresql.connection import Connection, masked, translated
 from ocsgw.store.postgresql.forms import Forms
 from ocsgw.store.postgresql.tables import PostgreSQLTables
 from ocsgw.store.postgresql.transaction import PostgreSQLTransaction
+from ocsgw.store.postgresql.watchdog import Watchdog
 from ocsgw.store.records import largest_record
 
 # What others have written meanwhile makes the database ask for the transaction again, instead of being written over.
@@ -30,6 +31,9 @@ _FIRST_PAUSE, _LONGEST_PAUSE = 0.05, 1.0
 # So long the outcome of a commit is looked for at least, and rows of writers that have ended are kept.
 _SETTLING = 5.0
 _KEPT_WRITERS = 7 * 86400
+# After so long without an answer the server is asked whether it is there, and has so long to answer (seconds).
+_PATIENCE = 8.0
+_SIGN_OF_LIFE = 2
 
 
 class PostgreSQLEngine:
@@ -50,6 +54,7 @@ class PostgreSQLEngine:
         access: Access = "serve",
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
+        patience: float = _PATIENCE,
     ) -> None:
         self._address = Address(settings)
         self._settings = settings
@@ -68,6 +73,7 @@ class PostgreSQLEngine:
         self._not_before = 0.0
         self._begin_text = _BEGIN_READING if access == "read" else _BEGIN
         self._lock = threading.RLock()
+        self._watchdog = Watchdog(self._is_alive, patience, clock)
 
     # Life.
 
@@ -141,6 +147,7 @@ class PostgreSQLEngine:
 
     def close(self) -> None:
         """Disconnect."""
+        self._watchdog.stop()
         with self._lock:
             connection, self._connection, self._is_open = self._connection, None, False
             if connection is not None:
@@ -191,21 +198,35 @@ class PostgreSQLEngine:
         """Begin a write transaction; a statement in it waits at most `wait` seconds for other programs."""
         with self._lock:
             begin = f"{self._begin_text}; SET LOCAL lock_timeout = {max(1, int(wait * 1000))}"
-            connection = self._begun(begin, wait)
             try:
-                tx = PostgreSQLTransaction(connection, self._tables, self._report, begin)
-                yield tx
-            except BaseException:
-                self._roll_back(connection)
-                raise
-            if self._access == "read":
-                self._roll_back(connection)
-                return
-            self._commit(connection, wait)
+                connection = self._begun(begin, wait)
+                try:
+                    tx = PostgreSQLTransaction(connection, self._tables, self._report, begin)
+                    yield tx
+                except BaseException:
+                    self._roll_back(connection)
+                    raise
+                if self._access == "read":
+                    self._roll_back(connection)
+                    return
+                self._commit(connection, wait)
+            finally:
+                self._watchdog.rest()
             self._tables.unsettled -= tx.settled
+
+    def _is_alive(self) -> bool:
+        """Whether the server answers somebody else, if only with a refusal."""
+        try:
+            psycopg.connect(self._address.url, **{**self._address.options, "connect_timeout": _SIGN_OF_LIFE}).close()
+        except psycopg.errors.ConnectionTimeout:
+            return False
+        except psycopg.Error:
+            return True
+        return True
 
     def _begun(self, begin: str, wait: float) -> Connection:
         connection = self._connected(wait)
+        self._watchdog.watch(connection.descriptor)
         try:
             connection.control(begin)
         except psycopg.Error as error:
@@ -213,7 +234,9 @@ class PostgreSQLEngine:
                 self._roll_back(connection)
                 raise translated(error) from None
             # The server has closed it while nobody used it; nothing was begun.
+            self._watchdog.rest()
             connection = self._reconnect(wait)
+            self._watchdog.watch(connection.descriptor)
             try:
                 connection.control(begin)
             except psycopg.Error as again:
@@ -236,6 +259,7 @@ class PostgreSQLEngine:
                 failure = translated(error)
                 raise (failure if isinstance(failure, StoreFailureError) else StoreFailureError(str(failure))) from None
             text = masked(str(error))
+            self._watchdog.rest()
             connection.close()
             was_committed = self._was_committed(self._batch, wait) if mark else False
             if was_committed is None:
@@ -266,11 +290,11 @@ class PostgreSQLEngine:
                 return None if row is None else bool(row[0] == batch)
         return None
 
-    @staticmethod
-    def _roll_back(connection: Connection) -> None:
+    def _roll_back(self, connection: Connection) -> None:
         # Where that fails the server has rolled back by itself, or the connection is lost.
         try:
             if not connection.is_broken and connection.in_transaction:
                 connection.control("ROLLBACK")
         except psycopg.Error:
+            self._watchdog.rest()
             connection.close()
