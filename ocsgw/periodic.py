@@ -38,6 +38,10 @@ class Periodic:
         self.stop()
         self._ticker.start(interval, now=now)
 
+    def now(self) -> None:
+        """Do a round at once, besides those that are due; one may be under way."""
+        self._round()
+
     def stop(self) -> None:
         """End; nothing happens if it does not run."""
         if self._ticker.running:

@@ -17,6 +17,8 @@ from ocsgw.protocol.messages import KV
 
 # Agents whose callbacks are looked for in one transaction, and how many an agent gets at once.
 _AGENTS_AT_ONCE = 100
+# Up to so many agents with callbacks are found without asking for each desktop that is connected.
+_MOST_WAITING = 200
 _CALLS_AT_ONCE = 10
 
 
@@ -42,6 +44,24 @@ class _Round:
 
     desktops: Sequence[WaitingDesktop]
     calls: list[ScheduledCall] = field(default_factory=list)
+
+
+def agents_with_callbacks(unit: UnitOfWork) -> frozenset[str] | None:
+    """Return the agents who have personal callbacks in started groups, due or not; None if they are too many to name.
+
+    So desktops whose agents have none cost nothing.
+    """
+    found: set[str] = set()
+    for group in unit.directory.groups:
+        if status_of(unit, group).state != "started":
+            continue
+        for calling_list in group.campaign.calling_lists:
+            with suppress(UnavailableListError):
+                waiting = unit.tx.waiting_agents(calling_list, [0, group.campaign.dbid], "", _MOST_WAITING)
+                if len(waiting) == _MOST_WAITING:
+                    return None
+                found.update(waiting)
+    return frozenset(found)
 
 
 def hand_out_callbacks(

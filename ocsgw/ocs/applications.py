@@ -1,7 +1,7 @@
 """The desktops and third-party applications that are connected while OCS is active."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, cast
 
 from twisted.application.service import Service
@@ -12,7 +12,12 @@ from ocsgw.contact.batch import Outcome
 from ocsgw.contact.directory import Directory
 from ocsgw.contact.notices import Notice
 from ocsgw.contact.outbox import Change, GroupChanged
-from ocsgw.contact.scheduled_calls import ScheduledCall, WaitingDesktop, hand_out_callbacks
+from ocsgw.contact.scheduled_calls import (
+    ScheduledCall,
+    WaitingDesktop,
+    agents_with_callbacks,
+    hand_out_callbacks,
+)
 from ocsgw.contact.unit_of_work import PendingRequest
 from ocsgw.desktop.eligibility import latest
 from ocsgw.desktop.own_requests import OwnRequests
@@ -162,7 +167,7 @@ class Applications(Service):
         return stopped
 
     def _has_ended(self) -> bool:
-        return not any(each.in_work for each in self.sessions.values())
+        return not self._is_looking and not any(each.in_work for each in self.sessions.values())
 
     def _look(self) -> None:
         if self._has_ended() or self.clock.seconds() >= self._give_up:
@@ -182,14 +187,15 @@ class Applications(Service):
 
     def _look_now(self) -> None:
         if self.running:
-            self._calls.start(_CALLS_EVERY, now=True)
+            self._calls.now()
 
-    def _waiting(self) -> list[WaitingDesktop]:
+    def _waiting(self, agents: Iterable[str]) -> list[WaitingDesktop]:
         """Return the desktop of each agent that a scheduled call would go to, with the campaigns that it takes."""
         needs_start = self._needs_start()
         campaigns = {group.campaign.name for group in self.directory.groups}
         waiting = []
-        for desktops in self._by_agent.values():
+        for agent in agents:
+            desktops = self._by_agent.get(agent, {})
             by_campaign: dict[int, set[str]] = {}
             for campaign in campaigns:
                 able = [
@@ -207,12 +213,17 @@ class Applications(Service):
 
     def _look_for_calls(self) -> "Deferred[None] | None":
         """Hand out the personal callbacks that are due, to desktops that take them; one look at a time."""
-        waiting = self._waiting() if self.running and not self._is_looking else []
-        if not waiting:
+        if not self._by_agent or self._is_looking or not self.running:
             return None
-        looked = self._store.committer().chore(lambda unit: hand_out_callbacks(unit, waiting))
+        looked = self._store.committer().chore(agents_with_callbacks)
         self._is_looking = True
-        return looked.addCallback(self._deliver).addBoth(self._has_looked)
+        return looked.addCallback(self._hand_out).addBoth(self._has_looked)
+
+    def _hand_out(self, agents: frozenset[str] | None) -> "Deferred[None] | None":
+        waiting = self._waiting(self._by_agent.keys() if agents is None else agents & self._by_agent.keys())
+        if not waiting or not self.running:
+            return None
+        return self._store.committer().chore(lambda unit: hand_out_callbacks(unit, waiting)).addCallback(self._deliver)
 
     def _deliver(self, calls: Sequence[ScheduledCall]) -> None:
         for call in calls:

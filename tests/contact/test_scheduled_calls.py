@@ -4,7 +4,12 @@ from typing import Any
 
 from ocsgw.access.permissions import Permissions
 from ocsgw.contact.directory import Directory
-from ocsgw.contact.scheduled_calls import ScheduledCall, WaitingDesktop, hand_out_callbacks
+from ocsgw.contact.scheduled_calls import (
+    ScheduledCall,
+    WaitingDesktop,
+    agents_with_callbacks,
+    hand_out_callbacks,
+)
 from ocsgw.protocol.context import RequestContext
 from ocsgw.protocol.messages import KV
 from tests.support.rules import BASE_URI, GROUP, RuleTestCase, make_directory, of_group
@@ -73,6 +78,16 @@ class ScheduledCallTests(RuleTestCase):
         found = self.phones(*(desktop(f"A{number}", number) for number in range(250)))
         self.assertEqual(sorted(found), [(number, f"{1000 + number}") for number in range(250)])
         self.assertGreater(self.store.further, 0)
+
+    def test_agents(self) -> None:
+        """Who has callbacks is known before a desktop is looked at, unless very many have."""
+        self.assertEqual(self.store.chore(agents_with_callbacks), frozenset())
+        self.callback("A7")
+        self.callback("A8", "09/21/2026 23:00")
+        self.assertEqual(self.store.chore(agents_with_callbacks), {"A7", "A8"})
+        for number in range(200):
+            self.callback(f"B{number}", phone=f"{1000 + number}")
+        self.assertIsNone(self.store.chore(agents_with_callbacks))
 
     def test_groups(self) -> None:
         """Only from a started group, of a campaign that the desktop takes and a group that its principal may touch."""
