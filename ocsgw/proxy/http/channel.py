@@ -38,7 +38,7 @@ class HTTPChannel(Protocol):
         self._short_cut = short_cut
         # The verified subject of the client, where TLS knows it.
         self._certificate: str | None = None
-        self._reader = RequestReader(frontend)
+        self._reader = RequestReader(frontend, frontend.whole_requests.known if short_cut else None)
         self._state = State.READING
         self._held = Hold.NOTHING
         # The request whose body is being read, and what it will be answered with if its head is refused.
@@ -196,7 +196,8 @@ class HTTPChannel(Protocol):
             self._fail(refusal)
         finally:
             self._advancing = False
-        self._flush()
+        if self._pending or self._continue_due:
+            self._flush()
         self._choose_limit()
         if reader.ended:
             self._after_half_close()

@@ -10,6 +10,7 @@
 What cannot be a request raises `FramingError`; nothing may be read after it (H11).
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
 from typing import Final, Literal, Protocol
@@ -31,6 +32,8 @@ from ocsgw.proxy.http.grammar import (
 
 _MAX_EMPTY_LINES = 4
 _MAX_CHUNK_LINE = 256
+# Longer heads are read anew each time.
+LONGEST_KNOWN = 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +61,10 @@ NEED_DATA: Final[Literal[NeedData.NEED_DATA]] = NeedData.NEED_DATA
 ReaderEvent = RequestHead | RequestBody | Literal[NeedData.NEED_DATA]
 
 
+# Finds a head that has been read before by its bytes, up to and with the empty line.
+KnownHeads = Callable[[bytes], RequestHead | None]
+
+
 class ReadingRules(Protocol):
     """By what a reader judges; looked at anew for each request."""
 
@@ -81,8 +88,9 @@ class RequestReader:
     """Cuts what `receive` gets into requests, one event at a time.
 
     `line` and `head` are those of the request that is being read, as far as they are known, for the answer to one that
-    cannot be read. `waits` is true while `next` cannot go on without more bytes; `ended` is for the owner to set when
-    no more will come.
+    cannot be read. `waits` is true while `next` cannot go on without more bytes, `in_body` while the head of a request
+    is complete and its body is not; `ended` is for the owner to set when no more will come. `known` finds heads that
+    have been read before, by their bytes.
     """
 
     __slots__ = (
@@ -91,17 +99,20 @@ class RequestReader:
         "_body",
         "_buffer",
         "_empty_lines",
+        "_known",
         "_part",
         "_rules",
         "_scanned",
         "ended",
         "head",
+        "in_body",
         "line",
         "waits",
     )
 
-    def __init__(self, rules: ReadingRules) -> None:
+    def __init__(self, rules: ReadingRules, known: KnownHeads | None = None) -> None:
         self._rules = rules
+        self._known = known
         # What has been received; everything before `_at` is done with. Nothing is copied for each request.
         self._buffer = b""
         self._at = 0
@@ -114,6 +125,7 @@ class RequestReader:
         self.line = NO_LINE
         self.head = NO_HEAD
         self.waits = True
+        self.in_body = False
         self.ended = False
 
     def receive(self, data: bytes) -> None:
@@ -146,11 +158,6 @@ class RequestReader:
         return self._part is _Part.FIELDS or (self._part is _Part.LINE and self._at < len(self._buffer))
 
     @property
-    def in_body(self) -> bool:
-        """Whether the head of a request is complete and its body is not."""
-        return self._part is _Part.BODY
-
-    @property
     def held(self) -> int:
         """How many bytes of an incomplete body are kept."""
         return self._body.held if self._body is not None else 0
@@ -159,6 +166,7 @@ class RequestReader:
         """Collect the body of the request whose head was the last event. Raises `FramingError` for too large a one."""
         limits, head = self._rules.limits, self.head
         self._part = _Part.BODY
+        self.in_body = True
         if head.chunked:
             trailers = max(0, limits.header_block - self._block_size)
             self._body = ChunkedBody(limits.body, _MAX_CHUNK_LINE, trailers, limits.headers)
@@ -171,6 +179,7 @@ class RequestReader:
         """Count the body of that request and drop it; one of more than `most` bytes cannot be read to its end."""
         head = self.head
         self._part = _Part.BODY
+        self.in_body = True
         if head.chunked:
             self._body = ChunkedBody(most, _MAX_CHUNK_LINE, most, self._rules.limits.headers, keep=False)
         elif head.content_length:
@@ -182,16 +191,31 @@ class RequestReader:
         self._buffer, self._at = b"", 0
         self._body = None
         self._part = _Part.LINE
+        self.in_body = False
         return unread
 
     def _next(self) -> ReaderEvent:
         if self._part is _Part.BODY:
             return self._read_body()
+        if self._known is not None and self._part is _Part.LINE and not self._scanned and not self._empty_lines:
+            request = self._known_head(self._known)
+            if request is not None:
+                return request
         if self._part is _Part.LINE and not self._read_line():
             return NEED_DATA
         if not self._read_fields():
             return NEED_DATA
         return RequestHead(self.line, self.head)
+
+    def _known_head(self, known: KnownHeads) -> RequestHead | None:
+        """Take a whole head that has been read before; what the rules say of it is the same (see `whole.py`)."""
+        end = self._buffer.find(b"\r\n\r\n", self._at, self._at + LONGEST_KNOWN) + 4
+        request = known(self._buffer[self._at : end]) if end != 3 else None
+        if request is not None:
+            self.line, self.head = request.line, request.head
+            self._at = end
+            self._part = _Part.DECISION
+        return request
 
     def _read_line(self) -> bool:
         """Judge the request line as soon as its end is there, and by nothing that follows (H354)."""
@@ -244,10 +268,12 @@ class RequestReader:
         body = self._body
         if body is None:
             self._part = _Part.LINE
+            self.in_body = False
             return RequestBody(b"")
         complete, self._at = body.feed(self._buffer, self._at)
         if not complete:
             return NEED_DATA
         self._body = None
         self._part = _Part.LINE
+        self.in_body = False
         return RequestBody(body.content)

@@ -4,10 +4,9 @@ Most clients send a request in one piece, and the same head again and again. Suc
 """
 
 from ocsgw.proxy.http.grammar import FramingError
-from ocsgw.proxy.http.reader import ReadingRules, RequestHead, RequestReader
+from ocsgw.proxy.http.reader import LONGEST_KNOWN, ReadingRules, RequestHead, RequestReader
 
-# Longer heads, and more of them, are read anew each time.
-_LONGEST = 1024
+# More heads than these are read anew.
 _MOST = 1024
 
 
@@ -17,13 +16,15 @@ class WholeRequests:
     def __init__(self, rules: ReadingRules) -> None:
         self._rules = rules
         self._heads: dict[bytes, RequestHead] = {}
+        # For readers: heads whose bodies come in segments of their own are known as well.
+        self.known = self._heads.get
 
     def split(self, data: bytes) -> tuple[RequestHead, bytes] | None:
         """Return head and content of a segment that is one request of the usual kind, else None.
 
         Usual is a body of a given length that is admitted, and a connection that stays.
         """
-        end = data.find(b"\r\n\r\n", 0, _LONGEST) + 4
+        end = data.find(b"\r\n\r\n", 0, LONGEST_KNOWN) + 4
         if end == 3:
             return None
         raw = data[:end]
