@@ -32,7 +32,8 @@ class OpenTables:
         self._newest: Mapping[CallingList, ListStatements | None] = {}
         self._opened: set[str] = set()
         self._faulty: dict[CallingList, set[Any]] = {}
-        self._changed: set[CallingList] = set()
+        self._closed: Mapping[str, str] = {}
+        self._changed: dict[CallingList, str] = {}
         self._refusals: set[tuple[CallingList, str]] = set()
 
     def use(
@@ -40,8 +41,13 @@ class OpenTables:
         do_not_call: tuple[DncStatements, tuple[int, int]],
         lists: Mapping[CallingList, ListStatements | None],
         largest_record: int,
+        closed: Mapping[str, str],
     ) -> None:
-        """Take the tables of a new configuration; those of the one before stay, for batches that have begun with it."""
+        """Take the tables of a new configuration; those of the one before stay, for batches that have begun with it.
+
+        `closed` are the lists that could not be opened, with the reason.
+        """
+        self._closed = closed
         self.do_not_call, self.do_not_call_widths = do_not_call
         self.largest_record = largest_record
         self.beyond_ascii.forget()
@@ -50,7 +56,7 @@ class OpenTables:
         opened = {each.table for each, text in lists.items() if text is not None}
         self.unsettled |= opened - self._opened
         self._opened |= opened
-        self.skipped, self._faulty, self._changed, self._refusals = {}, {}, set(), set()
+        self.skipped, self._faulty, self._changed, self._refusals = {}, {}, {}, set()
 
     def is_new_fault(self, calling_list: CallingList, record_id: object) -> bool:
         """Count a record that cannot be represented, once; return whether it is the first of its list."""
@@ -68,8 +74,14 @@ class OpenTables:
         self._refusals.add((calling_list, reason))
         return True
 
-    def is_newly_changed(self, calling_list: CallingList) -> bool:
+    @property
+    def closed_lists(self) -> Mapping[str, str]:
+        """The lists in use that cannot be used, with the reason: not opened, or changed under us since."""
+        changed = self._changed.copy()
+        return {**self._closed, **{each.name: reason for each, reason in changed.items() if each in self._newest}}
+
+    def is_newly_changed(self, calling_list: CallingList, reason: str) -> bool:
         """Note that the table of a list was changed under us; return whether that was not known."""
         is_new = calling_list not in self._changed
-        self._changed.add(calling_list)
+        self._changed[calling_list] = f"its table was changed while the server runs: {reason}; correct it, then reload"
         return is_new

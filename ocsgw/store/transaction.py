@@ -402,7 +402,7 @@ class RecordTransaction(OwnTables, OutboxTable):
 
     def _closed(self, calling_list: CallingList, reason: str) -> UnavailableListError:
         """Somebody has changed or dropped the table while we run (K16)."""
-        if self._tables.is_newly_changed(calling_list):
+        if self._tables.is_newly_changed(calling_list, reason):
             self._report(93127, calling_list=calling_list.name, table=calling_list.table, reason=reason)
         return UnavailableListError(calling_list)
 

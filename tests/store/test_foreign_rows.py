@@ -307,6 +307,21 @@ class ChangedTableTests(RuleTestCase):
                     self.refusal(add_record("3", "CL_CALLBACK")), "503 Calling list CL_CALLBACK is not available"
                 )
             self.assertEqual(len([text for text in self.store.reports if "was changed while" in text]), 1)
+            # What `ocsctl status` shows.
+            ((name, reason),) = self.store.store.closed_lists.items()
+            self.assertEqual(name, "CL_CALLBACK")
+            self.assertIn("its table was changed while the server runs: ", reason)
+
+    def test_corrected_and_reloaded(self) -> None:
+        """A list whose table was put right is open again after a reload, and no longer reported."""
+        self.add("1", "CL_CALLBACK")
+        self.store.sql("ALTER TABLE CL_CALLBACK RENAME TO away")
+        self.assertEqual(self.refusal(add_record("3", "CL_CALLBACK"))[:3], "503")
+        self.assertEqual(list(self.store.store.closed_lists), ["CL_CALLBACK"])
+        self.store.sql("ALTER TABLE away RENAME TO CL_CALLBACK")
+        self.store.store.use(self.directory)
+        self.assertEqual(dict(self.store.store.closed_lists), {})
+        self.add("3", "CL_CALLBACK")
 
     def test_none_left(self) -> None:
         """A group without a list that can be used is not empty: 503."""

@@ -66,7 +66,6 @@ class PostgreSQLEngine:
         self._connection: Connection | None = None
         self._is_open = False
         self._tables = OpenTables()
-        self.closed_lists: Mapping[str, str] = {}
         self._writer = secrets.token_hex(16)
         self._batch = 0
         self._pause = 0.0
@@ -76,6 +75,11 @@ class PostgreSQLEngine:
         self._watchdog = Watchdog(self._is_alive, patience, clock)
 
     # Life.
+
+    @property
+    def closed_lists(self) -> Mapping[str, str]:
+        """The lists of the configuration in use that cannot be used, with the reason (K12)."""
+        return self._tables.closed_lists
 
     def open(self, directory: Directory) -> None:
         """Connect, see to our own tables, and open every list."""
@@ -142,8 +146,7 @@ class PostgreSQLEngine:
                 for each in directory.calling_lists
             }
         )
-        self._tables.use(do_not_call, lists, largest_record(directory.largest_event))
-        self.closed_lists = tables.closed
+        self._tables.use(do_not_call, lists, largest_record(directory.largest_event), tables.closed)
 
     def close(self) -> None:
         """Disconnect."""

@@ -65,12 +65,16 @@ class SQLiteEngine:
         self._connection: Connection | None = None
         self._tables = OpenTables()
         self.lease = make_lease(member, self._needed) if member is not None else None
-        self.closed_lists: Mapping[str, str] = {}
         self._looked_at = 0.0
         self._in_place = True
         self._log_reported = _LOG_WARNING
 
     # Life.
+
+    @property
+    def closed_lists(self) -> Mapping[str, str]:
+        """The lists of the configuration in use that cannot be used, with the reason (K12)."""
+        return self._tables.closed_lists
 
     def open(self, directory: Directory) -> None:
         """Open the file, bring our own tables up to date, and open every list."""
@@ -178,8 +182,7 @@ class SQLiteEngine:
         finally:
             # From here on every transaction says how long it waits.
             connection.change("PRAGMA busy_timeout = 0")
-        self._tables.use(do_not_call, lists, largest_record(directory.largest_event))
-        self.closed_lists = tables.closed
+        self._tables.use(do_not_call, lists, largest_record(directory.largest_event), tables.closed)
 
     def close(self) -> None:
         """Close the file."""
