@@ -63,6 +63,7 @@ schema: $(VENV)/.dev
 # The tables of docs/http.md, from those of the program.
 reference: $(VENV)/.dev
 	$(BIN)/python docs/reference.py
+	$(BIN)/python docs/protocol_reference.py
 
 # The pages of docs/ as HTML, in build/html.
 html: $(VENV)/.dev
