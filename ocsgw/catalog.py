@@ -37,7 +37,9 @@ def directory_of(config: Config, application_dbid: int, before: Directory | None
         for each in config.time_zones
     }
     tenants = {
-        each.name: Tenant(each.dbid, each.name, zones[each.default_time_zone], each.ccid, each.country or "")
+        each.name: Tenant(
+            each.dbid, each.name, zones[each.default_time_zone], each.ccid, each.country or "", each.customer_name
+        )
         for each in config.tenants
     }
     customer_id = config.application.customer_id
@@ -124,6 +126,8 @@ def directory_of(config: Config, application_dbid: int, before: Directory | None
         do_not_call_grace=math.ceil(config.limits.do_not_call_grace),
         log_out_result=config.desktop.agent_logout_preview_call_result,
         validations=_validations(config),
+        sends_history=config.notifications.send_history,
+        sends_processed=config.notifications.contact_processed_notification,
         validation_race_result=config.notifications.validation_race_condition_call_result,
         largest_event=config.limits.frame,
         retired=(*before.calling_lists, *before.retired) if before is not None else (),

@@ -134,6 +134,9 @@ HTTP_REFUSALS = Metric(
 REACTOR_LAG_SECONDS = Histogram(
     "ocsgw_reactor_lag_seconds", "How late the loop of OCS came to a job that was due, in seconds.", _SECONDS
 )
+NOTIFICATIONS_WAITING = Metric(
+    "gauge", "ocsgw_notifications_waiting", "Call report records and contact processed notifications that wait."
+)
 CERTIFICATE_EXPIRY = Metric(
     "gauge",
     "ocsgw_certificate_expiry_timestamp_seconds",

@@ -28,6 +28,8 @@ MESSAGES: Mapping[int, tuple[Level, str]] = MappingProxyType(
         52002: ("trace", "Campaign Group {group} has been stopped"),
         52003: ("trace", "Campaign Group {group} has been force unloaded"),
         52004: ("trace", "Campaign Group {group} has been unloaded"),
+        81000: ("trace", "Status notification CampaignGroupState of campaign group {group} sent to {uri}"),
+        81001: ("trace", "Periodic status notification CampaignGroupState of campaign group {group} sent to {uri}"),
         93001: ("info", "HTTP Proxy of listener {listener} started, process id {pid}"),
         93002: ("info", "HTTP Proxy of listener {listener} is ready on {url}"),
         93003: ("error", "HTTP Proxy of listener {listener} cannot open its port: {reason}"),
@@ -207,6 +209,13 @@ MESSAGES: Mapping[int, tuple[Level, str]] = MappingProxyType(
             ),
         ),
         93241: ("info", "{uri} answers again; pre-dial validation goes on"),
+        93242: (
+            "warning",
+            "A {purpose} notification was not taken: {reason}; it is repeated, and waits in the store meanwhile",
+        ),
+        93243: ("info", "The receiver of {purpose} notifications takes them again"),
+        93244: ("error", "Notifications failed; they go on"),
+        93245: ("warning", "A {purpose} notification is dropped: {reason}"),
         93250: (
             "error",
             "Admin listener {listener} cannot open port {port}: {reason}; trying again every {delay} s",

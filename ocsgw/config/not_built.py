@@ -24,16 +24,17 @@ def _always(_value: Any) -> bool:
     return True
 
 
-def _on(value: Any) -> bool:
-    return value is True
+def _some(value: Any) -> bool:
+    return bool(value)
 
-
-_SWITCH_OFF: Final = "set it to false, or leave it out"
 
 NOT_BUILT: Final = (
-    *(
-        NotBuilt("notifications", switch, _on, "notifications are not available in this version", _SWITCH_OFF)
-        for switch in ("send_campaigngroup_states", "send_history", "contact_processed_notification")
+    NotBuilt(
+        "notifications",
+        "history_wait_condition_threshold",
+        _some,
+        "waiting for the receiver of call report records is not available in this version",
+        "set it to 0, or leave it out; ocsgw_notifications_waiting shows how many wait",
     ),
 )
 

@@ -10,6 +10,7 @@ from ocsgw.contact.handout_cache import HandoutCache
 from ocsgw.contact.handouts import record_keys
 from ocsgw.contact.journal import note_members
 from ocsgw.contact.record_events import chained_record
+from ocsgw.contact.reports import report_end
 from ocsgw.contact.reschedule import reschedule_record
 from ocsgw.contact.sharing import share_record
 from ocsgw.contact.shown_ends import show_end
@@ -39,6 +40,7 @@ def by_handle(unit: UnitOfWork, requests: Sequence[PendingRequest]) -> list[Repl
             if touched is not None:
                 note_members(unit, touched[0], pending.request.name, pending.context.principal)
                 if touched[0].ended:
+                    report_end(unit, *touched, pending.request.name)
                     show_end(unit, touched[0], pending.context)
         except Refusal as refusal:
             replies.append(refusal)

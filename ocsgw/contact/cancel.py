@@ -4,10 +4,13 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 
 from ocsgw.contact.directory import CallingList
+from ocsgw.contact.handout_cache import HandoutCache
 from ocsgw.contact.journal import note_records
+from ocsgw.contact.reports import open_chains, report_cancelled, report_closed_chains
 from ocsgw.contact.scope import CANCELLABLE, chain_attr, find_matches, named_by, scope_of
 from ocsgw.contact.shown_ends import show_cancelled
 from ocsgw.contact.slices import in_slices
+from ocsgw.contact.transaction import Handle
 from ocsgw.contact.unit_of_work import PendingRequest, Reply, UnitOfWork
 from ocsgw.protocol.enumerations import CallResult, RecordStatus
 from ocsgw.protocol.errors import Refusal
@@ -68,6 +71,7 @@ def _cancel_records(
     pending: PendingRequest, unit: UnitOfWork, calling_list: CallingList, chains: Mapping[int, int]
 ) -> int:
     """Cancel those records that can be, given as chain ids by record ids; their handles die (H251, H252)."""
+    were_open = open_chains(unit, calling_list, chains.values())
     statuses = unit.tx.record_statuses(calling_list, chains)
     records = [record_id for record_id, status in statuses.items() if status in CANCELLABLE]
     unit.tx.change_records(calling_list, dict.fromkeys(records, _CANCELLED))
@@ -76,5 +80,20 @@ def _cancel_records(
     handles = unit.tx.handles_of_records(calling_list, records)
     if handles:
         show_cancelled(unit, handles, pending.context)
+        _report_cancelled(unit, handles)
         unit.tx.close_handles([each.handle for each in handles])
+    report_closed_chains(unit, calling_list, were_open, {each: chains[each] for each in records})
     return len(records)
+
+
+def _report_cancelled(unit: UnitOfWork, handles: Sequence[Handle]) -> None:
+    """Report hand-outs whose record was cancelled."""
+    if not unit.directory.sends_history:
+        return
+    dying = {each.handle for each in handles}
+    handouts_cache = HandoutCache(unit)
+    handouts_cache.open({each.handout_id for each in handles})
+    for handed_out in handouts_cache.active:
+        for member in handed_out.members:
+            if member.handle is not None and member.handle.handle in dying:
+                report_cancelled(unit, handed_out, member)

@@ -1,7 +1,8 @@
 """Auto completion: campaign groups without a record left are stopped and unloaded (protocol.md P126, P127)."""
 
 from ocsgw.contact.directory import CampaignGroup
-from ocsgw.contact.groups import LAST_HANDLE, STOPPED, UNLOADED, auto_completes, change_state, status_of
+from ocsgw.contact.group_states import status_of
+from ocsgw.contact.groups import LAST_HANDLE, STOPPED, UNLOADED, auto_completes, change_state
 from ocsgw.contact.transaction import UnavailableListError
 from ocsgw.contact.unit_of_work import UnitOfWork
 

@@ -46,6 +46,7 @@ class Tenant:
     default_zone: TimeZone
     ccid: str | None = None
     country: str = ""
+    customer_name: str | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -231,10 +232,15 @@ class Directory:
         validations: Mapping[tuple[int, int], ValidationRule] | None = None,
         validation_race_result: int = 3,
         largest_event: int = 2 << 20,
+        sends_history: bool = False,
+        sends_processed: bool = False,
     ) -> None:
         # By the DBIDs of list and group; without an entry nothing is validated.
         self._validations = validations or {}
         self.validation_race_result = validation_race_result
+        # Whether call report records and contact processed notifications are sent.
+        self.sends_history = sends_history
+        self.sends_processed = sends_processed
         self.application_dbid = application_dbid
         self.tenants = tenants
         self.zones = zones

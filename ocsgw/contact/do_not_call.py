@@ -7,6 +7,7 @@ from typing import cast
 from ocsgw.contact.directory import CallingList
 from ocsgw.contact.journal import note_records
 from ocsgw.contact.normal_form import normal_contact, normal_customer_id
+from ocsgw.contact.reports import open_chains, report_closed_chains
 from ocsgw.contact.scope import EVERY_TENANT, chain_attr, find_matches, named_by, scope_of
 from ocsgw.contact.slices import in_slices
 from ocsgw.contact.transaction import DoNotCallEntry
@@ -69,9 +70,11 @@ def _block(unit: UnitOfWork, pending: PendingRequest) -> Reply:
 
 def _mark(pending: PendingRequest, unit: UnitOfWork, calling_list: CallingList, chains: Mapping[int, int]) -> int:
     """Mark records, given as chain ids by record ids."""
+    were_open = open_chains(unit, calling_list, chains.values())
     unit.tx.mark_do_not_call(calling_list, list(chains))
     changed = [(chain_id, record_id, _UNKNOWN) for record_id, chain_id in chains.items()]
     note_records(unit, calling_list, changed, _MARKED, pending.request.name, pending.context.principal)
+    report_closed_chains(unit, calling_list, were_open, chains)
     return len(chains)
 
 

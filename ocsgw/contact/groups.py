@@ -3,9 +3,11 @@
 from collections.abc import Callable, Mapping, Sequence
 
 from ocsgw.contact.directory import CampaignGroup, DialMode
+from ocsgw.contact.group_states import save_status, status_of
 from ocsgw.contact.handout_cache import HandoutCache
 from ocsgw.contact.journal import GROUP_UNLOADED, note_members
 from ocsgw.contact.outbox import GroupChanged
+from ocsgw.contact.reports import report_end
 from ocsgw.contact.shown_ends import show_end
 from ocsgw.contact.transaction import GroupStatus
 from ocsgw.contact.unit_of_work import Continuation, PendingRequest, Reply, UnitOfWork
@@ -70,25 +72,6 @@ def _groups_asked_for(unit: UnitOfWork, pending: PendingRequest) -> list[Campaig
     if not visible:
         raise Refusal("group_not_found")
     return visible
-
-
-def status_of(unit: UnitOfWork, group: CampaignGroup) -> GroupStatus:
-    """Return the state of a group; one that was never seen has the state of the configuration (P53)."""
-    if unit.group_statuses is None:
-        unit.group_statuses = unit.tx.group_statuses()
-    return unit.group_statuses.get(group.dbid) or first_status(unit, group)
-
-
-def save_status(unit: UnitOfWork, status: GroupStatus) -> None:
-    """Store the state of a group."""
-    unit.tx.save_group_status(status)
-    unit.group_statuses = None
-
-
-def first_status(unit: UnitOfWork, group: CampaignGroup) -> GroupStatus:
-    """Return the state of a group that is seen for the first time."""
-    guid = "" if group.state == "unloaded" else unit.new_guid()
-    return GroupStatus(group.dbid, group.state, group.dial_mode, guid)
 
 
 def campaign_status(unit: UnitOfWork, requests: Sequence[PendingRequest]) -> list[Reply]:
@@ -259,6 +242,7 @@ def release_handouts(
     for handed_out in handouts_cache.active:
         handed_out.release()
         note_members(unit, handed_out, occasion)
+        report_end(unit, handed_out, None, occasion)
         show_end(unit, handed_out)
     handouts_cache.save()
     unit.tx.close_handouts(handout_ids)

@@ -9,6 +9,7 @@ from ocsgw.contact.handout_cache import HandoutCache
 from ocsgw.contact.handouts import record_keys
 from ocsgw.contact.journal import note_members
 from ocsgw.contact.notices import Notice
+from ocsgw.contact.reports import report_end
 from ocsgw.contact.shown_ends import show_end
 from ocsgw.contact.unit_of_work import Continuation, PendingRequest, Reply, UnitOfWork
 
@@ -41,6 +42,7 @@ def _leave(unit: UnitOfWork, processed: PendingRequest, agent: str, handout_ids:
         if [each for each, is_full in holding.items() if is_full] == [agent]:
             take_result(unit, handouts_cache, handed_out, member, processed)
             note_members(unit, handed_out, processed.request.name, processed.context.principal)
+            report_end(unit, handed_out, member, processed.request.name)
             show_end(unit, handed_out, processed.context)
         else:
             handed_out.handout.hold({each: is_full for each, is_full in holding.items() if each != agent})

@@ -1,6 +1,7 @@
 """What is put right when the store is opened, and what time brings about (K2, P53, H278)."""
 
-from ocsgw.contact.groups import LAST_HANDLE, SLICE, first_status, release_handouts, release_slice, save_status
+from ocsgw.contact.group_states import first_status, save_status
+from ocsgw.contact.groups import LAST_HANDLE, SLICE, release_handouts, release_slice
 from ocsgw.contact.journal import RECORD_TIMEOUT
 from ocsgw.contact.late_results import remember_expired
 from ocsgw.contact.transaction import GroupStatus, UnavailableListError

@@ -5,9 +5,10 @@ from dataclasses import dataclass
 
 from ocsgw.contact.choice.eligibility import open_windows
 from ocsgw.contact.directory import CallingList
-from ocsgw.contact.groups import status_of
+from ocsgw.contact.group_states import status_of
 from ocsgw.contact.handouts import Member
 from ocsgw.contact.journal import OVERDUE, note_members
+from ocsgw.contact.reports import report_kept_back
 from ocsgw.contact.transaction import Record, UnavailableListError
 from ocsgw.contact.treatments import apply_treatment, find_treatment
 from ocsgw.contact.unheld import as_if_handed_out
@@ -100,4 +101,5 @@ def _end(unit: UnitOfWork, calling_list: CallingList, record_id: int, chain: Seq
     else:
         handed_out.finish(member, RecordStatus.UPDATED.value)
     note_members(unit, handed_out, OVERDUE)
+    report_kept_back(unit, handed_out, member)
     return handed_out.members

@@ -5,10 +5,12 @@ from typing import cast
 
 from ocsgw.contact.choice.choose import Choice, agents_with_callbacks, choose
 from ocsgw.contact.directory import CallingList, CampaignGroup
-from ocsgw.contact.groups import find_group, status_of
+from ocsgw.contact.group_states import status_of
+from ocsgw.contact.groups import find_group
 from ocsgw.contact.handouts import ActiveHandout, Member
 from ocsgw.contact.journal import note_member
 from ocsgw.contact.record_events import preview_record
+from ocsgw.contact.reports import UNDER_VALIDATION, report_handout
 from ocsgw.contact.shown_ends import show_ends
 from ocsgw.contact.transaction import GroupStatus, Handle, Handout, further_columns
 from ocsgw.contact.unit_of_work import PendingRequest, Reply, UnitOfWork
@@ -62,6 +64,7 @@ def _reply(
     group = handed_out.group
     rule = unit.directory.validation_of(handed_out.calling_list, group) if group is not None else None
     if rule is None:
+        report_handout(unit, handed_out, member)
         return preview_record(unit, pending, handed_out, member, mode)
 
     def again(unit: UnitOfWork, tried: int | None) -> Reply:
@@ -157,7 +160,7 @@ def claim(
             started_at=unit.now,
             timeout=group.timeout,
             expires_at=unit.now + group.timeout,
-            rescheduled=[],
+            rescheduled=[UNDER_VALIDATION] if unit.directory.validation_of(calling_list, group) is not None else [],
         )
         members = []
         for each in sorted(choice.members, key=lambda each: (each is not record, each.chain_n)):

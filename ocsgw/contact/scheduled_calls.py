@@ -7,9 +7,10 @@ from dataclasses import dataclass, field
 from ocsgw.contact.choice.choose import choose
 from ocsgw.contact.choice.eligibility import open_windows
 from ocsgw.contact.directory import CampaignGroup
-from ocsgw.contact.groups import status_of
+from ocsgw.contact.group_states import status_of
 from ocsgw.contact.preview import claim, note_handouts
 from ocsgw.contact.record_events import preview_members
+from ocsgw.contact.reports import report_handout
 from ocsgw.contact.transaction import UnavailableListError
 from ocsgw.contact.unit_of_work import Unfinished, UnitOfWork
 from ocsgw.protocol.context import RequestContext
@@ -109,6 +110,7 @@ def _of_agent(unit: UnitOfWork, group: CampaignGroup, context: RequestContext) -
     calls = []
     dial_mode = status_of(unit, group).dial_mode
     for handed_out, member in claimed:
+        report_handout(unit, handed_out, member)
         event: KV = {"GSW_USER_EVENT": "ScheduledCall", "GSW_APPLICATION_ID": unit.directory.application_dbid}
         event.update(preview_members(unit, context, handed_out, member, dial_mode))
         calls.append(ScheduledCall(context.session, event))

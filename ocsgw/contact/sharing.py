@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import cast
 
-from ocsgw.contact.groups import status_of
+from ocsgw.contact.group_states import status_of
 from ocsgw.contact.handout_cache import HandoutCache
 from ocsgw.contact.handouts import record_keys
 from ocsgw.contact.notices import Notice

@@ -10,6 +10,7 @@ from ocsgw.contact.handout_cache import HandoutCache
 from ocsgw.contact.handouts import ActiveHandout, Member
 from ocsgw.contact.journal import note_members, note_records
 from ocsgw.contact.record_events import preview_record
+from ocsgw.contact.reports import UNDER_VALIDATION, report_handout, report_kept_back
 from ocsgw.contact.transaction import UnavailableListError
 from ocsgw.contact.treatments import apply_treatment, find_treatment
 from ocsgw.contact.unit_of_work import Continuation, PendingRequest, Reply, UnitOfWork
@@ -104,12 +105,15 @@ def _decide(unit: UnitOfWork, pending: PendingRequest, claim: _Claim, verdict: V
     elif verdict.outcome == "positive":
         if rule.store_answer_fields:
             member.set_custom(handed_out.calling_list, lenient_columns(unit, handed_out.calling_list, verdict.data))
+        handed_out.handout.rescheduled = [each for each in handed_out.handout.rescheduled if each != UNDER_VALIDATION]
         cache.touch(handed_out)
+        report_handout(unit, handed_out, member)
         note_members(unit, handed_out, VALIDATION)
         cache.save()
         return preview_record(unit, pending, handed_out, member, claim.mode)
     else:
         _keep_back(unit, rule, handed_out, member, verdict)
+        report_kept_back(unit, handed_out, member)
     note_members(unit, handed_out, VALIDATION)
     cache.save()
     unreachable = verdict is None or (verdict.outcome == "failed" and verdict.reason == "connect")

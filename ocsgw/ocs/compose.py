@@ -19,10 +19,12 @@ from ocsgw.ocs.context import OCSContext
 from ocsgw.ocs.control_socket import ControlSocket
 from ocsgw.ocs.controlled import ControlledOCS
 from ocsgw.ocs.expiry import Expiry
+from ocsgw.ocs.group_notifications import GroupNotifications
 from ocsgw.ocs.housekeeping import Housekeeping
 from ocsgw.ocs.http_listeners import HttpListeners
 from ocsgw.ocs.life_cycle import LifeCycle
 from ocsgw.ocs.log_rotation import LogRotation
+from ocsgw.ocs.notifications import Notifications
 from ocsgw.ocs.ocs_listeners import OcsListeners
 from ocsgw.ocs.ordered import WhileActive
 from ocsgw.ocs.pair import Pair
@@ -67,6 +69,8 @@ def make_service(
     http = HttpListeners(context, store, notifier.look, say_example)
     notifier.watch(http, store)
     store.ask = Validation(http, reactor).ask
+    notifications = Notifications(context, store, http)
+    group_notifications = GroupNotifications(context, store, http)
     admin = AdminListeners(context)
     applications = Applications(context, life_cycle, store, http.base_uri)
     ocs_listeners = OcsListeners(context, applications)
@@ -85,6 +89,7 @@ def make_service(
             housekeeping,
             expiry,
             admin,
+            group_notifications,
             applications,
             ocs_listeners,
             *pairs,
@@ -98,7 +103,7 @@ def make_service(
     control = ControlSocket(context, commands)
 
     # What runs only while OCS is active: started in this order, stopped in the opposite one.
-    for part in (housekeeping, http, applications):
+    for part in (housekeeping, http, notifications, group_notifications, applications):
         part.setServiceParent(while_active.parts)
 
     # What always runs: started in this order, stopped in the opposite one. The store brings OCS from opening to

@@ -22,7 +22,7 @@ from ocsgw.contact.choice.eligibility import (
 )
 from ocsgw.contact.directory import CallingList, CampaignGroup, Directory, TimeZone
 from ocsgw.contact.dnc_lookup import customer_id_text, customer_value, dnc_lookup_of
-from ocsgw.contact.groups import status_of
+from ocsgw.contact.group_states import status_of
 from ocsgw.contact.normal_form import normal_contact
 from ocsgw.contact.transaction import Handle, Handout, Match, Record, UnavailableListError
 from ocsgw.contact.unit_of_work import UnitOfWork

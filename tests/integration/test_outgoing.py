@@ -11,7 +11,7 @@ from tests.integration.server import Server, make_server
 
 
 class OutgoingTests(TestCase):
-    """Pre-dial validation."""
+    """Pre-dial validation and notifications."""
 
     def start(self, ledger: Ledger, more: str) -> Server:
         """Start a server with `{uri}` in its configuration."""
@@ -70,4 +70,73 @@ class OutgoingTests(TestCase):
         self.assertEqual(self.preview(server)["GSW_USER_EVENT"], "PreviewRecordEmpty")
         server.wait_until(lambda: " 93010 " in server.log())
         self.assertIn("/validate failed: status 500", server.log())
+        server.stop()
+
+    NOTIFICATIONS = """
+[notifications]
+send_campaigngroup_states = true
+campaigngroup_states_uri = "{uri}/status"
+campaigngroup_states_interval = "200ms"
+campaigngroup_states_per_list = true
+send_history = true
+history_uri = "{uri}/history"
+contact_processed_notification = true
+contact_processed_notification_uri = "{uri}/processed"
+"""
+
+    def finish(self, server: Server, phone: str) -> None:
+        """Have a record added, handed out and processed."""
+        self.ask(server, "/lists/CL_Test?req=AddRecord", GSW_PHONE=phone)
+        handle = self.preview(server)["GSW_RECORD_HANDLE"]
+        self.ask(server, f"/records/{handle}?req=RecordProcessed", GSW_CALL_RESULT=33)
+
+    def test_notifications(self) -> None:
+        """E31, E36, section 4: each kind arrives with the members of its table, statistics as JSON numbers."""
+        ledger = receive(self)
+        server = self.start(ledger, self.NOTIFICATIONS)
+        server.wait_until(lambda: ledger.of("/status"))
+        self.assertIsNone(ledger.of("/status")[-1]["GSW_STAT_HIT_RATIO"])
+        self.finish(server, "6505550100")
+        server.wait_until(lambda: len(ledger.of("/history")) == 2 and ledger.of("/processed"))
+        self.assertEqual([each["GSW_HIST_SEQUENCE_NUM"] for each in ledger.of("/history")], [0, 1])
+        self.assertEqual(ledger.of("/processed")[0]["GSW_CHAIN_OPEN"], 0)
+        server.wait_until(lambda: ledger.of("/status")[-1]["GSW_STAT_HIT_RATIO"] == 1)
+        body = ledger.of("/status")[-1]
+        self.assertEqual(
+            list(body),
+            [
+                "GSW_TENANT_NAME", "GSW_TENANT_CCID", "GSW_CAMPAIGN_GROUP_NAME", "GSW_CAMPAIGN_GROUP_GUID",
+                "GSW_CAMPAIGN_GROUP_STATE", "GSW_GROUP_NAME", "GSW_CAMPAIGN_NAME", "GSW_CAMPAIGN_TEMPLATE_NAME",
+                "GSW_DIAL_MODE", "GSW_STAT_BUSY_FACTOR", "GSW_STAT_HIT_RATIO", "GSW_STAT_OVERDIAL_RATE",
+                "GSW_STAT_TIME_TO_COMPLETE", "GSW_CALLING_LISTS",
+            ],
+        )  # fmt: skip
+        self.assertEqual(
+            body["GSW_CALLING_LISTS"][0],
+            {
+                "GSW_CALLING_LIST": "CL_Test", "GSW_CALLING_LIST_DBID": 201, "GSW_STAT_HIT_RATIO": 1,
+                "GSW_STAT_TIME_TO_COMPLETE": None,
+            },
+        )  # fmt: skip
+        self.assertEqual((body["GSW_CAMPAIGN_GROUP_STATE"], body["GSW_DIAL_MODE"]), ("Started", "Preview"))
+        self.assertIn(" 81001 ", server.log())
+        server.stop()
+
+    def test_receiver_away(self) -> None:
+        """O52, O53: what the receiver does not take waits, over a kill of the server, and arrives in order."""
+        ledger = receive(self)
+        server = self.start(ledger, self.NOTIFICATIONS)
+        ledger.answer = lambda sent: (503, b"")
+        for phone in range(5):
+            self.finish(server, str(phone))
+        server.wait_until(lambda: " 93242 " in server.log())
+        server.kill_parent()
+        ledger.calls.clear()
+        ledger.answer = lambda sent: (200, b"")
+        server.start()
+        server.wait_until(lambda: len(ledger.of("/history")) >= 10 and len(ledger.of("/processed")) >= 5)
+        seen: dict[str, list[int]] = {}
+        for each in ledger.of("/history"):
+            seen.setdefault(each["GSW_CALL_ATTEMPT_GUID"], []).append(each["GSW_HIST_SEQUENCE_NUM"])
+        self.assertEqual(list(seen.values()), [[0, 1]] * 5)
         server.stop()

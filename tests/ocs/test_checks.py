@@ -28,13 +28,9 @@ _NO_OBJECT = {"calling_list": "", "campaign": "", "campaign_group": ""}
 
 # Tables, with the key that is refused.
 REFUSED = (
-    *(
-        (f'[notifications]\n{switch} = true\n{uri} = "http://127.0.0.1/x"\n', f"[notifications] {switch}")
-        for switch, uri in (
-            ("send_campaigngroup_states", "campaigngroup_states_uri"),
-            ("send_history", "history_uri"),
-            ("contact_processed_notification", "contact_processed_notification_uri"),
-        )
+    (
+        "[notifications]\nhistory_wait_condition_threshold = 1\n",
+        "[notifications] history_wait_condition_threshold",
     ),
 )
 

@@ -1,0 +1,215 @@
+"""Sends call report records and contact processed notifications, each until it has arrived (outgoing.md 4 and 5)."""
+
+from collections import deque
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+import msgspec
+from twisted.application.service import Service
+from twisted.internet.defer import Deferred
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from ocsgw.contact.outbox import Change, Delivery
+from ocsgw.contact.transaction import StoreFailureError
+from ocsgw.contact.unit_of_work import UnitOfWork
+from ocsgw.counters import NOTIFICATIONS_WAITING
+from ocsgw.execution.committer import Committer
+from ocsgw.logs import say
+from ocsgw.ocs.context import OCSContext
+from ocsgw.periodic import Periodic
+from ocsgw.protocol.messages import KV, Purpose, Verdict
+from ocsgw.store.errors import CommitUnknownError
+
+# How often the store is looked at for what is new, in seconds, and how much is kept in memory.
+_EVERY = 0.25
+_AT_ONCE = 500
+_IN_MEMORY = 2000
+_LONGEST_WAIT = 60.0
+
+_decode = msgspec.json.Decoder(dict[str, Any]).decode
+# Order has to hold for one kind and one chain.
+_Key = tuple[str, int, int]
+
+
+class Caller(Protocol):
+    """Makes outgoing calls."""
+
+    def order(self, purpose: Purpose, uri: str, data: KV, timeout: float, link: int = 0) -> "Deferred[Verdict]":
+        """Make a call; fires with the verdict and never fails."""
+
+
+class StoreAccess(Protocol):
+    """Where the committer is."""
+
+    def committer(self) -> Committer:
+        """Return the committer."""
+
+
+class _Line:
+    """Notifications of one kind about one chain, sent one after the other; `tries` are those of the first one."""
+
+    __slots__ = ("due", "entries", "sending", "tries")
+
+    def __init__(self) -> None:
+        self.entries: deque[Delivery] = deque()
+        self.sending = False
+        self.tries = 0
+        self.due = 0.0
+
+
+class Notifications(Service):
+    """Sends what waits in the store, oldest first; what has arrived is removed there.
+
+    A crash between the two sends it once more: receivers recognize repeats (O53, O62).
+    """
+
+    name = "notifications"
+    _log = Logger()
+
+    def __init__(self, context: OCSContext, store: StoreAccess, caller: Caller) -> None:
+        self._context = context
+        self._store = store
+        self._caller = caller
+        self._lines: dict[_Key, _Line] = {}
+        self._last = 0
+        self._count = 0
+        self._sending = {"history": 0, "contact_processed": 0}
+        self._over: list[int] = []
+        self._loading = False
+        # Whether the store may have more than was read.
+        self._has_news = True
+        self._heard: Committer | None = None
+        self._failing: set[str] = set()
+        self._ticker = Periodic("notifications", self.work, context.reactor)
+
+    # Life.
+
+    def startService(self) -> None:
+        """Begin with what the store has."""
+        super().startService()
+        self._lines.clear()
+        self._last, self._count, self._over, self._has_news = 0, 0, [], True
+        committer = self._store.committer()
+        if committer is not self._heard:
+            self._heard = committer
+            committer.listen(self._changed)
+        self._ticker.start(_EVERY, now=True)
+
+    def stopService(self) -> None:
+        """End; what is on its way may be sent once more later."""
+        super().stopService()
+        self._ticker.stop()
+        NOTIFICATIONS_WAITING.cell().set(0)
+
+    # Work.
+
+    def work(self) -> "Deferred[None] | None":
+        """Take what is new from the store, remove there what is over, and send what is due."""
+        self._send_due()
+        room = self._has_news and self._count < _IN_MEMORY
+        if self._loading or not (room or self._over):
+            return None
+        self._loading = True
+        if room:
+            self._has_news = False
+        over, self._over = self._over, []
+
+        def exchange(unit: UnitOfWork) -> tuple[list[Delivery], int]:
+            if over:
+                unit.tx.remove_deliveries(over)
+            found = unit.tx.deliveries_after(self._last, _AT_ONCE) if room else []
+            return found, unit.tx.count_deliveries()
+
+        done = self._store.committer().chore(exchange)
+        return done.addCallbacks(self._loaded, self._not_loaded, errbackArgs=(over,))
+
+    def _changed(self, changes: Sequence[Change]) -> None:
+        self._has_news = True
+
+    def _loaded(self, found: tuple[Sequence[Delivery], int]) -> None:
+        self._loading = False
+        entries, waiting = found
+        self._has_news = self._has_news or len(entries) == _AT_ONCE
+        NOTIFICATIONS_WAITING.cell().set(waiting)
+        for each in entries:
+            self._last = each.number
+            self._count += 1
+            key = (each.purpose, each.list_dbid, each.chain_id)
+            self._lines.setdefault(key, _Line()).entries.append(each)
+        if entries:
+            self._send_due()
+
+    def _not_loaded(self, reason: Failure, over: list[int]) -> None:
+        self._loading = False
+        self._over += over
+        self._has_news = True
+        reason.trap(StoreFailureError, CommitUnknownError)
+
+    def _send_due(self) -> None:
+        if not self.running:
+            return
+        config, now = self._context.config.notifications, self._context.reactor.seconds()
+        for key, line in list(self._lines.items()):
+            if line.sending or line.due > now or not line.entries:
+                continue
+            if self._sending[key[0]] < config.http_connection_pool_size:
+                self._send(key, line)
+
+    def _send(self, key: _Key, line: _Line) -> None:
+        config = self._context.config.notifications
+        entry = line.entries[0]
+        wanted, uri = (
+            (config.send_history, config.history_uri)
+            if entry.purpose == "history"
+            else (config.contact_processed_notification, config.contact_processed_notification_uri)
+        )
+        if not wanted or uri is None:
+            self._drop(key, line, "it is switched off")
+            return
+        line.sending = True
+        self._sending[key[0]] += 1
+        purpose: Purpose = "history" if entry.purpose == "history" else "contact_processed"
+        called = self._caller.order(purpose, uri, _decode(entry.body), config.http_response_timeout)
+        called.addCallback(self._answered, key, line)
+        called.addErrback(lambda reason: say(self._log, 93244, log_failure=reason))
+
+    def _answered(self, verdict: Verdict, key: _Key, line: _Line) -> None:
+        line.sending = False
+        self._sending[key[0]] -= 1
+        if not self.running or self._lines.get(key) is not line:
+            return
+        purpose, config = key[0], self._context.config.notifications
+        if verdict.status == 200:
+            if purpose in self._failing:
+                self._failing.discard(purpose)
+                say(self._log, 93243, purpose=purpose)
+            self._end(key, line)
+        else:
+            reason = verdict.text or (f"status {verdict.status}" if verdict.status is not None else verdict.reason)
+            if purpose not in self._failing:
+                self._failing.add(purpose)
+                say(self._log, 93242, purpose=purpose, reason=reason)
+            line.tries += 1
+            age = self._context.wall_clock() - line.entries[0].written_at
+            if purpose not in config.http_retry_applies_to:
+                self._drop(key, line, "it is not repeated")
+            elif config.http_retry_max_attempts and line.tries > config.http_retry_max_attempts:
+                self._drop(key, line, f"{line.tries} tries have failed")
+            elif age >= config.history_retention:
+                self._drop(key, line, "it has become too old")
+            else:
+                line.due = self._context.reactor.seconds() + min(_LONGEST_WAIT, 2.0 ** min(line.tries - 1, 6))
+        self._send_due()
+
+    def _drop(self, key: _Key, line: _Line, reason: str) -> None:
+        say(self._log, 93245, purpose=key[0], reason=reason)
+        self._end(key, line)
+
+    def _end(self, key: _Key, line: _Line) -> None:
+        """The first of a line is over."""
+        self._over.append(line.entries.popleft().number)
+        self._count -= 1
+        line.tries, line.due = 0, 0.0
+        if not line.entries:
+            del self._lines[key]

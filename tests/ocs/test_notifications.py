@@ -1,0 +1,177 @@
+"""The sender of notifications: order, repetition, what is dropped, restarts (outgoing.md O52 to O54, O62)."""
+
+from typing import Any
+
+from twisted.internet.defer import Deferred, succeed
+from twisted.internet.task import Clock
+
+from ocsgw.contact.outbox import Delivery
+from ocsgw.counters import NOTIFICATIONS_WAITING
+from ocsgw.ocs.notifications import Notifications
+from ocsgw.protocol.messages import Verdict
+from tests.config.support import ConfigTestCase
+from tests.support.logs import LogCapture
+
+TEXT = """
+[notifications]
+send_history = true
+history_uri = "http://h/history"
+contact_processed_notification = true
+contact_processed_notification_uri = "http://h/processed"
+http_connection_pool_size = 2
+history_retention = "1h"
+"""
+
+
+class _World:
+    """A store and a caller in memory."""
+
+    def __init__(self, config: Any) -> None:
+        self.config = config
+        self.reactor = Clock()
+        self.rows: list[Delivery] = []
+        self.calls: list[tuple[str, str, Any, Deferred[Verdict]]] = []
+        self.listeners: list[Any] = []
+        self.tx = self
+
+    def wall_clock(self) -> float:
+        """Return the time."""
+        return 1000.0 + self.reactor.seconds()
+
+    def committer(self) -> Any:
+        """The store is its own committer."""
+        return self
+
+    def listen(self, listener: Any) -> None:
+        """Remember who listens."""
+        self.listeners.append(listener)
+
+    def chore(self, function: Any) -> Deferred[Any]:
+        """Carry out at once."""
+        return succeed(function(self))
+
+    def deliveries_after(self, number: int, at_most: int) -> list[Delivery]:
+        """Return rows."""
+        return [each for each in self.rows if each.number > number][:at_most]
+
+    def count_deliveries(self) -> int:
+        """Return how many there are."""
+        return len(self.rows)
+
+    def remove_deliveries(self, numbers: Any) -> None:
+        """Delete rows."""
+        self.rows = [each for each in self.rows if each.number not in numbers]
+
+    def order(self, purpose: Any, uri: str, data: Any, timeout: float, link: int = 0) -> Deferred[Verdict]:
+        """Make a call."""
+        done: Deferred[Verdict] = Deferred()
+        self.calls.append((purpose, uri, data, done))
+        return done
+
+    def add(self, *rows: tuple[str, int]) -> None:
+        """Add rows, as (purpose, chain)."""
+        first = 1 + max((each.number for each in self.rows), default=0)
+        for number, (purpose, chain) in enumerate(rows, first):
+            self.rows.append(Delivery(number, purpose, 201, chain, int(self.wall_clock()), f'{{"n":{number}}}'))
+        for listener in self.listeners:
+            listener([])
+
+    def answer(self, status: int | None, at: int = 0) -> None:
+        """Answer a call that waits."""
+        _, _, _, done = self.calls.pop(at)
+        kind: Any = "positive" if status == 200 else "failed"
+        done.callback(Verdict(ref=1, outcome=kind, status=status, data={}, reason=None if status else "connect"))
+
+    def numbers(self) -> list[int]:
+        """Return which notifications are on their way."""
+        return [data["n"] for _, _, data, _ in self.calls]
+
+
+class NotificationTests(ConfigTestCase):
+    """The sender."""
+
+    def start(self, more: str = "") -> None:
+        """Start a sender."""
+        world: Any = _World(self.parse_tables(TEXT + more))
+        self.world = world
+        self.log = LogCapture(self)
+        self.sender = Notifications(world, world, world)
+        self.sender.startService()
+        self.addCleanup(self.sender.stopService)
+
+    def pass_time(self, seconds: float) -> None:
+        """Let time pass."""
+        for _ in range(int(seconds / 0.25)):
+            self.world.reactor.advance(0.25)
+
+    def test_order(self) -> None:
+        """O54, O62: one after the other for a chain, others meanwhile; what has arrived is removed."""
+        self.start()
+        self.world.add(("history", 1), ("history", 1), ("history", 2), ("contact_processed", 1), ("history", 3))
+        self.pass_time(0.25)
+        self.assertEqual(self.world.numbers(), [1, 3, 4])
+        self.assertEqual([each[1] for each in self.world.calls], ["http://h/history"] * 2 + ["http://h/processed"])
+        self.world.answer(200)
+        self.assertEqual(sorted(self.world.numbers()), [2, 3, 4])
+        self.pass_time(0.25)
+        self.assertEqual([each.number for each in self.world.rows], [2, 3, 4, 5])
+        self.assertEqual(NOTIFICATIONS_WAITING.cell().value, 4)
+        for _ in range(4):
+            self.world.answer(200)
+        self.pass_time(0.25)
+        self.assertEqual((self.world.rows, self.world.numbers()), ([], []))
+
+    def test_repetition(self) -> None:
+        """O52: 404 and failures are repeated after 1, 2, 4 ... 60 s; other chains go on; the log says so once."""
+        self.start()
+        self.world.add(("history", 1), ("history", 1), ("history", 2))
+        self.pass_time(0.25)
+        self.world.answer(200, at=1)
+        for status, wait in ((404, 1), (None, 2), (500, 4), (500, 8), (500, 16), (500, 32), (500, 60), (500, 60)):
+            self.world.answer(status)
+            self.pass_time(wait - 0.25)
+            self.assertEqual(self.world.numbers(), [])
+            self.pass_time(0.5)
+            self.assertEqual(self.world.numbers(), [1])
+        self.world.answer(200)
+        self.assertEqual(self.world.numbers(), [2])
+        self.assertEqual((len(self.log.texts(93242)), len(self.log.texts(93243))), (1, 1))
+
+    def test_dropped(self) -> None:
+        """O52: too many tries, too old, or a kind that is not repeated: dropped, and the next one comes."""
+        for more, tries in (
+            ("http_retry_max_attempts = 2\n", 3), ('http_retry_applies_to = ["contact_processed"]\n', 1), ("", None),
+        ):  # fmt: skip
+            self.start(more)
+            self.world.add(("history", 1), ("history", 1))
+            self.pass_time(0.25)
+            tried = 0
+            while self.world.numbers() == [1]:
+                tried += 1
+                self.world.answer(500)
+                self.pass_time(60.25)
+            self.assertEqual(self.world.numbers(), [2])
+            if tries is not None:
+                self.assertEqual(tried, tries)
+            self.assertEqual(len(self.log.texts(93245)), 1)
+            self.sender.stopService()
+
+    def test_restart(self) -> None:
+        """O53: what had no 200 before a restart is sent again, in order; answers that come late change nothing."""
+        self.start()
+        self.world.add(("history", 1), ("history", 1))
+        self.pass_time(0.25)
+        late = self.world.calls.pop()[3]
+        self.sender.stopService()
+        late.callback(Verdict(ref=1, outcome="positive", status=200, data={}))
+        self.sender.startService()
+        self.pass_time(0.25)
+        self.assertEqual((self.world.numbers(), len(self.world.rows)), ([1], 2))
+
+    def test_switched_off(self) -> None:
+        """What waits when its kind is switched off is dropped."""
+        self.start()
+        self.world.config = self.parse_tables("")
+        self.world.add(("history", 1))
+        self.pass_time(0.5)
+        self.assertEqual((self.world.rows, self.world.calls), ([], []))
