@@ -18,12 +18,10 @@ def open_store(
     Raises `StoreError` for an address that cannot be used.
     """
     if settings.kind == "postgresql":
-        if member is not None:
-            raise StoreError("a pair of servers needs an SQLite file in this version; set [ha] enabled = false")
         # The driver is loaded only where it is needed.
         from ocsgw.store.postgresql.engine import PostgreSQLEngine  # noqa: PLC0415
 
-        return PostgreSQLEngine(settings, report, access=access)
+        return PostgreSQLEngine(settings, report, access=access, member=member)
     if settings.file is None:
         raise StoreError("[store] url does not name an SQLite file")
     return SQLiteEngine(

@@ -15,6 +15,8 @@ from typing import Any
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.integration.server import PATIENCE, ROOT, Server
+from tests.support.postgresql import PASSWORD, shared_postgresql
+from tests.support.postgresql_store import new_database
 
 LEASE, RENEWAL = 2.0, 0.4
 # How much longer than the lease a takeover may take (C84).
@@ -32,8 +34,10 @@ def free_port() -> int:
 class PairServer(Server):
     """One server of a pair; its folder is beside that of the other one, its ports are its own."""
 
-    def __init__(self, folder: Path, name: str, **options: Any) -> None:
+    def __init__(self, folder: Path, name: str, database: str | None, **options: Any) -> None:
         self.name = name
+        # The name of a database of the PostgreSQL of the tests; without one the store is a file.
+        self.database = database
         self.admin_port = free_port()
         self.http_port = free_port()
         super().__init__(folder / name, application='state_dir = "var"', **options)
@@ -43,10 +47,17 @@ class PairServer(Server):
     def configure(self, **changes: str) -> None:
         """Write the configuration file."""
         super().configure(**changes)
-        store = self.folder.parent / "store.sqlite"
+        url = f"sqlite:///{self.folder.parent / 'store.sqlite'}"
+        password = ""
+        if self.database is not None:
+            url = shared_postgresql().url(self.database)
+            secret = self.folder / "password"
+            secret.write_text(PASSWORD, encoding="utf-8")
+            secret.chmod(0o600)
+            password = '\npassword_file = "password"'
         text = self.config.read_text(encoding="utf-8").replace(
             'url = "sqlite:///var/ocsgw.sqlite"',
-            f'url = "sqlite:///{store}"\n[ha]\nenabled = true\nname = "{self.name}"\nlease_time = "{LEASE}s"\n'
+            f'url = "{url}"{password}\n[ha]\nenabled = true\nname = "{self.name}"\nlease_time = "{LEASE}s"\n'
             f'renew_interval = "{RENEWAL * 1000:g}ms"\n[[listener]]\nid = "admin"\nprotocol = "admin"\n'
             f'interface = "127.0.0.1"\nport = {self.admin_port}',
         )
@@ -84,7 +95,9 @@ class PairServer(Server):
         )
 
     def rows(self, query: str, *parameters: object) -> list[tuple[Any, ...]]:
-        """Read the store of both as another program does."""
+        """Read the store of both as another program does; of PostgreSQL all values are texts."""
+        if self.database is not None:
+            return [tuple(row) for row in shared_postgresql().query(query, self.database)]
         with closing(sqlite3.connect(self.folder.parent / "store.sqlite", timeout=PATIENCE)) as connection:
             return connection.execute(query, parameters).fetchall()
 
@@ -97,10 +110,11 @@ class PairServer(Server):
 class Pair:
     """Both servers. The first that is started is the primary."""
 
-    def __init__(self, test: SynchronousTestCase, **options: Any) -> None:
+    def __init__(self, test: SynchronousTestCase, *, postgresql: bool = False, **options: Any) -> None:
+        database = new_database(test).rpartition("/")[2] if postgresql else None
         folder = Path(tempfile.mkdtemp(prefix="ocsgw-"))
         test.addCleanup(shutil.rmtree, folder, ignore_errors=True)
-        self.servers = tuple(PairServer(folder, name, **options) for name in ("one", "two"))
+        self.servers = tuple(PairServer(folder, name, database, **options) for name in ("one", "two"))
         for each in self.servers:
             test.addCleanup(each.stop)
 

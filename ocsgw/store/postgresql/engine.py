@@ -13,11 +13,13 @@ from ocsgw.contact.directory import Directory
 from ocsgw.contact.transaction import StoreFailureError
 from ocsgw.store.engine import Access, Report, StoreSettings
 from ocsgw.store.errors import CommitUnknownError, StoreError
+from ocsgw.store.lease import PairMember
 from ocsgw.store.open_tables import OpenTables
 from ocsgw.store.postgresql import own_schema
 from ocsgw.store.postgresql.address import Address
 from ocsgw.store.postgresql.connection import Connection, masked, translated
 from ocsgw.store.postgresql.forms import Forms
+from ocsgw.store.postgresql.lease import PostgreSQLLease
 from ocsgw.store.postgresql.tables import PostgreSQLTables
 from ocsgw.store.postgresql.transaction import PostgreSQLTransaction
 from ocsgw.store.postgresql.watchdog import Watchdog
@@ -34,17 +36,19 @@ _KEPT_WRITERS = 7 * 86400
 # After so long without an answer the server is asked whether it is there, and has so long to answer (seconds).
 _PATIENCE = 8.0
 _SIGN_OF_LIFE = 2
+# So long is tried to connect for a look at the lease.
+_LEASE_WAIT = 1.0
 
 
 class PostgreSQLEngine:
     """`store.engine.Engine` on a database.
 
     Every writing transaction writes the number of its batch into a row of its own in `ocsgw_batch`: if the answer to a
-    commit is lost, that row says what became of it. `clock` is a monotonic time in seconds, `sleep` waits.
+    commit is lost, that row says what became of it. `clock` is a monotonic time in seconds, `sleep` waits. With
+    `member` the database is that of a pair, and only the server that has the lease uses its tables.
     """
 
     runs_in_reactor = False
-    lease = None
 
     def __init__(
         self,
@@ -52,6 +56,7 @@ class PostgreSQLEngine:
         report: Report,
         *,
         access: Access = "serve",
+        member: PairMember | None = None,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
         patience: float = _PATIENCE,
@@ -73,6 +78,7 @@ class PostgreSQLEngine:
         self._begin_text = _BEGIN_READING if access == "read" else _BEGIN
         self._lock = threading.RLock()
         self._watchdog = Watchdog(self._is_alive, patience, clock)
+        self.lease = PostgreSQLLease(member, self._for_lease) if member is not None else None
 
     # Life.
 
@@ -119,8 +125,10 @@ class PostgreSQLEngine:
         )
 
     def use(self, directory: Directory) -> None:
-        """Open the tables of this configuration."""
+        """Open the tables of this configuration; a server of a pair that stands by opens none."""
         with self._lock:
+            if self.lease is not None and not self.lease.is_held:
+                return
             connection = self._connected(self._settings.connect_timeout)
             try:
                 self._use(connection, directory)
@@ -201,21 +209,37 @@ class PostgreSQLEngine:
         """Begin a write transaction; a statement in it waits at most `wait` seconds for other programs."""
         with self._lock:
             begin = f"{self._begin_text}; SET LOCAL lock_timeout = {max(1, int(wait * 1000))}"
-            try:
-                connection = self._begun(begin, wait)
-                try:
-                    tx = PostgreSQLTransaction(connection, self._tables, self._report, begin)
+            lease = self.lease
+            if lease is None:
+                with self._transaction(begin, wait) as tx:
                     yield tx
-                except BaseException:
-                    self._roll_back(connection)
-                    raise
-                if self._access == "read":
-                    self._roll_back(connection)
-                    return
-                self._commit(connection, wait)
+                return
+            committed = False
+            begin = f"{begin}; {lease.beginning()}"
+            try:
+                with self._transaction(begin, wait) as tx:
+                    yield tx
+                committed = True
             finally:
-                self._watchdog.rest()
-            self._tables.unsettled -= tx.settled
+                lease.ended(committed=committed)
+
+    @contextmanager
+    def _transaction(self, begin: str, wait: float) -> Iterator[PostgreSQLTransaction]:
+        try:
+            connection = self._begun(begin, wait)
+            try:
+                tx = PostgreSQLTransaction(connection, self._tables, self._report, begin)
+                yield tx
+            except BaseException:
+                self._roll_back(connection)
+                raise
+            if self._access == "read":
+                self._roll_back(connection)
+                return
+            self._commit(connection, wait)
+        finally:
+            self._watchdog.rest()
+        self._tables.unsettled -= tx.settled
 
     def _is_alive(self) -> bool:
         """Whether the server answers somebody else, if only with a refusal."""
@@ -235,7 +259,7 @@ class PostgreSQLEngine:
         except psycopg.Error as error:
             if not connection.is_broken:
                 self._roll_back(connection)
-                raise translated(error) from None
+                raise self._not_begun(error) from None
             # The server has closed it while nobody used it; nothing was begun.
             self._watchdog.rest()
             connection = self._reconnect(wait)
@@ -243,10 +267,22 @@ class PostgreSQLEngine:
             try:
                 connection.control(begin)
             except psycopg.Error as again:
+                self._roll_back(connection)
                 self._drop_if_broken(connection)
-                raise StoreFailureError(masked(str(again))) from None
+                failure = self._not_begun(again)
+                text = masked(str(again))
+                raise (failure if isinstance(failure, StoreFailureError) else StoreFailureError(text)) from None
         connection.has_written = False
         return connection
+
+    def _not_begun(self, error: psycopg.Error) -> Exception:
+        """Return the error of ours for one at the beginning, where the lease of a pair is checked."""
+        if self.lease is not None and isinstance(error, psycopg.errors.DivisionByZero):
+            return self.lease.lost()
+        return translated(error)
+
+    def _for_lease(self) -> Connection:
+        return self._connected(_LEASE_WAIT)
 
     def _commit(self, connection: Connection, wait: float) -> None:
         mark = ""

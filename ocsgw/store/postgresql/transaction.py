@@ -8,10 +8,11 @@ import msgspec
 
 from ocsgw.contact.directory import CallingList
 from ocsgw.contact.outbox import OutboxEntry
-from ocsgw.contact.transaction import StoreFailureError
+from ocsgw.contact.transaction import RefusedByTableError, StoreFailureError
 from ocsgw.store.bulk import BulkTransaction
 from ocsgw.store.dialect import as_json
 from ocsgw.store.engine import Report
+from ocsgw.store.errors import NotPrimaryError
 from ocsgw.store.open_tables import OpenTables
 from ocsgw.store.outbox import OUTBOX_COLUMNS, OUTBOX_KINDS
 from ocsgw.store.postgresql.connection import Connection
@@ -94,13 +95,20 @@ class PostgreSQLTransaction(BulkTransaction):
             raise
         except BaseException:
             if is_first:
-                connection.change(f"ROLLBACK; {self._begin}")
-                connection.has_written = False
+                self._begin_again()
             else:
                 connection.change("ROLLBACK TO SAVEPOINT run; RELEASE SAVEPOINT run")
             raise
         if not is_first:
             connection.change("RELEASE SAVEPOINT run")
+
+    def _begin_again(self) -> None:
+        try:
+            self._connection.change(f"ROLLBACK; {self._begin}")
+        except RefusedByTableError as error:
+            # There are no rows in it, but the check of the lease of a pair.
+            raise NotPrimaryError("this server is no longer the primary") from error
+        self._connection.has_written = False
 
     def _before_adding_text(self, text: ListStatements, do_not_call: DncStatements) -> str:
         return _before_adding_text(text, do_not_call)
