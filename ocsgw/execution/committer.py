@@ -196,6 +196,10 @@ class Committer:
         running: Deferred[tuple[UnitOfWork, T | Unfinished[T]]] = self._worker.run(run)
         return running.addCallback(committed)
 
+    def recovered(self) -> None:
+        """Somebody else has found that the store works: a backup has no transactions of its own to find out."""
+        self._log_health(None)
+
     def drained(self) -> "Deferred[None]":
         """Return a Deferred that fires when nothing waits and nothing is being committed."""
         done: Deferred[None] = Deferred()

@@ -219,6 +219,7 @@ class Pair(Service):
         """Look at the lease, and take it if it has lapsed."""
         try:
             seen = self._seen = yield self._store.run(self._lease.look)
+            self._store.recovered()
             self._compare(seen)
             if seen.remaining <= 0 and self._clock.seconds() >= self._yields_until and self._may_take():
                 taken = yield self._store.run(self._lease.take)

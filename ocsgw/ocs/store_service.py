@@ -171,6 +171,11 @@ class StoreService(Service):
             return fail(StoreFailureError("the store is closed"))
         return self._worker.run(function)
 
+    def recovered(self) -> None:
+        """The store works, as the look at a lease has found."""
+        if self._committer is not None:
+            self._committer.recovered()
+
     def requests(self) -> int:
         """Return how many requests there have been."""
         return self.dispatcher.requests

@@ -88,6 +88,16 @@ class PairTests(ServiceTestCase):
         second = FakeProxy(self.reactor, 1).get_ready()
         self.stop(second)
 
+    def test_failure_is_over(self) -> None:
+        """A failure of the last transaction as primary does not count against a backup whose store works."""
+        proxy = self.begin()
+        self.service.store.committer().failure = "no connection"
+        self.other_takes()
+        for _ in range(3):
+            self.reactor.advance(1)
+        self.assertEqual(self.service.store.status(), {"state": "open", "reason": None})
+        self.stop(proxy)
+
     def test_compared(self) -> None:
         """C88: a backup reports what its primary has otherwise, once, and a name that both have."""
         proxy = self.begin()
