@@ -43,5 +43,11 @@ class AdminView(Controlled, Protocol):
     def refusals(self) -> Sequence[RefusedRequest]:
         """Return the last refusals, the newest first."""
 
+    def configuration(self) -> Sequence[tuple[str, str]]:
+        """Return every key of the configuration in force with its value in words; secrets are not shown."""
+
+    def audit_lines(self) -> list[str]:
+        """Return the last lines of the audit log, the oldest first; none if there is no such log."""
+
     def log_lines(self) -> list[str]:
         """Return the last lines of the log, the oldest first."""

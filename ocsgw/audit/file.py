@@ -259,3 +259,19 @@ def _lines_from_end(tail: bytes) -> Iterator[tuple[int, int]]:
 
 def _encode(members: dict[str, object]) -> bytes:
     return json.dumps(members, separators=(",", ":")).encode("utf-8")
+
+
+def last_lines(path: str, size: int = 1 << 17) -> list[str]:
+    """Return the last lines of a log, the oldest first, as far as they are within its last `size` bytes.
+
+    A log that cannot be read, or is not there yet, has none.
+    """
+    try:
+        with open(path, "rb") as file:
+            length = file.seek(0, os.SEEK_END)
+            file.seek(max(0, length - size))
+            text = file.read(size).decode("utf-8", "replace")
+    except OSError:
+        return []
+    lines = text.splitlines()
+    return lines[1:] if length > size else lines

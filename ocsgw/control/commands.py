@@ -75,6 +75,7 @@ def commands_of(ocs: Controlled, context: RequestContext = OPERATOR) -> Mapping[
         "status": Command(controller.status, "the store"),
         "counters": Command(controller.counters, "the server"),
         "campaign": Command(controller.campaign, "the store to take the order"),
+        "block": Command(controller.block, "the store to take the entry"),
         "reload": Command(controller.reload, "the configuration to be read and its tables to be opened"),
         "operation": Command(controller.operation, "the store, which may be held by another program"),
         "switchover": Command(controller.switch_over, "requests to be answered, and the other server to take over"),
@@ -131,6 +132,19 @@ class _Controller:
         if order is None:
             raise ControlError(f"unknown order; one of {', '.join(_ORDERS)}")
         group = group_for_operator(self._ocs.directory(), str(arguments.get("name")))
+        return self._request(order, {"GSW_CAMPAIGN_GROUP_DBID": group.dbid})
+
+    def block(self, arguments: dict[str, Any]) -> "Deferred[dict[str, Any]]":
+        """Block a contact or a customer id, of one tenant if one is named (http.md section 10.7)."""
+        given = {
+            "GSW_PHONE": arguments.get("contact"),
+            "GSW_CUSTOMER_ID": arguments.get("customer_id"),
+            "GSW_TENANT_NAME": arguments.get("tenant"),
+        }
+        return self._request("DoNotCall", {key: str(value) for key, value in given.items() if value})
+
+    def _request(self, order: str, members: KV) -> "Deferred[dict[str, Any]]":
+        """Carry out a request; fires with its final event. Fails with `ControlError` if it is refused."""
         done: Deferred[dict[str, Any]] = Deferred()
 
         def deliver(outcome: Outcome) -> None:
@@ -139,7 +153,7 @@ class _Controller:
             else:
                 done.callback(final_event(outcome.reply) or {})
 
-        data: KV = {"GSW_AGENT_REQ_TYPE": order, "GSW_CAMPAIGN_GROUP_DBID": group.dbid}
+        data: KV = {"GSW_AGENT_REQ_TYPE": order, **members}
         pending = PendingRequest(request_named(order), data, self._context)
         self._ocs.submit(pending, deliver)
         return done

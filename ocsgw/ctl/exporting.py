@@ -8,10 +8,9 @@ from ocsgw.ctl.operator import open_operator
 from ocsgw.ctl.output_files import STANDARD, open_csv
 from ocsgw.ctl.progress import Progress
 from ocsgw.ctl.streams import shown
+from ocsgw.operations.exports import safe
 
 _SLICE = 1000
-# A spreadsheet takes a text that begins so for a formula, and carries it out.
-_FORMULAS = ("=", "+", "-", "@", "\t", "\r")
 
 
 def add_arguments(parser: argparse.ArgumentParser, *, is_list: bool) -> None:
@@ -69,11 +68,3 @@ def _export(
     if arguments.file != STANDARD:
         sys.stderr.write(f"{count} rows written to {shown(arguments.file)}\n")
     return 0
-
-
-def safe(cell: object) -> object:
-    """Return a cell that no spreadsheet takes for a formula: texts that look like one get an apostrophe.
-
-    An import takes the apostrophe away again.
-    """
-    return f"'{cell}" if isinstance(cell, str) and cell.startswith(_FORMULAS) else cell

@@ -5,6 +5,7 @@ from typing import Any, TypeVar
 
 from twisted.internet.defer import Deferred, inlineCallbacks
 
+from ocsgw.audit.file import last_lines
 from ocsgw.contact.batch import Outcome
 from ocsgw.contact.directory import Directory
 from ocsgw.contact.unit_of_work import PendingRequest, UnitOfWork
@@ -17,6 +18,7 @@ from ocsgw.ocs.http_proxy import HttpProxy, RenewalError
 from ocsgw.ocs.reload import Reload, waiting_for_restart
 from ocsgw.ocs.role import Role
 from ocsgw.ocs.service import OCSService
+from ocsgw.ocs.shown_config import keys_in_force
 from ocsgw.ocs.store_service import StoreService
 from ocsgw.version import VERSION
 
@@ -68,6 +70,15 @@ class ControlledOCS:
     def refusals(self) -> list[Refused]:
         """Return the last refusals, the newest first."""
         return self._store.refused()
+
+    def configuration(self) -> list[tuple[str, str]]:
+        """Return every key of the configuration in force with its value in words; secrets are not shown."""
+        return keys_in_force(self._ocs.context.config)
+
+    def audit_lines(self) -> list[str]:
+        """Return the last lines of the audit log, the oldest first; none if there is no such log."""
+        audit = self._ocs.context.config.audit
+        return last_lines(audit.file) if audit.enabled else []
 
     def log_lines(self) -> list[str]:
         """Return the last lines of the log, the oldest first."""

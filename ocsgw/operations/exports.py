@@ -19,6 +19,8 @@ _TIMES = ("dial_sched_time", "call_time")
 _DAILY = ("daily_from", "daily_till")
 _ZONE = CLASSIC_COLUMNS.index("tz_dbid")
 _LATEST = 253402300799
+# A spreadsheet takes a text that begins so for a formula, and carries it out.
+_FORMULAS = ("=", "+", "-", "@", "\t", "\r")
 
 Cell = Any
 
@@ -96,3 +98,11 @@ def _show_names(unit: UnitOfWork, calling_list: CallingList, rows: list[list[Cel
         for row in rows:
             if type(row[at]) is int:
                 row[at] = name_of(row[at])
+
+
+def safe(cell: object) -> object:
+    """Return a cell that no spreadsheet takes for a formula: texts that look like one get an apostrophe.
+
+    An import takes the apostrophe away again.
+    """
+    return f"'{cell}" if isinstance(cell, str) and cell.startswith(_FORMULAS) else cell

@@ -8,6 +8,11 @@ from typing import Any
 
 import axe_core_python
 from selenium import webdriver
+from selenium.common.exceptions import (
+    NoSuchElementException,
+    StaleElementReferenceException,
+    TimeoutException,
+)
 from selenium.webdriver.chrome.options import Options
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
@@ -66,7 +71,17 @@ class Chromium:
 
     def wait(self, condition: Callable[[], object]) -> None:
         """Wait for something to become true."""
-        WebDriverWait(self.driver, PATIENCE, poll_frequency=0.05).until(lambda _: condition())
+        # A page may be replaced while it is looked at.
+        changing = (StaleElementReferenceException, NoSuchElementException)
+        wait = WebDriverWait(self.driver, PATIENCE, poll_frequency=0.05, ignored_exceptions=changing)
+        wait.until(lambda _: condition())
+
+    def expect(self, text: str, selector: str = "body") -> None:
+        """Wait until an element shows a text; whether a click has brought the next page yet is not known before."""
+        try:
+            self.wait(lambda: text in self.text(selector))
+        except TimeoutException:
+            raise AssertionError(f"{text!r} is not in {self.text(selector)!r}") from None
 
     def overflow(self) -> tuple[int, int]:
         """Return by how many pixels the page is wider and higher than the window."""

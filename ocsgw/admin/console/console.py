@@ -6,14 +6,18 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.web.resource import Resource
 from twisted.web.server import Request
 
+from ocsgw.admin.console.do_not_call import DoNotCall
+from ocsgw.admin.console.export import Export
 from ocsgw.admin.console.groups import Groups
 from ocsgw.admin.console.history import History
+from ocsgw.admin.console.lists import Lists
 from ocsgw.admin.console.live import Live
 from ocsgw.admin.console.log import LogTail
 from ocsgw.admin.console.login import Doorkeeper, Login, Logout
 from ocsgw.admin.console.number import Number
 from ocsgw.admin.console.overview import Overview
 from ocsgw.admin.console.pages import Page
+from ocsgw.admin.console.records import Audit, Configuration
 
 _STATIC = {"console.css": "text/css", "console.js": "text/javascript", "icon.svg": "image/svg+xml"}
 
@@ -24,9 +28,19 @@ class Console:
     def __init__(self, door: Doorkeeper, history: History, clock: IReactorTime) -> None:
         overview, groups, log = Overview(door, history), Groups(door), LogTail(door)
         self._live = Live(door, {"/": overview.parts, "/groups": groups.parts, "/log": log.parts}, clock)
-        pages: tuple[Page, ...] = (overview, Number(door), groups, log)
+        pages: tuple[Page, ...] = (
+            overview,
+            Number(door),
+            groups,
+            Lists(door),
+            DoNotCall(door),
+            log,
+            Configuration(door),
+            Audit(door),
+        )
         self.resources: dict[bytes, Resource] = {page.path[1:].encode(): page for page in pages}
         self.resources |= {
+            b"export": Export(door),
             b"live": self._live,
             b"login": Login(door),
             b"logout": Logout(door),

@@ -10,7 +10,11 @@ PAGES: tuple[tuple[str, str, bool], ...] = (
     ("/", "Overview", False),
     ("/number", "Number", True),
     ("/groups", "Groups", False),
+    ("/lists", "Lists", True),
+    ("/do-not-call", "Do not call", True),
     ("/log", "Log", True),
+    ("/configuration", "Configuration", True),
+    ("/audit", "Audit", True),
 )
 
 

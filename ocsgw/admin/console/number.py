@@ -4,14 +4,16 @@ from datetime import UTC, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from twisted.internet.defer import inlineCallbacks
 from twisted.web.server import Request
 
 from ocsgw.admin.console.layout import Visitor
-from ocsgw.admin.console.markup import Child, Markup, el, join
+from ocsgw.admin.console.markup import Child, Markup, el, join, table
 from ocsgw.admin.console.pages import Page, PageError, field, operation
 
 # The end of the year 9000, behind which there is no calendar.
 _LATEST = 221845132800
+_MOST_CHANGES = 100
 
 
 class Number(Page):
@@ -29,8 +31,13 @@ class Number(Page):
         form = join(message, _form(phone, at))
         if not phone:
             return form
-        explained = operation(self.door.view, visitor, "explain", contact=phone, at=_time(at) if at else None)
-        return explained.addCallback(lambda found: join(form, explanation(found)))
+        return self._asked(visitor, phone, _time(at) if at else None).addCallback(lambda found: join(form, found))
+
+    @inlineCallbacks
+    def _asked(self, visitor: Visitor, phone: str, at: int | None) -> Any:
+        explained: Any = yield operation(self.door.view, visitor, "explain", contact=phone, at=at)
+        chains: Any = yield operation(self.door.view, visitor, "history", contact=phone)
+        return join(explanation(explained), histories(chains))
 
     def _of_refusal(self, number: str) -> str:
         for each in self.door.view.refusals():
@@ -85,7 +92,7 @@ def explanation(found: dict[str, Any]) -> Markup:
     ]
     listed = el("ul", *entries) if entries else el("p", "No entry for this number.")
     parts.append(el("section", el("h2", "Do-not-call list"), listed))
-    return join(el("p", f"{found['contact']} at {_utc(asked)} UTC", class_="soft"), *parts)
+    return join(el("p", f"{found['contact']} at {utc(asked)} UTC", class_="soft"), *parts)
 
 
 def _verdict(verdict: dict[str, Any], zone: str, asked: int) -> Markup:
@@ -103,8 +110,40 @@ def _verdict(verdict: dict[str, Any], zone: str, asked: int) -> Markup:
 
 def _both(moment: int, zone: str) -> str:
     local = datetime.fromtimestamp(moment, UTC).astimezone(ZoneInfo(zone))
-    return f"{local.strftime('%Y-%m-%d %H:%M:%S').removesuffix(':00')} {local.tzname()} ({_utc(moment)} UTC)"
+    return f"{local.strftime('%Y-%m-%d %H:%M:%S').removesuffix(':00')} {local.tzname()} ({utc(moment)} UTC)"
 
 
-def _utc(moment: int) -> str:
+def utc(moment: int) -> str:
+    """Return a time in UTC, in words."""
     return datetime.fromtimestamp(moment, UTC).strftime("%Y-%m-%d %H:%M:%S").removesuffix(":00")
+
+
+def histories(chains: list[dict[str, Any]]) -> Markup:
+    """Return what has happened to the chains of a number, as `ocsctl history` has it."""
+    parts = []
+    for chain in chains:
+        rows: list[tuple[Child, ...]] = [
+            (
+                utc(each["at"]),
+                each["record_id"],
+                each["kind"],
+                each["principal"],
+                each["group"],
+                each["handle"] or "",
+                _changes(each),
+            )
+            for each in reversed(chain["changes"][-_MOST_CHANGES:])
+        ]
+        title = f"History of {chain['calling_list']}, chain {chain['chain_id']}"
+        head = ("UTC", "Record", "What", "Who", "Group", "Handle", "Columns")
+        parts.append(el("section", el("h2", title), table(title, head, rows, "No change is known.")))
+    return join(*parts)
+
+
+def _changes(change: dict[str, Any]) -> str:
+    before, after = change["before"], change["after"]
+    return ", ".join(
+        f"{column}: {before.get(column, '?')} -> {value}"
+        for column, value in after.items()
+        if column not in before or before[column] != value
+    )

@@ -1,0 +1,116 @@
+"""Calling lists, what was imported into them, and their export."""
+
+from typing import Any
+from urllib.parse import urlencode
+
+from twisted.internet.defer import inlineCallbacks
+from twisted.web.server import Request
+
+from ocsgw.admin.console.layout import Visitor, section, token_field
+from ocsgw.admin.console.markup import Child, Markup, el, join, table
+from ocsgw.admin.console.number import utc
+from ocsgw.admin.console.pages import Page, PageError, field, operation
+
+_COUNTS = ("added", "updated", "replaced", "skipped", "refused")
+_MOST_IMPORTS = 50
+
+
+class Lists(Page):
+    """`/lists`."""
+
+    path = "/lists"
+    title = "Lists"
+    is_for_all = True
+
+    def content(self, request: Request, visitor: Visitor, message: Child) -> Any:
+        """Return the page."""
+        reasons = {each["name"]: each["reason"] for each in self.door.view.status()["closed_lists"]}
+        rows: list[tuple[Child, ...]] = [
+            (
+                each.name,
+                each.tenant.name,
+                each.table,
+                _state(reasons.get(each.name), is_enabled=each.enabled),
+                el("a", "export", href=f"/export?{query(each.name)}", aria_label=f"export {each.name}"),
+            )
+            for each in self.door.view.directory().calling_lists
+        ]
+        head = ("List", "Tenant", "Table", "State", "Records")
+        lists = section("lists", "Calling lists", table("Calling lists", head, rows, "No calling list."))
+        found = operation(self.door.view, visitor, "imports", at_most=_MOST_IMPORTS)
+        return found.addCallback(
+            lambda imports: join(message, lists, imports_section(imports, "/lists", visitor, are_of_lists=True))
+        )
+
+    def carry_out(self, request: Request, visitor: Visitor) -> Any:
+        """Take an import back."""
+        return undo(self, request, visitor, is_of_list=True)
+
+
+def query(name: str) -> str:
+    """Return the query that asks for the export of a list."""
+    return urlencode({"list": name})
+
+
+def _state(reason: str | None, *, is_enabled: bool) -> Markup:
+    if reason is not None:
+        return el("span", f"closed: {reason}", class_="down")
+    return el("span", "open", class_="good") if is_enabled else el("span", "disabled", class_="warn")
+
+
+def imports_section(imports: list[dict[str, Any]], action: str, visitor: Visitor, *, are_of_lists: bool) -> Markup:
+    """Return the newest imports, and a form that takes one back."""
+    rows: list[tuple[Child, ...]] = [
+        (
+            each["number"],
+            each["calling_list"] or "",
+            utc(each["started_at"]),
+            "complete" if each["finished_at"] is not None else "interrupted",
+            *(each["counts"].get(name, 0) for name in _COUNTS),
+            each["file"],
+        )
+        for each in imports
+        if (each["calling_list"] is not None) == are_of_lists
+    ]
+    head = ("Import", "List", "Began (UTC)", "State", *(name.capitalize() for name in _COUNTS), "File")
+    form = el(
+        "form",
+        token_field(visitor),
+        el("input", type="hidden", name="do", value="undo"),
+        el("label", "Import", el("input", name="number", required=True, inputmode="numeric", size=8)),
+        el("label", "Reason, for the audit log", el("input", name="reason", required=True, maxlength=200)),
+        el("button", "Take back"),
+        method="post",
+        action=action,
+        class_="stack",
+    )
+    listed = table("Imports", head, rows, "Nothing was imported yet.")
+    return section("imports", "Imports", listed, form if rows else None)
+
+
+@inlineCallbacks
+def undo(page: Page, request: Request, visitor: Visitor, *, is_of_list: bool) -> Any:
+    """Take the import of a form back, slice by slice; fires with what happened in words."""
+    number, reason = field(request, "number"), field(request, "reason")
+    if not number.isascii() or not number.isdecimal():
+        raise PageError(400, f"{number!r} is not the number of an import")
+    if not reason:
+        raise PageError(400, "say why the import is taken back; nothing was changed")
+    view = page.door.view
+    imports: Any = yield operation(view, visitor, "imports", at_most=1000)
+    found = {each["number"]: each for each in imports if (each["calling_list"] is not None) == is_of_list}
+    known = found.get(int(number))
+    if known is None:
+        raise PageError(404, f"there is no such import {number}")
+    removed, kept = 0, 0
+    while True:
+        done: Any = yield operation(
+            view, visitor, "undo import", number=int(number), calling_list=known["calling_list"], reason=reason
+        )
+        removed += done["removed"]
+        kept += len(done["kept"])
+        if done["done"]:
+            break
+    stay = f"; {kept} were changed since and stay" if kept else ""
+    lasting = "".join(f"; {count} {name}, which cannot be taken back" for name, count in done["lasting"].items())
+    return f"Import {number}: {removed} rows removed{stay}{lasting}"
