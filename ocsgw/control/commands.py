@@ -54,6 +54,9 @@ class Controlled(Protocol):
     def reload(self) -> "Deferred[dict[str, Any]]":
         """Read the configuration again; fires with what is left to do. Fails with `ControlError`."""
 
+    def try_validation(self, uri: str) -> "Deferred[dict[str, Any]]":
+        """Ask a validation server about an example record; fires with what it has said."""
+
     def restart_proxies(self, listener: str | None) -> "Deferred[list[dict[str, Any]]]":
         """Replace the HTTP Proxies of a listener, or of all. Fails with `ControlError`."""
 
@@ -79,6 +82,7 @@ def commands_of(ocs: Controlled, context: RequestContext = OPERATOR) -> Mapping[
         "reload": Command(controller.reload, "the configuration to be read and its tables to be opened"),
         "operation": Command(controller.operation, "the store, which may be held by another program"),
         "switchover": Command(controller.switch_over, "requests to be answered, and the other server to take over"),
+        "validate-test": Command(controller.try_validation, "the validation server"),
         "proxy restart": Command(controller.restart_proxies, "the new HTTP Proxies to open their ports"),
     }
 
@@ -170,6 +174,10 @@ class _Controller:
     def switch_over(self, arguments: dict[str, Any]) -> "Deferred[dict[str, Any]]":
         """Let the other server of the pair take over."""
         return self._ocs.switch_over()
+
+    def try_validation(self, arguments: dict[str, Any]) -> "Deferred[dict[str, Any]]":
+        """Ask a validation server about an example record."""
+        return self._ocs.try_validation(str(arguments.get("uri")))
 
     def operation(self, arguments: dict[str, Any]) -> "Deferred[Any]":
         """Carry out one step of work on lists, between batches of requests."""

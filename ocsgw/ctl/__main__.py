@@ -8,12 +8,12 @@ from typing import NoReturn
 
 from ocsgw.control.client import TIMEOUT
 from ocsgw.control.errors import ControlError
-from ocsgw.ctl import audit, campaign, completion, explain, history, lists, maintenance, server, streams, top
+from ocsgw.ctl import audit, campaign, completion, explain, history, lists, maintenance, server, streams, top, validate
 from ocsgw.ctl.errors import EXIT_FAILURE, EXIT_INTERRUPTED, EXIT_USAGE, CommandError, status_of
 from ocsgw.ctl.installation import Installation
 from ocsgw.version import VERSION
 
-FAMILIES = (server, top, campaign, lists, explain, history, maintenance, audit, completion)
+FAMILIES = (server, top, campaign, lists, explain, history, validate, maintenance, audit, completion)
 
 _LONGEST_WAIT = 86400.0
 # Arguments that are paths, which the system takes as bytes.

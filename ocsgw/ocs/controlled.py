@@ -20,6 +20,8 @@ from ocsgw.ocs.role import Role
 from ocsgw.ocs.service import OCSService
 from ocsgw.ocs.shown_config import keys_in_force
 from ocsgw.ocs.store_service import StoreService
+from ocsgw.ocs.validation import EXAMPLE_RECORD
+from ocsgw.protocol.messages import KV, Verdict
 from ocsgw.version import VERSION
 
 T = TypeVar("T")
@@ -117,6 +119,24 @@ class ControlledOCS:
     def _left_to_do(self) -> dict[str, Any]:
         status = self.status()
         return {"waiting": status["waiting"], "closed_lists": status["closed_lists"]}
+
+    def try_validation(self, uri: str) -> "Deferred[dict[str, Any]]":
+        """Ask a validation server about an example record, as HTTP Proxy asks before a hand-out."""
+        clock = self._ocs.context.reactor
+        began = clock.seconds()
+        timeout = self._ocs.config.pre_dial_validation.http_response_timeout
+        data: KV = {"GSW_APPLICATION_ID": self._ocs.config.application.dbid, **EXAMPLE_RECORD}
+
+        def shown(verdict: Verdict) -> dict[str, Any]:
+            return {
+                "outcome": verdict.outcome,
+                "status": verdict.status,
+                "data": verdict.data,
+                "reason": verdict.text or verdict.reason,
+                "seconds": round(clock.seconds() - began, 3),
+            }
+
+        return self._http.order("validation", uri, data, timeout).addCallback(shown)
 
     @inlineCallbacks
     def restart_proxies(self, listener: str | None) -> Any:

@@ -13,6 +13,24 @@ from ocsgw.protocol.messages import KV, Purpose, Verdict
 # So many failures in a row, to connect or in time, open the circuit for so many seconds; then one call tries again.
 FAILURES = 5
 PAUSE = 5.0
+# What `ocsctl validate-test` asks about: the properties of a record that does not exist.
+EXAMPLE_RECORD: KV = {
+    "GSW_RECORD_HANDLE": 0,
+    "GSW_CALLING_LIST": "example",
+    "GSW_CAMPAIGN_NAME": "example",
+    "GSW_CHAIN_ID": 0,
+    "GSW_CHAIN_N": 0,
+    "GSW_PHONE": "6505550100",
+    "GSW_PHONE_TYPE": 0,
+    "GSW_RECORD_TYPE": 2,
+    "GSW_CALL_RESULT": 28,
+    "GSW_ATTEMPTS": 0,
+    "GSW_FROM": 0,
+    "GSW_UNTIL": 86399,
+    "GSW_TZ_NAME": "GMT",
+    "GSW_TZ_OFFSET": 0,
+    "GSW_CALL_ATTEMPT_GUID": "EXAMPLE",
+}
 _UNREACHABLE = frozenset({"connect", "timeout", "tls"})
 
 

@@ -1,13 +1,16 @@
 """Outgoing calls of a whole server to a real receiver (outgoing.md; examples E30, E31, E36)."""
 
 import json
+import os
+import subprocess
+import sys
 import urllib.request
 from typing import Any
 
 from twisted.trial.unittest import TestCase
 
 from tests.integration.receiver import Ledger, Sent, receive
-from tests.integration.server import Server, make_server
+from tests.integration.server import ROOT, Server, make_server
 
 
 class OutgoingTests(TestCase):
@@ -70,6 +73,39 @@ class OutgoingTests(TestCase):
         self.assertEqual(self.preview(server)["GSW_USER_EVENT"], "PreviewRecordEmpty")
         server.wait_until(lambda: " 93010 " in server.log())
         self.assertIn("/validate failed: status 500", server.log())
+        server.stop()
+
+    def test_validate_test(self) -> None:
+        """`ocsctl validate-test` asks through the proxy, with the headers of the section, and says what that means."""
+        ledger = receive(self)
+        server = self.start(ledger, "")
+
+        def ask(uri: str) -> tuple[int, str]:
+            done = subprocess.run(
+                [sys.executable, "-m", "ocsgw.ctl", "--config", str(server.config), "validate-test", uri],
+                cwd=server.folder,
+                env={**os.environ, "PYTHONPATH": str(ROOT)},
+                capture_output=True,
+                text=True,
+                timeout=60,
+                check=False,
+            )
+            return done.returncode, done.stdout + done.stderr
+
+        status, said = ask(ledger.uri("/validate"))
+        self.assertEqual(status, 0, said)
+        self.assertRegex(said, r"^positive: status 200, after [0-9.]+ s\nthe record would be handed out\n$")
+        self.assertEqual(ledger.calls[0].body["GSW_PHONE"], "6505550100")
+        ledger.answer = lambda sent: (409, b'{"GSW_CALL_RESULT":40}')
+        status, said = ask(ledger.uri("/validate"))
+        self.assertEqual(status, 0, said)
+        self.assertIn('members of the answer: {"GSW_CALL_RESULT": 40}\nthe record would not be', said)
+        status, said = ask("http://127.0.0.1:1/")
+        self.assertEqual(status, 1, said)
+        self.assertIn("failed: ", said)
+        status, said = ask("ftp://x/")
+        self.assertEqual(status, 64, said)
+        self.assertIn("is not a valid URI", said)
         server.stop()
 
     NOTIFICATIONS = """
