@@ -9,13 +9,14 @@ from pathlib import Path
 from benchmarks import access, next_record, tls
 from benchmarks.bulk_import import bulk_import
 from benchmarks.compare import WHAT, earlier, interleave
+from benchmarks.database import database
 from benchmarks.life import life
 from benchmarks.report import Report, head, row_of
 from benchmarks.work import growth, working_day
 
 ECHO = ("nginx", "front", "tree", "asgi", "twisted")
 DURABLE = ("ocsgw", "starlette", "fastapi")
-PARTS = ("front", "durable", "work", "growth", "tls", "access", "life", "import", "next")
+PARTS = ("front", "durable", "database", "work", "growth", "tls", "access", "life", "import", "next")
 # Connections -> what the durable path has to reach beside Starlette, on one core and on all.
 _GOALS = {True: {1: 0.65, 32: 6.0, 256: 9.0}, False: {32: 7.0, 256: 11.0}}
 
@@ -103,6 +104,8 @@ def main() -> None:
                 kinds = ("constant", "random") if arguments.keys == "both" else (arguments.keys,)
                 for kind in kinds:
                     durable(report, rounds, seconds, before, pinned=pinned, kind=kind)
+    if "database" in what:
+        database(report, rounds, seconds)
     if "work" in what:
         working_day(report, rounds, seconds, arguments.rows)
     if "growth" in what:

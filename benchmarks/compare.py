@@ -19,6 +19,8 @@ WHAT = {
     "ocsgw": "ocsgw, both processes, durable",
     "before": "ocsgw as it was before",
     "starlette": "Starlette + sqlite3, commit per request",
+    "ocsgw-postgresql": "ocsgw on PostgreSQL, durable",
+    "starlette-postgresql": "Starlette + psycopg, commit per request",
     "fastapi": "FastAPI + SQLAlchemy, commit per request",
 }
 

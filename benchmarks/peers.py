@@ -5,6 +5,7 @@ servers insert the record into SQLite and commit before they answer.
 """
 
 import json
+import os
 import sqlite3
 import sys
 from typing import Any
@@ -14,6 +15,8 @@ TABLE = """CREATE TABLE IF NOT EXISTS CL_Test (
   record_status INTEGER, call_result INTEGER, attempt INTEGER, daily_from INTEGER, daily_till INTEGER,
   tz_name VARCHAR(64), campaign VARCHAR(255), cust_id VARCHAR(64), disposition VARCHAR(64), segment VARCHAR(32),
   remarks VARCHAR(255))"""
+# Connections to PostgreSQL; more make it slower.
+POOL = 16
 INSERT = (
     "INSERT INTO CL_Test (contact_info, contact_info_type, record_type, record_status, call_result, attempt,"
     " daily_from, daily_till, tz_name, campaign, cust_id, disposition, segment, remarks)"
@@ -63,6 +66,47 @@ def starlette_durable(folder: str) -> Any:
         cursor = connection.execute(INSERT, values_of(members))
         connection.commit()
         return JSONResponse({"GSW_USER_EVENT": "AddRecordAcknowledge", "GSW_CHAIN_ID": cursor.lastrowid, **members})
+
+    return Starlette(routes=[Route("/lists/{name}", add, methods=["POST"])])
+
+
+def starlette_postgresql() -> Any:
+    """Starlette with psycopg and a pool of connections, a commit for each request."""
+    import asyncio
+
+    import psycopg
+    from starlette.applications import Starlette
+    from starlette.requests import Request
+    from starlette.responses import JSONResponse
+    from starlette.routing import Route
+
+    from benchmarks.runner import DATABASE
+
+    address = os.environ[DATABASE]
+    with psycopg.connect(address, autocommit=True) as connection:
+        table = TABLE.replace("record_id INTEGER PRIMARY KEY", "record_id SERIAL PRIMARY KEY").replace(
+            "CL_Test", "peer"
+        )
+        connection.execute(table.encode())
+    insert = f"{INSERT.replace('CL_Test', 'peer').replace('?', '%s')} RETURNING record_id".encode()
+    free: asyncio.Queue[psycopg.AsyncConnection[tuple[int]]] = asyncio.Queue()
+    made = 0
+
+    async def add(request: Request) -> JSONResponse:
+        nonlocal made
+        members = json.loads(await request.body())
+        if free.empty() and made < POOL:
+            made += 1
+            connection: Any = await psycopg.AsyncConnection.connect(address)
+        else:
+            connection = await free.get()
+        try:
+            cursor = await connection.execute(insert, values_of(members))
+            (number,) = await cursor.fetchone()
+            await connection.commit()
+        finally:
+            free.put_nowait(connection)
+        return JSONResponse({"GSW_USER_EVENT": "AddRecordAcknowledge", "GSW_CHAIN_ID": number, **members})
 
     return Starlette(routes=[Route("/lists/{name}", add, methods=["POST"])])
 
@@ -232,6 +276,8 @@ def main() -> None:
     name, port, folder = sys.argv[1], int(sys.argv[2]), sys.argv[3]
     if name == "starlette":
         serve_asgi(starlette_durable(folder), port)
+    elif name == "starlette-postgresql":
+        serve_asgi(starlette_postgresql(), port)
     elif name == "fastapi":
         serve_asgi(fastapi_durable(folder), port)
     elif name == "asgi":

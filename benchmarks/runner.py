@@ -16,6 +16,8 @@ from pathlib import Path
 from benchmarks.scripts import TARGET, script_of
 
 ROOT = Path(__file__).resolve().parents[1]
+# The variable with the address of the database for peers on PostgreSQL.
+DATABASE = "OCSGW_BENCH_DATABASE"
 _TICKS = os.sysconf("SC_CLK_TCK")
 
 CONFIG = """
@@ -111,9 +113,12 @@ class Peer:
 
     def command(self) -> list[str]:
         """Return the command that starts the server."""
-        if self.name == "ocsgw":
+        if self.name in ("ocsgw", "ocsgw-postgresql"):
             path = self.folder / "ocsgw.toml"
-            path.write_text(CONFIG.format(port=self.port, tls=self.tls), encoding="utf-8")
+            text = CONFIG.format(port=self.port, tls=self.tls)
+            if self.name == "ocsgw-postgresql":
+                text = text.replace("sqlite:///ocsgw.sqlite", os.environ[DATABASE])
+            path.write_text(text, encoding="utf-8")
             return [sys.executable, "-m", "ocsgw", "run", "--config", str(path)]
         if self.name == "nginx":
             path = self.folder / "nginx.conf"

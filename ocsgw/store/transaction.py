@@ -38,6 +38,11 @@ from ocsgw.store.texts import DncStatements, ListStatements, insert_text
 _is_printable_ascii = re.compile(r"[ -~\t]*").fullmatch
 _found = msgspec.json.Decoder(list[tuple[int, str | None]])
 
+# Names with the numbers that they have at least.
+NOTE_NUMBERS = (
+    "INSERT INTO ocsgw_counter (name, value) VALUES (?, ?), (?, ?)"
+    " ON CONFLICT (name) DO UPDATE SET value = excluded.value WHERE excluded.value > ocsgw_counter.value"
+)
 # Later than every time that a column can hold.
 _LAST_TIME = 1 << 60
 # How many times as many records are read where unreadable ones were among them, and how many at most.
@@ -146,11 +151,7 @@ class RecordTransaction(OwnTables, OutboxTable):
 
     def _note_numbers(self, table: str, record_id: int, chain_id: int) -> None:
         """Remember the highest numbers of a list, which are never used again (H200)."""
-        self._connection.change(
-            "INSERT INTO ocsgw_counter (name, value) VALUES (?, ?), (?, ?)"
-            " ON CONFLICT (name) DO UPDATE SET value = excluded.value WHERE excluded.value > ocsgw_counter.value",
-            (f"record {table}", record_id, f"chain {table}", chain_id),
-        )
+        self._connection.change(NOTE_NUMBERS, (f"record {table}", record_id, f"chain {table}", chain_id))
 
     def copy_further_columns(self, calling_list: CallingList, source: int, target: int) -> None:
         """Give a record what another one has in the columns that `NewRecord` lacks (K13)."""

@@ -103,9 +103,9 @@ class ConnectionTests(PostgreSQLTestCase):
         relay, engine = self.relayed()
         control = Connection.control
 
-        def lost(connection: Connection, text: str) -> None:
-            control(connection, text)
-            if text.endswith("COMMIT"):
+        def lost(connection: Connection, *texts: str) -> None:
+            control(connection, *texts)
+            if texts[-1] == "COMMIT":
                 relay.cut()
                 control(connection, "SELECT 1")
 
@@ -119,10 +119,10 @@ class ConnectionTests(PostgreSQLTestCase):
         relay, engine = self.relayed()
         control = Connection.control
 
-        def lost(connection: Connection, text: str) -> None:
-            if text.endswith("COMMIT"):
+        def lost(connection: Connection, *texts: str) -> None:
+            if texts[-1] == "COMMIT":
                 relay.cut()
-            control(connection, text)
+            control(connection, *texts)
 
         with mock.patch.object(Connection, "control", lost):
             self.assertRaises(StoreFailureError, self.add, engine, 1)
@@ -134,9 +134,9 @@ class ConnectionTests(PostgreSQLTestCase):
         relay, engine = self.relayed(clock=self.clock.seconds, sleep=self.clock.advance)
         control = Connection.control
 
-        def lost(connection: Connection, text: str) -> None:
-            control(connection, text)
-            if text.endswith("COMMIT"):
+        def lost(connection: Connection, *texts: str) -> None:
+            control(connection, *texts)
+            if texts[-1] == "COMMIT":
                 relay.remove()
                 control(connection, "SELECT 1")
 

@@ -90,6 +90,7 @@ class Connection:
             self.raw.close()
             self.raw = self._connect(address, {**options, "client_encoding": "SQL_ASCII"})
         self.has_written = False
+        self._queued: list[tuple[str, Parameters]] = []
 
     @staticmethod
     def _connect(address: str, options: Mapping[str, Any]) -> psycopg.Connection[tuple[Any, ...]]:
@@ -138,18 +139,45 @@ class Connection:
             for name in _TEXT_TYPES:
                 cursor.adapters.register_loader(name, _TolerantLoader)
         try:
-            return cursor.execute(translated_text(text).encode(), parameters or None)
+            if not self._queued:
+                return cursor.execute(translated_text(text).encode(), parameters or None)
+            with self.raw.pipeline():
+                self._send_queued()
+                cursor.execute(translated_text(text).encode(), parameters or None)
+            return cursor
         except psycopg.Error as error:
             raise translated(error) from None
         except UnicodeEncodeError:
             raise UnstorableTextError from None
 
-    def control(self, text: str) -> None:
-        """Begin or end a transaction or a savepoint: several statements at once, without parameters.
+    def later(self, text: str, parameters: Parameters = ()) -> None:
+        """Let a statement travel with the next one, whose errors are those of both; it must have no rows."""
+        self.has_written = True
+        self._queued.append((text, parameters))
+
+    def forget_queued(self) -> None:
+        """Send nothing of what waits for the next statement: it is being undone."""
+        self._queued = []
+
+    def _send_queued(self) -> None:
+        queued, self._queued = self._queued, []
+        for text, parameters in queued:
+            self.raw.cursor().execute(translated_text(text).encode(), parameters or None)
+
+    def control(self, *texts: str) -> None:
+        """Begin or end a transaction or a savepoint, with statements without parameters, all in one message.
 
         Raises `psycopg.Error`.
         """
-        self.raw.execute(text.encode())
+        if texts[0] == "ROLLBACK":
+            self.forget_queued()
+        if not self._queued:
+            self.raw.execute("; ".join(texts).encode())
+            return
+        with self.raw.pipeline():
+            self._send_queued()
+            for text in texts:
+                self.raw.execute(text.encode())
 
     def close(self) -> None:
         """Close the connection, with what it still has open."""

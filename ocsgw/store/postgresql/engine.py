@@ -285,12 +285,12 @@ class PostgreSQLEngine:
         return self._connected(_LEASE_WAIT)
 
     def _commit(self, connection: Connection, wait: float) -> None:
-        mark = ""
+        mark: tuple[str, ...] = ()
         if connection.has_written:
             self._batch += 1
-            mark = f"UPDATE ocsgw_batch SET batch = {self._batch} WHERE writer = '{self._writer}'; "
+            mark = (f"UPDATE ocsgw_batch SET batch = {self._batch} WHERE writer = '{self._writer}'",)
         try:
-            connection.control(f"{mark}COMMIT")
+            connection.control(*mark, "COMMIT")
         except psycopg.Error as error:
             if not connection.is_broken:
                 # The server says why it has not committed.
@@ -305,6 +305,9 @@ class PostgreSQLEngine:
                 raise CommitUnknownError(text) from None
             if not was_committed:
                 raise StoreFailureError(text) from None
+        except BaseException:
+            self._roll_back(connection)
+            raise
         if connection.in_transaction:
             # A transaction that had failed unnoticed is rolled back by its commit.
             self._roll_back(connection)

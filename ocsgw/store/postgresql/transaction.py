@@ -10,7 +10,7 @@ from ocsgw.contact.directory import CallingList
 from ocsgw.contact.outbox import OutboxEntry
 from ocsgw.contact.transaction import RefusedByTableError, StoreFailureError
 from ocsgw.store.bulk import BulkTransaction
-from ocsgw.store.dialect import as_json
+from ocsgw.store.dialect import as_json, upsert
 from ocsgw.store.engine import Report
 from ocsgw.store.errors import NotPrimaryError
 from ocsgw.store.open_tables import OpenTables
@@ -18,6 +18,7 @@ from ocsgw.store.outbox import OUTBOX_COLUMNS, OUTBOX_KINDS
 from ocsgw.store.postgresql.connection import Connection
 from ocsgw.store.postgresql.statements import change_text
 from ocsgw.store.texts import DncStatements, ListStatements
+from ocsgw.store.transaction import NOTE_NUMBERS
 
 _CASTS = {"n": "::bigint", "t": ""}
 
@@ -74,7 +75,7 @@ class PostgreSQLTransaction(BulkTransaction):
         )
         first = int(last) - len(entries) + 1
         rows = [(number, *msgspec.structs.astuple(each)[1:]) for number, each in enumerate(entries, first)]
-        self._connection.change(
+        self._connection.later(
             f"INSERT INTO ocsgw_outbox (number, {OUTBOX_COLUMNS}) {self._dialect.table('?', f'n{OUTBOX_KINDS}')}",
             (as_json(rows),),
         )
@@ -97,6 +98,7 @@ class PostgreSQLTransaction(BulkTransaction):
             if is_first:
                 self._begin_again()
             else:
+                connection.forget_queued()
                 connection.change("ROLLBACK TO SAVEPOINT run; RELEASE SAVEPOINT run")
             raise
         if not is_first:
@@ -104,11 +106,20 @@ class PostgreSQLTransaction(BulkTransaction):
 
     def _begin_again(self) -> None:
         try:
+            self._connection.forget_queued()
             self._connection.change(f"ROLLBACK; {self._begin}")
         except RefusedByTableError as error:
             # There are no rows in it, but the check of the lease of a pair.
             raise NotPrimaryError("this server is no longer the primary") from error
         self._connection.has_written = False
+
+    def save_audit_position(self, number: int, mark: str) -> None:
+        """Store number and hash of the last line of the audit log, with the changes that it stands for."""
+        begin, end = upsert("ocsgw_audit", "id", "id, number, mark")
+        self._connection.later(f"{begin} VALUES (1, ?, ?) {end}", (number, mark))
+
+    def _note_numbers(self, table: str, record_id: int, chain_id: int) -> None:
+        self._connection.later(NOTE_NUMBERS, (f"record {table}", record_id, f"chain {table}", chain_id))
 
     def _before_adding_text(self, text: ListStatements, do_not_call: DncStatements) -> str:
         return _before_adding_text(text, do_not_call)
