@@ -154,9 +154,17 @@ class _OcsListener:
         """Log that a client was not admitted; that this server is a backup is no news."""
         if bye.code == "not_primary":
             return
-        self._refusals += 1
-        if self._refusals <= _LINES:
+        if self._has_a_line():
             say(self._log, 93232, address=address, listener=self.id, code=bye.code, reason=bye.text)
+
+    def handshake_failed(self, address: str, problem: str) -> None:
+        """Log why a client did not get through its TLS handshake."""
+        if self._has_a_line():
+            say(self._log, 93163, peer=address, problem=problem)
+
+    def _has_a_line(self) -> bool:
+        self._refusals += 1
+        return self._refusals <= _LINES
 
     def _end_window(self) -> None:
         silent, self._refusals = self._refusals - _LINES, 0

@@ -45,6 +45,9 @@ class SessionListener(Protocol):
     def refused(self, address: str, bye: Bye) -> None:
         """A client was not admitted."""
 
+    def handshake_failed(self, address: str, problem: str) -> None:
+        """A client did not get through its TLS handshake."""
+
 
 class SessionHost(Protocol):
     """What all sessions share."""
@@ -350,10 +353,24 @@ class OcsSession:
         """The connection is gone; what the agent holds stays until `record_timeout` (P92)."""
         self._usage.leave()
         self._gone(self)
+        if self._end.context is None:
+            self._report_handshake(reason)
         if self._joined:
             self._joined = False
             say(self._log, 93235, client=self.title, session=self.number, reason=reason)
             self._host.left(self)
+
+    def _report_handshake(self, reason: str) -> None:
+        """Log why a client did not get as far as its hello, if TLS was the reason."""
+        handle = getattr(self.protocol.transport, "getHandle", None)
+        if handle is None:
+            return
+        # As above.
+        from ocsgw.tls.failures import problem_in  # noqa: PLC0415
+
+        problem = problem_in(handle(), reason)
+        if problem is not None:
+            self._listener.handshake_failed(self.address, problem)
 
     def ready(self, port: int, interface: str) -> None:
         """Only HTTP Proxies say so."""

@@ -55,6 +55,13 @@ def remember_refusal(connection: Any, certificate: Any, error: int, depth: int, 
     return bool(is_good)
 
 
+def problem_in(handle: Any, text: str) -> str | None:
+    """Return why a handshake failed, from what OpenSSL has said; None if the text says nothing of a handshake."""
+    if isinstance(handle, ServerConnection) and handle.refusal is not None:
+        return handle.refusal
+    return next((words for part, words in _REASONS.items() if part in text), None)
+
+
 def handshake_problem(handle: ServerConnection | None, reason: Failure) -> str | None:
     """Return why a handshake failed, None if the client just went away."""
     if handle is not None and handle.refusal is not None:

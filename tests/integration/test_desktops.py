@@ -143,13 +143,166 @@ class SessionTests(DesktopTestCase):
         self.assertIn("93235", self.server.log())
 
 
-class SecureSessionTests(DesktopTestCase):
-    """The same over TLS."""
+class ConversationTests(DesktopTestCase):
+    """A conversation of two agents about records, over TCP; over TLS in the next class."""
 
-    def test_mutual_tls(self) -> None:
-        """A client certificate says who the client is; without one there is no session."""
+    listener = LISTENER
+
+    def prepare(self) -> None:
+        self.serve(more="[desktop]\nagent_logout_preview_call_result = 21\n")
+
+    def test_conversation(self) -> None:
+        """Consult, transfer, end; a cancel while holding a record; a callback by itself; logout with a record."""
+        self.prepare()
+        for phone in ("6505550101", "6505550102", "6505550103"):
+            self.add(phone)
+        first, second = self.connect("5001"), self.connect("5002")
+        for client in (first, second):
+            self.event(client, "CampaignStarted")
+        handle = first.preview(102).handle
+        assert handle is not None
+        # Consult: the second agent may read.
+        first.share(handle, "Consult", "5002")
+        shared = self.event(second, "RecordShared")
+        self.assertEqual((shared.handle, shared.phone), (handle, "6505550101"))
+        self.assertEqual(second.chained_records(handle).event, "ChainedRecordsDataEnd")
+        self.assertEqual(self.code(second.processed, handle, 33), "invalid_state")
+        # Transfer: the second agent alone has it, and ends it.
+        first.share(handle, "Transfer", "5002")
+        self.assertEqual(second.processed(handle, 33).handle, handle)
+        self.assertEqual(self.code(first.processed, handle, 33), "invalid_handle")
+        self.assertEqual(self.server.rows("SELECT agent_id FROM CL_Test WHERE record_id = 1"), [("5002",)])
+        # Somebody else cancels what the first agent holds.
+        held = first.preview(102)
+        answer = self.server.post(f"/phones/{held.phone}?req=RequestRecordCancel", {})
+        self.assertEqual(answer.status, 200)
+        self.assertEqual(self.event(first, "RecordCancel").handle, held.handle)
+        # A callback comes by itself, and is left behind at the logout.
+        keys = {"GSW_RECORD_TYPE": 5, "GSW_DATE_TIME": "01/01/2020 00:00", "GSW_AGENT_ID": "5001"}
+        self.add("6505550104", **keys)
+        call = self.event(first, "ScheduledCall")
+        self.assertEqual(call.phone, "6505550104")
+        self.assertEqual(first.log_out().event, "LogOutAcknowledge")
+        self.assertEqual(
+            self.server.rows("SELECT record_status, call_result, agent_id FROM CL_Test WHERE record_id = 4"),
+            [(3, 21, "5001")],
+        )
+        # HTTP ends what the second agent holds.
+        held = second.preview(102)
+        self.server.post(f"/records/{held.handle}?req=RecordReject", {})
+        self.assertEqual(self.event(second, "RecordRemove").handle, held.handle)
+
+    def test_restart(self) -> None:
+        """P92, P133: the client connects again by itself and goes on with the same handle, also as a second holder."""
+        self.prepare()
+        self.add("6505550101")
+        first, second = self.connect("5001"), self.connect("5002")
+        handle = first.preview(102).handle
+        assert handle is not None
+        first.share(handle, "Conference", "5002")
+        port = int(_READY.findall(self.server.log())[-1])
+        self.server.configure(listener=self.listener.replace("port = 0", f"port = {port}"))
+        self.server.kill_parent()
+        self.server.start()
+        self.assertEqual(second.processed(handle, 33, idempotency_key="k").event, "RecordProcessedAcknowledge")
+
+
+_COMMON = {"GSW_USER_EVENT", "GSW_APPLICATION_ID"}
+_RECORD = {"GSW_RECORD_HANDLE", "GSW_CALLING_LIST", "GSW_CAMPAIGN_NAME", "GSW_CHAIN_ID"}
+_GROUP = {
+    *("GSW_CAMPAIGN_NAME", "GSW_CAMPAIGN_DESCRIPTION", "GSW_CAMPAIGN_MODE"),
+    *("GSW_CAMPAIGN_GROUP_NAME", "GSW_CAMPAIGN_GROUP_DBID"),
+}
+_CHAINED = {
+    *("GSW_RECORD_URI", "GSW_CALLING_LIST_DBID", "GSW_CHAIN_N", "GSW_PHONE", "GSW_PHONE_TYPE", "GSW_RECORD_TYPE"),
+    *("GSW_CALL_RESULT", "GSW_ATTEMPTS", "GSW_FROM", "GSW_UNTIL", "GSW_TZ_NAME", "GSW_TZ_OFFSET"),
+    "GSW_CALL_ATTEMPT_GUID",
+}
+_SHOWN = {"GSW_CAMPAIGN_GROUP_NAME", "GSW_CAMPAIGN_GROUP_DBID", "GSW_CAMPAIGN_MODE", *_CHAINED}
+
+
+class MessageTests(DesktopTestCase):
+    """Every message against its table (protocol.md section 3, http.md section 10)."""
+
+    def check(self, answer: Answer, event: str, keys: set[str]) -> None:
+        """Compare name and keys of an event; those of custom fields stand aside."""
+        self.assertEqual(answer.event, event, answer.data)
+        found = {key for key in answer.data if key.startswith("GSW_")}
+        self.assertEqual(found, _COMMON | keys | {"GSW_REFERENCE_ID"}, event)
+        self.assertIs(type(answer.data["GSW_REFERENCE_ID"]), int)
+        self.assertEqual(answer.data["GSW_APPLICATION_ID"], 134)
+
+    def test_desktop(self) -> None:
+        """What a desktop sends and gets."""
+        self.serve()
+        self.add("6505550101", "6505550102")
+        for number in range(3, 8):
+            self.add(f"650555010{number}")
+        desktop = self.connect("5001")
+        ref: dict[str, Any] = {"GSW_REFERENCE_ID": 7}
+        self.event(desktop, "CampaignStarted")
+        group = {"GSW_CAMPAIGN_GROUP_DBID": 102}
+        record = desktop.preview(102, **ref)
+        self.check(record, "PreviewRecord", _RECORD | _SHOWN)
+        handle = {"GSW_RECORD_HANDLE": record.handle}
+        callback = {"GSW_DATE_TIME": "11/28/2036 09:30", "GSW_CALLBACK_TYPE": "Campaign"}
+        agreed = {"GSW_CALLBACK_TYPE", "GSW_DATE_TIME", "GSW_TZ_NAME", "GSW_PHONE", "GSW_RECORD_TYPE"}
+        share = {"GSW_SHARE_MODE": "Consult", "GSW_AGENT_ID": "5002"}
+        counted = {"GSW_PHONE", "GSW_CHAIN_ATTR", "GSW_RECORDS_COUNT"}
+        rows: list[tuple[str, dict[str, Any], str, set[str]]] = [
+            ("ChainedRecordRequest", handle, "ChainedRecordsDataEnd", _RECORD),
+            ("UpdateCallCompletionStats", handle, "", _RECORD | {"GSW_PHONE", "GSW_CALL_RESULT", "GSW_RECORD_TYPE"}),
+            ("RecordReschedule", {**handle, **callback}, "", _RECORD | agreed),
+            ("ScheduledRecordReschedule", {**handle, **callback}, "", _RECORD | agreed),
+            ("RecordShare", {**handle, **share}, "", _RECORD | set(share)),
+            ("DoNotCall", {**handle, "GSW_CHAIN_ATTR": "RecordOnly"}, "", _RECORD | {"GSW_PHONE", "GSW_CHAIN_ATTR"}),
+            ("RecordProcessed", handle, "", _RECORD),
+            ("PreviewDialingModeStart", {"GSW_CAMPAIGN_NAME": "Campaign1"}, "", {"GSW_CAMPAIGN_NAME"}),
+            ("PreviewDialingModeOver", {}, "", set()),
+            ("ReadyTime", {}, "", set()),
+            ("LogOut", {}, "", set()),
+            ("CampaignStatusRequest", group, "CampaignStarted", _GROUP),
+            ("RequestRecordCancel", {"GSW_PHONE": "6505550107"}, "RecordCancelAcknowledge", counted),
+            ("DoNotCall", {"GSW_PHONE": "6505550106"}, "", counted),
+        ]
+        for name, keys, event, expected in rows:
+            answer = desktop.request(name, {**keys, **ref})
+            self.check(answer, event or f"{name}Acknowledge", expected)
+            for part in answer.parts:
+                self.check(Answer(part), "ChainedRecord", _RECORD | _CHAINED)
+        self.assertEqual(self.code(desktop.request, "RecordShare", {}), "missing_attribute")
+        for name in ("RecordReject", "RequestRecordCancel"):
+            held: dict[str, Any] = {"GSW_RECORD_HANDLE": desktop.preview(102).handle}
+            event = "RecordCancelAcknowledge" if name == "RequestRecordCancel" else f"{name}Acknowledge"
+            more = {"GSW_CHAIN_ATTR", "GSW_RECORDS_COUNT"} if name == "RequestRecordCancel" else set()
+            self.check(desktop.request(name, {**held, **ref}), event, _RECORD | more)
+
+    def test_third_party(self) -> None:
+        """What a third-party application sends and gets."""
+        self.serve()
+        third = self.connect()
+        ref: dict[str, Any] = {"GSW_REFERENCE_ID": 7, "GSW_CAMPAIGN_NAME": "Campaign1"}
+        rows = (
+            ("SetDialingMode", "ModeChanged"),
+            ("StopDialing", "Stopped"),
+            ("UnloadCampaign", "Unloaded"),
+            ("GetCampaignStatus", "Unloaded"),
+            ("LoadCampaign", "Loaded"),
+            ("StartDialing", "Started"),
+            ("ForceUnloadCampaign", "Unloaded"),
+        )
+        for name, event in rows:
+            self.check(third.request(name, {**ref, "GSW_CAMPAIGN_MODE": "PushPreview"}), f"Campaign{event}", _GROUP)
+        for name in ("ReadyTime", "LogOut", "PreviewDialingModeStart", "PreviewDialingModeOver"):
+            self.assertEqual(self.code(third.request, name, {}), "forbidden")
+
+
+class SecureConversationTests(ConversationTests):
+    """The same over TLS, with client certificates."""
+
+    def prepare(self) -> None:
         authority = Authority()
-        server = make_server(self)
+        server = make_server(self, more="[desktop]\nagent_logout_preview_call_result = 21\n")
         authority.issue("localhost").write(server.folder, "server")
         authority.issue(subject="crm").write(server.folder, "client")
         (server.folder / "ca.pem").write_text(authority.pem)
@@ -157,15 +310,19 @@ class SecureSessionTests(DesktopTestCase):
             '[listener.tls]\ncertificate = "server.pem"\ncertificate_key = "server.key"\n'
             'trusted_ca = "ca.pem"\ntls_mutual = true\n'
         )
-        server.configure(listener=LISTENER + tls)
+        self.listener = LISTENER + tls
+        server.configure(listener=self.listener)
         self.server = server.start()
         server.wait_until(lambda: "93230" in server.log())
         context = ssl.create_default_context(cafile=str(server.folder / "ca.pem"))
         context.load_cert_chain(server.folder / "client.pem", server.folder / "client.key")
         self.tls = context
-        self.add("6505550101")
-        desktop = self.connect("5001")
-        handle = desktop.preview(102).handle
-        assert handle is not None
-        self.assertEqual(desktop.reject(handle).event, "RecordRejectAcknowledge")
-        self.assertIn("principal CN=crm", server.log())
+
+    def test_principal(self) -> None:
+        """The certificate says who the client is; without one there is no session."""
+        self.prepare()
+        self.connect("5001").campaign_status()
+        self.assertIn("principal CN=crm", self.server.log())
+        self.tls = ssl.create_default_context(cafile=str(self.server.folder / "ca.pem"))
+        self.connect("5002")
+        self.server.wait_until(lambda: "the client has sent no certificate" in self.server.log())
