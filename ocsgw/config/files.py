@@ -1,5 +1,6 @@
 """Readers of paths, of files with certificates or secrets, and of the store's address."""
 
+import base64
 import os
 import re
 import stat
@@ -102,6 +103,21 @@ def api_key(value: Any, place: Place) -> Secret:
             "write a key of letters and digits into it, in one line, or make one with: ocsgw key create NAME",
         )
     return Secret(digest_of(key))
+
+
+def signing_key(value: Any, place: Place) -> Secret:
+    """Read a file with a key of Standard Webhooks: ``whsec_`` and 24 to 64 bytes in base64."""
+    written = _secret_text(value, place)
+    try:
+        key = base64.b64decode(written.removeprefix("whsec_"), validate=True)
+    except ValueError:
+        key = b""
+    if not written.startswith("whsec_") or not 24 <= len(key) <= 64:
+        raise InvalidValueError(
+            "the file must have a key of Standard Webhooks, whsec_ and 24 to 64 bytes in base64",
+            'make one with: printf "whsec_%s" "$(openssl rand -base64 32)"',
+        )
+    return Secret(written)
 
 
 def headers(value: Any, place: Place) -> tuple[tuple[str, Secret], ...]:

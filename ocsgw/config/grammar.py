@@ -8,7 +8,18 @@ from typing import Final
 
 from ocsgw.config import model
 from ocsgw.config.constants import TREATMENT_ACTIONS
-from ocsgw.config.files import api_key, headers, log_target, path, pem, private_pem, secret, state_directory, store_url
+from ocsgw.config.files import (
+    api_key,
+    headers,
+    log_target,
+    path,
+    pem,
+    private_pem,
+    secret,
+    signing_key,
+    state_directory,
+    store_url,
+)
 from ocsgw.config.network import custom_headers, host, http_proxy, interface, mutual_tls, origin, tls_versions, uri
 from ocsgw.config.schema import Key, Keys, Table
 from ocsgw.config.terms import (
@@ -261,6 +272,7 @@ _NOTIFICATIONS: Final[Keys] = {
     "http_retry_max_attempts": Key(integer(0, 1_000_000), 0),
     "http_retry_applies_to": Key(array(one_of(*_REPEATED)), list(_REPEATED)),
     "http_proxy": Key(http_proxy, None),
+    "signing_key_file": Key(signing_key, None),
     **_OUTGOING,
 }
 

@@ -341,6 +341,8 @@ class Notifications(Part, frozen=True):
     """0: no limit."""
     http_retry_applies_to: tuple[Literal["history", "contact_processed"], ...]
     http_proxy: str | None
+    signing_key_file: Secret | None
+    """A key of Standard Webhooks; None: nothing is signed."""
     trusted_ca: PemFile | None
     certificate: PemFile | None
     certificate_key: PemFile | None

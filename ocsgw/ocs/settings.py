@@ -3,7 +3,7 @@
 import math
 from typing import Any, Final
 
-from ocsgw.config import Aliases, Config, Listener, Notifications, PreDialValidation, ServerCertificate, Tls
+from ocsgw.config import Aliases, Config, Listener, Notifications, PreDialValidation, Secret, ServerCertificate, Tls
 from ocsgw.ocs.dispatch import DispatchOptions
 from ocsgw.ocs.link import Identity
 from ocsgw.ocs.principals import certificates_of, keys_of
@@ -125,7 +125,9 @@ def settings_of(
             remembered_addresses=limits.remembered_addresses,
         ),
         client=_client(config.pre_dial_validation),
-        notifications=_client(config.notifications, config.notifications.http_proxy),
+        notifications=_client(
+            config.notifications, config.notifications.http_proxy, config.notifications.signing_key_file
+        ),
         error_codes=config.application.error_codes,
         strict=config.http.strict,
         access_log=_access_log(config),
@@ -200,7 +202,9 @@ def _calls(config: Config) -> bool:
     )
 
 
-def _client(section: PreDialValidation | Notifications, http_proxy: str | None = None) -> ClientSettings:
+def _client(
+    section: PreDialValidation | Notifications, http_proxy: str | None = None, signing_key: Secret | None = None
+) -> ClientSettings:
     """Return what outgoing calls of one section need."""
     pem = {name: getattr(section, name) for name in ("trusted_ca", "certificate", "certificate_key")}
     return ClientSettings(
@@ -211,6 +215,7 @@ def _client(section: PreDialValidation | Notifications, http_proxy: str | None =
             minimum=section.tls_minimum,
         ),
         http_proxy=http_proxy,
+        signing_key=signing_key.value if signing_key is not None else None,
         headers=[(name, value.value) for name, value in section.headers_file],
     )
 

@@ -18,12 +18,17 @@ class ClientTlsSettings(msgspec.Struct, kw_only=True, omit_defaults=True):
 
 
 class ClientSettings(msgspec.Struct, kw_only=True, omit_defaults=True):
-    """Outgoing HTTP; `headers` are further ones of every call (O7)."""
+    """Outgoing HTTP.
+
+    `headers` are further ones of every call (O7); with a `signing_key` calls are signed in the form of Standard
+    Webhooks.
+    """
 
     response_timeout_ms: int
     pool_size: int
     tls: ClientTlsSettings | None = None
     http_proxy: str | None = None
+    signing_key: str | None = None
     headers: list[tuple[str, str]] = []
 
     def __repr__(self) -> str:

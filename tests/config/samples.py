@@ -244,6 +244,7 @@ http_connection_pool_size = 1
 http_retry_max_attempts = 5
 http_retry_applies_to = ["history"]
 http_proxy = "http://p:1"
+signing_key_file = "signing"
 trusted_ca = "ca.pem"
 certificate = "server.pem"
 certificate_key = "server.key"

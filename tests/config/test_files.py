@@ -127,6 +127,18 @@ class SecretFileTests(ConfigTestCase):
             self.assertNotIn("hunter2", repr(config))
             self.assertEqual(getattr(self.parse_tables(""), section).headers_file, ())
 
+    def test_signing_key(self) -> None:
+        """A key of Standard Webhooks is whsec_ and 24 to 64 bytes in base64; others are refused and not shown."""
+        table = '[notifications]\nsigning_key_file = "signing"\n'
+        self.write("signing", "whsec_" + "a2tr" * 8 + "\n")
+        self.assertEqual(self.parse_tables(table).notifications.signing_key_file, Secret("whsec_" + "a2tr" * 8))
+        for wrong in ("a2tr" * 8, "whsec_a2tr", "whsec_" + "a2tr" * 22, "whsec_" + "?2tr" * 8, ""):
+            self.write("signing", wrong)
+            (problem,) = self.problems_of(table)
+            self.assertIn("key of Standard Webhooks" if wrong else "", f"{problem}")
+            if wrong:
+                self.assertNotIn(wrong, f"{problem}")
+
     def test_wrong_headers(self) -> None:
         """O7, O1: each wrong line is reported by its number and not shown; what ocsgw sets itself is refused."""
         self.write("headers", "X-A: 1\nhunter2\nX-B: hunter2\x01\nContent-Length: 5\nhost: h\nContent-Type: t\n")

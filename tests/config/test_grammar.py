@@ -66,6 +66,7 @@ class StructTests(ConfigTestCase):
         """The values have the types that the structs promise."""
         self.write_certificates()
         self.write("secret", "X-Header: 0123456789abcdef")
+        self.write("signing", "whsec_a2tra2tra2tra2tra2tra2tra2tra2tr")
         everything = self.parse_text(EVERYTHING)
         for part in parts_of(everything):
             for field in msgspec.structs.fields(part):
@@ -163,6 +164,7 @@ class DefaultTests(ConfigTestCase):
             http_retry_max_attempts=0,
             http_retry_applies_to=("history", "contact_processed"),
             http_proxy=None,
+            signing_key_file=None,
             **outgoing,
         )
         self.assert_values(config.desktop, agent_preview_mode_start=False, agent_logout_preview_call_result=None)
@@ -357,7 +359,12 @@ class GrammarTests(ConfigTestCase):
         """C6: no key takes a secret as text; those of secrets end in _file."""
         for path, table in tables():
             for key, entry in table.keys.items():
-                if isinstance(entry, Key) and getattr(entry.read, "__name__", "") in {"secret", "api_key", "headers"}:
+                if isinstance(entry, Key) and getattr(entry.read, "__name__", "") in {
+                    "secret",
+                    "api_key",
+                    "headers",
+                    "signing_key",
+                }:
                     self.assertTrue(key.endswith("_file"), f"{path}")
                 self.assertNotIn(key, {"password", "secret", "key", "token", "passphrase"})
 

@@ -14,6 +14,7 @@ class OneMistakeTests(ConfigTestCase):
         super().setUp()
         self.write_certificates()
         self.write("secret", "X-Header: 0123456789abcdef")
+        self.write("signing", "whsec_a2tra2tra2tra2tra2tra2tra2tra2tr")
 
     def assert_one_problem(self, text: str, line: int) -> None:
         problems = self.problems(text)

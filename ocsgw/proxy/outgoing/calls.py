@@ -1,5 +1,6 @@
 """Outgoing calls: one POST for each, one verdict on each (outgoing.md section 1, protocol.md section 8)."""
 
+import time
 from collections.abc import Callable, Mapping
 from io import BytesIO
 from typing import Any
@@ -31,6 +32,7 @@ from ocsgw.protocol.client_settings import ClientSettings, ClientTlsSettings
 from ocsgw.protocol.messages import KV, Settings, Validate, Verdict
 from ocsgw.proxy.outgoing.bodies import decode_answer, encode_call
 from ocsgw.proxy.outgoing.connections import Endpoints, TunnelError
+from ocsgw.proxy.outgoing.signature import signature_headers
 from ocsgw.proxy.translation.charset import Encoding, encoding_of_option
 from ocsgw.tls.client import ClientOptions, ClientTls
 from ocsgw.tls.pem import KeyPair
@@ -46,7 +48,10 @@ class OutgoingCalls:
 
     _log = Logger()
 
-    def __init__(self, reactor: Any, reply: Callable[[Verdict], None]) -> None:
+    def __init__(
+        self, reactor: Any, reply: Callable[[Verdict], None], wall_clock: Callable[[], float] = time.time
+    ) -> None:
+        self._wall_clock = wall_clock
         self._reactor = reactor
         self._reply = reply
         self._clients: dict[str, _Client] = {}
@@ -66,7 +71,9 @@ class OutgoingCalls:
         for purpose, (client, headers) in wanted.items():
             known = self._clients.get(purpose)
             same = known is not None and known.made_of == (client, headers)
-            clients[purpose] = known if known is not None and same else _Client(self._reactor, client, headers)
+            clients[purpose] = (
+                known if known is not None and same else _Client(self._reactor, client, headers, self._wall_clock)
+            )
         replaced = [each for purpose, each in self._clients.items() if clients[purpose] is not each]
         self._clients, self._encoding = clients, encoding_of_option(settings.encoding)
         for each in replaced:
@@ -113,7 +120,14 @@ class OutgoingCalls:
 class _Client:
     """The calls of one kind: their connections, and at most `pool_size` of them at a time for each host (O3, O9)."""
 
-    def __init__(self, reactor: Any, settings: ClientSettings, headers: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        reactor: Any,
+        settings: ClientSettings,
+        headers: Mapping[str, str],
+        wall_clock: Callable[[], float],
+    ) -> None:
+        self._wall_clock = wall_clock
         self.made_of = (settings, headers)
         self._reactor = reactor
         self._settings = settings
@@ -137,7 +151,9 @@ class _Client:
         place = self._places.setdefault(
             (target.scheme, target.host, target.port), DeferredSemaphore(self._settings.pool_size)
         )
-        headers = Headers({name: [value] for name, value in self._headers.items()})
+        key = self._settings.signing_key
+        signature = signature_headers(key, body, self._wall_clock()) if key is not None else {}
+        headers = Headers({name: [value] for name, value in {**self._headers, **signature}.items()})
         headers.setRawHeaders(b"Content-Type", [content_type])
         done: Deferred[Any] = place.run(self._post, target, headers, body)
         timed_out = False

@@ -1,5 +1,7 @@
 """Outgoing calls with a real server on the other side (outgoing.md section 1)."""
 
+import base64
+import hmac
 import json
 from typing import Any
 
@@ -186,6 +188,23 @@ class CallTests(TestCase):
             headers = self.receiver.calls[-1].headers
             self.assertEqual(headers.getRawHeaders("Authorization"), authorization)
             self.assertEqual(headers.getRawHeaders("X-Site"), custom)
+
+    @inlineCallbacks
+    def test_signature(self) -> Any:
+        """Standard Webhooks: id, time and signature over both and the body; a repetition has the same id."""
+        port = self.receiver.listen(self)
+        secret = b"k" * 24
+        key = f"whsec_{base64.b64encode(secret).decode()}"
+        self.use(notifications=ClientSettings(response_timeout_ms=1000, pool_size=2, signing_key=key))
+        for _ in range(2):
+            yield self.call(f"http://127.0.0.1:{port}/", "history")
+        yield self.call(f"http://127.0.0.1:{port}/", "validation")
+        first, second, unsigned = (dict(each.headers.getAllRawHeaders()) for each in self.receiver.calls)
+        self.assertEqual(first[b"Webhook-Id"], second[b"Webhook-Id"])
+        (name,), (when,) = first[b"Webhook-Id"], first[b"Webhook-Timestamp"]
+        digest = hmac.digest(secret, b"%s.%s.%s" % (name, when, self.receiver.calls[0].body), "sha256")
+        self.assertEqual(first[b"Webhook-Signature"], [b"v1," + base64.b64encode(digest)])
+        self.assertNotIn(b"Webhook-Id", unsigned)
 
     @inlineCallbacks
     def test_statistics(self) -> Any:
