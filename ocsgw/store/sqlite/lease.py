@@ -22,7 +22,7 @@ from ocsgw.store.sqlite.connection import Connection, masked, primary_code
 from ocsgw.store.sqlite.watchdog import CLOCK, Watchdog
 
 _BOOT_ID = "/proc/sys/kernel/random/boot_id"
-# How long a transaction about the lease alone waits for other writers, and lasts at most (seconds).
+# How long a transaction about the lease alone waits for other writers, and may last at least (seconds).
 _WAIT = 0.5
 _LONGEST = 1.0
 # A server that stands by says so each time the lease could have lapsed, and is believed for so many of these times.
@@ -217,7 +217,9 @@ class SQLiteLease:
             raw.execute(f"PRAGMA busy_timeout = {int(wait * 1000)}").close()
             try:
                 if not is_primary:
-                    self._watchdog.arm(self._clock() + wait + _LONGEST)
+                    # A slow disk is no reason to end.
+                    longest = max(_LONGEST, self._member.lease_time / 2)
+                    self._watchdog.arm(self._clock() + wait + longest)
                 raw.execute("BEGIN IMMEDIATE").close()
             finally:
                 raw.execute("PRAGMA busy_timeout = 0").close()
