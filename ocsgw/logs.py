@@ -143,6 +143,13 @@ MESSAGES: Mapping[int, tuple[Level, str]] = MappingProxyType(
         93130: ("warning", "The connection to the store was opened again: {reason}"),
         93131: ("warning", "Table {table} does not accept a row: {reason}; the request got 409"),
         93132: ("warning", "The audit log ended with {bytes} bytes of an incomplete line, which were cut off"),
+        93133: (
+            "warning",
+            (
+                "{count} entries of the do-not-call table {table} have a contact that cannot be read; they block nobody"
+                " until they are corrected"
+            ),
+        ),
         93140: ("error", "The command {command} of ocsctl failed"),
         93141: ("info", "OCS is {state}"),
         93142: ("error", "OCS failed and is shutting down"),

@@ -1,6 +1,6 @@
 """What imports, exports and explanations ask of the store, besides what requests do."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Protocol
 
 import msgspec
@@ -104,6 +104,9 @@ class BulkStatements(Protocol):
 
     def delete_records(self, calling_list: CallingList, record_ids: Collection[int]) -> None:
         """Delete records that are not in process."""
+
+    def renew_contact_forms(self, countries: Iterable[str], at_most: int) -> int:
+        """Store missing normal forms of do-not-call entries, at most so many; return how many there were (K40)."""
 
     def entries(self, numbers: Collection[int]) -> list[StoredEntry]:
         """Return the entries of the do-not-call table with these numbers."""

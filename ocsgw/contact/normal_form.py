@@ -7,7 +7,8 @@ shown is what was given.
 
 import re
 import unicodedata
-from functools import lru_cache
+import zlib
+from functools import cache, lru_cache
 
 # Characters that are removed from numbers, wherever they stand; beside them other white space, dashes and format
 # characters, which are rare.
@@ -15,6 +16,8 @@ SEPARATORS = " \t-.()/_"
 # How many characters at the end of a number its search key has: what comes before may be spelled in several ways.
 KEY_LENGTH = 7
 
+# To be changed with whatever changes a normal form: stored ones are renewed then.
+_RULES = "2"
 _COARSE = 4
 _SCHEME = "tel:"
 
@@ -53,6 +56,20 @@ def normal_contact(contact: str, country: str = "") -> str:
     if country:
         number = _international(number, country)
     return f"{number}x{extension}" if extension else number
+
+
+@cache
+def rules_of(country: str) -> int:
+    """Return a number of the rules by which `normal_contact` works in a country, for forms that are stored.
+
+    It changes with this module, the version of Unicode, and the numbering plans.
+    """
+    parts = [_RULES, unicodedata.unidata_version]
+    if country:
+        import phonenumbers  # noqa: PLC0415 - only tenants with a country need it
+
+        parts.append(phonenumbers.__version__)
+    return zlib.crc32(" ".join(parts).encode())
 
 
 def _without_separators(text: str) -> str:

@@ -14,6 +14,9 @@ def prepare(unit: UnitOfWork) -> dict[str, int] | Unfinished[dict[str, int]]:
     Returns how many records were freed, by calling list (K2, C67). What unloaded groups hold, because they are gone or
     because the server ended while it unloaded one, is released in slices.
     """
+    # Before anybody is called: contacts are compared by their normal forms.
+    if renew_contact_forms(unit, SLICE):
+        return Unfinished(prepare)
     known = unit.tx.group_statuses()
     for group in unit.directory.groups:
         if group.dbid not in known:
@@ -31,6 +34,11 @@ def prepare(unit: UnitOfWork) -> dict[str, int] | Unfinished[dict[str, int]]:
         if count:
             freed[calling_list.name] = count
     return _release_unloaded(unit, freed)
+
+
+def renew_contact_forms(unit: UnitOfWork, at_most: int) -> int:
+    """Store normal forms of do-not-call entries that other programs have written; return how many (K40)."""
+    return unit.tx.renew_contact_forms((tenant.country for tenant in unit.directory.tenants), at_most)
 
 
 def _release_unloaded(unit: UnitOfWork, freed: dict[str, int]) -> dict[str, int] | Unfinished[dict[str, int]]:

@@ -12,7 +12,7 @@ from twisted.python.failure import Failure
 
 from ocsgw.config import Config
 from ocsgw.contact.completion import complete_groups
-from ocsgw.contact.opening import expire, prepare
+from ocsgw.contact.opening import expire, prepare, renew_contact_forms
 from ocsgw.contact.overdue import Position, treat_overdue
 from ocsgw.contact.transaction import StoreFailureError
 from ocsgw.contact.unit_of_work import UnitOfWork
@@ -74,6 +74,7 @@ class Housekeeping(Service):
             Chore("expired hand-outs", 1.0, _expire, 93017),
             Chore("personal callbacks that are overdue", 10.0, _treat_overdue, 93018),
             Chore("campaign groups that are complete", 5.0, lambda unit: Slice(complete_groups(unit))),
+            Chore("normal forms of do-not-call entries", 5.0, _renew_contact_forms),
             Chore("expired rows of own tables", 60.0, self._forget),
             Chore("old entries of the outbox", 60.0, self._shorten_outbox),
         )
@@ -165,6 +166,12 @@ def _expire(unit: UnitOfWork) -> Slice:
     """End hand-outs whose time is over (H278)."""
     count = expire(unit, AT_ONCE)
     return Slice(count, _expire if count == AT_ONCE else None)
+
+
+def _renew_contact_forms(unit: UnitOfWork) -> Slice:
+    """Store the normal forms of contacts that another program has added to the do-not-call table (K40)."""
+    count = renew_contact_forms(unit, AT_ONCE)
+    return Slice(count, _renew_contact_forms if count == AT_ONCE else None)
 
 
 def _treat_overdue(unit: UnitOfWork, position: Position | None = None) -> Slice:

@@ -5,7 +5,6 @@ from typing import Any
 
 from ocsgw.contact.directory import CallingList
 from ocsgw.counters import UNREADABLE_ROWS
-from ocsgw.store.entries_beyond_ascii import EntriesBeyondAscii
 from ocsgw.store.texts import DncStatements, ListStatements
 
 # Reasons differ by constraint; triggers may write what they like.
@@ -18,6 +17,9 @@ class OpenTables:
     `unsettled` are the tables whose records in process have not been looked after since they were opened (K2).
     `skipped` are, by table, records that previews pass over because they cannot be represented, as of the version
     `skipped_at` of the store. `largest_record` is how many bytes the texts of a record may have together.
+    `complete_forms` are, by country, the versions of the store at which every do-not-call entry had its normal form
+    stored; `keeps_forms` says whether missing ones may be. `entries_reported` says that there are unreadable entries,
+    `old_forms_forgotten` that no form by the rules of another version is left.
     """
 
     def __init__(self) -> None:
@@ -25,7 +27,10 @@ class OpenTables:
         self.do_not_call: DncStatements | None = None
         self.do_not_call_widths = (0, 0)
         self.largest_record = 0
-        self.beyond_ascii = EntriesBeyondAscii()
+        self.complete_forms: dict[str, object] = {}
+        self.keeps_forms = False
+        self.entries_reported = False
+        self.old_forms_forgotten = False
         self.unsettled: set[str] = set()
         self.skipped: dict[str, dict[Any, str]] = {}
         self.skipped_at: object = None
@@ -42,6 +47,8 @@ class OpenTables:
         lists: Mapping[CallingList, ListStatements | None],
         largest_record: int,
         closed: Mapping[str, str],
+        *,
+        keeps_forms: bool,
     ) -> None:
         """Take the tables of a new configuration; those of the one before stay, for batches that have begun with it.
 
@@ -50,13 +57,20 @@ class OpenTables:
         self._closed = closed
         self.do_not_call, self.do_not_call_widths = do_not_call
         self.largest_record = largest_record
-        self.beyond_ascii.forget()
+        self.keeps_forms = keeps_forms
+        self.complete_forms.clear()
+        self.entries_reported = self.old_forms_forgotten = False
         self.lists = {**self._newest, **lists}
         self._newest = lists
         opened = {each.table for each, text in lists.items() if text is not None}
         self.unsettled |= opened - self._opened
         self._opened |= opened
         self.skipped, self._faulty, self._changed, self._refusals = {}, {}, {}, set()
+
+    def written_by_others(self) -> None:
+        """Forget what holds only while no other program writes."""
+        self.complete_forms.clear()
+        self.skipped = {}
 
     def is_new_fault(self, calling_list: CallingList, record_id: object) -> bool:
         """Count a record that cannot be represented, once; return whether it is the first of its list."""

@@ -67,14 +67,18 @@ class DncStatements:
     """The statements of the do-not-call table.
 
     `blocked` are the places of look-ups with the contacts of entries that have one of their search keys, NULL where the
-    customer id is the same. `beyond_ascii` are the entries whose search keys SQL cannot compute, with their scopes, and
-    `any_beyond_ascii` an expression for whether there are any. `lasting` are the contacts of entries without an end
-    that have one of some search keys. The others are for `StoredEntry` by search keys and customer ids, or by number.
+    customer id is the same. `beyond_ascii` are the entries whose search keys SQL cannot compute, with their scopes,
+    `of_contacts` those of them with one of a list of texts, `without_form` the contacts of those that have no stored
+    normal form, and `any_beyond_ascii` an expression for whether there are any. `lasting` are the contacts of entries
+    without an end that have one of some search keys. The others are for `StoredEntry` by search keys and customer ids,
+    or by number.
     """
 
     blocked: str
     any_beyond_ascii: str
     beyond_ascii: str
+    of_contacts: str
+    without_form: str
     lasting: str
     insert: str
     entries_for: str

@@ -24,9 +24,9 @@ from ocsgw.contact.transaction import (
     UnstorableTextError,
     Window,
 )
+from ocsgw.store.contact_forms import ContactForms
 from ocsgw.store.dialect import Connection, as_json
 from ocsgw.store.engine import Report
-from ocsgw.store.entries_beyond_ascii import Scope
 from ocsgw.store.errors import StatementError
 from ocsgw.store.open_tables import OpenTables
 from ocsgw.store.outbox import OutboxTable
@@ -54,7 +54,7 @@ def _scope(calling_list: CallingList, now: int) -> dict[str, int]:
     return {"tenant": calling_list.tenant.dbid, "list": calling_list.dbid, "now": now}
 
 
-class RecordTransaction(OwnTables, OutboxTable):
+class RecordTransaction(ContactForms, OwnTables, OutboxTable):
     """One write transaction; the methods are those of `contact.transaction.Transaction`.
 
     What an engine does in its own way is a method of its subclass. `settled` are the tables for which this transaction
@@ -67,7 +67,6 @@ class RecordTransaction(OwnTables, OutboxTable):
         self._report = report
         self.settled: set[str] = set()
         self._unreadable: dict[tuple[int, int], str] = {}
-        self._changes_entries = False
 
     # What engines do in their own ways.
 
@@ -85,10 +84,6 @@ class RecordTransaction(OwnTables, OutboxTable):
 
     def _written_by_others(self) -> object:
         """Return what changes when another program writes."""
-        raise NotImplementedError
-
-    def _version_of_entries(self) -> object:
-        """Return what changes when do-not-call entries beyond ASCII do by the hand of another program."""
         raise NotImplementedError
 
     def _refusal(self, calling_list: CallingList, reason: str) -> str:
@@ -168,8 +163,10 @@ class RecordTransaction(OwnTables, OutboxTable):
 
     def _blocked_beyond_ascii(self, lookups: Sequence[DncLookup], scope: Mapping[str, int]) -> set[int]:
         """Return the places of those probes that an entry covers whose normal form SQL cannot compute."""
-        country = lookups[0].country if lookups else ""
-        entries = self._entries_beyond_ascii(country)
+        if not lookups:
+            return set()
+        contacts = {contact for each in lookups for contact in (each.contact, without_extension(each.contact))}
+        entries = self._scopes_beyond_ascii(contacts, lookups[0].country)
         return {
             place
             for place, lookup in enumerate(lookups)
@@ -183,15 +180,6 @@ class RecordTransaction(OwnTables, OutboxTable):
                 for each in entries.get(contact, ())
             )
         }
-
-    def _entries_beyond_ascii(self, country: str) -> Mapping[str, list[Scope]]:
-        known = self._tables.beyond_ascii
-        text = self._do_not_call_text().beyond_ascii
-        entries = known.by_form(self._connection, text, country, self._version_of_entries())
-        if self._changes_entries:
-            # What was read now may be undone.
-            known.forget()
-        return entries
 
     def find_by_contact(self, calling_list: CallingList, contact: str) -> list[Match]:
         """Return the records whose contact has this normal form in the country of the list's tenant (K40)."""
@@ -227,15 +215,21 @@ class RecordTransaction(OwnTables, OutboxTable):
         for phone, *scope in self._connection.rows(text.lasting, (as_json(sorted(keys)),)):
             forms = {(normal_contact(phone, country), country) for country in countries}
             there.setdefault(tuple(scope), set()).update(forms)
+        beyond_ascii = {
+            country: self._scopes_beyond_ascii(
+                {contact for each, contact in zip(entries, contacts, strict=True) if each.country == country}, country
+            )
+            for country in countries
+        }
         rows = []
         for entry, contact in zip(entries, contacts, strict=True):
             of_entry = (entry.tenant_dbid, entry.campaign_dbid, entry.list_dbid)
             known = there.setdefault(of_entry, set())
             if entry.phone is None:
                 rows.append(entry)
-            elif (contact, entry.country) not in known and (*of_entry, 0) not in self._entries_beyond_ascii(
-                entry.country
-            ).get(contact, ()):
+            elif (contact, entry.country) not in known and (*of_entry, 0) not in beyond_ascii[entry.country].get(
+                contact, ()
+            ):
                 rows.append(entry)
                 known.add((contact, entry.country))
         if not all(_is_printable_ascii(each.phone or "") for each in rows):
@@ -244,11 +238,6 @@ class RecordTransaction(OwnTables, OutboxTable):
         # Those by customer id are left out by the statement itself where they exist.
         if added < sum(each.phone is not None for each in rows):
             raise RefusedByTableError("a trigger ignores the entry")
-
-    def entries_change(self) -> None:
-        """Do-not-call entries are written: what is known of them may not be used any more, nor if it is undone."""
-        self._tables.beyond_ascii.forget()
-        self._changes_entries = True
 
     # Records in process.
 

@@ -8,8 +8,11 @@ from typing import Any, TypeVar
 
 from ocsgw.contact.bulk_statements import ImportedEntry, ImportProgress
 from ocsgw.contact.directory import Directory
+from ocsgw.contact.normal_form import search_keys
 from ocsgw.contact.outbox import Delivery, OutboxEntry
 from ocsgw.contact.transaction import (
+    DncLookup,
+    DoNotCallEntry,
     GroupStatus,
     Handle,
     Handout,
@@ -302,3 +305,42 @@ class EngineContract(ClockTestCase):
         self.assertEqual([[each.number for each in part] for part in slices], [numbers[:1], numbers[1:]])
         self.do(lambda tx: tx.delete_entries(numbers[:1]))
         self.assertEqual([each.number for each in self.do(lambda tx: tx.entries(numbers))], numbers[1:])
+
+    def blocked(self, *contacts: str, now: int = NOW, campaign: int = 301) -> set[int]:
+        """Return the places of those contacts that entries cover."""
+        lookups = [DncLookup(each, None, (campaign,), search_keys(each)) for each in contacts]
+        return self.do(lambda tx: tx.blocked(self.list, lookups, now))
+
+    def test_entries_beyond_ascii(self) -> None:
+        """K40, K43: entries whose form SQL cannot compute cover by scope and end; each form is stored once."""
+        phones = ("\uff16\uff15\uff10", "\uff17", "\uff18")
+        entries = [
+            ImportedEntry(phones[0], None, None, 1, 0, 201, 0),
+            ImportedEntry(phones[1], None, None, 1, 302, 0, 0),
+            ImportedEntry(phones[2], None, None, 0, 0, 0, NOW + 9),
+        ]
+        numbers = self.do(lambda tx: tx.import_entries(entries, NOW))
+        self.assertEqual([self.do(lambda tx: tx.renew_contact_forms(["", ""], 2)) for _ in range(3)], [2, 1, 0])
+        self.assertEqual(self.blocked("650", "7", "8", "650x1", "65"), {0, 2, 3})
+        self.assertEqual(self.blocked("650", "7", "8", campaign=302), {0, 1, 2})
+        self.assertEqual(self.blocked("8", now=NOW + 9), set())
+        self.assertEqual([each.phone for each in self.do(lambda tx: tx.covering_entries("650x1", None))], [phones[0]])
+        self.do(lambda tx: tx.delete_entries(numbers))
+        self.assertEqual(self.blocked("650", "8"), set())
+        self.do(lambda tx: tx.add_do_not_call([DoNotCallEntry(phones[0], None, "m", 1)], NOW))
+        self.do(lambda tx: tx.add_do_not_call([DoNotCallEntry("650", None, "m", 1)], NOW))
+        self.assertEqual([each.phone for each in self.do(lambda tx: tx.export_entries(0, 9))], [phones[0]])
+        self.assertEqual(self.blocked("650"), {0})
+
+    def test_forms_that_are_undone(self) -> None:
+        """Forms that were stored in a transaction that is undone are stored by the next."""
+        self.do(lambda tx: tx.import_entries([ImportedEntry("\uff17", None, None, 0, 0, 0, 0)], NOW))
+
+        def fail() -> None:
+            with self.engine.transaction(1.0) as tx:
+                tx.renew_contact_forms([""], 9)
+                tx.renew_contact_forms([""], 9)
+                raise ZeroDivisionError
+
+        self.assertRaises(ZeroDivisionError, fail)
+        self.assertEqual(self.blocked("7"), {0})

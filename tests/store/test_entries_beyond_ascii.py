@@ -1,10 +1,15 @@
-"""Do-not-call entries beyond ASCII are kept in memory; nobody may notice, neither we nor other programs (K40, K43)."""
+"""Do-not-call entries beyond ASCII have stored forms; nobody may notice, neither we nor other programs (K40, K43)."""
 
 from unittest import mock
 
 from ocsgw.contact.bulk_statements import ImportedEntry
-from ocsgw.contact.normal_form import normal_contact
+from ocsgw.contact.normal_form import _RULES, normal_contact, rules_of, search_keys
+from ocsgw.contact.opening import prepare
+from ocsgw.contact.transaction import DncLookup, StoreFailureError
+from ocsgw.contact.unit_of_work import Unfinished, UnitOfWork
+from ocsgw.store.sqlite.engine import SQLiteEngine
 from ocsgw.store.sqlite.forms import IGNORED_BEYOND_ASCII, beyond_ascii
+from tests.support.reports import unreported
 from tests.support.rules import RuleTestCase, by_phone
 
 # Full-width digits: only Python knows what they are.
@@ -62,16 +67,87 @@ class EntriesBeyondAsciiTests(RuleTestCase):
         self.assertFalse(self.is_blocked("6505550100"))
 
     def test_read_once(self) -> None:
-        """Many entries cost a request nothing: their normal forms are made once."""
+        """Many entries cost a request nothing: the normal form of a contact is made once, and outlives the server."""
         for number in range(200):
             self.store.sql("INSERT INTO gsw_donotcall_list (phone) VALUES (?)", f"６５０{number}")
         self.add("1")
-        with mock.patch("ocsgw.store.entries_beyond_ascii.normal_contact", side_effect=normal_contact) as form:
+        with mock.patch("ocsgw.store.contact_forms.normal_contact", side_effect=normal_contact) as form:
             self.assertTrue(self.is_blocked("65017"))
-            self.assertEqual(form.call_count, 0)
             self.reply(by_phone("DoNotCall", OTHER))
             self.assertTrue(self.is_blocked("6505550200"))
             self.assertEqual(form.call_count, 1)
+            self.store.store.close()
+            self.store.store.open(self.directory)
+            self.store.sql("INSERT INTO gsw_donotcall_list (phone) VALUES (?)", PHONE)
+            self.assertTrue(self.is_blocked("65018"))
+            self.assertTrue(self.is_blocked("6505550100"))
+            self.assertEqual(form.call_count, 2)
+
+    def renew(self, at_most: int) -> int:
+        """Do one slice of what housekeeping does."""
+        with self.store.store.transaction(0.0) as tx:
+            return tx.renew_contact_forms(["", "US"], at_most)
+
+    def forms(self) -> list[tuple[str, str]]:
+        """Return countries and forms as they are stored."""
+        return self.store.sql("SELECT country, form FROM ocsgw_contact_form ORDER BY country, contact")
+
+    def test_slices(self) -> None:
+        """Housekeeping stores forms in slices, in every country; those by other rules go when all are there."""
+        self.store.sql("INSERT INTO ocsgw_contact_form (rules, country, contact, form) VALUES (7, '', ?, 'x')", PHONE)
+        self.store.store.use(self.directory)
+        self.store.sql("INSERT INTO gsw_donotcall_list (phone) VALUES (?), (?), (?)", PHONE, OTHER, PHONE)
+        self.assertEqual([self.renew(3), self.renew(3), len(self.forms()), self.renew(3)], [3, 1, 5, 0])
+        national, international = ["6505550100", "6505550200"], ["+16505550100", "+16505550200"]
+        self.assertEqual(self.forms(), [*(("", each) for each in national), *(("US", each) for each in international)])
+        self.store.sql("UPDATE gsw_donotcall_list SET phone = ? WHERE phone = ?", "６５０", OTHER)
+        self.assertEqual([self.renew(9), self.renew(9)], [2, 0])
+
+    def test_too_many_for_a_batch(self) -> None:
+        """Requests are refused, not answered wrongly, until housekeeping has prepared very many new entries."""
+        self.store.sql("INSERT INTO gsw_donotcall_list (phone) VALUES (?), (?)", PHONE, OTHER)
+        with mock.patch("ocsgw.store.contact_forms._MOST_IN_A_BATCH", 2):
+            error = self.assertRaises(StoreFailureError, self.add, "6505550100")
+            self.assertEqual(str(error), "do-not-call entries of another program are being prepared")
+            self.assertEqual(self.renew(9), 4)
+            self.assertTrue(self.is_blocked("6505550100"))
+
+    def test_start(self) -> None:
+        """At the start all forms are made before anything else, some in each transaction."""
+        self.store.sql("INSERT INTO gsw_donotcall_list (phone) VALUES (?), (?)", PHONE, OTHER)
+        with self.store.store.transaction(0.0) as tx:
+            self.assertIsInstance(prepare(UnitOfWork(tx, self.now, self.directory, str)), Unfinished)
+        self.assertEqual(len(self.forms()), 2)
+
+    def test_unreadable(self) -> None:
+        """Entries that cannot be read keep nothing up, and are reported once."""
+        for _ in range(4):
+            self.store.sql("INSERT INTO gsw_donotcall_list (phone) VALUES (CAST(x'e9' AS TEXT)), (x'ff')")
+        self.store.sql("INSERT INTO gsw_donotcall_list (phone) VALUES (?), (?)", PHONE, OTHER)
+        self.assertEqual([self.renew(1), self.renew(1), self.renew(9), self.renew(9)], [1, 1, 2, 0])
+        self.assertTrue(self.is_blocked("6505550100"))
+        reports = [each for each in self.store.reports if "have a contact that cannot be read" in each]
+        self.assertEqual(len(reports), 1)
+
+    def test_only_read(self) -> None:
+        """Who may only read the store finds entries without a stored form all the same, and stores none."""
+        self.store.sql("INSERT INTO gsw_donotcall_list (phone) VALUES (?)", PHONE)
+        engine = SQLiteEngine(self.store.file, unreported, access="read")
+        engine.open(self.directory)
+        self.addCleanup(engine.close)
+        calling_list = self.directory.calling_lists[0]
+        lookups = [DncLookup(each, None, (), search_keys(each)) for each in ("1", "6505550100", "6505550100x2")]
+        for _ in range(2):
+            with engine.transaction(0.0) as tx:
+                self.assertEqual(tx.blocked(calling_list, lookups, self.now), {1, 2})
+        self.assertEqual(self.forms(), [])
+
+    def test_rules(self) -> None:
+        """Stored forms are those of the rules of today: whoever changes these gives them another number."""
+        spellings = ("６５０ x2", "tel:tel:1", "a\u00ad\u0301", "É@x", "+1\u2011650", "１;ext=5")
+        forms = [normal_contact(each) for each in spellings]
+        self.assertEqual((_RULES, forms), ("2", ["650x2", "1", "\u00e1", "é@x", "+1650", "1x5"]))
+        self.assertNotEqual(rules_of(""), rules_of("US"))
 
     def test_ignored(self) -> None:
         """An entry that a trigger ignores is not acknowledged."""

@@ -236,7 +236,14 @@ class VersionTests(OpeningTestCase):
         self.sql("INSERT INTO ocsgw_counter (name, value) VALUES ('kept', 7)")
         for table, column in (("handle", "contact"), ("handout", "holders"), ("group", "auto_complete")):
             self.sql(f"ALTER TABLE ocsgw_{table} DROP COLUMN {column}")
-        for table in ("ocsgw_lease", "ocsgw_standby", "ocsgw_outbox", "ocsgw_delivery", "ocsgw_batch"):
+        for table in (
+            "ocsgw_lease",
+            "ocsgw_standby",
+            "ocsgw_outbox",
+            "ocsgw_delivery",
+            "ocsgw_batch",
+            "ocsgw_contact_form",
+        ):
             self.sql(f"DROP TABLE {table}")
         self.at("0004")
         for access in ("work", "read"):

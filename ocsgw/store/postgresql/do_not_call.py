@@ -90,6 +90,15 @@ def do_not_call_text(table: str, forms: Forms, *, has_expiry: bool, has_number: 
             f"SELECT {scope}, {'coalesce(d.expires_at, 0)' if has_expiry else '0'} FROM {table} AS d"
             f" WHERE {beyond_ascii}"
         ),
+        of_contacts=(
+            f"SELECT {scope}, {'coalesce(d.expires_at, 0)' if has_expiry else '0'} FROM {table} AS d"
+            f" WHERE {beyond_ascii} AND d.phone::text IN (SELECT value FROM jsonb_array_elements_text(?::jsonb))"
+        ),
+        without_form=(
+            f"SELECT d.phone::text FROM {table} AS d WHERE {beyond_ascii} EXCEPT SELECT f.contact"
+            " FROM ocsgw_contact_form AS f WHERE f.rules = :rules AND f.country = :country"
+            " ORDER BY 1 LIMIT :limit OFFSET :skipped"
+        ),
         lasting=(
             f"SELECT {scope} FROM {table} AS d WHERE d.phone IS NOT NULL AND {contact} = ANY({search_keys('?')})"
             f" AND {lasting}"

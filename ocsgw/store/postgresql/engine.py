@@ -154,7 +154,8 @@ class PostgreSQLEngine:
                 for each in directory.calling_lists
             }
         )
-        self._tables.use(do_not_call, lists, largest_record(directory.largest_event), tables.closed)
+        largest = largest_record(directory.largest_event)
+        self._tables.use(do_not_call, lists, largest, tables.closed, keeps_forms=self._access != "read")
 
     def close(self) -> None:
         """Disconnect."""

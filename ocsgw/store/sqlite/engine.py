@@ -182,7 +182,8 @@ class SQLiteEngine:
         finally:
             # From here on every transaction says how long it waits.
             connection.change("PRAGMA busy_timeout = 0")
-        self._tables.use(do_not_call, lists, largest_record(directory.largest_event), tables.closed)
+        largest = largest_record(directory.largest_event)
+        self._tables.use(do_not_call, lists, largest, tables.closed, keeps_forms=self._access != "read")
 
     def close(self) -> None:
         """Close the file."""
@@ -271,6 +272,8 @@ class SQLiteEngine:
     def _reconnect(self, reason: str) -> None:
         """Take a new connection, with which everything that the old one had open is gone, and begin on it."""
         self._report(93130, reason=reason)
+        # The new one counts what others write anew.
+        self._tables.written_by_others()
         self._needed().close()
         try:
             self._connect()

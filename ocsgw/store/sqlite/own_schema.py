@@ -5,7 +5,7 @@ CREATE TABLE ocsgw_alembic_version (
 	version_num VARCHAR(32) NOT NULL,
 	CONSTRAINT ocsgw_alembic_version_pkc PRIMARY KEY (version_num)
 );
-INSERT INTO "ocsgw_alembic_version" VALUES('0009');
+INSERT INTO "ocsgw_alembic_version" VALUES('0010');
 CREATE TABLE ocsgw_audit (
 	id INTEGER NOT NULL,
 	number BIGINT NOT NULL,
@@ -17,6 +17,13 @@ CREATE TABLE ocsgw_batch (
 	batch BIGINT NOT NULL,
 	opened_at BIGINT NOT NULL,
 	PRIMARY KEY (writer)
+);
+CREATE TABLE ocsgw_contact_form (
+	rules BIGINT NOT NULL,
+	country TEXT NOT NULL,
+	contact TEXT NOT NULL,
+	form TEXT NOT NULL,
+	PRIMARY KEY (rules, country, contact)
 );
 CREATE TABLE ocsgw_counter (
 	name TEXT NOT NULL,
@@ -129,4 +136,5 @@ CREATE INDEX ocsgw_handle_record ON ocsgw_handle (list_dbid, record_id);
 CREATE INDEX ocsgw_import_number ON ocsgw_import (number);
 CREATE INDEX ocsgw_outbox_chain ON ocsgw_outbox (list_dbid, chain_id, record_id);
 CREATE INDEX ocsgw_outbox_handle ON ocsgw_outbox (handle) WHERE handle > 0;
+CREATE INDEX ocsgw_contact_form_form ON ocsgw_contact_form (rules, country, form);
 """
