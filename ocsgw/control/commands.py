@@ -145,6 +145,8 @@ class _Controller:
             "GSW_CUSTOMER_ID": arguments.get("customer_id"),
             "GSW_TENANT_NAME": arguments.get("tenant"),
         }
+        if bool(given["GSW_PHONE"]) == bool(given["GSW_CUSTOMER_ID"]):
+            raise ControlError("name a contact or a customer id, not both")
         return self._request("DoNotCall", {key: str(value) for key, value in given.items() if value})
 
     def _request(self, order: str, members: KV) -> "Deferred[dict[str, Any]]":

@@ -10,6 +10,7 @@ from twisted.python.failure import Failure
 
 from ocsgw.access.keys import digest_of
 from ocsgw.audit.file import last_lines
+from ocsgw.control.errors import ControlError
 from tests.ocs.test_admin_console import AGENT, CHIEF, Answer, Browser, ConsoleTestCase
 
 AUDIT = "[audit]\nenabled = true\n"
@@ -144,6 +145,9 @@ class PagesTests(ConsoleTestCase):
         ):
             with self.subTest(fields=fields):
                 self.assertEqual(self.send(browser, "/do-not-call", **fields).status, 400)
+        for arguments in ({}, {"contact": "1", "customer_id": "2"}, {"tenant": "Environment"}):
+            with self.assertRaises(ControlError):
+                self.service.commands["block"].run(arguments)
         self.assertEqual(self.blocked(), [])
         self.assertEqual(self.send(browser, "/do-not-call", do="block", contact="x" * 300).status, 409)
         self.assertIn(
