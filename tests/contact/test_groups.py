@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from ocsgw.access.permissions import Permissions
 from ocsgw.contact.directory import Directory
 from tests.support.rules import GROUP, RuleTestCase, make_directory, make_group, of_group, pending, preview_record
 
@@ -28,6 +29,25 @@ class StatusTests(RuleTestCase):
                     "GSW_REFERENCE_ID": "r",
                 },
             )
+
+    def test_several(self) -> None:
+        """P11, P20: those of a campaign, or all that the client may know, in the order of their DBIDs."""
+        mine = Permissions(campaign_groups=frozenset({"Campaign2@Group2"}))
+        self.use_directory(make_directory(second_tenant=True, principals={"mine": mine}))
+        rows: list[tuple[dict[str, Any], dict[str, Any], list[int]]] = [
+            ({}, {}, [102, 112]),
+            ({"GSW_CAMPAIGN_NAME": "Campaign2"}, {}, [112]),
+            ({}, {"tenant": "Second"}, [112]),
+            ({}, {"principal": "mine"}, [112]),
+            ({"GSW_CAMPAIGN_NAME": "Nothing"}, {}, []),
+        ]
+        for keys, sender, expected in rows:
+            data: dict[str, Any] = {"GSW_AGENT_REQ_TYPE": "CampaignStatusRequest", "GSW_REFERENCE_ID": 5, **keys}
+            (outcome,) = self.outcomes(pending(data, client="third_party", **sender))
+            events = outcome.reply if isinstance(outcome.reply, list) else [outcome.reply]
+            found = [each for each in events if isinstance(each, dict)]
+            self.assertEqual([each["GSW_CAMPAIGN_GROUP_DBID"] for each in found], expected)
+            self.assertEqual({each["GSW_REFERENCE_ID"] for each in found}, {5} if expected else set())
 
     def test_unknown(self) -> None:
         """H63: an unknown group is 404."""

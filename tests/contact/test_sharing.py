@@ -102,6 +102,12 @@ class RightsTests(SharingTestCase):
         for agent in ("-", ""):
             self.assertEqual(self.may(agent), "everything")
 
+    def test_tenant_of_the_session(self) -> None:
+        """A session that is bound to a tenant may not touch records of another one."""
+        for tenant, code in (("Second", "forbidden"), ("Environment", None)):
+            request = pending(by_handle("UpdateCallCompletionStats", self.handle), client="third_party", tenant=tenant)
+            self.assertEqual(self.replies(request)[0].get("error"), code)
+
     def test_acknowledgement(self) -> None:
         """P131: record keys, mode and agent; P133: the time begins anew."""
         self.store.now += 500
