@@ -78,6 +78,11 @@ class RecordTransaction(ContactForms, OwnTables, OutboxTable):
         """Return the statement for what `blocked` finds as JSON, whether entries are beyond ASCII, and highest ids."""
         raise NotImplementedError
 
+    def _insert(self, calling_list: CallingList, text: ListStatements, rows: Sequence[Sequence[object]]) -> int:
+        """Insert rows with all their values and return how many it were."""
+        values = [value for row in rows for value in row]
+        return self._change(calling_list, insert_text(text, len(rows)), *values)
+
     def _change_text(self, text: ListStatements, columns: Sequence[str]) -> str:
         """Return the statement that sets columns of records; its parameter is a JSON list of (record id, values...)."""
         raise NotImplementedError
@@ -117,13 +122,11 @@ class RecordTransaction(ContactForms, OwnTables, OutboxTable):
         """Insert rows."""
         text = self._text_of(calling_list)
         for begin in range(0, len(records), text.insert_at_once):
-            rows = records[begin : begin + text.insert_at_once]
-            values: list[Any] = []
-            for record in rows:
-                values += msgspec.structs.astuple(record)
-                # The custom columns stand last, as a list.
-                values += values.pop()
-            if self._change(calling_list, insert_text(text, len(rows)), *values) < len(rows):
+            rows = []
+            for record in records[begin : begin + text.insert_at_once]:
+                *values, custom = msgspec.structs.astuple(record)
+                rows.append([*values, *custom])
+            if self._insert(calling_list, text, rows) < len(rows):
                 raise RefusedByTableError("a trigger of its table ignores the row", calling_list.name)
         self._note_numbers(
             calling_list.table,

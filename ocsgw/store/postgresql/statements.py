@@ -11,7 +11,6 @@ from ocsgw.store.postgresql.ready import Ready
 from ocsgw.store.texts import (
     FURTHER_COLUMNS,
     INSERTED_COLUMNS,
-    ROWS_AT_ONCE,
     Index,
     ListStatements,
     UsableColumn,
@@ -19,8 +18,7 @@ from ocsgw.store.texts import (
 
 _TEXT_TYPES = ("character", "text")
 _NUMBER_TYPES = ("smallint", "integer", "bigint", "numeric", "real", "double precision")
-# A statement takes no more values than this.
-_VALUES_AT_ONCE = 65535
+_ROWS_AT_ONCE = 512
 
 
 def numbers(parameter: str) -> str:
@@ -87,7 +85,8 @@ def list_text(
     ready = Ready(table, columns)
     custom = [columns[field.column.lower()].name for field in calling_list.fields]
     names = ", ".join(quoted(name) for name in (*INSERTED_COLUMNS, *custom))
-    width = len(INSERTED_COLUMNS) + len(custom)
+    kinds = [columns[name.lower()].kind for name in (*INSERTED_COLUMNS, *custom)]
+    values = ", ".join(f"(value->>{at})::{_cast(kind)}" for at, kind in enumerate(kinds))
     found = f"SELECT record_id, coalesce(chain_id, record_id), contact_info::text FROM {table}"
     record = record_columns(calling_list, columns)
     of_chains = f"chain_id = ANY({numbers(':chains')})"
@@ -110,9 +109,9 @@ def list_text(
             f"SELECT coalesce(chain_id, record_id), max({_whole_or(0, 'chain_n', chain_n)})"
             f" FROM {table} WHERE {of_chains} GROUP BY 1"
         ),
-        insert=f"INSERT INTO {table} ({names}) VALUES ",
-        insert_row=f"({', '.join('?' * width)})",
-        insert_at_once=max(1, min(ROWS_AT_ONCE, _VALUES_AT_ONCE // width)),
+        insert=f"INSERT INTO {table} ({names}) SELECT {values} FROM jsonb_array_elements(?::jsonb)",
+        insert_row="",
+        insert_at_once=_ROWS_AT_ONCE,
         copy_further_columns=(
             f"UPDATE {table} AS t SET {', '.join(f'{name} = s.{name}' for name in further)} FROM {table} AS s"
             " WHERE s.record_id = :source AND t.record_id = :target"
@@ -163,6 +162,11 @@ def list_text(
     )
 
 
+def _cast(kind: str) -> str:
+    """Return what a value is cast to; a type with a length would cut a text that is too long, without a word."""
+    return "text" if is_text(kind) else kind
+
+
 def _by_customer_id(
     calling_list: CallingList, found: str, columns: Mapping[str, UsableColumn], forms: Forms
 ) -> str | None:
@@ -192,9 +196,7 @@ def change_text(text: ListStatements, columns: Sequence[str]) -> str:
     settings = []
     for at, name in enumerate(columns, start=1):
         column = text.columns[name.lower()]
-        # A type with a length would cut a text that is too long, without a word.
-        kind = "text" if is_text(column.kind) else column.kind
-        settings.append(f"{quoted(column.name)} = (j.value->>{at})::{kind}")
+        settings.append(f"{quoted(column.name)} = (j.value->>{at})::{_cast(column.kind)}")
     return (
         f"UPDATE {text.table} AS t SET {', '.join(settings)} FROM jsonb_array_elements(?::jsonb) AS j"
         " WHERE t.record_id = (j.value->>0)::bigint"
