@@ -19,7 +19,7 @@ _FITTING = {
     "pre_dial_validation": {"http_response_timeout": '"1h"'},
     "notifications": {"http_response_timeout": '"1h"'},
 }
-_REFUSED = {"connect_timeout"}
+_REFUSED = {"history_wait_condition_threshold"}
 
 
 def highest(table: str) -> str:
