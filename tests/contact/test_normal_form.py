@@ -17,7 +17,7 @@ from ocsgw.contact.normal_form import (
     search_key,
     search_keys,
 )
-from ocsgw.store.sqlite.forms import IGNORED_BEYOND_ASCII, beyond_ascii, search_key_of, trimmed
+from ocsgw.store.sqlite.forms import IGNORED_BEYOND_ASCII, beyond_ascii, may_be_of, search_key_of, trimmed
 from tests.support.case import ClockTestCase
 from tests.support.rules import ENVIRONMENT, RuleTestCase, by_phone, make_directory
 
@@ -174,6 +174,39 @@ class SQLTests(ClockTestCase):
         """
         known = text if "@" in text else "".join(each for each in text if each not in IGNORED_BEYOND_ASCII)
         self.assertEqual(bool(self.value_of(beyond_ascii("c"), text)), not is_printable(known))
+
+
+_BEYOND = st.text(
+    st.sampled_from(
+        "0123456789+ ()-xX;\u00a0\u00ad\u2009\u200b\u2011\u202f\u2060\u3000\ufeff\uff11\uff10\u00b2\u2460\u0661"
+    )
+    | st.characters(exclude_characters="\0", exclude_categories=["Cs"]),
+    max_size=14,
+)
+
+
+class FilterTests(ClockTestCase):
+    """Which contacts beyond ASCII are brought into their normal form at all."""
+
+    @given(_BEYOND, st.sampled_from(["", "US", "FR", "AD"]))
+    @settings(max_examples=400)
+    def test_nothing_is_missed(self, text: str, country: str) -> None:
+        """K40: whatever a text's normal form is, the text passes the filter of one of its search keys."""
+        keys = search_keys(normal_contact(text, country), country)
+        with closing(sqlite3.connect(":memory:")) as connection:
+            passes = [
+                connection.execute(f"SELECT {may_be_of('t', 'k')} FROM (SELECT ? AS t, ? AS k)", (text, key)).fetchone()
+                for key in keys
+            ]
+        self.assertIn((1,), passes, (text, keys))
+
+    def test_others_are_passed_over(self) -> None:
+        """Numbers with other digits at their end do not pass, unless they have characters that may be digits."""
+        rows = [("650\u202f555\u202f0100", 0), ("650\u202f555\u202f0178", 1), ("650\u202f555\u202f010\uff10", 1)]
+        with closing(sqlite3.connect(":memory:")) as connection:
+            for text, passes in rows:
+                found = connection.execute(f"SELECT {may_be_of('?1', '?2')}", (text, "5550178")).fetchone()
+                self.assertEqual(found, (passes,), text)
 
 
 class StoreTests(RuleTestCase):

@@ -12,6 +12,12 @@ _BEYOND_ASCII = "'*[^ -~' || char(9) || ']*'"
 # spaces and dashes. SQL brings contacts with these into their form, so that they are found by an index, which other
 # programs keep up to date as they write; the rest is compared in Python. They are few: nesting has a limit in SQLite.
 IGNORED_BEYOND_ASCII = "\u00a0\u2011\u2013"
+_LAST_DIGITS = 4
+# Blanks, dashes and format characters beyond ASCII, which stand for no digit, as part of a set of GLOB.
+_NO_DIGITS = (
+    "char(9,160,173,12288,65279)"
+    " || char(8192) || '-' || char(8213) || char(8232) || '-' || char(8239) || char(8288) || '-' || char(8303)"
+)
 
 
 def quoted(name: str) -> str:
@@ -43,4 +49,17 @@ def beyond_ascii(column: str) -> str:
     return (
         f"({column} GLOB '*[^ -~' || char(9,{known}) || ']*'"
         f" OR (instr({column}, '@') > 0 AND {column} GLOB {_BEYOND_ASCII}))"
+    )
+
+
+def may_be_of(column: str, key: str) -> str:
+    """Return the condition for whether a text beyond ASCII may be a number with this search key.
+
+    Its last digits have to stand in the text in their order, unless other characters there may stand for digits: then
+    nothing is said. So only few of many contacts typed with rare blanks have to be brought into their form.
+    """
+    digits = " || '*' || ".join(f"substr({key}, {at}, 1)" for at in range(-_LAST_DIGITS, 0))
+    return (
+        f"({key} NOT GLOB '*{'[0-9]' * _LAST_DIGITS}' OR {column} GLOB '*' || {digits} || '*'"
+        f" OR {column} GLOB '*[^ -~' || {_NO_DIGITS} || ']*')"
     )

@@ -6,7 +6,7 @@ from ocsgw.contact.directory import CallingList
 from ocsgw.contact.transaction import further_columns
 from ocsgw.protocol.attributes import INT32_MAX
 from ocsgw.protocol.columns import TEXT_COLUMNS
-from ocsgw.store.sqlite.forms import beyond_ascii, quoted, search_key_of, trimmed
+from ocsgw.store.sqlite.forms import beyond_ascii, may_be_of, quoted, search_key_of, trimmed
 from ocsgw.store.sqlite.ready import ready_index, ready_records_text, waiting_agents_text, whole, windows_text
 from ocsgw.store.texts import FURTHER_COLUMNS, INSERTED_COLUMNS, ROWS_AT_ONCE, Index, ListStatements, UsableColumn
 
@@ -69,9 +69,10 @@ def list_text(
             else None
         ),
         find_by_contact=(
-            f"{found} WHERE {search_key_of('contact_info')} IN (SELECT value FROM json_each(?))"
+            f"{found} WHERE {search_key_of('contact_info')} IN (SELECT value FROM json_each(?1))"
             " AND record_id IS NOT NULL"
-            f" UNION ALL {found} WHERE {beyond_ascii('contact_info')} AND record_id IS NOT NULL"
+            f" UNION ALL {found}, json_each(?1) AS k WHERE {beyond_ascii('contact_info')} AND record_id IS NOT NULL"
+            f" AND {may_be_of('contact_info', 'k.value')}"
         ),
         find_by_chain=f"{found} WHERE {whole_chains}",
         find_by_customer_id=(
