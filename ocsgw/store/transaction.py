@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from ocsgw.contact.directory import CallingList
-from ocsgw.contact.normal_form import normal_contact, search_keys, without_extension
+from ocsgw.contact.normal_form import normal_contact, normal_customer_id, search_keys, without_extension
 from ocsgw.contact.transaction import (
     Admission,
     DncLookup,
@@ -239,8 +239,17 @@ class RecordTransaction(ContactForms, OwnTables, OutboxTable):
             self.entries_change()
         added = self._connection.change(text.insert, {"entries": as_json(rows), "now": now})
         # Those by customer id are left out by the statement itself where they exist.
-        if added < sum(each.phone is not None for each in rows):
+        if added < len(rows) and (
+            added < sum(each.phone is not None for each in rows)
+            or not all(self._blocks_customer(each, now) for each in rows if each.phone is None)
+        ):
             raise RefusedByTableError("a trigger ignores the entry")
+
+    def _blocks_customer(self, entry: DoNotCallEntry, now: int) -> bool:
+        """Whether the customer id of an entry is blocked, by itself or another one."""
+        lookup = DncLookup("", normal_customer_id(entry.customer_id or ""), (entry.campaign_dbid,), ())
+        scope = {"tenant": entry.tenant_dbid, "list": entry.list_dbid, "now": now}
+        return bool(self._connection.rows(self._do_not_call_text().blocked, {**scope, "probes": as_json([lookup])}))
 
     # Records in process.
 

@@ -344,3 +344,58 @@ class EngineContract(ClockTestCase):
 
         self.assertRaises(ZeroDivisionError, fail)
         self.assertEqual(self.blocked("7"), {0})
+
+    def test_handouts_that_begin_anew(self) -> None:
+        """A hand-out that began in the future, before the clock was corrected, begins now; others stay as they are."""
+        future = handout(1, started_at=NOW + 5000, expires_at=NOW + 5600)
+        self.do(lambda tx: tx.open_handouts([future, handout(2), handout(3)], [handle(1), handle(2), handle(3)]))
+        self.assertEqual(self.do(lambda tx: tx.restart_future_handouts(NOW, NOW + 5600)), 0)
+        self.assertEqual(self.do(lambda tx: tx.restart_future_handouts(NOW, NOW + 4000)), 1)
+        found = dict(self.do(lambda tx: [(each.handout_id, each) for each, _ in tx.handouts([1, 2, 3])]))
+        self.assertEqual((found[1].started_at, found[1].expires_at), (NOW, NOW + 600))
+        self.assertEqual((found[2], found[3]), (handout(2), handout(3)))
+
+    def test_records_that_nobody_holds(self) -> None:
+        """K2: records in process that no hand-out explains are ready again, once after the list was opened."""
+        rows = [new_record(1, record_status=2), new_record(2, record_status=2), new_record(3, record_status=3)]
+        self.do(lambda tx: tx.insert_records(self.list, rows))
+        self.do(lambda tx: tx.open_handouts([handout(2)], [handle(2)]))
+        self.assertEqual([self.do(lambda tx: tx.reset_unexplained(self.list)) for _ in range(2)], [1, 0])
+        self.assertEqual(self.do(lambda tx: tx.record_statuses(self.list, [1, 2, 3])), {1: 1, 2: 2, 3: 3})
+        self.do(lambda tx: tx.change_records(self.list, {1: {"record_status": 2}}))
+        self.assertEqual(self.do(lambda tx: tx.reset_unexplained(self.list)), 0)
+        self.engine.close()
+        self.engine.open(self.directory)
+        self.assertEqual(self.do(lambda tx: tx.reset_unexplained(self.list)), 1)
+
+    def test_covering_entries(self) -> None:
+        """Entries for a contact or a customer id, whatever their scope and end; an extension has those of all."""
+        entries = [
+            ImportedEntry("650 x1", None, None, 1, 0, 0, 0),
+            ImportedEntry("6-5-0", None, None, 2, 0, 0, NOW),
+            ImportedEntry(None, " C9", None, 0, 0, 0, 0),
+            ImportedEntry("651", "C9", None, 0, 0, 0, 0),
+        ]
+        self.do(lambda tx: tx.import_entries(entries, NOW))
+
+        def covering(contact: str, customer_id: str | None) -> list[tuple[str | None, str | None]]:
+            found = self.do(lambda tx: tx.covering_entries(contact, customer_id))
+            return [(each.phone, each.customer_id) for each in found]
+
+        self.assertEqual(covering("650x1", None), [("650 x1", None), ("6-5-0", None)])
+        self.assertEqual(covering("650", None), [("6-5-0", None)])
+        self.assertEqual(covering("650x2", None), [("6-5-0", None)])
+        self.assertEqual(covering("1", "C9"), [(None, " C9"), ("651", "C9")])
+        self.assertEqual(covering("1", "C8"), [])
+
+    def test_entries_by_customer_id(self) -> None:
+        """H264: an entry by customer id is made once for each scope, trimmed when it is compared."""
+        self.do(lambda tx: tx.import_entries([ImportedEntry(None, " C1 ", "m", 1, 0, 0, 0)], NOW))
+        for customer_id, campaign in (("C1", 0), ("C1", 301), ("C1", 301), ("C2", 0)):
+            entry = DoNotCallEntry(None, customer_id, "m", 1, campaign)
+            self.do(lambda tx, entry=entry: tx.add_do_not_call([entry], NOW))  # type: ignore[misc]  # bound at once
+        found = self.do(lambda tx: tx.export_entries(0, 9))
+        self.assertEqual(
+            [(e.customer_id, e.campaign_dbid, e.message) for e in found],
+            [(" C1 ", 0, "m"), ("C1", 301, "m"), ("C2", 0, "m")],
+        )

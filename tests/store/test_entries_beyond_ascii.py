@@ -10,7 +10,7 @@ from ocsgw.contact.unit_of_work import Unfinished, UnitOfWork
 from ocsgw.store.sqlite.engine import SQLiteEngine
 from ocsgw.store.sqlite.forms import IGNORED_BEYOND_ASCII, beyond_ascii
 from tests.support.reports import unreported
-from tests.support.rules import RuleTestCase, by_phone
+from tests.support.rules import RuleTestCase, by_customer_id, by_phone
 
 # Full-width digits: only Python knows what they are.
 PHONE, OTHER = "６５０ 555 0100", "６５０ 555 0200"
@@ -154,6 +154,16 @@ class EntriesBeyondAsciiTests(RuleTestCase):
         self.store.sql("CREATE TRIGGER i BEFORE INSERT ON gsw_donotcall_list BEGIN SELECT RAISE(IGNORE); END")
         self.assertEqual(
             self.refusal(by_phone("DoNotCall", "1")),
+            "409 Do Not Call table does not accept the entry: a trigger ignores the entry",
+        )
+
+    def test_ignored_by_customer_id(self) -> None:
+        """Neither is one by customer id; one that exists already is left out without harm."""
+        self.reply(by_customer_id("DoNotCall", " C1"))
+        self.store.sql("CREATE TRIGGER i BEFORE INSERT ON gsw_donotcall_list BEGIN SELECT RAISE(IGNORE); END")
+        self.reply(by_customer_id("DoNotCall", "C1"))
+        self.assertEqual(
+            self.refusal(by_customer_id("DoNotCall", "C2")),
             "409 Do Not Call table does not accept the entry: a trigger ignores the entry",
         )
 
