@@ -103,6 +103,17 @@ class LeaseTests(ClockTestCase):
         self.assertEqual(self.stored(self.two), [2])
         self.assertRaises(StoreFailureError, self.write, self.one, 3)
 
+    def test_session_without_a_timeout(self) -> None:
+        """C84: a session that stands still where no timeout counts, as in a pipeline, is ended by who takes over."""
+        self.take(self.one)
+        with contextlib.suppress(StoreFailureError, CommitUnknownError), self.one.transaction(1.0) as tx:
+            tx.insert_records(self.directory.calling_lists[0], [new_record(1)])
+            assert self.one._connection is not None
+            self.one._connection.control("SET LOCAL idle_in_transaction_session_timeout = 0")
+            self.take(self.two)
+        self.write(self.two, 2)
+        self.assertEqual(self.stored(self.two), [2])
+
     def test_renewed_by_work(self) -> None:
         """C81: transactions renew the lease, those too that are begun again within; the other server gets none."""
         assert self.one.lease is not None

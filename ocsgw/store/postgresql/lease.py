@@ -11,7 +11,7 @@ from contextlib import contextmanager
 
 import psycopg
 
-from ocsgw.store.errors import NotPrimaryError
+from ocsgw.store.errors import NotPrimaryError, StoreBusyError
 from ocsgw.store.lease import Lease, PairMember
 from ocsgw.store.postgresql.connection import Connection, translated
 
@@ -27,6 +27,12 @@ _CHECK = (
     f" AND expires_at > {_NOW} FOR SHARE) AS lease"
 )
 _RENEW = f"UPDATE ocsgw_lease SET expires_at = {_NOW} + {{lease_time}} WHERE id = 1"
+# Who keeps the row of a lapsed lease locked: between the statements of a pipeline no timeout of the database counts.
+_END_HOLDER = (
+    "SELECT pg_terminate_backend(holder.pid) FROM ocsgw_lease AS lease JOIN pg_locks AS holder ON holder.granted"
+    " AND holder.locktype = 'transactionid' AND holder.transactionid = lease.xmax AND holder.pid <> pg_backend_pid()"
+    f" WHERE lease.id = 1 AND lease.expires_at <= {_NOW}"
+)
 _LOOK = f"SELECT epoch, token, name, expires_at - {_NOW}, objects FROM ocsgw_lease WHERE id = 1"
 
 
@@ -121,7 +127,17 @@ class PostgreSQLLease:
         )
 
     def take(self) -> bool:
-        """Take the lease if it has lapsed; return whether it is ours now."""
+        """Take the lease if it has lapsed; return whether it is ours now.
+
+        A session that keeps a lapsed lease locked stands still, and is ended; the next try takes it.
+        """
+        try:
+            return self._take()
+        except StoreBusyError:
+            self._connection().rows(_END_HOLDER)
+            raise
+
+    def _take(self) -> bool:
         member = self._member
         with self._short_transaction("") as connection:
             begun = self._clock()
