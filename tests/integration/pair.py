@@ -1,6 +1,7 @@
 """Two real servers of a pair on one store, and clients that go to whoever is primary."""
 
 import http.client
+import os
 import shutil
 import socket
 import sqlite3
@@ -19,8 +20,9 @@ from tests.support.postgresql import PASSWORD, shared_postgresql
 from tests.support.postgresql_store import new_database
 
 LEASE, RENEWAL = 2.0, 0.4
-# How much longer than the lease a takeover may take (C84).
-MARGIN = 2.0
+# How much longer than the lease a takeover may take (C84): judged by `make soak` on a quiet machine; `make test` judges
+# what happens, on any machine.
+MARGIN = 2.0 if "OCSGW_PAIR_KILLS" in os.environ else 20.0
 
 
 def free_port() -> int:

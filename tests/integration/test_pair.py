@@ -54,7 +54,7 @@ class PairTests(TestCase):
         pair = Pair(self).start()
         one, two = pair.servers
         self.assertEqual(self.add(one, "1", "key"), 200)
-        preview = one.post("/campaigns/Campaign1?req=RequestRecord", {"GSW_AGENT_ID": "a"})
+        preview = one.post("/campaigngroups/102?req=PreviewRecordRequest", {"GSW_AGENT_ID": "a"}).json
         one.kill_parent()
         killed = time.monotonic()
         pair.wait_for_primary()
@@ -62,8 +62,9 @@ class PairTests(TestCase):
         self.assertTrue(two.serves())
         self.assertEqual(self.add(two, "1", "key"), 200)
         self.assertEqual(two.rows("SELECT contact_info FROM CL_Test"), [("1",)])
-        if preview.status == 200 and "GSW_RECORD_HANDLE" in preview.json:
-            self.assertIn("http://ocs.example", preview.json["GSW_RECORD_URI"])
+        self.assertIn("http://ocs.example", preview["GSW_RECORD_URI"])
+        done = two.post(f"/records/{preview['GSW_RECORD_HANDLE']}?req=RecordProcessed", {"GSW_CALL_RESULT": 33})
+        self.assertEqual(done.status, 200)
         one.start()
         self.assertEqual((one.ask(), one.ask("/readyz?role=backup")), (503, 200))
 
