@@ -123,6 +123,12 @@ class JudgementTests(OpeningTestCase):
             self.assertIn("may not write the f", text)
             self.assertIn("which belongs to user", text)
 
+    def test_read_only_disk(self) -> None:
+        """A disk that was mounted read-only is the reason, not the user, who may be root."""
+        with mock.patch("os.access", return_value=False), mock.patch("os.statvfs") as status:
+            status.return_value.f_flag = os.ST_RDONLY
+            self.assertIn("its disk is read-only; mount it so that it can be written", self.refusal())
+
     def test_full(self) -> None:
         """A disk without room is found at the start, not by the first request."""
         engine = self.engine()

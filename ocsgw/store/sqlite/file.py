@@ -51,9 +51,11 @@ class StoreFile:
             raise self.problem("unable to open database file: it is not a regular file; check [store] url")
         for place, what in ((self.path, "the file"), (folder, f"the folder {folder}")):
             if not os.access(place, os.R_OK | os.W_OK):
+                if os.statvfs(place).f_flag & os.ST_RDONLY:
+                    raise self.problem("its disk is read-only; mount it so that it can be written")
                 raise self.problem(
                     f"user {_user_name(os.geteuid())} may not write {what}, which belongs to user"
-                    f" {_user_name(os.stat(place).st_uid)}, or it is on a read-only disk"
+                    f" {_user_name(os.stat(place).st_uid)}"
                 )
         self._check_length()
 
