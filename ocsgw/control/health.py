@@ -60,7 +60,9 @@ def checks_of(status: Mapping[str, Any]) -> Iterator[Check]:
     reason = f": {store['reason']}" if store["reason"] else ""
     yield Check("store", [f"the store is {store['state']}{reason}"] if store["state"] != "open" else [], is_fatal=True)
     missing = [each for each in proxies if each["state"] != "running"] if state == "active" else []
-    none_runs = bool(missing) and len(missing) == len(proxies)
+    # Just after it has become active a server has listeners and no proxies yet.
+    wanted = max(len(proxies), status.get("http_listeners", 0))
+    none_runs = state == "active" and wanted > 0 and len(missing) == len(proxies)
     yield Check("service", ["no HTTP Proxy is running"] if none_runs else [], is_fatal=True)
     yield Check("proxies", [f"HTTP Proxy of listener {each['name']} is {each['state']}" for each in missing])
     yield Check(

@@ -99,6 +99,7 @@ class ControlledOCS:
             "store": self._store.status(),
             "closed_lists": [{"name": name, "reason": reason} for name, reason in self._store.closed_lists().items()],
             "chores": [{"name": name, "failures": count} for name, count in self._housekeeping.failures.items()],
+            "http_listeners": sum(each.protocol == "http" for each in context.config.listeners),
             "proxies": [_proxy(each) for listener in self._http.all() for each in listener.proxies],
             "reload_refused": self._reload.refused,
             "waiting": self._waiting(),

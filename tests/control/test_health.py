@@ -26,6 +26,8 @@ CASES: tuple[tuple[dict[str, Any], str, str], ...] = (
     ({"chores": [{"name": "x", "failures": 3}]}, "degraded", "housekeeping fails: x, 3 times in a row"),
     ({"reload_refused": "line 1"}, "degraded", "the changed configuration was refused: line 1"),
     ({"proxies": [WAITING]}, "down", "no HTTP Proxy is running"),
+    ({"proxies": [], "http_listeners": 1}, "down", "no HTTP Proxy is running"),
+    ({"state": "standby", "proxies": [], "http_listeners": 1}, "good", ""),
     (
         {"state": "opening", "store": {"state": "opening", "reason": "disk full"}},
         "down",
