@@ -143,6 +143,15 @@ class ConnectionTests(PostgreSQLTestCase):
         with mock.patch.object(Connection, "control", lost):
             self.assertRaises(CommitUnknownError, self.add, engine, 1)
 
+    def await_failure(self, engine: Any) -> None:
+        """Use the store until its server is gone."""
+        for number in range(1000, 6000):
+            try:
+                self.add(engine, number)
+            except StoreFailureError:
+                return
+        self.fail("the server is still there")
+
     def test_pauses(self) -> None:
         """While the server is away connecting is tried with pauses that grow to a second; requests fail at once."""
         server = PostgreSQL()
@@ -152,6 +161,8 @@ class ConnectionTests(PostgreSQLTestCase):
         server.kill()
         tries = []
         with mock.patch("ocsgw.store.postgresql.engine.Connection", side_effect=Connection) as connect:
+            # A process of the killed server may serve for a moment.
+            self.await_failure(engine)
             for _ in range(500):
                 before = connect.call_count
                 self.assertRaises(StoreFailureError, self.add, engine, 1)
@@ -159,8 +170,8 @@ class ConnectionTests(PostgreSQLTestCase):
                     tries.append(round(self.clock.seconds(), 2))
                 self.clock.advance(0.01)
         pauses = [round(after - before, 2) for before, after in pairwise(tries)]
-        self.assertEqual(pauses[0], 0.05)
-        self.assertLessEqual(max(pauses), 1.01)
+        self.assertLess(pauses[0], 0.2)
+        self.assertTrue(0.9 < max(pauses) <= 1.01, pauses)
         server.start()
         self.clock.advance(1)
         self.add(engine, 1)
