@@ -3,8 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from twisted.internet.defer import Deferred, maybeDeferred
-from twisted.internet.error import CannotListenError
+from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
 from ocsgw.access.keys import KeyMark, KeyRing
@@ -15,12 +14,9 @@ from ocsgw.admin.view import AdminView
 from ocsgw.config import Listener
 from ocsgw.logs import say
 from ocsgw.ocs.context import OCSContext
+from ocsgw.ocs.listening_port import RETRY, ListeningPort
 from ocsgw.ocs.principals import certificates_of, keys_of
 from ocsgw.ocs.tls_contexts import ListenerContexts
-from ocsgw.periodic import Periodic
-
-# How often a port that could not be opened is tried again, in seconds.
-_RETRY = 5.0
 
 
 class AdminListener:
@@ -41,9 +37,7 @@ class AdminListener:
         self._wall_clock = wall_clock
         self._site = AdminSite(view, self._access(listener), context.reactor, history)
         self._contexts = ListenerContexts.of(listener)
-        self._port: Any = None
-        self._told = ""
-        self._retry = Periodic(f"opening admin listener {listener.id}", self._try, context.reactor)
+        self._port = ListeningPort(context.reactor, listener, self._site, self._contexts, self._opened, self._failed)
 
     @property
     def id(self) -> str:
@@ -52,14 +46,12 @@ class AdminListener:
 
     def open(self) -> None:
         """Open the port, now or as soon as possible."""
-        self._retry.start(_RETRY, now=True)
+        self._port.open()
 
     def close(self) -> "Deferred[Any]":
         """Close the port."""
-        self._retry.stop()
         self._site.stop()
-        port, self._port = self._port, None
-        return maybeDeferred(port.stopListening) if port is not None else maybeDeferred(lambda: None)
+        return self._port.close()
 
     def use(self, listener: Listener) -> None:
         """Take keys and certificates of another configuration."""
@@ -67,24 +59,12 @@ class AdminListener:
         if self._contexts is not None and listener.tls is not None:
             self._contexts.use(listener)
 
-    def _try(self) -> None:
-        factory: Any = self._site
-        listener, reactor = self._listener, self._context.reactor
-        if self._contexts is not None:
-            factory = self._contexts.wrapped(factory, reactor)
-        try:
-            self._port = reactor.listenTCP(listener.port, factory, listener.backlog, listener.interface)
-        except CannotListenError as error:
-            reason = str(error.socketError)
-            if reason != self._told:
-                self._told = reason
-                say(self._log, 93250, listener=listener.id, port=listener.port, reason=reason, delay=_RETRY)
-            return
-        self._retry.stop()
+    def _opened(self, address: str) -> None:
         scheme = "https" if self._contexts is not None else "http"
-        interface = f"[{listener.interface}]" if ":" in listener.interface else listener.interface
-        url = f"{scheme}://{interface}:{self._port.getHost().port}"
-        say(self._log, 93251, listener=listener.id, url=url)
+        say(self._log, 93251, listener=self.id, url=f"{scheme}://{address}")
+
+    def _failed(self, port: int, reason: str) -> None:
+        say(self._log, 93250, listener=self.id, port=port, reason=reason, delay=RETRY)
 
     def _access(self, listener: Listener) -> AdminAccess:
         config = self._context.config

@@ -5,8 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 from twisted.application.service import Service
-from twisted.internet.defer import Deferred, DeferredList, maybeDeferred
-from twisted.internet.error import CannotListenError
+from twisted.internet.defer import Deferred, DeferredList
 from twisted.internet.protocol import Factory
 from twisted.logger import Logger
 
@@ -16,14 +15,13 @@ from ocsgw.config import Config, Limits, Listener
 from ocsgw.desktop.access import ClientAccess
 from ocsgw.logs import say
 from ocsgw.ocs.context import OCSContext
+from ocsgw.ocs.listening_port import RETRY, ListeningPort
 from ocsgw.ocs.ocs_session import OcsSession, SessionHost, accepts_certificate
 from ocsgw.ocs.principals import certificates_of, keys_of
 from ocsgw.ocs.tls_contexts import ListenerContexts
 from ocsgw.periodic import Periodic
 from ocsgw.protocol.messages import Bye
 
-# How often a port that could not be opened is tried again, in seconds.
-_RETRY = 5.0
 # How many refused clients have a line of their own within how many seconds; the others are counted.
 _LINES = 10
 _WINDOW = 60.0
@@ -101,10 +99,10 @@ class _OcsListener:
         self._contexts = ListenerContexts.of(listener)
         self._rates = RateLimiter(context.reactor.seconds)
         self._connections: set[OcsSession] = set()
-        self._port: Any = None
-        self._told = ""
+        self._port = ListeningPort(
+            context.reactor, listener, _Connections(self._connect), self._contexts, self._opened, self._failed
+        )
         self.url = ""
-        self._retry = Periodic(f"opening ocs listener {listener.id}", self._try, context.reactor)
         self._refusals = 0
         self._window = Periodic(f"refused clients of ocs listener {listener.id}", self._end_window, context.reactor)
         self.access = service.access_of(listener)
@@ -117,17 +115,16 @@ class _OcsListener:
 
     def open(self) -> None:
         """Open the port, now or as soon as possible."""
-        self._retry.start(_RETRY, now=True)
+        self._port.open()
         self._window.start(_WINDOW)
 
     def close(self) -> "Deferred[Any]":
         """Close the port, and what came through it."""
-        self._retry.stop()
         self._window.stop()
-        port, self._port, self.url = self._port, None, ""
+        self.url = ""
         for session in list(self._connections):
             session.end("OCS is stopping")
-        return maybeDeferred(port.stopListening) if port is not None else maybeDeferred(lambda: None)
+        return self._port.close()
 
     def use(self, listener: Listener, config: Config) -> None:
         """Take keys, certificates and limits of another configuration."""
@@ -173,24 +170,13 @@ class _OcsListener:
 
     # The port.
 
-    def _try(self) -> None:
-        factory: Any = _Connections(self._connect)
-        listener, reactor = self._listener, self._context.reactor
-        if self._contexts is not None:
-            factory = self._contexts.wrapped(factory, reactor)
-        try:
-            self._port = reactor.listenTCP(listener.port, factory, listener.backlog, listener.interface)
-        except CannotListenError as error:
-            reason = str(error.socketError)
-            if reason != self._told:
-                self._told = reason
-                say(self._log, 93231, listener=self.id, port=listener.port, reason=reason, delay=_RETRY)
-            return
-        self._retry.stop()
-        interface = f"[{listener.interface}]" if ":" in listener.interface else listener.interface
+    def _opened(self, address: str) -> None:
+        self.url = address
         secure = ", TLS" if self._contexts is not None else ""
-        self.url = f"{interface}:{self._port.getHost().port}"
-        say(self._log, 93230, listener=self.id, address=f"{self.url}{secure}")
+        say(self._log, 93230, listener=self.id, address=f"{address}{secure}")
+
+    def _failed(self, port: int, reason: str) -> None:
+        say(self._log, 93231, listener=self.id, port=port, reason=reason, delay=RETRY)
 
     def _connect(self, address: str) -> Any:
         """Return the protocol of a new connection, None to refuse it."""

@@ -95,3 +95,15 @@ def note(text: str, kind: str = "good") -> Markup:
 def sections(*parts: Markup) -> Markup:
     """Return parts one after the other."""
     return join(*parts)
+
+
+def search_form(path: str, wanted: str) -> Markup:
+    """Return a form that shows only those lines of the page at `path` that have a text, now `wanted`."""
+    return el(
+        "form",
+        el("label", "Lines with", el("input", name="find", value=wanted)),
+        el("button", "Show"),
+        method="get",
+        action=path,
+        class_="stack",
+    )

@@ -5,7 +5,7 @@ from typing import Any
 from twisted.internet.defer import Deferred, succeed
 from twisted.web.server import Request
 
-from ocsgw.admin.console.layout import Visitor, section
+from ocsgw.admin.console.layout import Visitor, search_form, section
 from ocsgw.admin.console.markup import Child, Markup, el, join
 from ocsgw.admin.console.pages import Page, field
 
@@ -21,17 +21,13 @@ class LogTail(Page):
     def content(self, request: Request, visitor: Visitor, message: Child) -> Child:
         """Return the page."""
         wanted = field(request, "find")
-        form = el(
-            "form",
-            el("label", "Lines with", el("input", name="find", value=wanted)),
-            el("button", "Show"),
-            method="get",
-            action="/log",
-            class_="stack",
-        )
         # What was searched for stays as it is: only the whole tail is kept up to date.
         name = "found" if wanted else "lines"
-        return join(message, form, _lines(name, [each for each in self.door.view.log_lines() if wanted in each]))
+        return join(
+            message,
+            search_form(self.path, wanted),
+            _lines(name, [each for each in self.door.view.log_lines() if wanted in each]),
+        )
 
     def parts(self, visitor: Visitor) -> "Deferred[dict[str, Markup]]":
         """Return the parts of the page by their names, as they are now."""

@@ -1,6 +1,7 @@
 """How a page of the console answers: who may see it, forms that are ours, errors in words."""
 
 import hmac
+from abc import ABC, abstractmethod
 from typing import Any, Protocol
 
 from twisted.internet.defer import Deferred, maybeDeferred
@@ -44,7 +45,7 @@ class PageError(Exception):
         self.code = code
 
 
-class Page(Resource):
+class Page(Resource, ABC):
     """One page. Subclasses have `path` and `title`; `is_for_all` keeps out who may see only a part.
 
     `content` gives what the page shows, or a Deferred with it; `carry_out` does what a form asks for and returns a
@@ -62,9 +63,9 @@ class Page(Resource):
         super().__init__()
         self.door = door
 
+    @abstractmethod
     def content(self, request: Request, visitor: Visitor, message: Child) -> "Child | Deferred[Child]":
         """Return the page below its title; `message` says what a form has done, or None."""
-        raise NotImplementedError
 
     def carry_out(self, request: Request, visitor: Visitor) -> Any:
         """Do what a form asks for; return or fire with a text. Raises `PageError` or `ControlError`."""

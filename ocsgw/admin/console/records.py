@@ -5,7 +5,7 @@ from typing import Any
 
 from twisted.web.server import Request
 
-from ocsgw.admin.console.layout import Visitor, section
+from ocsgw.admin.console.layout import Visitor, search_form, section
 from ocsgw.admin.console.markup import Child, el, join, table
 from ocsgw.admin.console.pages import Page, field
 
@@ -39,20 +39,12 @@ class Audit(Page):
     def content(self, request: Request, visitor: Visitor, message: Child) -> Child:
         """Return the page."""
         wanted = field(request, "find")
-        form = el(
-            "form",
-            el("label", "Lines with", el("input", name="find", value=wanted)),
-            el("button", "Show"),
-            method="get",
-            action="/audit",
-            class_="stack",
-        )
         found = [each for each in self.door.view.audit_lines() if wanted in each]
         rows = [_row(line) for line in reversed(found[-_SHOWN_LINES:])]
         head = ("Line", "UTC", "Who", "Address", "Action", "What")
         shown = table("Audit log", head, rows, "No line, or no audit log is kept.")
         verify = el("p", "ocsctl audit verify checks that no line was changed or removed.", class_="soft")
-        return join(message, form, section("lines", "The newest lines", shown), verify)
+        return join(message, search_form(self.path, wanted), section("lines", "The newest lines", shown), verify)
 
 
 def _row(line: str) -> tuple[Child, ...]:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 from ocsgw.contact.choice.eligibility import OVER_MIDNIGHT, PRIORITY_CLASSES, SLOT, WHOLE_DAY, WITHIN_A_DAY
 from ocsgw.protocol.columns import CALLING_LIST_COLUMNS
+from ocsgw.store.due import campaign, is_open, order, unscheduled
 from ocsgw.store.records import LATEST, LEAST
 from ocsgw.store.texts import UsableColumn
 
@@ -44,7 +45,7 @@ class Ready:
 
     def index(self) -> tuple[str, str]:
         """Return columns and condition of the index."""
-        parts = (_campaign(""), _agent(""), _window(""), _unscheduled(""), _order(""))
+        parts = (campaign(""), _agent(""), _window(""), unscheduled(""), order(""))
         listed = ", ".join((*(f"({each})" for each in parts), "record_id", "daily_from", "daily_till"))
         return listed, self.ready("")
 
@@ -52,7 +53,7 @@ class Ready:
         """Return the statement for the windows of ready records; its parameter is a JSON list of (campaign, agent)."""
         following = (
             f"SELECT {_window('x.')} AS found FROM {self._table} AS x WHERE {self.ready('x.')}"
-            f' AND {_campaign("x.")} = w.campaign AND {_agent("x.")} = w.agent AND {_window("x.")} > w."window"'
+            f' AND {campaign("x.")} = w.campaign AND {_agent("x.")} = w.agent AND {_window("x.")} > w."window"'
             f" ORDER BY {_window('x.')} LIMIT 1"
         )
         return (
@@ -66,7 +67,7 @@ class Ready:
         """Return the statement for agents with records; `:campaigns` is a JSON list, `:after` and `:limit` a slice."""
         following = (
             f"SELECT {_agent('x.')} AS found FROM {self._table} AS x WHERE {self.ready('x.')}"
-            f" AND {_campaign('x.')} = w.campaign AND {_agent('x.')} > w.agent ORDER BY {_agent('x.')} LIMIT 1"
+            f" AND {campaign('x.')} = w.campaign AND {_agent('x.')} > w.agent ORDER BY {_agent('x.')} LIMIT 1"
         )
         # Of each campaign the first ones, or else a recursion would go through all of them.
         return (
@@ -96,19 +97,15 @@ class Ready:
             free += " AND t.record_id <> ALL(ARRAY(SELECT value::bigint FROM jsonb_array_elements_text(:but::jsonb)))"
         first = (
             f"SELECT {columns} FROM {self._table} AS t WHERE {self.ready('t.')}"
-            f" AND {_campaign('t.')} = (k.value->>0)::bigint AND {_agent('t.')} = k.value->>1"
-            f" AND {_window('t.')} = k.value->>2 AND {_unscheduled('t.')} = (k.value->>3)::integer"
-            f" AND {_order('t.')} <= (k.value->>4)::bigint AND {_is_open('t.', moment)} AND {free}"
-            f" ORDER BY {_order('t.')}, t.record_id LIMIT :limit"
+            f" AND {campaign('t.')} = (k.value->>0)::bigint AND {_agent('t.')} = k.value->>1"
+            f" AND {_window('t.')} = k.value->>2 AND {unscheduled('t.')} = (k.value->>3)::integer"
+            f" AND {order('t.')} <= (k.value->>4)::bigint AND {is_open('t.', moment)} AND {free}"
+            f" ORDER BY {order('t.')}, t.record_id LIMIT :limit"
         )
         return (
             "SELECT k.place - 1, found.* FROM jsonb_array_elements(:keys::jsonb) WITH ORDINALITY AS k(value, place)"
             f" CROSS JOIN LATERAL ({first}) AS found"
         )
-
-
-def _campaign(alias: str) -> str:
-    return f"coalesce({alias}campaign_id, 0)"
 
 
 def _agent(alias: str) -> str:
@@ -133,25 +130,3 @@ def _window(alias: str) -> str:
         f"(CASE {alias}record_type {classes} ELSE 0 END)",
     )
     return "(" + " || ' ' || ".join(f"{each}::text" for each in parts) + ') COLLATE "C"'
-
-
-def _is_open(alias: str, moment: str) -> str:
-    """Return the condition for a daily window that is open at a time of day (H176)."""
-    begin, end = f"coalesce({alias}daily_from, 0)", f"coalesce({alias}daily_till, 86399)"
-    return (
-        f"CASE WHEN {begin} < {end} THEN {moment} BETWEEN {begin} AND {end}"
-        f" ELSE {begin} = {end} OR {moment} >= {begin} OR {moment} <= {end} END"
-    )
-
-
-def _unscheduled(alias: str) -> str:
-    """Return 0 for a record with a time to contact, 1 for one without; the former come first (H273)."""
-    return f"CASE WHEN coalesce({alias}dial_sched_time, 0) = 0 THEN 1 ELSE 0 END"
-
-
-def _order(alias: str) -> str:
-    """Return the time by which a record is ordered: when to contact, or the last attempt (H273)."""
-    return (
-        f"(CASE WHEN coalesce({alias}dial_sched_time, 0) = 0 THEN coalesce({alias}call_time, 0)"
-        f" ELSE {alias}dial_sched_time END)"
-    )

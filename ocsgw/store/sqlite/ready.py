@@ -9,6 +9,7 @@ found; the numbers that put the classes in order are not in the index (H359).
 
 from ocsgw.contact.choice.eligibility import OVER_MIDNIGHT, PRIORITY_CLASSES, SLOT, WHOLE_DAY, WITHIN_A_DAY
 from ocsgw.protocol.columns import CALLING_LIST_COLUMNS
+from ocsgw.store.due import campaign, is_open, order, unscheduled
 from ocsgw.store.records import LATEST, LEAST
 
 INTEGERS = tuple(each.name for each in CALLING_LIST_COLUMNS if each.block == 1 and each.family == "integer")
@@ -34,11 +35,6 @@ def ready(alias: str) -> str:
     )
 
 
-def campaign(alias: str) -> str:
-    """Return the campaign of a record, 0 for any."""
-    return f"coalesce({alias}campaign_id, 0)"
-
-
 def agent(alias: str) -> str:
     """Return the agent of a personal callback, an empty text for a record for anyone (H201)."""
     return f"CASE WHEN {alias}record_type IN (4, 5) THEN coalesce({alias}agent_id, '') ELSE '' END"
@@ -56,28 +52,6 @@ def window(alias: str) -> str:
         f" CASE WHEN {begin} = {end} THEN 0 ELSE {begin} / {SLOT} END,"
         f" CASE WHEN {begin} = {end} THEN 0 ELSE ({end} + {SLOT - 1}) / {SLOT} END,"
         f" CASE {alias}record_type {classes} ELSE 0 END)"
-    )
-
-
-def is_open(alias: str, moment: str) -> str:
-    """Return the condition for a daily window that is open at a time of day (H176)."""
-    begin, end = f"coalesce({alias}daily_from, 0)", f"coalesce({alias}daily_till, 86399)"
-    return (
-        f"CASE WHEN {begin} < {end} THEN {moment} BETWEEN {begin} AND {end}"
-        f" ELSE {begin} = {end} OR {moment} >= {begin} OR {moment} <= {end} END"
-    )
-
-
-def unscheduled(alias: str) -> str:
-    """Return 0 for a record with a time to contact, 1 for one without; the former come first (H273)."""
-    return f"CASE WHEN coalesce({alias}dial_sched_time, 0) = 0 THEN 1 ELSE 0 END"
-
-
-def order(alias: str) -> str:
-    """Return the time by which a record is ordered: when to contact, or the last attempt (H273)."""
-    return (
-        f"CASE WHEN coalesce({alias}dial_sched_time, 0) = 0 THEN coalesce({alias}call_time, 0)"
-        f" ELSE {alias}dial_sched_time END"
     )
 
 
