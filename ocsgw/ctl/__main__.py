@@ -11,6 +11,7 @@ from ocsgw.control.errors import ControlError
 from ocsgw.ctl import audit, campaign, completion, explain, history, lists, maintenance, server, streams, top, validate
 from ocsgw.ctl.errors import EXIT_FAILURE, EXIT_INTERRUPTED, EXIT_USAGE, CommandError, status_of
 from ocsgw.ctl.installation import Installation
+from ocsgw.files.errors import FileError, FileOptionError
 from ocsgw.version import VERSION
 
 FAMILIES = (server, top, campaign, lists, explain, history, validate, maintenance, audit, completion)
@@ -68,6 +69,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except ControlError as error:
         streams.complain(str(error))
         return status_of(error)
+    except FileError as error:
+        streams.complain(str(error))
+        return EXIT_USAGE if isinstance(error, FileOptionError) else EXIT_FAILURE
     except KeyboardInterrupt:
         streams.complain("interrupted; an import goes on where it was when the same command is given again")
         return EXIT_INTERRUPTED

@@ -9,9 +9,9 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import IO, Any
 
-from ocsgw.ctl.encodings import codec_of
 from ocsgw.ctl.errors import CommandError
 from ocsgw.ctl.streams import shown
+from ocsgw.files.encodings import codec_of
 
 STANDARD = "-"
 
@@ -33,7 +33,7 @@ class CsvWriter:
 
 @contextmanager
 def open_csv(path: str, encoding: str) -> Iterator[CsvWriter]:
-    """Give a writer of rows for a file, or for standard output. Raises `CommandError`.
+    """Give a writer of rows for a file, or for standard output. Raises `CommandError` or `FileOptionError`.
 
     A byte order mark is written if the encoding has one in its name or by its nature: utf-8-sig, utf-16.
     """

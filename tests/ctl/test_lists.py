@@ -8,8 +8,8 @@ from unittest import mock
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from ocsgw.ctl import importing
 from ocsgw.ctl.progress import Progress
+from ocsgw.files import slices
 from tests.ctl.support import CommandTestCase
 
 
@@ -151,7 +151,7 @@ class ListImportTests(CommandTestCase):
         """Slices are cut by their length too, and a cell or a line without end is refused, not read into memory."""
         rows = ["GSW_PHONE,Remarks", *(f"{number},{'x' * 255}" for number in range(5)), "6," + "y" * 200_000, "7,z"]
         file = self.write("f.csv", "\n".join([*rows, '8,"' + "w" * 3_000_000]))
-        self.patch(importing, "_LONGEST_SLICE", 600)
+        self.patch(slices, "_LONGEST_SLICE", 600)
         done = self.run_command("list", "import", "CL_Test", file)
         self.assertEqual(done.status, 1)
         self.assertIn("row 7: refused: is not valid CSV: field larger than field limit", done.messages)
@@ -270,7 +270,7 @@ class PaceTests(SynchronousTestCase):
     def test_slices_follow_the_machine(self) -> None:
         """Slices get smaller where they take long, within a bound, and larger again where they do not."""
         now = [0.0]
-        slice_size = importing.SliceSize(lambda: now[0])
+        slice_size = slices.SliceSize(lambda: now[0])
         sizes = []
         for seconds in (9.0, 0.2, 0.2, 0.2, 0.07, 0.04, 0.04, 0.04):
             now[0] += seconds

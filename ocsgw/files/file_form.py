@@ -3,15 +3,12 @@
 import codecs
 import csv
 import hashlib
-import os
-import stat
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import BinaryIO
 
-from ocsgw.ctl.encodings import codec_of
-from ocsgw.ctl.errors import EXIT_USAGE, CommandError
-from ocsgw.ctl.streams import shown
+from ocsgw.files.encodings import codec_of
+from ocsgw.files.errors import FileError, FileOptionError
 
 _BLOCK = 1 << 20
 _SAMPLE = 1 << 16
@@ -45,24 +42,12 @@ class FileForm:
         return f"{self.encoding}{mark}, cells separated by {_in_words(self.delimiter)}{named}"
 
 
-def open_regular(path: str) -> BinaryIO:
-    """Open a file to be imported. Raises `CommandError` for what is not a regular file."""
-    try:
-        if not stat.S_ISREG(os.stat(path).st_mode):
-            raise CommandError(
-                f"{shown(path)} is not a regular file; an import reads a file, so that it can go on if interrupted"
-            )
-        return open(path, "rb")
-    except OSError as error:
-        raise CommandError(f"cannot read {shown(path)}: {error.strerror}") from error
-
-
-def recognize(path: str, file: BinaryIO, encoding: str | None, delimiter: str | None) -> FileForm:
-    """Return how a file is written. What the user has said counts; a contradiction is refused by `CommandError`."""
+def recognize(name: str, file: BinaryIO, encoding: str | None, delimiter: str | None) -> FileForm:
+    """Return how a file is written. What the user has said counts; a contradiction is refused by `FileError`."""
     file.seek(0)
     sample = file.read(_SAMPLE)
     file.seek(0)
-    codec, name, has_mark = _encoding(shown(path), sample, encoding)
+    codec, called, has_mark = _encoding(name, sample, encoding)
     text = codecs.getincrementaldecoder(codec)("replace").decode(sample)
     first = text.lstrip("\ufeff").split("\n", 1)[0].rstrip("\r").strip('"')
     named = first[len(_SEPARATOR_LINE) :] if first.lower().startswith(_SEPARATOR_LINE) else None
@@ -73,24 +58,23 @@ def recognize(path: str, file: BinaryIO, encoding: str | None, delimiter: str | 
         chosen = named
     else:
         chosen = _likely_delimiter(text.split("\n", 1)[1] if has_line and "\n" in text else text)
-    return FileForm(codec, name, chosen, has_mark, has_line)
+    return FileForm(codec, called, chosen, has_mark, has_line)
 
 
 def delimiter_of(text: str) -> str:
-    """Return the delimiter that a user means: a character, or its name. Raises `CommandError`."""
+    """Return the delimiter that a user means: a character, or its name. Raises `FileOptionError`."""
     delimiter = _NAMED.get(text.lower(), text)
     if len(delimiter) != 1 or delimiter in '"\r\n\0' or delimiter.isalnum():
-        raise CommandError(
-            f"--delimiter {text!r} is not a valid delimiter; write one character, or comma, semicolon, tab or pipe",
-            EXIT_USAGE,
+        raise FileOptionError(
+            f"--delimiter {text!r} is not a valid delimiter; write one character, or comma, semicolon, tab or pipe"
         )
     return delimiter
 
 
-def fingerprint(path: str, file: BinaryIO, form: FileForm, *, is_partial: bool, show: Callable[[int], None]) -> str:
+def fingerprint(name: str, file: BinaryIO, form: FileForm, *, is_partial: bool, show: Callable[[int], None]) -> str:
     """Return the SHA-256 of the contents; the whole text is looked at for bytes that are not in the encoding.
 
-    Raises `CommandError` for the first of them, unless `is_partial`: then only their rows are refused.
+    Raises `FileError` for the first of them, unless `is_partial`: then only their rows are refused.
     """
     digest = hashlib.sha256()
     decoder = codecs.getincrementaldecoder(form.codec)("strict")
@@ -103,7 +87,7 @@ def fingerprint(path: str, file: BinaryIO, form: FileForm, *, is_partial: bool, 
             try:
                 lines += decoder.decode(block, final=not block).count("\n")
             except UnicodeError as error:
-                raise CommandError(_not_in_encoding(shown(path), form, lines, error)) from None
+                raise FileError(_not_in_encoding(name, form, lines, error)) from None
         if not block:
             break
         done += len(block)
@@ -112,27 +96,27 @@ def fingerprint(path: str, file: BinaryIO, form: FileForm, *, is_partial: bool, 
     return digest.hexdigest()
 
 
-def _encoding(path: str, sample: bytes, wanted: str | None) -> tuple[str, str, bool]:
+def _encoding(name: str, sample: bytes, wanted: str | None) -> tuple[str, str, bool]:
     """Return codec, name, and whether there is a byte order mark."""
     mark = next((each for each in _MARKS if sample.startswith(each[0])), None)
     if wanted is not None:
         codec = codec_of(wanted)
         if mark is None:
             if codec in {"utf-8", "utf-8-sig"}:
-                _refuse_unmarked(path, sample)
+                _refuse_unmarked(name, sample)
             return codec, wanted, False
         if not codec.startswith(mark[1].removesuffix("-sig")):
-            raise CommandError(
-                f"{path} begins with the byte order mark of {mark[2]}, but --encoding says {wanted}; leave it out"
+            raise FileError(
+                f"{name} begins with the byte order mark of {mark[2]}, but --encoding says {wanted}; leave it out"
             )
         return mark[1], mark[2], True
     if mark is not None:
         return mark[1], mark[2], True
-    _refuse_unmarked(path, sample)
+    _refuse_unmarked(name, sample)
     return "utf-8", "UTF-8", False
 
 
-def _refuse_unmarked(path: str, sample: bytes) -> None:
+def _refuse_unmarked(name: str, sample: bytes) -> None:
     """Refuse a file that looks like UTF-16 without a byte order mark."""
     zeros = sample.count(0)
     if not zeros:
@@ -140,7 +124,7 @@ def _refuse_unmarked(path: str, sample: bytes) -> None:
     even, odd = sample[::2].count(0), sample[1::2].count(0)
     if max(even, odd) * 4 >= len(sample) // 2:
         guess = "utf-16-be" if even > odd else "utf-16-le"
-        raise CommandError(f"{path} looks like UTF-16 without a byte order mark; use --encoding {guess}")
+        raise FileError(f"{name} looks like UTF-16 without a byte order mark; use --encoding {guess}")
 
 
 def _likely_delimiter(text: str) -> str:
@@ -163,14 +147,14 @@ def _likely_delimiter(text: str) -> str:
 _ROWS = 20
 
 
-def _not_in_encoding(path: str, form: FileForm, lines: int, error: UnicodeError) -> str:
+def _not_in_encoding(name: str, form: FileForm, lines: int, error: UnicodeError) -> str:
     where, what = f"line {lines}", "there are bytes that are"
     if isinstance(error, UnicodeDecodeError):
         newline = "\n".encode(form.codec)[-1:] if form.codec.startswith("utf-8") else b"\n"
         where = f"line {lines + error.object[: error.start].count(newline)}"
         what = f"the byte 0x{error.object[error.start]:02x} is"
     return (
-        f"{path}, {where}: {what} not valid in {form.encoding}. Nothing was imported. Name the encoding of the file "
+        f"{name}, {where}: {what} not valid in {form.encoding}. Nothing was imported. Name the encoding of the file "
         "with --encoding (windows-1252 for most files of Windows), or use --partial to refuse such rows only"
     )
 

@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from typing import BinaryIO, NamedTuple
 
-from ocsgw.ctl.file_form import FileForm
+from ocsgw.files.file_form import FileForm
 
 # A line without an end is cut, so that it cannot fill the memory.
 _LONGEST_LINE = 1 << 20

@@ -2,7 +2,7 @@
 
 import codecs
 
-from ocsgw.ctl.errors import EXIT_USAGE, CommandError
+from ocsgw.files.errors import FileOptionError
 
 # Encodings of Python that are not those of files.
 _NOT_OF_FILES = frozenset(
@@ -11,14 +11,12 @@ _NOT_OF_FILES = frozenset(
 
 
 def codec_of(encoding: str) -> str:
-    """Return the name of the codec of an encoding. Raises `CommandError`."""
+    """Return the name of the codec of an encoding. Raises `FileOptionError`."""
     try:
         name = codecs.lookup(encoding).name
         usable = name not in _NOT_OF_FILES and "".encode(name) is not None
     except (LookupError, UnicodeError, ValueError):
         usable = False
     if not usable:
-        raise CommandError(
-            f"{encoding!r} is not a known encoding of files; write for example utf-8 or windows-1252", EXIT_USAGE
-        )
+        raise FileOptionError(f"{encoding!r} is not a known encoding of files; write for example utf-8 or windows-1252")
     return name
