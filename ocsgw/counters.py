@@ -119,7 +119,12 @@ PERIODIC_FAILURES = Metric("counter", "ocsgw_periodic_failures_total", "Rounds o
 UNREADABLE_ROWS = Metric(
     "counter", "ocsgw_unreadable_rows_total", "Rows with values that cannot be represented, by calling list.", ("list",)
 )
-DNC_BLOCKED = Metric("counter", "ocsgw_dnc_blocked_total", "Records that an entry of the do-not-call list blocked.")
+DNC_BLOCKED = Metric(
+    "counter",
+    "ocsgw_dnc_blocked_total",
+    "Records that the do-not-call list keeps from being called, by the occasion on which that was found.",
+    ("occasion",),
+)
 REQUEST_SECONDS = Histogram(
     "ocsgw_request_seconds",
     "Seconds from the arrival of a request in OCS to its answer, if it was carried out.",
@@ -128,11 +133,35 @@ REQUEST_SECONDS = Histogram(
 HTTP_REFUSALS = Metric(
     "counter",
     "ocsgw_http_refusals_total",
-    "HTTP requests answered with an error, by status and error code; 401 are refused logins.",
+    "HTTP requests answered with an error, by status and error code.",
     ("status", "code"),
 )
 REACTOR_LAG_SECONDS = Histogram(
     "ocsgw_reactor_lag_seconds", "How late the loop of OCS came to a job that was due, in seconds.", _SECONDS
+)
+REFUSED_LOGINS = Metric(
+    "counter",
+    "ocsgw_refused_logins_total",
+    "Clients for which nobody vouches, by protocol of the listener: http, ocs or admin.",
+    ("protocol",),
+)
+TRANSCODING_ERRORS = Metric(
+    "counter", "ocsgw_transcoding_errors_total", "Bodies that are not text in the encoding that they should be in."
+)
+OUTGOING_CALLS = Metric(
+    "counter",
+    "ocsgw_outgoing_calls_total",
+    "Calls to other servers, for validation and notifications, by purpose and outcome.",
+    ("purpose", "outcome"),
+)
+OUTGOING_CALL_SECONDS = Histogram(
+    "ocsgw_outgoing_call_seconds", "Seconds from the order of a call to another server to its outcome.", _SECONDS
+)
+NOTIFICATIONS_DROPPED = Metric(
+    "counter", "ocsgw_notifications_dropped_total", "Notifications that were given up, by purpose.", ("purpose",)
+)
+NOTIFICATIONS_LAG = Metric(
+    "gauge", "ocsgw_notifications_lag_seconds", "Age of the oldest notification that waits, in seconds; 0 without one."
 )
 NOTIFICATIONS_WAITING = Metric(
     "gauge", "ocsgw_notifications_waiting", "Call report records and contact processed notifications that wait."

@@ -12,7 +12,7 @@ from twisted.web.server import Request
 
 from ocsgw import counters
 from ocsgw.admin.view import StatusView
-from ocsgw.control.health import WORDS, health_of
+from ocsgw.control.health import ROLES, WORDS, health_of
 
 _STATES = ("opening", "standby", "active", "stopping")
 _PROXY_STATES = ("stopped", "starting", "running", "stopping", "waiting")
@@ -80,20 +80,46 @@ def _state(status: dict[str, Any]) -> Iterator[Metric]:
     for each in status["chores"]:
         failing.add_metric([each["name"]], each["failures"])
     yield failing
+    yield _one_of("ocsgw_role", "The role of OCS, 1 for the one it has.", tuple(ROLES), status["role"], label="role")
+    lease = status["lease"]
+    if lease is not None:
+        yield GaugeMetricFamily("ocsgw_lease_epoch", "How often the lease of the pair was taken.", value=lease["epoch"])
+        yield GaugeMetricFamily(
+            "ocsgw_lease_remaining_seconds",
+            "For how long the lease of the pair is valid, whoever has it.",
+            value=lease["remaining"],
+        )
+    yield from _proxies(status["proxies"])
+
+
+def _proxies(proxies: list[dict[str, Any]]) -> Iterator[Metric]:
+    """Yield what each HTTP Proxy is doing."""
     states = GaugeMetricFamily(
         "ocsgw_proxy_state", "The state of each HTTP Proxy, 1 for the one it has.", labels=["proxy", "state"]
     )
     starts = GaugeMetricFamily("ocsgw_proxy_process_starts", "Processes started for each HTTP Proxy.", labels=["proxy"])
-    for each in status["proxies"]:
+    uptimes = GaugeMetricFamily(
+        "ocsgw_proxy_uptime_seconds", "Seconds since the start of the process of each HTTP Proxy.", labels=["proxy"]
+    )
+    in_flight = GaugeMetricFamily(
+        "ocsgw_requests_in_flight", "Requests of each HTTP Proxy that OCS has not answered yet.", labels=["proxy"]
+    )
+    windows = GaugeMetricFamily(
+        "ocsgw_link_window_requests", "How many requests the link of each HTTP Proxy takes at once.", labels=["proxy"]
+    )
+    for each in proxies:
         for state in _PROXY_STATES:
             states.add_metric([each["name"], state], int(each["state"] == state))
         starts.add_metric([each["name"]], each["starts"])
-    yield states
-    yield starts
+        if each["uptime"] is not None:
+            uptimes.add_metric([each["name"]], each["uptime"])
+        in_flight.add_metric([each["name"]], each["in_flight"])
+        windows.add_metric([each["name"]], each["window"])
+    yield from (states, starts, uptimes, in_flight, windows)
 
 
-def _one_of(name: str, text: str, states: tuple[str, ...], state: str) -> Metric:
-    family = GaugeMetricFamily(name, text, labels=["state"])
+def _one_of(name: str, text: str, states: tuple[str, ...], state: str, *, label: str = "state") -> Metric:
+    family = GaugeMetricFamily(name, text, labels=[label])
     for each in states:
         family.add_metric([each], int(each == state))
     return family

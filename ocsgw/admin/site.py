@@ -12,6 +12,7 @@ from ocsgw.admin.console.login import Doorkeeper
 from ocsgw.admin.health import Live, Ready
 from ocsgw.admin.metrics import Metrics
 from ocsgw.admin.view import AdminView
+from ocsgw.counters import REFUSED_LOGINS
 
 # What a load balancer asks before anybody has logged in, and what has no secret in it.
 _FOR_EVERYBODY = frozenset({b"livez", b"readyz"})
@@ -100,6 +101,7 @@ class _Root(Resource):
             request.setHeader(name, value)
         request.setHeader(b"server", b"ocsgw")
         if path not in self._for_everybody and self._site.access.principal_of(request) is None:
+            REFUSED_LOGINS.add(protocol="admin")
             return _Message(401, "an API key or a client certificate is needed", ((b"www-authenticate", b"Bearer"),))
         child: IResource = super().getChildWithDefault(path, request)
         return child

@@ -139,6 +139,7 @@ def _add(unit: UnitOfWork, calling_list: CallingList, drafts: list[_Draft], repl
             draft.record.chain_id, draft.record.chain_n = draft.chain, ends[draft.chain]
     if drafts:
         unit.tx.insert_records(calling_list, [draft.record for draft in drafts])
+        unit.blocked += ["add"] * sum(place < len(drafts) for place in admission.blocked)
         principals = {draft.pending.context.principal for draft in drafts}
         unit.outbox.append(
             RecordChanged(

@@ -126,7 +126,7 @@ class HandoutCache:
     # Do-not-call.
 
     def is_blocked(self, handed_out: ActiveHandout, member: Member) -> bool:
-        """Whether an entry of the do-not-call table covers a record.
+        """Whether an entry of the do-not-call table covers a record; whoever asks marks the record then.
 
         The first question is asked for all records of its list at once.
         """
@@ -136,6 +136,8 @@ class HandoutCache:
         if known is None:
             self._ask(calling_list, [record] if calling_list in self._asked else self._records_of(calling_list, record))
             known = self._blocked[key]
+        if known:
+            self._unit.blocked.append("hand-out")
         return known
 
     def _records_of(self, calling_list: CallingList, first: Record) -> list[Record]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Literal, TypeVar
 
 from ocsgw.contact.directory import Directory
 from ocsgw.contact.notices import Notice
@@ -14,6 +14,8 @@ from ocsgw.protocol.messages import KV
 from ocsgw.protocol.requests import RequestType
 
 T = TypeVar("T")
+# When a record is found to be on the do-not-call list: as it is added, chosen, handed out already, or imported.
+BlockedAt = Literal["add", "preview", "hand-out", "import"]
 
 
 @dataclass(slots=True, eq=False)
@@ -55,8 +57,9 @@ class UnitOfWork:
     `unknown_keys` as (calling list, custom key) that the lists do not have (H97), `differences` as texts (H103),
     `group_messages` as (log number, group name), `warnings` as (log number, fields). `notes` are what an operator has
     changed, for the audit log; `outbox` is what others learn of, the first of it with the number `first_entry`;
-    `deliveries` are notifications to be sent, `notices` what desktops are shown. `group_statuses` are those of the
-    store, None while not read.
+    `deliveries` are notifications to be sent, `notices` what desktops are shown. `blocked` has an item for each record
+    that the do-not-call list keeps from being called: on which occasion that was found. `group_statuses` are those of
+    the store, None while not read.
     """
 
     tx: Transaction
@@ -72,6 +75,7 @@ class UnitOfWork:
     deliveries: list[Delivery] = field(default_factory=list)
     first_entry: int = 0
     notices: list[Notice] = field(default_factory=list)
+    blocked: list[BlockedAt] = field(default_factory=list)
     group_statuses: dict[int, GroupStatus] | None = None
 
     def event(self, name: str, pending: PendingRequest, members: KV) -> KV:
@@ -94,7 +98,15 @@ class UnitOfWork:
         self.group_statuses = None
 
     def _noted(self) -> tuple[list[Any], ...]:
-        return self.differences, self.group_messages, self.notes, self.outbox, self.deliveries, self.notices
+        return (
+            self.differences,
+            self.group_messages,
+            self.notes,
+            self.outbox,
+            self.deliveries,
+            self.notices,
+            self.blocked,
+        )
 
     def store_outbox(self) -> None:
         """Store what others learn of, and what is to be sent; called once, when everything else is done."""

@@ -57,7 +57,8 @@ def print_status(shown: dict[str, Any]) -> None:
     """Print what the server has said about itself."""
     print(f"ocsgw {shown['version']}, {shown['state']} ({shown['role']}), up for {duration(shown['uptime'])}")
     if shown["pair"] is not None:
-        print("pair: " + ", ".join(f"{role} {name or 'unknown'}" for role, name in shown["pair"].items()))
+        partners = [f"{role} {name or 'unknown'}" for role, name in shown["pair"].items()]
+        print("pair: " + ", ".join([*partners, *_lease(shown["lease"])]))
     print(f"health: {shown['health']}")
     for problem in shown["problems"]:
         print(f"  {problem}")
@@ -65,9 +66,17 @@ def print_status(shown: dict[str, Any]) -> None:
         print(f"waiting: {line}")
     print()
     print_table(
-        ("HTTP PROXY", "STATE", "PID", "URL", "STARTS"),
+        ("HTTP PROXY", "STATE", "PID", "UP FOR", "STARTS", "IN FLIGHT", "URL"),
         [
-            (each["name"], each["state"], each["pid"] or "-", each["url"] or "-", each["starts"])
+            (
+                each["name"],
+                _state(each),
+                each["pid"] or "-",
+                duration(each["uptime"]) if each["uptime"] is not None else "-",
+                each["starts"],
+                f"{each['in_flight']} of {each['window']}",
+                each["url"] or "-",
+            )
             for each in shown["proxies"]
         ],
     )
@@ -76,6 +85,16 @@ def print_status(shown: dict[str, Any]) -> None:
         ("CAMPAIGN GROUP", "DBID", "CAMPAIGN", "STATE", "MODE"),
         [(each["name"], each["dbid"], each["campaign"], each["state"], each["mode"]) for each in shown["groups"]],
     )
+
+
+def _lease(lease: dict[str, Any] | None) -> list[str]:
+    return [f"epoch {lease['epoch']}", f"lease valid for {lease['remaining']:.1f} s"] if lease is not None else []
+
+
+def _state(proxy: dict[str, Any]) -> str:
+    """Return the state of a proxy; with one that has ended, when the next process is started."""
+    following = proxy["next_start"]
+    return f"{proxy['state']}, next start in {following} s" if following is not None else str(proxy["state"])
 
 
 def _left_to_do(waiting: dict[str, list[str]]) -> list[str]:

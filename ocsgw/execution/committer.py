@@ -25,7 +25,7 @@ from ocsgw.contact.notices import Notice
 from ocsgw.contact.outbox import Change
 from ocsgw.contact.transaction import StoreFailureError, Transaction
 from ocsgw.contact.unit_of_work import Continuation, PendingRequest, Unfinished, UnitOfWork
-from ocsgw.counters import BATCH_SIZES, COMMIT_SECONDS, COMMITS
+from ocsgw.counters import BATCH_SIZES, COMMIT_SECONDS, COMMITS, DNC_BLOCKED
 from ocsgw.execution.pace import Pace, Reading
 from ocsgw.execution.worker import Worker
 from ocsgw.guard import contain, guarded
@@ -443,7 +443,9 @@ class Committer:
         return UnitOfWork(tx, int(self._wall_clock()), directory, self._new_guid)
 
     def _log_notes(self, unit: UnitOfWork) -> None:
-        """Log what a committed transaction has noted."""
+        """Log, and count, what a committed transaction has noted."""
+        for occasion in unit.blocked:
+            DNC_BLOCKED.add(occasion=occasion)
         for calling_list, key in unit.unknown_keys:
             self._log_unknown_key(calling_list, key)
         for text in unit.differences:

@@ -258,6 +258,11 @@ class ProxyChild(ProcessProtocol):
         """Have it make an outgoing call; fires with the verdict and never fails."""
         return self._orders.order(purpose, uri, data, timeout)
 
+    @property
+    def in_flight(self) -> int:
+        """How many of its requests have no answer yet."""
+        return self._link.in_work
+
     def silence(self) -> float:
         """Return the seconds since it sent something."""
         return self._link.silence()

@@ -1,5 +1,6 @@
 """The running OCS as commands of `ocsctl` see it (`control/commands.py`)."""
 
+import math
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -94,6 +95,7 @@ class ControlledOCS:
             "state": self._ocs.life_cycle.state,
             "role": self._role.role,
             "pair": self._role.partners(),
+            "lease": self._role.lease(),
             "uptime": int(self._ocs.uptime()),
             "config": context.config.path,
             "store": self._store.status(),
@@ -171,4 +173,8 @@ def _proxy(proxy: HttpProxy) -> dict[str, Any]:
         "pid": supervisor.pid,
         "url": proxy.url(supervisor.port) if supervisor.state == "running" else None,
         "starts": proxy.starts,
+        "uptime": int(supervisor.uptime) if supervisor.uptime is not None else None,
+        "next_start": math.ceil(supervisor.next_start) if supervisor.next_start is not None else None,
+        "in_flight": proxy.in_flight,
+        "window": proxy.window,
     }

@@ -9,6 +9,7 @@ from twisted.internet.defer import Deferred, DeferredList, succeed
 from twisted.logger import Logger
 
 from ocsgw.config import Config
+from ocsgw.counters import OUTGOING_CALL_SECONDS, OUTGOING_CALLS
 from ocsgw.logs import LogFile, say
 from ocsgw.ocs.access_log import AccessLog
 from ocsgw.ocs.context import OCSContext
@@ -117,9 +118,17 @@ class HttpListeners(Service):
         """
         callers = [caller for each in self._listeners for proxy in each.proxies if (caller := proxy.caller())]
         if not callers:
+            OUTGOING_CALLS.add(purpose=purpose, outcome="failed")
             return succeed(not_made("connect", "no HTTP Proxy runs"))
         caller = next((each for each in callers if each.session == link), callers[0])
-        return caller.order(purpose, uri, data, timeout)
+        begun = self.reactor.seconds()
+
+        def count(verdict: Verdict) -> Verdict:
+            OUTGOING_CALL_SECONDS.observe(self.reactor.seconds() - begun)
+            OUTGOING_CALLS.add(purpose=purpose, outcome=verdict.outcome)
+            return verdict
+
+        return caller.order(purpose, uri, data, timeout).addCallback(count)
 
     def base_uri(self) -> str | None:
         """Return what record URIs begin with for clients of other listeners: those of the first one (H68)."""

@@ -106,6 +106,16 @@ class HttpProxy:
             return True
         return self._child.silence() < _SILENT_INTERVALS * self._context.config.limits.heartbeat
 
+    @property
+    def in_flight(self) -> int:
+        """How many requests of the process have no answer yet."""
+        return self._child.in_flight if self._child is not None and self.supervisor.pid is not None else 0
+
+    @property
+    def window(self) -> int:
+        """How many requests the link of the process takes at once; the proxy refuses what is beyond that."""
+        return self._context.config.limits.in_flight
+
     def caller(self) -> ProxyChild | None:
         """Return the process, if it can make outgoing calls."""
         return self._child if self.supervisor.state == "running" else None

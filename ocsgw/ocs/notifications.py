@@ -13,7 +13,7 @@ from twisted.python.failure import Failure
 from ocsgw.contact.outbox import Change, Delivery
 from ocsgw.contact.transaction import StoreFailureError
 from ocsgw.contact.unit_of_work import UnitOfWork
-from ocsgw.counters import NOTIFICATIONS_WAITING
+from ocsgw.counters import NOTIFICATIONS_DROPPED, NOTIFICATIONS_LAG, NOTIFICATIONS_WAITING
 from ocsgw.execution.committer import Committer
 from ocsgw.logs import say
 from ocsgw.ocs.context import OCSContext
@@ -100,13 +100,17 @@ class Notifications(Service):
         """End; what is on its way may be sent once more later."""
         super().stopService()
         self._ticker.stop()
-        NOTIFICATIONS_WAITING.cell().set(0)
+        NOTIFICATIONS_WAITING.set(0)
+        NOTIFICATIONS_LAG.set(0)
 
     # Work.
 
     def work(self) -> "Deferred[None] | None":
         """Take what is new from the store, remove there what is over, and send what is due."""
         self._send_due()
+        # Those in memory are the oldest.
+        oldest = min((line.entries[0].written_at for line in self._lines.values()), default=None)
+        NOTIFICATIONS_LAG.set(max(0.0, self._context.wall_clock() - oldest) if oldest is not None else 0)
         room = self._has_news and self._count < _IN_MEMORY
         if self._loading or not (room or self._over):
             return None
@@ -131,7 +135,7 @@ class Notifications(Service):
         self._loading = False
         entries, waiting = found
         self._has_news = self._has_news or len(entries) == _AT_ONCE
-        NOTIFICATIONS_WAITING.cell().set(waiting)
+        NOTIFICATIONS_WAITING.set(waiting)
         for each in entries:
             self._last = each.number
             self._count += 1
@@ -203,6 +207,7 @@ class Notifications(Service):
         self._send_due()
 
     def _drop(self, key: _Key, line: _Line, reason: str) -> None:
+        NOTIFICATIONS_DROPPED.add(purpose=key[0])
         say(self._log, 93245, purpose=key[0], reason=reason)
         self._end(key, line)
 

@@ -12,6 +12,7 @@ from twisted.logger import Logger
 from ocsgw.access.keys import KeyMark, KeyRing
 from ocsgw.access.limits import Limit, RateLimiter
 from ocsgw.config import Config, Limits, Listener
+from ocsgw.counters import REFUSED_LOGINS
 from ocsgw.desktop.access import ClientAccess
 from ocsgw.logs import say
 from ocsgw.ocs.context import OCSContext
@@ -151,6 +152,8 @@ class _OcsListener:
         """Log that a client was not admitted; that this server is a backup is no news."""
         if bye.code == "not_primary":
             return
+        if bye.code == "unauthorized":
+            REFUSED_LOGINS.add(protocol="ocs")
         if self._has_a_line():
             say(self._log, 93232, address=address, listener=self.id, code=bye.code, reason=bye.text)
 

@@ -53,6 +53,7 @@ class Pair(Service):
         self._settled = settled
         self._clock = context.reactor
         self._is_primary = False
+        self._epoch = 0
         # A round or a switch-over is under way.
         self._is_busy = False
         self._renewing = False
@@ -80,6 +81,13 @@ class Pair(Service):
             return {"primary": ours, "standby": seen.standby if seen is not None else None}
         primary = seen.holder if seen is not None and seen.remaining > 0 and not seen.is_ours else None
         return {"primary": primary, "standby": ours}
+
+    def lease(self) -> dict[str, Any] | None:
+        """Return `epoch` and `remaining` seconds of the lease, whoever has it; None before it was looked at."""
+        if self._is_primary:
+            return {"epoch": self._epoch, "remaining": max(0.0, self._lease.remaining or 0.0)}
+        seen = self._seen
+        return {"epoch": seen.epoch, "remaining": max(0.0, seen.remaining)} if seen is not None else None
 
     def check_primary(self) -> None:
         """Raise `ControlError` if this server is the backup."""
@@ -249,7 +257,7 @@ class Pair(Service):
         if remaining is None or remaining <= self._options.renew_interval or not self._may_take():
             self._lease.drop()
             raise NotPrimaryError("the lease has lapsed while the tables were opened; trying again")
-        self._is_primary = True
+        self._is_primary, self._epoch = True, epoch
         self._store.dispatcher.available = True
         say(self._log, 93011)
         say(self._log, 93223, name=self._options.name, epoch=epoch)

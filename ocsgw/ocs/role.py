@@ -19,6 +19,9 @@ class Role(Protocol):
     def partners(self) -> dict[str, str | None] | None:
         """Return the names of `primary` and `standby` of the pair as far as they are known; None without a pair."""
 
+    def lease(self) -> dict[str, Any] | None:
+        """Return `epoch` and `remaining` seconds of the lease of the pair, if it is known; None without a pair."""
+
     def check_primary(self) -> None:
         """Raise `ControlError` if this server is the backup, with the name of the primary."""
 
@@ -42,6 +45,10 @@ class SingleServer(Service):
 
     def partners(self) -> None:
         """Without a pair there are none."""
+        return
+
+    def lease(self) -> None:
+        """Without a pair there is none."""
         return
 
     def check_primary(self) -> None:

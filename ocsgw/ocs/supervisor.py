@@ -98,6 +98,9 @@ class _Core:
     timers: list[IDelayedCall] = field(default_factory=list)
     stop_waiters: list[Deferred[None]] = field(default_factory=list)
     wanted: bool = False
+    # Times of the clock: when the present child was started, when the next one will be.
+    started_at: float = 0.0
+    next_start_at: float = 0.0
     # Why a stop is not the end of the service.
     drain_reason: str | None = None
 
@@ -208,6 +211,7 @@ def _enter_starting(inputs: Inputs, core: _Core) -> None:
             contain(core.log, "start of a proxy", core.name)
         core.later(0, lambda: inputs.exited(Exit(reason=f"cannot be started: {reason}")))
         return
+    core.started_at = core.clock.seconds()
     say(core.log, 93001, listener=core.name, pid=child.pid)
     core.later(core.context.times().start, lambda: _give_up_start(core))
 
@@ -231,6 +235,7 @@ def _enter_waiting(inputs: Inputs, core: _Core, ending: Exit) -> None:
     delay = core.context.times().reconnect
     last_words = core.child.last_words if core.child is not None else None
     core.run = None
+    core.next_start_at = core.clock.seconds() + delay
     core.later(delay, inputs.wait_ended)
     if ending.status == EXIT_PORT:
         reason = last_words.text if last_words is not None and last_words.text else str(ending)
@@ -333,6 +338,16 @@ class Supervisor:
     def pid(self) -> int | None:
         """The process id of the child, None without one."""
         return self._core.child.pid if self._core.child is not None else None
+
+    @property
+    def uptime(self) -> float | None:
+        """Seconds since the start of the child, None without one."""
+        return self._core.clock.seconds() - self._core.started_at if self._core.child is not None else None
+
+    @property
+    def next_start(self) -> float | None:
+        """Seconds until the next child is started, None unless the supervisor waits for that."""
+        return max(0.0, self._core.next_start_at - self._core.clock.seconds()) if self.state == "waiting" else None
 
     @property
     def port(self) -> int:

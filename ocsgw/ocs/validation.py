@@ -7,6 +7,7 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
 from ocsgw.contact.validation import ValidationQuestion
+from ocsgw.counters import OUTGOING_CALLS
 from ocsgw.logs import say
 from ocsgw.protocol.messages import KV, Purpose, Verdict
 
@@ -63,6 +64,7 @@ class Validation:
         now = self._clock.seconds()
         if circuit.failures >= FAILURES:
             if now < circuit.closed_until or circuit.trying:
+                OUTGOING_CALLS.add(purpose="validation", outcome="skipped")
                 return succeed(None)
             circuit.trying = True
         asked = self._caller.order("validation", question.uri, question.data, question.timeout, question.link)

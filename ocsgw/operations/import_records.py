@@ -67,6 +67,7 @@ def import_rows(
     _number(slice_, is_dry_run=is_dry_run)
     if not is_dry_run:
         _write(slice_)
+        unit.blocked += ["import"] * sum(draft.is_blocked for draft in slice_.drafts)
     added = [] if is_dry_run else [draft.record.record_id for draft in slice_.drafts if draft.replaces is None]
     return Imported(cast("list[RowVerdict]", slice_.verdicts), added)
 

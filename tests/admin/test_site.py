@@ -14,7 +14,7 @@ from ocsgw.admin.console.history import History
 from ocsgw.admin.site import AdminSite
 from ocsgw.control.health import health_of
 from ocsgw.counters import COMMIT_SECONDS, COMMITS
-from tests.control.test_health import CASES
+from tests.control.test_health import CASES, PROXY, WAITING
 
 KEY = "correct horse"
 NOW = 1_800_000_000.0
@@ -30,7 +30,8 @@ def running() -> dict[str, Any]:
         "store": {"state": "open", "reason": None},
         "closed_lists": [],
         "chores": [],
-        "proxies": [{"name": "default", "state": "running", "starts": 2}],
+        "lease": None,
+        "proxies": [{**PROXY, "starts": 2}],
         "reload_refused": None,
     }
 
@@ -85,7 +86,7 @@ class SiteTests(SynchronousTestCase):
             ({"state": "stopping"}, "OCS is stopping"),
             ({"state": "standby", "role": "backup"}, "this server is backup"),
             ({"store": {"state": "failing", "reason": "disk I/O error"}}, "the store is failing: disk I/O error"),
-            ({"proxies": [{"name": "default", "state": "waiting", "starts": 2}]}, "no HTTP Proxy is running"),
+            ({"proxies": [WAITING]}, "no HTTP Proxy is running"),
         ):
             with self.subTest(change=change):
                 self.current = {**running(), **change}
@@ -146,9 +147,25 @@ class SiteTests(SynchronousTestCase):
         self.assertEqual(samples["ocsgw_state", "standby"], 0)
         self.assertEqual(samples["ocsgw_info", "1.2.3", "primary"], 1)
         self.assertEqual(samples["ocsgw_proxy_state", "default", "running"], 1)
+        self.assertEqual(samples["ocsgw_role", "primary"], 1)
+        self.assertEqual(samples["ocsgw_role", "backup"], 0)
         self.assertEqual(samples["ocsgw_proxy_process_starts", "default"], 2)
+        self.assertEqual(samples["ocsgw_proxy_uptime_seconds", "default"], 12)
+        self.assertEqual(samples["ocsgw_requests_in_flight", "default"], 3)
+        self.assertEqual(samples["ocsgw_link_window_requests", "default"], 1024)
         self.assertGreaterEqual(samples["ocsgw_transaction_seconds_bucket", "+Inf"], 1)
         self.assertEqual(families["ocsgw_transaction_seconds"].type, "histogram")
+
+    def test_lease(self) -> None:
+        """Without a pair there is no lease to be seen; a proxy that waits has no uptime."""
+        self.current["proxies"] = [WAITING]
+        body = self.get("/metrics")[1]
+        self.assertNotIn("ocsgw_lease", body)
+        self.assertNotIn("ocsgw_proxy_uptime_seconds{", body)
+        self.current["lease"] = {"epoch": 7, "remaining": 2.5}
+        body = self.get("/metrics")[1]
+        self.assertIn("ocsgw_lease_epoch 7.0", body)
+        self.assertIn("ocsgw_lease_remaining_seconds 2.5", body)
 
     # Access.
 

@@ -6,8 +6,16 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from ocsgw.control.health import CHECK_STATUS, health_of
 
-PROXY = {"name": "default", "state": "running", "starts": 1}
-WAITING = {"name": "second", "state": "waiting", "starts": 1}
+PROXY: dict[str, Any] = {
+    "name": "default",
+    "state": "running",
+    "starts": 1,
+    "uptime": 12,
+    "next_start": None,
+    "in_flight": 3,
+    "window": 1024,
+}
+WAITING = {**PROXY, "name": "second", "state": "waiting", "uptime": None, "next_start": 8, "in_flight": 0}
 GOOD: dict[str, Any] = {
     "state": "active",
     "store": {"state": "open", "reason": None},

@@ -6,7 +6,7 @@ from twisted.internet.defer import Deferred, succeed
 from twisted.internet.task import Clock
 
 from ocsgw.contact.outbox import Delivery
-from ocsgw.counters import NOTIFICATIONS_WAITING
+from ocsgw.counters import NOTIFICATIONS_LAG, NOTIFICATIONS_WAITING
 from ocsgw.ocs.notifications import Notifications
 from ocsgw.protocol.messages import Verdict
 from tests.config.support import ConfigTestCase
@@ -116,10 +116,13 @@ class NotificationTests(ConfigTestCase):
         self.pass_time(0.25)
         self.assertEqual([each.number for each in self.world.rows], [2, 3, 4, 5])
         self.assertEqual(NOTIFICATIONS_WAITING.cell().value, 4)
+        self.pass_time(10)
+        self.assertGreaterEqual(NOTIFICATIONS_LAG.cell().value, 10)
         for _ in range(4):
             self.world.answer(200)
         self.pass_time(0.25)
         self.assertEqual((self.world.rows, self.world.numbers()), ([], []))
+        self.assertEqual(NOTIFICATIONS_LAG.cell().value, 0)
 
     def test_repetition(self) -> None:
         """O52: 404 and failures are repeated after 1, 2, 4 ... 60 s; other chains go on; the log says so once."""

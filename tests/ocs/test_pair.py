@@ -59,6 +59,10 @@ class PairTests(ServiceTestCase):
         proxy = self.begin()
         self.assertEqual(self.role().role, "primary")
         self.assertEqual(self.sql("SELECT epoch, name FROM ocsgw_lease"), [(1, "one")])
+        lease = self.role().lease()
+        assert lease is not None
+        self.assertEqual(lease["epoch"], 1)
+        self.assertTrue(50 < lease["remaining"] <= 60, lease)
         self.assertEqual([number for number in self.log.numbers() if number in (93011, 93223)], [93011, 93223])
         self.stop(proxy)
         self.assertEqual(self.sql("SELECT expires_at FROM ocsgw_lease"), [(0.0,)])
@@ -80,6 +84,9 @@ class PairTests(ServiceTestCase):
         self.reactor.advance(1)
         error = self.assertRaises(ControlError, self.role().check_primary)
         self.assertIn("this server is the backup; two is the primary", str(error))
+        lease = self.role().lease()
+        assert lease is not None
+        self.assertEqual(lease["epoch"], 7)
         self.assertIn(93220, self.log.numbers())
         self.other_lapses()
         self.reactor.advance(1)

@@ -125,6 +125,20 @@ class SupervisorTests(SynchronousTestCase):
         self.assertIn("http://127.0.0.1:8080", self.log.text(93002))
         self.finish()
 
+    def test_times(self) -> None:
+        """How long the child has been there, and when the next one comes, are known in each state."""
+        self.assertEqual((self.supervisor.uptime, self.supervisor.next_start), (None, None))
+        self.running()
+        self.clock.advance(7)
+        self.assertEqual((self.supervisor.uptime, self.supervisor.next_start), (7, None))
+        self.child.owner.child_exited(Exit(1))
+        self.clock.advance(1)
+        self.assertEqual((self.supervisor.uptime, self.supervisor.next_start), (None, TIMES.reconnect - 1))
+        self.clock.advance(TIMES.reconnect - 1)
+        self.clock.advance(1)
+        self.assertEqual((self.supervisor.uptime, self.supervisor.next_start), (1, None))
+        self.finish()
+
     def test_every_state_and_every_transition(self) -> None:
         """C71: in each state each order and each fact that can come leads where the machine says; nothing else can."""
         expected = {

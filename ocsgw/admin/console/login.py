@@ -15,6 +15,7 @@ from ocsgw.admin.console.markup import el, join
 from ocsgw.admin.console.pages import PageError, check_form, check_origin, field, redirect, secure
 from ocsgw.admin.console.sessions import Session, Sessions
 from ocsgw.admin.view import AdminView
+from ocsgw.counters import REFUSED_LOGINS
 from ocsgw.logs import say
 
 
@@ -100,6 +101,7 @@ class Login(Resource):
         owner = self._door.access.owner_of_digest(digest)
         if owner is None:
             address = getattr(request.getClientAddress(), "host", "unknown")
+            REFUSED_LOGINS.add(protocol="admin")
             say(self._log, 93252, address=address)
             return self._show(request, "This is not a key that counts here.", 403)
         secure(request)

@@ -235,4 +235,5 @@ class _Round:
                 by_list.setdefault(calling_list, []).extend(record_ids)
         for calling_list, record_ids in by_list.items():
             self._unit.tx.mark_do_not_call(calling_list, record_ids)
+            self._unit.blocked += ["preview"] * len(record_ids)
         return sum(map(len, by_list.values()))

@@ -6,7 +6,7 @@ from http import HTTPStatus
 import msgspec
 
 from ocsgw.access.limits import Quota
-from ocsgw.counters import HTTP_REFUSALS
+from ocsgw.counters import HTTP_REFUSALS, REFUSED_LOGINS, TRANSCODING_ERRORS
 from ocsgw.protocol.errors import ERRORS, Refusal
 from ocsgw.protocol.messages import Event, KVValue, Settings
 from ocsgw.proxy.http.exchange import Answer, Exchange, Outcome
@@ -91,7 +91,7 @@ class Answers:
         else:
             refusal = as_refusal(outcome) if isinstance(outcome, Event) else outcome
             status = refusal.status
-            HTTP_REFUSALS.add(status=str(status), code=refusal.code)
+            _count(refusal)
             if exchange.head.accepts_json:
                 content_type, body = _encoded(self._error(refusal, exchange), exchange.encoding)
             else:
@@ -161,6 +161,14 @@ def as_refusal(event: Event) -> Refusal:
     if code == "forbidden" and isinstance(missing, str):
         refusal.missing = missing
     return refusal
+
+
+def _count(refusal: Refusal) -> None:
+    HTTP_REFUSALS.add(status=str(refusal.status), code=refusal.code)
+    if refusal.code == "unauthorized":
+        REFUSED_LOGINS.add(protocol="http")
+    elif refusal.code == "invalid_text":
+        TRANSCODING_ERRORS.add()
 
 
 def _quota_fields(quota: Quota) -> list[tuple[bytes, bytes]]:
