@@ -117,8 +117,9 @@ def _add(unit: UnitOfWork, calling_list: CallingList, drafts: list[_Draft], repl
     drafts = _with_known_chain(drafts, chains, replies)
     if not drafts:
         return
-    lookups = [_probe(unit.directory, calling_list, draft.record) for draft in drafts]
-    admission = unit.tx.before_adding(calling_list, lookups, unit.now)
+    admission = unit.tx.before_adding(
+        calling_list, lambda: [_probe(unit.directory, calling_list, draft.record) for draft in drafts], unit.now
+    )
     for place in admission.blocked:
         drafts[place].record.record_type = RecordType.NO_CALL.value
         drafts[place].record.call_result = CallResult.DO_NOT_CALL.value

@@ -4,7 +4,7 @@ One transaction is one unit of durability: everything in it is committed, or not
 use a model in memory.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Protocol
 
@@ -291,10 +291,13 @@ class RecordStatements(Protocol):
     value that cannot be represented (K63) is neither returned nor changed by what reads whole records.
     """
 
-    def before_adding(self, calling_list: CallingList, lookups: Sequence[DncLookup], now: int) -> Admission:
+    def before_adding(
+        self, calling_list: CallingList, lookups: Callable[[], Sequence[DncLookup]], now: int
+    ) -> Admission:
         """Return the highest record id and chain id that a list has or ever had, and what `blocked` returns.
 
-        The ids are those that this engine has seen, 0 without any (H200).
+        `lookups` is called only where there may be an entry. The ids are those that this engine has seen, 0 without
+        any (H200).
         """
 
     def chain_ends(self, calling_list: CallingList, chain_ids: Iterable[int]) -> Mapping[int, int]:

@@ -154,7 +154,7 @@ def _check_do_not_call(slice_: Slice) -> None:
         lookup = dnc_lookup_for(unit.directory, calling_list, record.contact_info, customer_id, record.campaign_id)
         draft.contact = lookup.contact
         lookups.append(lookup)
-    slice_.admission = admission = unit.tx.before_adding(calling_list, lookups, unit.now)
+    slice_.admission = admission = unit.tx.before_adding(calling_list, lambda: lookups, unit.now)
     for place in admission.blocked:
         draft = slice_.drafts[place]
         draft.is_blocked = True

@@ -1,7 +1,7 @@
 """One transaction, in the language of the rules."""
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any
 
@@ -36,7 +36,6 @@ from ocsgw.store.texts import DncStatements, ListStatements, insert_text
 
 # Contacts that statements bring into their form.
 _is_printable_ascii = re.compile(r"[ -~\t]*").fullmatch
-_found = msgspec.json.Decoder(list[tuple[int, str | None]])
 
 # Names with the numbers that they have at least.
 NOTE_NUMBERS = (
@@ -50,7 +49,8 @@ _GROWTH = 4
 _MOST_READ = 4096
 
 
-def _scope(calling_list: CallingList, now: int) -> dict[str, int]:
+def scope_of(calling_list: CallingList, now: int) -> dict[str, int]:
+    """Return the parameters of statements about entries that concern a list at a time."""
     return {"tenant": calling_list.tenant.dbid, "list": calling_list.dbid, "now": now}
 
 
@@ -74,8 +74,13 @@ class RecordTransaction(ContactForms, OwnTables, OutboxTable):
         """Undo what is done inside if an exception leaves the block."""
         raise NotImplementedError
 
-    def _before_adding_text(self, text: ListStatements, do_not_call: DncStatements) -> str:
-        """Return the statement for what `blocked` finds as JSON, whether entries are beyond ASCII, and highest ids."""
+    def before_adding(
+        self, calling_list: CallingList, lookups: Callable[[], Sequence[DncLookup]], now: int
+    ) -> Admission:
+        """Return the highest record id and chain id that a list has or had, and what `blocked` returns.
+
+        It is asked for every run of added records: in as few statements as the engine can.
+        """
         raise NotImplementedError
 
     def _insert(self, calling_list: CallingList, text: ListStatements, rows: Sequence[Sequence[object]]) -> int:
@@ -94,24 +99,6 @@ class RecordTransaction(ContactForms, OwnTables, OutboxTable):
     def _refusal(self, calling_list: CallingList, reason: str) -> str:
         """Return what stands behind the error text of a constraint, without values of the row (R54)."""
         raise NotImplementedError
-
-    def before_adding(self, calling_list: CallingList, lookups: Sequence[DncLookup], now: int) -> Admission:
-        """Return the highest record id and chain id that a list has or had, and what `blocked` returns.
-
-        All of it in one statement: it is asked for every run of added records.
-        """
-        text = self._before_adding_text(self._text_of(calling_list), self._do_not_call_text())
-        scope = _scope(calling_list, now)
-        numbers = {"records": f"record {calling_list.table}", "chains": f"chain {calling_list.table}"}
-        ((found, any_beyond_ascii, *highest),) = self._rows(
-            calling_list, text, {**scope, **numbers, "probes": as_json(lookups)}
-        )
-        # First two for record ids, of the table and of all that were seen, then those for chain ids.
-        record_id, chain_id = (max(int(each or 0) for each in part) for part in (highest[:2], highest[2:]))
-        blocked = _covered(lookups, _found.decode(found.encode("utf-8", "replace")))
-        if any_beyond_ascii:
-            blocked |= self._blocked_beyond_ascii(lookups, scope)
-        return Admission(record_id, chain_id, blocked)
 
     def chain_ends(self, calling_list: CallingList, chain_ids: Iterable[int]) -> dict[int, int]:
         """Return the highest `chain_n` of those chains that exist."""
@@ -159,15 +146,20 @@ class RecordTransaction(ContactForms, OwnTables, OutboxTable):
 
     def blocked(self, calling_list: CallingList, lookups: Sequence[DncLookup], now: int) -> set[int]:
         """Return the places of those probes that an entry of the do-not-call table covers."""
-        text = self._do_not_call_text()
-        scope = _scope(calling_list, now)
-        found = self._connection.rows(text.blocked, {**scope, "probes": as_json(lookups)})
-        return _covered(lookups, found) | self._blocked_beyond_ascii(lookups, scope)
+        return self._blocked_by_search_keys(calling_list, lookups, now) | self._blocked_beyond_ascii(
+            calling_list, lookups, now
+        )
 
-    def _blocked_beyond_ascii(self, lookups: Sequence[DncLookup], scope: Mapping[str, int]) -> set[int]:
+    def _blocked_by_search_keys(self, calling_list: CallingList, lookups: Sequence[DncLookup], now: int) -> set[int]:
+        text = self._do_not_call_text().blocked
+        found = self._connection.rows(text, {**scope_of(calling_list, now), "probes": as_json(lookups)})
+        return covered(lookups, found)
+
+    def _blocked_beyond_ascii(self, calling_list: CallingList, lookups: Sequence[DncLookup], now: int) -> set[int]:
         """Return the places of those probes that an entry covers whose normal form SQL cannot compute."""
         if not lookups:
             return set()
+        scope = scope_of(calling_list, now)
         contacts = {contact for each in lookups for contact in (each.contact, without_extension(each.contact))}
         entries = self._scopes_beyond_ascii(contacts, lookups[0].country)
         return {
@@ -409,7 +401,18 @@ class RecordTransaction(ContactForms, OwnTables, OutboxTable):
         return UnavailableListError(calling_list)
 
 
-def _covered(lookups: Sequence[DncLookup], found: Iterable[tuple[int, str | None]]) -> set[int]:
+def names_of_numbers(calling_list: CallingList) -> dict[str, str]:
+    """Return the parameters of `highest_ids`."""
+    return {"records": f"record {calling_list.table}", "chains": f"chain {calling_list.table}"}
+
+
+def highest_of(found: Sequence[int | None]) -> tuple[int, int]:
+    """Return the highest record id and chain id, of what `highest_ids` finds."""
+    record_id, chain_id = (max(int(each or 0) for each in part) for part in (found[:2], found[2:]))
+    return record_id, chain_id
+
+
+def covered(lookups: Sequence[DncLookup], found: Iterable[tuple[int, str | None]]) -> set[int]:
     """Return the places of look-ups that entries cover; without a contact the customer id is the same."""
     return {place for place, phone in found if phone is None or lookups[place].is_covered_by(phone)}
 

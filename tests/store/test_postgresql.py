@@ -218,7 +218,7 @@ class OthersTests(PostgreSQLTestCase):
         begun, added = threading.Event(), []
 
         def add(tx: Transaction) -> None:
-            admission = tx.before_adding(self.list, [], NOW)
+            admission = tx.before_adding(self.list, tuple, NOW)
             number = admission.record_id + 1
             tx.insert_records(self.list, [new_record(number)])
             added.append(number)
@@ -235,7 +235,7 @@ class OthersTests(PostgreSQLTestCase):
 
         thread = threading.Thread(target=other)
         with first.transaction(1.0) as tx:
-            tx.before_adding(self.list, [], NOW)
+            tx.before_adding(self.list, tuple, NOW)
             thread.start()
             self.assertTrue(begun.wait(10))
             add(tx)

@@ -1,6 +1,6 @@
 """What a transaction on PostgreSQL does in its own way."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
 
@@ -8,7 +8,7 @@ import msgspec
 
 from ocsgw.contact.directory import CallingList
 from ocsgw.contact.outbox import OutboxEntry
-from ocsgw.contact.transaction import RefusedByTableError, StoreFailureError
+from ocsgw.contact.transaction import Admission, DncLookup, RefusedByTableError, StoreFailureError
 from ocsgw.store.bulk import BulkTransaction
 from ocsgw.store.dialect import as_json, upsert
 from ocsgw.store.engine import Report
@@ -18,8 +18,9 @@ from ocsgw.store.outbox import OUTBOX_COLUMNS, OUTBOX_KINDS
 from ocsgw.store.postgresql.connection import Connection
 from ocsgw.store.postgresql.statements import change_text
 from ocsgw.store.texts import DncStatements, ListStatements
-from ocsgw.store.transaction import NOTE_NUMBERS
+from ocsgw.store.transaction import NOTE_NUMBERS, covered, highest_of, names_of_numbers, scope_of
 
+_found = msgspec.json.Decoder(list[tuple[int, str | None]])
 _CASTS = {"n": "::bigint", "t": ""}
 
 
@@ -121,8 +122,21 @@ class PostgreSQLTransaction(BulkTransaction):
     def _note_numbers(self, table: str, record_id: int, chain_id: int) -> None:
         self._connection.later(NOTE_NUMBERS, (f"record {table}", record_id, f"chain {table}", chain_id))
 
-    def _before_adding_text(self, text: ListStatements, do_not_call: DncStatements) -> str:
-        return _before_adding_text(text, do_not_call)
+    def before_adding(
+        self, calling_list: CallingList, lookups: Callable[[], Sequence[DncLookup]], now: int
+    ) -> Admission:
+        """Return the highest ids and what is blocked, all in one round trip."""
+        text = _before_adding_text(self._text_of(calling_list), self._do_not_call_text())
+        asked = lookups()
+        ((found, any_beyond_ascii, *highest),) = self._rows(
+            calling_list,
+            text,
+            {**scope_of(calling_list, now), **names_of_numbers(calling_list), "probes": as_json(asked)},
+        )
+        blocked = covered(asked, _found.decode(found.encode("utf-8", "replace")))
+        if any_beyond_ascii:
+            blocked |= self._blocked_beyond_ascii(calling_list, asked, now)
+        return Admission(*highest_of(highest), blocked)
 
     def _insert(self, calling_list: CallingList, text: ListStatements, rows: Sequence[Sequence[object]]) -> int:
         # One parameter: hundreds of them cost more than the rows.

@@ -1,7 +1,7 @@
 """What a transaction of the embedded store does in its own way."""
 
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
 from urllib.parse import quote
@@ -10,9 +10,8 @@ import msgspec
 
 from ocsgw.contact.directory import CallingList
 from ocsgw.contact.outbox import OutboxEntry
-from ocsgw.contact.transaction import RefusedByTableError, StoreFailureError
+from ocsgw.contact.transaction import Admission, DncLookup, RefusedByTableError, StoreFailureError
 from ocsgw.store.bulk import BulkTransaction
-from ocsgw.store.dialect import as_json
 from ocsgw.store.engine import Report
 from ocsgw.store.errors import UndoneTransactionError
 from ocsgw.store.open_tables import OpenTables
@@ -21,7 +20,8 @@ from ocsgw.store.own_tables import AUDIT_POSITION
 from ocsgw.store.sqlite.connection import Connection
 from ocsgw.store.sqlite.refusals import refused_by
 from ocsgw.store.sqlite.statements import change_text
-from ocsgw.store.texts import DncStatements, ListStatements
+from ocsgw.store.texts import ROWS_AT_ONCE, DncStatements, ListStatements
+from ocsgw.store.transaction import highest_of, names_of_numbers
 
 
 class SQLiteDialect:
@@ -41,13 +41,13 @@ class SQLiteDialect:
 
 @lru_cache(maxsize=1024)
 def _before_adding_text(text: ListStatements, do_not_call: DncStatements) -> str:
-    return (
-        # Of an empty table nothing is asked.
-        # At the beginning, where nesting is least: SQLite's parser has a limit.
-        f"WITH covered AS ({do_not_call.blocked}) SELECT CASE WHEN EXISTS (SELECT 1 FROM {do_not_call.table}) THEN"
-        " (SELECT json_group_array(json_array(place, phone)) FROM covered) ELSE '[]' END,"
-        f" {do_not_call.any_beyond_ascii}, {text.highest_ids}"
-    )
+    return f"SELECT EXISTS (SELECT 1 FROM {do_not_call.table}), {do_not_call.any_beyond_ascii}, {text.highest_ids}"
+
+
+@lru_cache(maxsize=ROWS_AT_ONCE)
+def _append_text(rows: int) -> str:
+    row = f"({', '.join('?' * len(OUTBOX_KINDS))})"
+    return f"INSERT INTO ocsgw_outbox ({OUTBOX_COLUMNS}) VALUES {', '.join([row] * rows)}"
 
 
 class SQLiteTransaction(BulkTransaction):
@@ -63,13 +63,26 @@ class SQLiteTransaction(BulkTransaction):
 
     def append_outbox(self, entries: Sequence[OutboxEntry]) -> int:
         """Store entries behind all others; return the number of the first, those of the others follow on it."""
-        self._connection.change(
-            # json_each goes through an array in its order.
-            f"INSERT INTO ocsgw_outbox ({OUTBOX_COLUMNS}) {self._dialect.table('?', OUTBOX_KINDS)}",
-            (as_json([msgspec.structs.astuple(each)[1:] for each in entries]),),
-        )
-        ((last,),) = self._connection.rows("SELECT last_insert_rowid()")
-        return int(last) - len(entries) + 1
+        last = 0
+        for begin in range(0, len(entries), ROWS_AT_ONCE):
+            part = entries[begin : begin + ROWS_AT_ONCE]
+            values = [value for each in part for value in msgspec.structs.astuple(each)[1:]]
+            last = self._connection.insert(_append_text(len(part)), values)
+        return last - len(entries) + 1
+
+    def before_adding(
+        self, calling_list: CallingList, lookups: Callable[[], Sequence[DncLookup]], now: int
+    ) -> Admission:
+        """Return the highest ids and what is blocked; where there are no entries, no look-up is even made."""
+        text = _before_adding_text(self._text_of(calling_list), self._do_not_call_text())
+        ((has_entries, any_beyond_ascii, *highest),) = self._rows(calling_list, text, names_of_numbers(calling_list))
+        blocked: set[int] = set()
+        if has_entries:
+            asked = lookups()
+            blocked = self._blocked_by_search_keys(calling_list, asked, now)
+            if any_beyond_ascii:
+                blocked |= self._blocked_beyond_ascii(calling_list, asked, now)
+        return Admission(*highest_of(highest), blocked)
 
     @contextmanager
     def savepoint(self) -> Iterator[None]:
@@ -102,9 +115,6 @@ class SQLiteTransaction(BulkTransaction):
             self._connection.change("ROLLBACK")
         self._connection.begin_again()
         self._changes_before = self._connection.raw.total_changes
-
-    def _before_adding_text(self, text: ListStatements, do_not_call: DncStatements) -> str:
-        return _before_adding_text(text, do_not_call)
 
     def _change_text(self, text: ListStatements, columns: Sequence[str]) -> str:
         return change_text(text, columns)
