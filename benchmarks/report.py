@@ -6,12 +6,12 @@ import platform
 import statistics
 import subprocess
 import sys
-import sysconfig
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from benchmarks.runner import ROOT, Load
+from ocsgw.interpreter import description, is_optimized
 
 
 @dataclass(frozen=True)
@@ -143,18 +143,9 @@ def machine() -> dict[str, object]:
     }
 
 
-def is_optimized() -> bool:
-    """Whether this interpreter was built with profile-guided optimization; one that was not is a tenth slower."""
-    return "--enable-optimizations" in (sysconfig.get_config_var("CONFIG_ARGS") or "")
-
-
 def head() -> str:
     """Return one line on interpreter and machine."""
-    built = "built with optimizations" if is_optimized() else "built WITHOUT optimizations (10 to 14 % slower)"
-    return (
-        f"Python {platform.python_version()}, {built}; {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}"
-        f" before the run; {sys.executable}"
-    )
+    return f"{description()}; {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f} before the run; {sys.executable}"
 
 
 def draw(rows: Sequence[Row], path: Path) -> bool:

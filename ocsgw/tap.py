@@ -142,11 +142,18 @@ def make(options: Options) -> tuple[OCSService, ProcessEnd]:
     sys.setswitchinterval(_SWITCH_INTERVAL)
     raise_descriptor_limit()
     process = ProcessEnd(reactor)
-    say_example = (lambda line: print(f"Try: {line}", flush=True)) if options["example"] else None  # noqa: T201
+    say_example = _print_example if options["example"] else None
     manager = ServiceManager(os.environ, os.getpid())
     service = make_service(config, reactor, log_file, process.end, manager=manager, say_example=say_example)
     install_signals(reactor, service, process)
     return service, process
+
+
+def _print_example(command: str) -> None:
+    """Tell whoever has just started OCS by hand what it runs on, and how to try it out."""
+    from ocsgw.interpreter import description
+
+    print(f"Runs on {description()}.\nTry: {command}", flush=True)  # noqa: T201
 
 
 def makeService(options: Options) -> OCSService:
