@@ -15,6 +15,7 @@ from ocsgw.contact.directory import (
     Directory,
     DoNotCallOptions,
     Field,
+    HistoryWait,
     Priorities,
     ShownColumn,
     Tenant,
@@ -128,11 +129,19 @@ def directory_of(config: Config, application_dbid: int, before: Directory | None
         validations=_validations(config),
         sends_history=config.notifications.send_history,
         sends_processed=config.notifications.contact_processed_notification,
+        history_wait=_history_wait(config),
         validation_race_result=config.notifications.validation_race_condition_call_result,
         largest_event=config.limits.frame,
         retired=(*before.calling_lists, *before.retired) if before is not None else (),
         principals=permissions_of(config, before.principals if before is not None else {}),
     )
+
+
+def _history_wait(config: Config) -> HistoryWait | None:
+    options = config.notifications
+    if not options.send_history or not options.history_wait_condition_threshold:
+        return None
+    return HistoryWait(options.history_wait_condition_threshold, options.history_wait_recovery_timeout)
 
 
 def _priorities(config: Config, group: ConfiguredGroup) -> Priorities:

@@ -223,6 +223,18 @@ MESSAGES: Mapping[int, tuple[Level, str]] = MappingProxyType(
         93243: ("info", "The receiver of {purpose} notifications takes them again"),
         93244: ("error", "Notifications failed; they go on"),
         93245: ("warning", "A {purpose} notification is dropped: {reason}"),
+        93246: (
+            "warning",
+            (
+                "{waiting} call report records wait: nothing is handed out until their receiver takes them, but for"
+                " {timeout:g} s at most"
+            ),
+        ),
+        93247: ("info", "{waiting} call report records wait; records are handed out as before"),
+        93248: (
+            "warning",
+            "{waiting} call report records wait, for {timeout:g} s already; records are handed out all the same",
+        ),
         93250: (
             "error",
             "Admin listener {listener} cannot open port {port}: {reason}; trying again every {delay} s",

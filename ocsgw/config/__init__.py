@@ -29,7 +29,6 @@ from ocsgw.config.model import (
     Treatment,
     TreatmentOptions,
 )
-from ocsgw.config.not_built import refuse_not_built
 from ocsgw.config.object_rules import warn_of_lists_in_no_campaign
 from ocsgw.config.part import PemFile, Secret
 from ocsgw.config.problems import ConfigurationError, Problem
@@ -71,6 +70,5 @@ __all__ = [
     "TreatmentOptions",
     "load",
     "parse",
-    "refuse_not_built",
     "warn_of_lists_in_no_campaign",
 ]

@@ -202,6 +202,14 @@ class ValidationRule:
     store_answer_fields: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class HistoryWait:
+    """How many call report records may wait before hand-outs do, and for how many seconds those wait at most (O55)."""
+
+    threshold: int
+    timeout: float
+
+
 class Directory:
     """Looks things up by name or DBID.
 
@@ -234,6 +242,7 @@ class Directory:
         largest_event: int = 2 << 20,
         sends_history: bool = False,
         sends_processed: bool = False,
+        history_wait: HistoryWait | None = None,
     ) -> None:
         # By the DBIDs of list and group; without an entry nothing is validated.
         self._validations = validations or {}
@@ -241,6 +250,8 @@ class Directory:
         # Whether call report records and contact processed notifications are sent.
         self.sends_history = sends_history
         self.sends_processed = sends_processed
+        # None: hand-outs never wait for the receiver of the former.
+        self.history_wait = history_wait
         self.application_dbid = application_dbid
         self.tenants = tenants
         self.zones = zones

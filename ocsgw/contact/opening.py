@@ -14,6 +14,8 @@ def prepare(unit: UnitOfWork) -> dict[str, int] | Unfinished[dict[str, int]]:
     Returns how many records were freed, by calling list (K2, C67). What unloaded groups hold, because they are gone or
     because the server ended while it unloaded one, is released in slices.
     """
+    # Another server may have served meanwhile.
+    unit.backlog.forget()
     # Before anybody is called: contacts are compared by their normal forms.
     if renew_contact_forms(unit, SLICE):
         return Unfinished(prepare)

@@ -39,8 +39,8 @@ class OutboxStatements(Protocol):
     def deliveries_after(self, number: int, at_most: int) -> list[Delivery]:
         """Return the notifications that wait behind a number, in order, at most so many."""
 
-    def count_deliveries(self) -> int:
-        """Return how many notifications wait."""
+    def count_deliveries(self) -> dict[str, int]:
+        """Return how many notifications wait, by purpose."""
 
-    def remove_deliveries(self, numbers: Iterable[int]) -> None:
-        """Delete notifications that have arrived, or that nobody wants any more."""
+    def remove_deliveries(self, numbers: Iterable[int]) -> list[str]:
+        """Delete notifications that have arrived, or that nobody wants any more; return the purposes of those found."""

@@ -41,7 +41,7 @@ def preview(unit: UnitOfWork, requests: Sequence[PendingRequest]) -> list[Reply]
     for (dbid, principal), asked in asking.items():
         group, status = groups[dbid]
         for agent, places in _by_agent(unit, group, principal, asked).items():
-            choices, is_complete = choose(unit, group, agent, len(places), principal)
+            choices, is_complete = choose(unit, group, agent, unit.room(len(places)), principal)
             claimed = claim(unit, group, [agent for _, agent in places], choices)
             note_handouts(unit, claimed, principal)
             for (at, of), (handed_out, member) in zip(places, claimed, strict=False):
@@ -79,7 +79,7 @@ def _next(unit: UnitOfWork, pending: PendingRequest, agent: str, tried: int | No
         group, status = _started_group(unit, pending)
     except Refusal as refusal:
         return refusal
-    if tried is not None:
+    if tried is not None and unit.room(1):
         choices, _ = choose(unit, group, agent, 1, pending.context.principal)
         claimed = claim(unit, group, [agent], choices)
         note_handouts(unit, claimed, pending.context.principal)

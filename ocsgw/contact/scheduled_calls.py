@@ -102,7 +102,10 @@ def _of_group(unit: UnitOfWork, group: CampaignGroup, desktops: Sequence[Waiting
 
 def _of_agent(unit: UnitOfWork, group: CampaignGroup, context: RequestContext) -> list[ScheduledCall]:
     agent = context.agent_id
-    choices, _ = choose(unit, group, agent, _CALLS_AT_ONCE, context.principal, only_own=True)
+    room = unit.room(_CALLS_AT_ONCE)
+    if not room:
+        return []
+    choices, _ = choose(unit, group, agent, room, context.principal, only_own=True)
     # Where somebody outside has to be asked first the agent gets the callback by asking for a record (O21).
     choices = [each for each in choices if unit.directory.validation_of(each.calling_list, group) is None]
     claimed = claim(unit, group, [agent] * len(choices), choices)

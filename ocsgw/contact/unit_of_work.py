@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Generic, Literal, TypeVar
 
+from ocsgw.contact.backlog import Backlog
 from ocsgw.contact.directory import Directory
 from ocsgw.contact.notices import Notice
 from ocsgw.contact.outbox import Change, Delivery, entry_of
@@ -57,15 +58,17 @@ class UnitOfWork:
     `unknown_keys` as (calling list, custom key) that the lists do not have (H97), `differences` as texts (H103),
     `group_messages` as (log number, group name), `warnings` as (log number, fields). `notes` are what an operator has
     changed, for the audit log; `outbox` is what others learn of, the first of it with the number `first_entry`;
-    `deliveries` are notifications to be sent, `notices` what desktops are shown. `blocked` has an item for each record
-    that the do-not-call list keeps from being called: on which occasion that was found. `group_statuses` are those of
-    the store, None while not read.
+    `deliveries` are notifications to be sent, `delivered` the numbers of those that nobody has to send any more, and
+    `removed` the purposes of these that were in the store; `backlog` is what waits. `notices` are what desktops are
+    shown. `blocked` has an item for each record that the do-not-call list keeps from being called: on which occasion
+    that was found. `group_statuses` are those of the store, None while not read.
     """
 
     tx: Transaction
     now: int
     directory: Directory
     new_guid: Callable[[], str]
+    backlog: Backlog = field(default_factory=Backlog)
     unknown_keys: set[tuple[str, str]] = field(default_factory=set)
     differences: list[str] = field(default_factory=list)
     group_messages: list[tuple[int, str]] = field(default_factory=list)
@@ -73,6 +76,8 @@ class UnitOfWork:
     notes: list[dict[str, object]] = field(default_factory=list)
     outbox: list[Change] = field(default_factory=list)
     deliveries: list[Delivery] = field(default_factory=list)
+    delivered: list[int] = field(default_factory=list)
+    removed: list[str] = field(default_factory=list)
     first_entry: int = 0
     notices: list[Notice] = field(default_factory=list)
     blocked: list[BlockedAt] = field(default_factory=list)
@@ -86,6 +91,12 @@ class UnitOfWork:
         if reference is not None:
             event["GSW_REFERENCE_ID"] = reference
         return event
+
+    def room(self, wanted: int) -> int:
+        """Return how many of so many records may be handed out: too many call report records may wait (O55)."""
+        limit = self.directory.history_wait
+        room = self.backlog.room(self.tx, limit, self.now, self.deliveries) if limit is not None else None
+        return wanted if room is None else min(wanted, room)
 
     def mark(self) -> tuple[int, ...]:
         """Return how much has been noted so far, for `undo`."""
@@ -104,6 +115,7 @@ class UnitOfWork:
             self.notes,
             self.outbox,
             self.deliveries,
+            self.delivered,
             self.notices,
             self.blocked,
         )
@@ -114,6 +126,13 @@ class UnitOfWork:
             self.first_entry = self.tx.append_outbox([entry_of(each, self.now) for each in self.outbox])
         if self.deliveries:
             self.tx.add_deliveries(self.deliveries)
+        if self.delivered:
+            self.removed = self.tx.remove_deliveries(self.delivered)
+
+    def committed(self) -> None:
+        """The transaction has been committed; called once."""
+        limit = self.directory.history_wait
+        self.warnings += self.backlog.committed(limit, self.now, self.deliveries, self.removed)
 
 
 @dataclass(slots=True, eq=False)

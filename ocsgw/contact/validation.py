@@ -96,8 +96,9 @@ def _decide(unit: UnitOfWork, pending: PendingRequest, claim: _Claim, verdict: V
             _lose_race(unit, claim)
         return again(unit, _further(pending, claim))
     handed_out, member = found
-    if verdict is None:
-        # Nobody was asked, so nothing is known against the record.
+    holds = not unit.room(1)
+    if verdict is None or (verdict.outcome == "positive" and holds):
+        # Nobody was asked, or nothing is handed out at the moment: nothing is known against the record.
         handed_out.release()
     elif member.is_no_call or cache.is_blocked(handed_out, member):
         member.set(record_type=_NO_CALL, call_result=CallResult.DO_NOT_CALL.value)

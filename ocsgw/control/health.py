@@ -72,5 +72,9 @@ def checks_of(status: Mapping[str, Any]) -> Iterator[Check]:
         "housekeeping",
         [f"housekeeping fails: {each['name']}, {each['failures']} times in a row" for each in status["chores"]],
     )
+    yield Check(
+        "hand-outs",
+        ["nothing is handed out: too many call report records wait for their receiver"] if status["holds"] else [],
+    )
     refused = status["reload_refused"]
     yield Check("configuration", [f"the changed configuration was refused: {refused}"] if refused else [])

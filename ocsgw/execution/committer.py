@@ -19,6 +19,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from ocsgw.audit.recorder import Auditor, not_audited
+from ocsgw.contact.backlog import Backlog
 from ocsgw.contact.batch import Outcome, execute, refusal_of
 from ocsgw.contact.directory import Directory
 from ocsgw.contact.notices import Notice
@@ -148,6 +149,8 @@ class Committer:
         self._notice_listeners: list[Callable[[Sequence[Notice]], None]] = []
         # Why the store failed last time, None while it works.
         self.failure: str | None = None
+        # What waits to be sent.
+        self.backlog = Backlog()
         self._unknown_keys_logged: dict[str, set[str]] = {}
 
     def submit(self, job: Awaiting) -> None:
@@ -185,6 +188,10 @@ class Committer:
                 if attempt >= _MOST_ATTEMPTS:
                     raise
                 return run(attempt + 1)
+            except CommitUnknownError:
+                self.backlog.forget()
+                raise
+            unit.committed()
             return unit, result
 
         def committed(done: tuple[UnitOfWork, T | Unfinished[T]]) -> "T | Deferred[T]":
@@ -309,6 +316,7 @@ class Committer:
                 unit.store_outbox()
                 record(unit, requests, outcomes)
                 committing = self._pace.stopwatch()
+            unit.committed()
             _COMMITTED.value += 1
             BATCH_SIZES.observe(len(requests))
             return _Result(outcomes, [unit], defects)
@@ -328,6 +336,7 @@ class Committer:
             COMMITS.add(result="failed")
             return _Result([Outcome(Refusal("unavailable")) for _ in requests], failure=str(error))
         except CommitUnknownError as error:
+            self.backlog.forget()
             COMMITS.add(result="unknown")
             return _Result([Outcome(Refusal("no_response")) for _ in requests], failure=str(error))
         except Exception:  # noqa: BLE001 - whatever it is concerns one request of the batch, or each
@@ -440,7 +449,7 @@ class Committer:
         self.failure = failure
 
     def _unit(self, tx: Transaction, directory: Directory) -> UnitOfWork:
-        return UnitOfWork(tx, int(self._wall_clock()), directory, self._new_guid)
+        return UnitOfWork(tx, int(self._wall_clock()), directory, self._new_guid, self.backlog)
 
     def _log_notes(self, unit: UnitOfWork) -> None:
         """Log, and count, what a committed transaction has noted."""

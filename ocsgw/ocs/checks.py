@@ -1,9 +1,9 @@
-"""Checks of a configuration that need more than its grammar: certificates, places, what this version does not do."""
+"""Checks of a configuration that need more than its grammar: certificates and places."""
 
 import time
 from datetime import UTC, datetime
 
-from ocsgw.config import Check, Rule, Section, refuse_not_built, warn_of_lists_in_no_campaign
+from ocsgw.config import Check, Rule, Section, warn_of_lists_in_no_campaign
 from ocsgw.ocs.certificates import check_certificates
 from ocsgw.ocs.places import check_log, check_pair
 
@@ -27,6 +27,6 @@ def warn_of_expiry(document: Section) -> None:
 
 # At the start and at each reload.
 CHECKS: tuple[Check, ...] = (check_log, check_pair)
-RULES: tuple[Rule, ...] = (check_certificates, refuse_not_built)
+RULES: tuple[Rule, ...] = (check_certificates,)
 # For `ocsgw check-config` only: nothing that hinders a start, and a running server reports keys when it is time.
 ADVICE: tuple[Rule, ...] = (warn_of_expiry, warn_of_lists_in_no_campaign)

@@ -103,6 +103,7 @@ class ControlledOCS:
             "chores": [{"name": name, "failures": count} for name, count in self._housekeeping.failures.items()],
             "http_listeners": sum(each.protocol == "http" for each in context.config.listeners),
             "proxies": [_proxy(each) for listener in self._http.all() for each in listener.proxies],
+            "holds": self._store.holds(),
             "reload_refused": self._reload.refused,
             "waiting": self._waiting(),
         }

@@ -10,7 +10,7 @@ from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from ocsgw.contact.outbox import Change, Delivery
+from ocsgw.contact.outbox import Delivery
 from ocsgw.contact.transaction import StoreFailureError
 from ocsgw.contact.unit_of_work import UnitOfWork
 from ocsgw.counters import NOTIFICATIONS_DROPPED, NOTIFICATIONS_LAG, NOTIFICATIONS_WAITING
@@ -75,11 +75,8 @@ class Notifications(Service):
         self._last = 0
         self._count = 0
         self._sending = {"history": 0, "contact_processed": 0}
-        self._over: list[int] = []
+        self._over: list[Delivery] = []
         self._loading = False
-        # Whether the store may have more than was read.
-        self._has_news = True
-        self._heard: Committer | None = None
         self._failing: set[str] = set()
         self._ticker = Periodic("notifications", self.work, context.reactor)
 
@@ -89,11 +86,7 @@ class Notifications(Service):
         """Begin with what the store has."""
         super().startService()
         self._lines.clear()
-        self._last, self._count, self._over, self._has_news = 0, 0, [], True
-        committer = self._store.committer()
-        if committer is not self._heard:
-            self._heard = committer
-            committer.listen(self._changed)
+        self._last, self._count, self._over = 0, 0, []
         self._ticker.start(_EVERY, now=True)
 
     def stopService(self) -> None:
@@ -111,31 +104,27 @@ class Notifications(Service):
         # Those in memory are the oldest.
         oldest = min((line.entries[0].written_at for line in self._lines.values()), default=None)
         NOTIFICATIONS_LAG.set(max(0.0, self._context.wall_clock() - oldest) if oldest is not None else 0)
-        room = self._has_news and self._count < _IN_MEMORY
-        if self._loading or not (room or self._over):
+        if self._loading:
+            return None
+        committer = self._store.committer()
+        waiting = committer.backlog.total
+        NOTIFICATIONS_WAITING.set(waiting or 0)
+        is_behind = waiting is None or waiting > self._count + len(self._over)
+        room = is_behind and self._count < _IN_MEMORY
+        if not (room or self._over):
             return None
         self._loading = True
-        if room:
-            self._has_news = False
         over, self._over = self._over, []
 
-        def exchange(unit: UnitOfWork) -> tuple[list[Delivery], int]:
-            if over:
-                unit.tx.remove_deliveries(over)
-            found = unit.tx.deliveries_after(self._last, _AT_ONCE) if room else []
-            return found, unit.tx.count_deliveries()
+        def exchange(unit: UnitOfWork) -> list[Delivery]:
+            unit.backlog.count(unit.tx)
+            unit.delivered += [each.number for each in over]
+            return unit.tx.deliveries_after(self._last, _AT_ONCE) if room else []
 
-        done = self._store.committer().chore(exchange)
-        return done.addCallbacks(self._loaded, self._not_loaded, errbackArgs=(over,))
+        return committer.chore(exchange).addCallbacks(self._loaded, self._not_loaded, errbackArgs=(over,))
 
-    def _changed(self, changes: Sequence[Change]) -> None:
-        self._has_news = True
-
-    def _loaded(self, found: tuple[Sequence[Delivery], int]) -> None:
+    def _loaded(self, entries: Sequence[Delivery]) -> None:
         self._loading = False
-        entries, waiting = found
-        self._has_news = self._has_news or len(entries) == _AT_ONCE
-        NOTIFICATIONS_WAITING.set(waiting)
         for each in entries:
             self._last = each.number
             self._count += 1
@@ -144,10 +133,9 @@ class Notifications(Service):
         if entries:
             self._send_due()
 
-    def _not_loaded(self, reason: Failure, over: list[int]) -> None:
+    def _not_loaded(self, reason: Failure, over: list[Delivery]) -> None:
         self._loading = False
         self._over += over
-        self._has_news = True
         reason.trap(StoreFailureError, CommitUnknownError)
 
     def _send_due(self) -> None:
@@ -213,7 +201,7 @@ class Notifications(Service):
 
     def _end(self, key: _Key, line: _Line) -> None:
         """The first of a line is over."""
-        self._over.append(line.entries.popleft().number)
+        self._over.append(line.entries.popleft())
         self._count -= 1
         line.tries, line.due = 0, 0.0
         if not line.entries:

@@ -193,6 +193,10 @@ class StoreService(Service):
         failure = self._committer.failure
         return {"state": "open" if failure is None else "failing", "reason": failure}
 
+    def holds(self) -> bool:
+        """Whether nothing is handed out because of call report records that wait (O55)."""
+        return self._committer is not None and self._committer.backlog.holds
+
     def closed_lists(self) -> dict[str, str]:
         """Return the configured lists that are not open, each with the reason and what to do."""
         return dict(self._store.closed_lists)

@@ -82,16 +82,17 @@ class OutboxTable:
         )
         return [Delivery(*row) for row in rows]
 
-    def count_deliveries(self) -> int:
-        """Return how many notifications wait."""
-        ((count,),) = self._connection.rows("SELECT count(*) FROM ocsgw_delivery")
-        return int(count)
+    def count_deliveries(self) -> dict[str, int]:
+        """Return how many notifications wait, by purpose."""
+        return dict(self._connection.rows("SELECT purpose, count(*) FROM ocsgw_delivery GROUP BY purpose"))
 
-    def remove_deliveries(self, numbers: Iterable[int]) -> None:
-        """Delete notifications that have arrived, or that nobody wants any more."""
-        self._connection.change(
-            f"DELETE FROM ocsgw_delivery WHERE number IN ({self._dialect.numbers('?')})", (as_json(list(numbers)),)
+    def remove_deliveries(self, numbers: Iterable[int]) -> list[str]:
+        """Delete notifications that have arrived, or that nobody wants any more; return the purposes of those found."""
+        rows = self._connection.rows(
+            f"DELETE FROM ocsgw_delivery WHERE number IN ({self._dialect.numbers('?')}) RETURNING purpose",
+            (as_json(list(numbers)),),
         )
+        return [purpose for (purpose,) in rows]
 
     def _entries(self, condition: str, *parameters: object) -> list[OutboxEntry]:
         rows = self._connection.rows(f"{_SELECT} WHERE {condition}", parameters)

@@ -32,6 +32,7 @@ def running() -> dict[str, Any]:
         "chores": [],
         "lease": None,
         "proxies": [{**PROXY, "starts": 2}],
+        "holds": False,
         "reload_refused": None,
     }
 

@@ -22,6 +22,7 @@ GOOD: dict[str, Any] = {
     "proxies": [PROXY],
     "closed_lists": [],
     "chores": [],
+    "holds": False,
     "reload_refused": None,
 }
 # What is different, the word, a reason.
@@ -32,6 +33,11 @@ CASES: tuple[tuple[dict[str, Any], str, str], ...] = (
     ({"proxies": [PROXY, WAITING]}, "degraded", "HTTP Proxy of listener second is waiting"),
     ({"closed_lists": [{"name": "A", "reason": "it lacks x"}]}, "degraded", "calling list A is closed: it lacks x"),
     ({"chores": [{"name": "x", "failures": 3}]}, "degraded", "housekeeping fails: x, 3 times in a row"),
+    (
+        {"holds": True},
+        "degraded",
+        "nothing is handed out: too many call report records wait for their receiver",
+    ),
     ({"reload_refused": "line 1"}, "degraded", "the changed configuration was refused: line 1"),
     ({"proxies": [WAITING]}, "down", "no HTTP Proxy is running"),
     ({"proxies": [], "http_listeners": 1}, "down", "no HTTP Proxy is running"),

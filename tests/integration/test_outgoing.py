@@ -176,3 +176,21 @@ contact_processed_notification_uri = "{uri}/processed"
             seen.setdefault(each["GSW_CALL_ATTEMPT_GUID"], []).append(each["GSW_HIST_SEQUENCE_NUM"])
         self.assertEqual(list(seen.values()), [[0, 1]] * 5)
         server.stop()
+
+    def test_hand_outs_wait(self) -> None:
+        """O55: nothing is handed out while too many reports wait, also after a restart; then it goes on."""
+        ledger = receive(self)
+        server = self.start(ledger, self.NOTIFICATIONS + "history_wait_condition_threshold = 2\n")
+        ledger.answer = lambda sent: (503, b"")
+        for phone in range(3):
+            self.ask(server, "/lists/CL_Test?req=AddRecord", GSW_PHONE=str(phone))
+        events = [self.preview(server)["GSW_USER_EVENT"] for _ in range(3)]
+        self.assertEqual(events, ["PreviewRecord", "PreviewRecord", "PreviewRecordEmpty"])
+        self.assertIn("2 call report records wait: nothing is handed out", server.log())
+        server.kill_parent()
+        server.start()
+        self.assertEqual(self.preview(server)["GSW_USER_EVENT"], "PreviewRecordEmpty")
+        ledger.answer = lambda sent: (200, b"")
+        server.wait_until(lambda: self.preview(server)["GSW_USER_EVENT"] == "PreviewRecord")
+        server.wait_until(lambda: " 93247 " in server.log())
+        server.stop()

@@ -1,16 +1,22 @@
 """The sender of notifications: order, repetition, what is dropped, restarts (outgoing.md O52 to O54, O62)."""
 
+from collections import Counter
+from collections.abc import Sequence
 from typing import Any
 
+from msgspec import structs
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.task import Clock
 
+from ocsgw.contact.backlog import Backlog
 from ocsgw.contact.outbox import Delivery
+from ocsgw.contact.unit_of_work import UnitOfWork
 from ocsgw.counters import NOTIFICATIONS_LAG, NOTIFICATIONS_WAITING
 from ocsgw.ocs.notifications import Notifications
 from ocsgw.protocol.messages import Verdict
 from tests.config.support import ConfigTestCase
 from tests.support.logs import LogCapture
+from tests.support.rules import make_directory
 
 TEXT = """
 [notifications]
@@ -31,8 +37,7 @@ class _World:
         self.reactor = Clock()
         self.rows: list[Delivery] = []
         self.calls: list[tuple[str, str, Any, Deferred[Verdict]]] = []
-        self.listeners: list[Any] = []
-        self.tx = self
+        self.backlog = Backlog()
 
     def wall_clock(self) -> float:
         """Return the time."""
@@ -42,25 +47,34 @@ class _World:
         """The store is its own committer."""
         return self
 
-    def listen(self, listener: Any) -> None:
-        """Remember who listens."""
-        self.listeners.append(listener)
-
     def chore(self, function: Any) -> Deferred[Any]:
         """Carry out at once."""
-        return succeed(function(self))
+        tx: Any = self
+        unit = UnitOfWork(tx, int(self.wall_clock()), make_directory(), str, self.backlog)
+        result = function(unit)
+        unit.store_outbox()
+        unit.committed()
+        return succeed(result)
 
     def deliveries_after(self, number: int, at_most: int) -> list[Delivery]:
         """Return rows."""
         return [each for each in self.rows if each.number > number][:at_most]
 
-    def count_deliveries(self) -> int:
+    def count_deliveries(self) -> Counter[str]:
         """Return how many there are."""
-        return len(self.rows)
+        return Counter(each.purpose for each in self.rows)
 
-    def remove_deliveries(self, numbers: Any) -> None:
+    def add_deliveries(self, rows: Sequence[Delivery]) -> None:
+        """Add rows."""
+        first = 1 + max((each.number for each in self.rows), default=0)
+        self.rows += [structs.replace(each, number=number) for number, each in enumerate(rows, first)]
+
+    def remove_deliveries(self, numbers: Any) -> list[str]:
         """Delete rows."""
-        self.rows = [each for each in self.rows if each.number not in numbers]
+        gone = set(numbers)
+        found = [each.purpose for each in self.rows if each.number in gone]
+        self.rows = [each for each in self.rows if each.number not in gone]
+        return found
 
     def order(self, purpose: Any, uri: str, data: Any, timeout: float, link: int = 0) -> Deferred[Verdict]:
         """Make a call."""
@@ -71,10 +85,11 @@ class _World:
     def add(self, *rows: tuple[str, int]) -> None:
         """Add rows, as (purpose, chain)."""
         first = 1 + max((each.number for each in self.rows), default=0)
-        for number, (purpose, chain) in enumerate(rows, first):
-            self.rows.append(Delivery(number, purpose, 201, chain, int(self.wall_clock()), f'{{"n":{number}}}'))
-        for listener in self.listeners:
-            listener([])
+        written = [
+            Delivery(0, purpose, 201, chain, int(self.wall_clock()), f'{{"n":{number}}}')
+            for number, (purpose, chain) in enumerate(rows, first)
+        ]
+        self.chore(lambda unit: unit.deliveries.extend(written))
 
     def answer(self, status: int | None, at: int = 0) -> None:
         """Answer a call that waits."""
@@ -115,6 +130,7 @@ class NotificationTests(ConfigTestCase):
         self.assertEqual(sorted(self.world.numbers()), [2, 3, 4])
         self.pass_time(0.25)
         self.assertEqual([each.number for each in self.world.rows], [2, 3, 4, 5])
+        self.pass_time(0.25)
         self.assertEqual(NOTIFICATIONS_WAITING.cell().value, 4)
         self.pass_time(10)
         self.assertGreaterEqual(NOTIFICATIONS_LAG.cell().value, 10)

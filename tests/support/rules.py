@@ -17,6 +17,7 @@ from typing import Any, TypeVar, cast
 from zoneinfo import ZoneInfo
 
 from ocsgw.access.permissions import Permissions
+from ocsgw.contact.backlog import Backlog
 from ocsgw.contact.batch import Outcome, execute
 from ocsgw.contact.directory import (
     CallingList,
@@ -166,6 +167,7 @@ class RuleStore:
         self.further = 0
         # What somebody outside says to the question of a rule.
         self.answer: Callable[[object], object] = lambda question: None
+        self.backlog = Backlog()
         self._options = options
         self._guids = itertools.count(1)
         self._open()
@@ -204,9 +206,10 @@ class RuleStore:
     def chore(self, function: Callable[[UnitOfWork], T | Unfinished[T]]) -> T:
         """Return the result of `function`, called in a transaction, or in several."""
         with self.store.transaction(1.0) as tx:
-            unit = UnitOfWork(tx, self.now, self.directory, self._guid)
+            unit = UnitOfWork(tx, self.now, self.directory, self._guid, self.backlog)
             result = function(unit)
             unit.store_outbox()
+        unit.committed()
         if isinstance(result, Unfinished):
             self.further += 1
             return cast("T", self.chore(result.function))
@@ -218,9 +221,10 @@ class RuleStore:
         Requests whose answer is pending go on in further transactions, whose number is added to `further`.
         """
         with self.store.transaction(1.0) as tx:
-            self.unit = UnitOfWork(tx, self.now, self.directory, self._guid)
+            self.unit = UnitOfWork(tx, self.now, self.directory, self._guid, self.backlog)
             outcomes = execute(self.unit, requests, lambda pending, error: self.defects.append(error))
             self.unit.store_outbox()
+        self.unit.committed()
         for at, pending in enumerate(requests):
             reply = outcomes[at].reply
             if isinstance(reply, Continuation):
