@@ -1,14 +1,14 @@
 """AddRecord (http.md section 10.1)."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import cast
 
-from ocsgw.contact.custom_plan import add_custom_members, custom_columns
 from ocsgw.contact.directory import CallingList, Campaign, Directory, TimeZone
 from ocsgw.contact.dnc_lookup import dnc_lookup_for
-from ocsgw.contact.new_record import DEFAULTS, default_campaign
+from ocsgw.contact.new_record import default_campaign
 from ocsgw.contact.outbox import RecordChanged
+from ocsgw.contact.record_plan import add_custom_members, new_record
 from ocsgw.contact.transaction import Admission, DncLookup, NewRecord, UnavailableListError
 from ocsgw.contact.unit_of_work import PendingRequest, Reply, UnitOfWork
 from ocsgw.contact.zones import to_date_time, to_epoch
@@ -70,33 +70,18 @@ def _list_of(unit: UnitOfWork, pending: PendingRequest) -> CallingList:
 def _draft(unit: UnitOfWork, calling_list: CallingList, at: int, pending: PendingRequest) -> _Draft:
     """Check what needs the configuration and fill in the defaults (check 16)."""
     data, directory = pending.data, unit.directory
-    # Types and ranges were checked when the request came in.
-    given: Callable[..., Any] = data.get
-    zone_name = given("GSW_TZ_NAME")
+    record = new_record(unit, calling_list, data)
+    zone_name = data.get("GSW_TZ_NAME")
     zone = directory.zone_named(zone_name) if zone_name is not None else calling_list.tenant.default_zone
+    record.tz_dbid = zone.dbid
     campaign = _campaign(directory, calling_list, data)
-    date_time = given("GSW_DATE_TIME")
-    record = NewRecord(
-        0,
-        given("GSW_PHONE"),
-        given("GSW_PHONE_TYPE", DEFAULTS.contact_info_type),
-        given("GSW_RECORD_TYPE", DEFAULTS.record_type),
-        given("GSW_RECORD_STATUS", DEFAULTS.record_status),
-        given("GSW_CALL_RESULT", DEFAULTS.call_result),
-        given("GSW_ATTEMPTS", DEFAULTS.attempt),
+    if campaign is not None:
+        record.campaign_id = campaign.dbid
+    date_time = data.get("GSW_DATE_TIME")
+    if date_time is not None:
         # 0 means "not scheduled"; the one date that is 0 is long past, as is the second after it.
-        to_epoch(date_time, zone.zone) or 1 if date_time is not None else DEFAULTS.dial_sched_time,
-        given("GSW_CALL_TIME", DEFAULTS.call_time),
-        given("GSW_FROM", DEFAULTS.daily_from),
-        given("GSW_UNTIL", DEFAULTS.daily_till),
-        zone.dbid,
-        campaign.dbid if campaign is not None else 0,
-        given("GSW_AGENT_ID"),
-        0,
-        0,
-        custom_columns(unit, calling_list, data),
-    )
-    return _Draft(at, pending, record, zone, campaign, given("GSW_CHAIN_ID"))
+        record.dial_sched_time = to_epoch(cast("str", date_time), zone.zone) or 1
+    return _Draft(at, pending, record, zone, campaign, cast("int | None", data.get("GSW_CHAIN_ID")))
 
 
 def _campaign(directory: Directory, calling_list: CallingList, data: KV) -> Campaign | None:

@@ -5,9 +5,9 @@ Source: http.md H96 to H98, H120, H121; constants.md K64.
 
 from collections.abc import Sequence
 
-from ocsgw.contact.custom_plan import add_custom_members
 from ocsgw.contact.directory import CallingList
 from ocsgw.contact.fields import FieldValue, to_column, to_event
+from ocsgw.contact.record_plan import add_custom_members
 from ocsgw.contact.transaction import Record, further_columns
 from ocsgw.contact.unit_of_work import UnitOfWork
 from ocsgw.protocol.columns import TEXT_COLUMNS

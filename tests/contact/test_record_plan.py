@@ -8,9 +8,10 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from ocsgw.contact.custom import custom_members, given_columns
-from ocsgw.contact.custom_plan import add_custom_members, custom_columns
 from ocsgw.contact.directory import CallingList, ShownColumn
 from ocsgw.contact.fields import to_event
+from ocsgw.contact.new_record import DEFAULTS
+from ocsgw.contact.record_plan import add_custom_members, new_record
 from ocsgw.contact.unit_of_work import UnitOfWork
 from ocsgw.protocol.errors import Refusal
 from ocsgw.protocol.messages import KV
@@ -20,6 +21,20 @@ _LIST = CallingList.of(
     204, "CL_Types", "CL_Types", ENVIRONMENT, TYPED_FIELDS, shown=(ShownColumn("agent_id", "Agent"),)
 )
 _KEYS = [*(field.key for field in TYPED_FIELDS if field.key), "hidden", "Agent", "Nonsense", "GSW_PHONE", "GSW_X", ""]
+# What is stored as it is given (http.md 10.1).
+_CLASSIC = {
+    "GSW_PHONE": "contact_info",
+    "GSW_PHONE_TYPE": "contact_info_type",
+    "GSW_RECORD_TYPE": "record_type",
+    "GSW_RECORD_STATUS": "record_status",
+    "GSW_CALL_RESULT": "call_result",
+    "GSW_ATTEMPTS": "attempt",
+    "GSW_CALL_TIME": "call_time",
+    "GSW_FROM": "daily_from",
+    "GSW_UNTIL": "daily_till",
+    "GSW_AGENT_ID": "agent_id",
+}
+_DEFAULTS: dict[str, Any] = {each: getattr(DEFAULTS, each) for each in DEFAULTS.__struct_fields__ if each != "custom"}
 _VALUES: Any = st.one_of(
     st.none(),
     st.integers(),
@@ -42,7 +57,7 @@ def _slow_way(unit: UnitOfWork, data: KV) -> object:
 
 def _planned(unit: UnitOfWork, data: KV) -> object:
     try:
-        return custom_columns(unit, _LIST, data)
+        return new_record(unit, _LIST, data).custom
     except Refusal as refusal:
         return refusal.text
 
@@ -59,6 +74,14 @@ class PlanTests(SynchronousTestCase):
             self.assertEqual(_planned(planned, data), expected)
             if isinstance(expected, list):
                 self.assertEqual(planned.unknown_keys, slow.unknown_keys)
+
+    @given(st.dictionaries(st.sampled_from(sorted(_CLASSIC)), st.integers(0, 9) | st.text(max_size=5)))
+    def test_classic_columns(self, data: KV) -> None:
+        """An attribute goes where its column is; what is not given has its default, the next time too."""
+        columns = {_CLASSIC[key]: value for key, value in data.items()}
+        for members, expected in ((data, {**_DEFAULTS, **columns}), ({}, _DEFAULTS)):
+            record = new_record(_unit(), _LIST, members)
+            self.assertEqual({each: getattr(record, each) for each in _DEFAULTS}, expected)
 
     @given(st.lists(_VALUES | st.floats(), min_size=len(TYPED_FIELDS), max_size=len(TYPED_FIELDS)))
     def test_members(self, stored: list[Any]) -> None:

@@ -1,4 +1,4 @@
-"""How custom members of an AddRecord become columns, found out once for each set of keys (http.md H96 to H98).
+"""How members of an AddRecord become columns, found out once for each set of keys (http.md 10.1, H96 to H98).
 
 Clients send the same keys in the same order again and again. What `custom.given_columns` decides key by key for any
 request, a plan has decided already.
@@ -7,15 +7,22 @@ request, a plan has decided already.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
+
+import msgspec
 
 from ocsgw.contact.directory import CallingList
 from ocsgw.contact.fields import FieldType, FieldValue, to_column, to_event
+from ocsgw.contact.new_record import DEFAULTS
+from ocsgw.contact.transaction import NewRecord
 from ocsgw.contact.unit_of_work import UnitOfWork
 from ocsgw.protocol.messages import KV
 
 # Plans are made for sets of keys that clients choose; no more than this are kept.
 _MOST_PLANS = 1024
 _NO_LIMIT = 1 << 30
+# The values of a new record but for its custom columns.
+_DEFAULT_ROW = msgspec.structs.astuple(DEFAULTS)[:-1]
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,17 +36,40 @@ class _Place:
     longest: int
 
 
-@dataclass(frozen=True, slots=True)
-class CustomPlan:
-    """What becomes of the custom members of requests with certain keys: their places, and keys that the list lacks."""
+# Attributes that are stored as they are, with the places of their columns in a `NewRecord`.
+_CLASSIC = {
+    key: NewRecord.__struct_fields__.index(column)
+    for key, column in {
+        "GSW_PHONE": "contact_info",
+        "GSW_PHONE_TYPE": "contact_info_type",
+        "GSW_RECORD_TYPE": "record_type",
+        "GSW_RECORD_STATUS": "record_status",
+        "GSW_CALL_RESULT": "call_result",
+        "GSW_ATTEMPTS": "attempt",
+        "GSW_CALL_TIME": "call_time",
+        "GSW_FROM": "daily_from",
+        "GSW_UNTIL": "daily_till",
+        "GSW_AGENT_ID": "agent_id",
+    }.items()
+}
 
+
+@dataclass(frozen=True, slots=True)
+class RecordPlan:
+    """What becomes of the members of requests with certain keys.
+
+    `classic` are the attributes that are stored as they are, with their places; `custom` says the same of custom
+    members, `defaults` are those of all custom columns, and `unknown` the keys that the list lacks, each with its name.
+    """
+
+    classic: tuple[tuple[int, str], ...]
+    custom: tuple[_Place, ...]
     defaults: list[FieldValue | None]
-    places: tuple[_Place, ...]
     unknown: frozenset[tuple[str, str]]
 
 
 @lru_cache(maxsize=_MOST_PLANS)
-def _plan_of(calling_list: CallingList, keys: tuple[str, ...]) -> CustomPlan:
+def _plan_of(calling_list: CallingList, keys: tuple[str, ...]) -> RecordPlan:
     at_of = {field.key: at for at, field in enumerate(calling_list.fields) if field.key is not None}
     places, unknown = [], set()
     for key in keys:
@@ -51,17 +81,29 @@ def _plan_of(calling_list: CallingList, keys: tuple[str, ...]) -> CustomPlan:
             places.append(_Place(at, key, field.kind, field.length, longest))
         elif key[:4] != "GSW_" and key not in calling_list.shown_keys:
             unknown.add((calling_list.name, key))
-    return CustomPlan([field.default for field in calling_list.fields], tuple(places), frozenset(unknown))
+    classic = tuple((_CLASSIC[key], key) for key in keys if key in _CLASSIC)
+    return RecordPlan(classic, tuple(places), [field.default for field in calling_list.fields], frozenset(unknown))
 
 
-def custom_columns(unit: UnitOfWork, calling_list: CallingList, data: KV) -> list[FieldValue | None]:
-    """Return the custom columns of a new record: what the request gives, else the defaults.
+def new_record(unit: UnitOfWork, calling_list: CallingList, data: KV) -> NewRecord:
+    """Return the record that a request asks for: what is stored as it is given, else the defaults.
 
-    A member that the list does not have is ignored and noted (H97). Raises `Refusal` (`invalid_attribute`).
+    Time, zone, campaign, chain and numbers are left to the caller. A member that the list does not have is ignored and
+    noted (H97). Raises `Refusal` (`invalid_attribute`).
     """
     plan = _plan_of(calling_list, tuple(data))
+    # Types and ranges were checked when the request came in.
+    row: list[Any] = [*_DEFAULT_ROW, _custom_columns(plan, data)]
+    for at, key in plan.classic:
+        row[at] = data[key]
+    if plan.unknown:
+        unit.unknown_keys |= plan.unknown
+    return NewRecord(*row)
+
+
+def _custom_columns(plan: RecordPlan, data: KV) -> list[FieldValue | None]:
     custom = plan.defaults.copy()
-    for place in plan.places:
+    for place in plan.custom:
         value = data[place.key]
         if type(value) is str and 0 < len(value) <= place.longest:
             custom[place.at] = value
@@ -69,8 +111,6 @@ def custom_columns(unit: UnitOfWork, calling_list: CallingList, data: KV) -> lis
             stored = to_column(place.kind, place.length, place.key, value)
             if stored is not None:
                 custom[place.at] = stored
-    if plan.unknown:
-        unit.unknown_keys |= plan.unknown
     return custom
 
 
