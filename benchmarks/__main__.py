@@ -116,7 +116,7 @@ def main() -> None:
     if "access" in what:
         access.report(rounds)
     if "life" in what:
-        life(report, min(3, rounds))
+        life(report, min(3, rounds), arguments.rows)
     if "import" in what:
         bulk_import(arguments.rows)
     if "next" in what:

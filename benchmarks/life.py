@@ -11,14 +11,15 @@ import time
 from benchmarks.compare import progress
 from benchmarks.report import Report
 from benchmarks.runner import Peer, answers, memory_of
+from benchmarks.work import fill
 
 # What a child cannot be quicker than: an interpreter with what every Twisted server with TLS needs.
 _BARE = "import twisted.web.server, twisted.internet.ssl"
 _RECONNECT_TIMEOUT = 10
 
 
-def life(report: Report, rounds: int) -> None:
-    """Print start-up, restart after kill -9 of either process, and memory."""
+def life(report: Report, rounds: int, records: int) -> None:
+    """Print start-up, restart after kill -9 of either process, memory, and the start with a list of so many records."""
     starts, parents, children, bare, idle = [], [], [], [], 0.0
     memory: list[float] = []
     for _ in range(rounds):
@@ -53,6 +54,7 @@ def life(report: Report, rounds: int) -> None:
         finally:
             peer.stop()
     progress("")
+    stopped, killed = _starts_with(records)
     middle = statistics.median
     ratio = middle([ours / theirs for ours, theirs in zip(children, bare, strict=True)])
     for name, value, unit in (
@@ -60,8 +62,30 @@ def life(report: Report, rounds: int) -> None:
         ("the same after kill -9 of both processes", middle(parents), "s"),
         ("after kill -9 of the child, beyond the timeout", middle(children), "s"),
         ("the same to an interpreter that imports Twisted", ratio, "times"),
+        (f"start with {records:,} records", stopped, "s"),
+        ("the same after kill -9", killed, "s"),
         ("resident memory of OCS", memory[0], "MiB"),
         ("resident memory of HTTP Proxy", memory[1], "MiB"),
         ("memory for each idle connection", idle, "KiB"),
     ):
         report.figure(name, value, f"{name:48} {value:6.2f} {unit}")
+
+
+def _starts_with(records: int) -> tuple[float, float]:
+    """Return the seconds until the port answers with a list of so many records: after a stop, and after kill -9."""
+    peer = Peer("ocsgw")
+    taken = []
+    try:
+        peer.start()
+        fill(peer, records)
+        for number in (signal.SIGTERM, signal.SIGKILL):
+            progress(f"start with {records:,} records")
+            peer.load(32, 1, "random")
+            if peer.process is not None:
+                peer.process.send_signal(number)
+                peer.process.wait()
+            taken.append(peer.start())
+    finally:
+        progress("")
+        peer.stop()
+    return taken[0], taken[1]
