@@ -104,7 +104,7 @@ ROOMS: dict[str, set[str]] = {
     "guard": {"counters", "logs"},
     "periodic": {"counters", "logs"},
     "client": {"guard", "link", "protocol"},
-    "admin": {"access", "control", "counters", "guard", "logs", "operations", "periodic", "protocol"},
+    "admin": {"access", "control", "counters", "files", "guard", "logs", "operations", "periodic", "protocol"},
     "sandbox": {"clock", "config", "logs", "ocs"},
     "tls": set(),
     "logs": {"log_output"},

@@ -9,8 +9,12 @@ from ocsgw.admin.access import AdminAccess
 from ocsgw.admin.console.console import Console
 from ocsgw.admin.console.history import History
 from ocsgw.admin.console.login import Doorkeeper
+from ocsgw.admin.console.pages import comes_from_here
 from ocsgw.admin.health import Live, Ready
+from ocsgw.admin.imports.office import ImportOffice
+from ocsgw.admin.imports.reception import Reception
 from ocsgw.admin.metrics import Metrics
+from ocsgw.admin.request import AdminRequest
 from ocsgw.admin.view import AdminView
 from ocsgw.counters import REFUSED_LOGINS
 
@@ -23,40 +27,20 @@ _SECURITY_HEADERS = (
     (b"referrer-policy", b"same-origin"),
     (b"cache-control", b"no-store"),
 )
-# Bytes; the forms of the console are far below that.
-LARGEST_BODY = 64 << 10
-
-
-class BoundedRequest(Request):
-    """A request whose body is bounded."""
-
-    _received = 0
-
-    def handleContentChunk(self, data: bytes) -> None:
-        """Take a piece of the body; what is too much is not kept."""
-        self._received += len(data)
-        if self._received <= LARGEST_BODY:
-            super().handleContentChunk(data)
-
-    def process(self) -> None:
-        """Answer, unless the body was too large."""
-        if self._received <= LARGEST_BODY:
-            super().process()
-            return
-        self.setResponseCode(413)
-        self.write(b"the body is too large\n")
-        self.finish()
 
 
 class AdminSite(Site):
     """What one admin listener serves; `access` may be replaced while it runs."""
 
     noisy = False
-    requestFactory = BoundedRequest
+    requestFactory = AdminRequest
 
-    def __init__(self, view: AdminView, access: AdminAccess, clock: IReactorTime, history: History) -> None:
+    def __init__(
+        self, view: AdminView, access: AdminAccess, clock: IReactorTime, history: History, imports: ImportOffice
+    ) -> None:
         self._door = Doorkeeper(view, access, clock)
-        self._console = Console(self._door, history, clock)
+        self._console = Console(self._door, history, imports, clock)
+        self._imports = imports
         super().__init__(_Root(self, view, self._console), reactor=clock)
         self.displayTracebacks = False
 
@@ -68,6 +52,11 @@ class AdminSite(Site):
     @access.setter
     def access(self, access: AdminAccess) -> None:
         self._door.access = access
+
+    def receive(self, request: Request, content_type: bytes, size: int | None) -> Reception:
+        """Return what takes a form with a file."""
+        visitor = self._door.visitor_of(request, is_page=False) if comes_from_here(request) else None
+        return Reception(self._imports.files, visitor, content_type, size)
 
     def startFactory(self) -> None:
         """Open no access log."""

@@ -59,7 +59,10 @@ def _add_import_arguments(parser: argparse.ArgumentParser, duplicates: str | Non
     parser.add_argument("--decimal", choices=("comma", "point"), help="in numbers (comma if semicolons separate cells)")
     parser.add_argument("--day-first", action="store_true", help="dates with slashes are DD/MM/YYYY")
     parser.add_argument(
-        "--map", metavar="NAME=COLUMN", action="append", help="the column NAME of the file is COLUMN; may be repeated"
+        "--map",
+        metavar="NAME=COLUMN",
+        action="append",
+        help="the column NAME of the file is COLUMN, or - to leave it out; may be repeated",
     )
     parser.add_argument("--partial", action="store_true", help="refuse only rows that are not in the encoding")
     parser.add_argument("--strict-phones", action="store_true", help="refuse values that cannot be a phone")

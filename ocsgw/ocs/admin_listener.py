@@ -9,6 +9,7 @@ from twisted.logger import Logger
 from ocsgw.access.keys import KeyMark, KeyRing
 from ocsgw.admin.access import AdminAccess
 from ocsgw.admin.console.history import History
+from ocsgw.admin.imports.office import ImportOffice
 from ocsgw.admin.site import AdminSite
 from ocsgw.admin.view import AdminView
 from ocsgw.config import Listener
@@ -30,12 +31,13 @@ class AdminListener:
         listener: Listener,
         view: AdminView,
         history: History,
+        imports: ImportOffice,
         wall_clock: Callable[[], float],
     ) -> None:
         self._context = context
         self._listener = listener
         self._wall_clock = wall_clock
-        self._site = AdminSite(view, self._access(listener), context.reactor, history)
+        self._site = AdminSite(view, self._access(listener), context.reactor, history, imports)
         self._contexts = ListenerContexts.of(listener)
         self._port = ListeningPort(context.reactor, listener, self._site, self._contexts, self._opened, self._failed)
 

@@ -1,20 +1,26 @@
 """The admin listeners of a running OCS: open in every state, so that a backup and a server that opens can be asked."""
 
+import os
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred, DeferredList
 
 from ocsgw.admin.console.history import EVERY, History
 from ocsgw.config import Config
+from ocsgw.execution.worker import ThreadWorker
 from ocsgw.ocs.context import OCSContext
 from ocsgw.periodic import Periodic
 
 if TYPE_CHECKING:
+    from ocsgw.admin.imports.office import ImportOffice
     from ocsgw.admin.view import AdminView
     from ocsgw.ocs.admin_listener import AdminListener
+
+
+T = TypeVar("T")
 
 
 class AdminListeners(Service):
@@ -33,6 +39,8 @@ class AdminListeners(Service):
         self._wall_clock = wall_clock
         self._listeners: list[AdminListener] = []
         self._history = History()
+        self._imports: ImportOffice | None = None
+        self._reader: ThreadWorker | None = None
         self._sampling = Periodic("history of the console", self._sample, context.reactor)
 
     def startService(self) -> None:
@@ -41,10 +49,16 @@ class AdminListeners(Service):
         wanted = [each for each in self._context.config.listeners if each.protocol == "admin"]
         if wanted:
             # The web server and the library of Prometheus are loaded only where they serve.
+            from ocsgw.admin.imports.kept_files import KeptFiles  # noqa: PLC0415
+            from ocsgw.admin.imports.office import ImportOffice  # noqa: PLC0415
             from ocsgw.ocs.admin_listener import AdminListener  # noqa: PLC0415
 
+            clock = self._context.reactor.seconds
+            files = KeptFiles(os.path.join(self._context.config.application.state_dir, "imports"), clock)
+            imports = self._imports = ImportOffice(files, self._work, clock)
             self._listeners = [
-                AdminListener(self._context, each, self.view, self._history, self._wall_clock) for each in wanted
+                AdminListener(self._context, each, self.view, self._history, imports, self._wall_clock)
+                for each in wanted
             ]
             self._sampling.start(EVERY, now=True)
         for each in self._listeners:
@@ -54,6 +68,10 @@ class AdminListeners(Service):
         """Close all."""
         super().stopService()
         self._sampling.stop()
+        if self._imports is not None:
+            self._imports.files.close()
+        if self._reader is not None and self._reader.is_idle:
+            self._reader.stop()
         return DeferredList([each.close() for each in self._listeners]).addCallback(lambda _: None)
 
     def use(self, config: Config) -> None:
@@ -65,3 +83,11 @@ class AdminListeners(Service):
 
     def _sample(self) -> None:
         self._history.take(self._context.reactor.seconds())
+        if self._imports is not None:
+            self._imports.files.tidy()
+
+    def _work(self, function: Callable[[], T]) -> "Deferred[T]":
+        """Call a function in the thread that reads files of imports."""
+        if self._reader is None:
+            self._reader = ThreadWorker(self._context.reactor, "imports")
+        return self._reader.run(function)

@@ -45,12 +45,15 @@ _SAME_VALUE = {
     "GSW_AGENT_ID": "agent_id",
     "GSW_CHAIN_ID": "chain_id",
 }
+# The name of a column that somebody leaves out.
+LEFT_OUT = "-"
 _KEY_OF = {column: key for key, column in _SAME_VALUE.items()}
 # Columns that only the list itself fills; files of other programs may have them.
 NOT_READ = frozenset(
     {"record_id", "chain_n", "group_id", "app_id", "treatments", "media_ref", "email_subject", "email_template_id"}
     | {"switch_id", "GSW_CHAIN_N"}
 )
+_PLAIN_NOT_READ = frozenset(map(plain_header, NOT_READ))
 # Keys of which every row has another value.
 _DIFFERENT = frozenset({"GSW_PHONE", "GSW_AGENT_ID", "GSW_CALL_TIME", "GSW_CHAIN_ID"})
 _CONVERTERS = {each.key: each.convert for each in REQUESTS["AddRecord"].attributes["lists"]}
@@ -112,7 +115,6 @@ def read_header(
     is_export = {name.strip().lower() for name in names} >= _OF_A_TABLE
     known = _known_columns(directory, calling_list, form, is_export=is_export)
     by_plain = by_plain_name(known)
-    not_read = {plain_header(name) for name in NOT_READ}
     readers: list[Reader | None] = []
     places: list[int] = []
     ignored: list[str] = []
@@ -120,11 +122,8 @@ def read_header(
     read_as: list[str | None] = []
     trimmed = tuple(name.strip() for name in names)
     for name in trimmed:
-        plain = plain_header(name)
-        found = name if name in known else by_plain.get(plain)
-        if found is None and plain not in not_read:
-            found = by_plain.get(f"gsw{plain}")
-        if found is None and plain not in not_read and not ignore_unknown:
+        found = _find(name, known, by_plain)
+        if found is None and not _is_left_out(name) and not ignore_unknown:
             raise HeaderError(_unknown(calling_list, name, known))
         read_as.append(found)
         if found is None:
@@ -146,6 +145,29 @@ def read_header(
             "--map NAME=GSW_PHONE with the name that the column has"
         )
     return Header(trimmed, tuple(readers), tuple(places), tuple(ignored), tuple(read_as), is_export, form)
+
+
+def column_names(directory: Directory, calling_list: CallingList) -> list[str]:
+    """Return the names that a column of a file may have."""
+    return list(_known_columns(directory, calling_list, CellForm(), is_export=False))
+
+
+def likely_columns(directory: Directory, calling_list: CallingList, names: Sequence[str]) -> list[str | None]:
+    """Return what each column of a file is read as by its name; None for one that is not, or that nobody knows."""
+    known = _known_columns(directory, calling_list, CellForm(), is_export=False)
+    by_plain = by_plain_name(known)
+    return [_find(name.strip(), known, by_plain) for name in names]
+
+
+def _find(name: str, known: Mapping[str, object], by_plain: Mapping[str, str]) -> str | None:
+    """Return the known name of a column, None if nobody knows it or it is not read."""
+    plain = plain_header(name)
+    found = name if name in known else by_plain.get(plain)
+    return found if found is not None or _is_left_out(name) else by_plain.get(f"gsw{plain}")
+
+
+def _is_left_out(name: str) -> bool:
+    return name == LEFT_OUT or plain_header(name) in _PLAIN_NOT_READ
 
 
 def _unknown(calling_list: CallingList, name: str, known: Mapping[str, object]) -> str:

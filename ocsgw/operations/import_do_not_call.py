@@ -21,7 +21,7 @@ from ocsgw.operations.cells import (
     seconds_or_date,
     unmarked,
 )
-from ocsgw.operations.header import HeaderError
+from ocsgw.operations.header import LEFT_OUT, HeaderError
 from ocsgw.operations.verdicts import Duplicates, Row, RowVerdict, VerdictName
 from ocsgw.protocol.attributes import CONVERTERS, INT32_MAX
 from ocsgw.protocol.errors import Refusal
@@ -62,7 +62,8 @@ def read_header(names: Sequence[str], *, ignore_unknown: bool) -> list[str | Non
     columns: list[str | None] = []
     for name in (each.strip() for each in names):
         column = _BY_PLAIN_NAME.get(plain_header(name))
-        if column is None and plain_header(name) not in _NOT_READ and not ignore_unknown:
+        is_left_out = name == LEFT_OUT or plain_header(name) in _NOT_READ
+        if column is None and not is_left_out and not ignore_unknown:
             if not any(each.isalpha() for each in name):
                 raise HeaderError(
                     f"the first row must name the columns, and {name!r} is not a name; add a first row such as phone"
@@ -82,6 +83,11 @@ def read_header(names: Sequence[str], *, ignore_unknown: bool) -> list[str | Non
             "--map NAME=phone with the name that the column has"
         )
     return columns
+
+
+def likely_columns(names: Sequence[str]) -> list[str | None]:
+    """Return what each column of a file is read as by its name; None for one that is not, or that nobody knows."""
+    return [_BY_PLAIN_NAME.get(plain_header(name)) for name in names]
 
 
 class ImportedEntries(NamedTuple):

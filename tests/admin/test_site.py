@@ -4,6 +4,7 @@ import hashlib
 from typing import Any
 
 from prometheus_client.parser import text_string_to_metric_families
+from twisted.internet.defer import maybeDeferred
 from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransport
 from twisted.trial.unittest import SynchronousTestCase
@@ -11,6 +12,8 @@ from twisted.trial.unittest import SynchronousTestCase
 from ocsgw.access.keys import KeyMark, KeyRing, salted
 from ocsgw.admin.access import AdminAccess
 from ocsgw.admin.console.history import History
+from ocsgw.admin.imports.kept_files import KeptFiles
+from ocsgw.admin.imports.office import ImportOffice
 from ocsgw.admin.site import AdminSite
 from ocsgw.control.health import health_of
 from ocsgw.counters import COMMIT_SECONDS, COMMITS
@@ -57,7 +60,9 @@ class SiteTests(SynchronousTestCase):
     def get(self, target: str, key: str | None = None, method: str = "GET") -> tuple[int, str, dict[str, str]]:
         """Return status, body and header fields of an answer."""
         view: Any = self
-        site = AdminSite(view, self.access, Clock(), History())
+        clock = Clock()
+        imports = ImportOffice(KeptFiles(self.mktemp(), clock.seconds), maybeDeferred, clock.seconds)
+        site = AdminSite(view, self.access, clock, History(), imports)
         protocol: Any = site.buildProtocol(None)
         transport = StringTransport()
         protocol.makeConnection(transport)

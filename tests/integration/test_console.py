@@ -7,7 +7,7 @@ import urllib.request
 from twisted.trial.unittest import SynchronousTestCase
 
 from ocsgw.access.keys import digest_of
-from tests.integration.server import Server, make_server
+from tests.integration.server import STORE, Server, make_server
 from tests.support.chromium import Chromium
 
 LISTENER = """
@@ -35,8 +35,8 @@ PAGES = ("/", "/number", "/groups", "/lists", "/do-not-call", "/log", "/configur
 class ConsoleTestCase(SynchronousTestCase):
     """A server and a browser."""
 
-    def begin(self, more: str = "", *, javascript: bool = True) -> None:
-        server = make_server(self, listener=LISTENER, more=more)
+    def begin(self, more: str = "", *, javascript: bool = True, store: str = STORE) -> None:
+        server = make_server(self, listener=LISTENER, more=more, store=store)
         for name, key in (("chief", CHIEF), ("agent", AGENT)):
             path = server.folder / f"{name}.key"
             path.write_text(digest_of(key), encoding="ascii")
@@ -48,6 +48,12 @@ class ConsoleTestCase(SynchronousTestCase):
 
     def open(self, path: str) -> None:
         self.browser.driver.get(self.base + path)
+
+    def log_in(self, key: str) -> None:
+        self.open("/login")
+        self.browser.fill("key", key)
+        self.browser.press("Log in")
+        self.browser.expect("Campaign1@Group1")
 
     def add(self, phone: str, calling_list: str = "CL_Test") -> int:
         return self.server.post(f"/lists/{calling_list}?req=AddRecord", {"GSW_PHONE": phone}).status

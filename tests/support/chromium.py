@@ -64,9 +64,14 @@ class Chromium:
         found.clear()
         found.send_keys(text)
 
+    def choose(self, name: str, path: Path) -> None:
+        """Choose a file in the field of a form."""
+        self.driver.find_element(By.NAME, name).send_keys(str(path))
+
     def press(self, label: str) -> None:
-        """Press the button that says, or is called, `label`."""
+        """Press the button that says, or is called, `label`, as soon as it is there."""
         path = f"//button[@aria-label='{label}' or (not(@aria-label) and normalize-space()='{label}')]"
+        self.wait(lambda: self.driver.find_elements(By.XPATH, path))
         self.driver.find_element(By.XPATH, path).click()
 
     def wait(self, condition: Callable[[], object]) -> None:

@@ -10,29 +10,40 @@ from ocsgw.admin.console.do_not_call import DoNotCall
 from ocsgw.admin.console.export import Export
 from ocsgw.admin.console.groups import Groups
 from ocsgw.admin.console.history import History
+from ocsgw.admin.console.import_page import ImportPage
 from ocsgw.admin.console.lists import Lists
-from ocsgw.admin.console.live import Live
+from ocsgw.admin.console.live import Live, Parts
 from ocsgw.admin.console.log import LogTail
 from ocsgw.admin.console.login import Doorkeeper, Login, Logout
 from ocsgw.admin.console.number import Number
 from ocsgw.admin.console.overview import Overview
 from ocsgw.admin.console.pages import Page
 from ocsgw.admin.console.records import Audit, Configuration
+from ocsgw.admin.console.verdicts import VerdictFile
+from ocsgw.admin.imports.office import ImportOffice
 
-_STATIC = {"console.css": "text/css", "console.js": "text/javascript", "icon.svg": "image/svg+xml"}
+_STATIC = {
+    "console.css": "text/css",
+    "console.js": "text/javascript",
+    "import.js": "text/javascript",
+    "icon.svg": "image/svg+xml",
+}
 
 
 class Console:
     """Makes the resources; `stop` ends what would go on."""
 
-    def __init__(self, door: Doorkeeper, history: History, clock: IReactorTime) -> None:
+    def __init__(self, door: Doorkeeper, history: History, imports: ImportOffice, clock: IReactorTime) -> None:
         overview, groups, log = Overview(door, history), Groups(door), LogTail(door)
-        self._live = Live(door, {"/": overview.parts, "/groups": groups.parts, "/log": log.parts}, clock)
+        importing = ImportPage(door, imports)
+        live: dict[str, Parts] = {each.path: each.parts for each in (overview, groups, log, importing)}
+        self._live = Live(door, live, clock)
         pages: tuple[Page, ...] = (
             overview,
             Number(door),
             groups,
             Lists(door),
+            importing,
             DoNotCall(door),
             log,
             Configuration(door),
@@ -44,6 +55,7 @@ class Console:
             b"live": self._live,
             b"login": Login(door),
             b"logout": Logout(door),
+            b"verdicts": VerdictFile(door, imports.files),
             b"static": _Static(),
         }
 

@@ -20,7 +20,8 @@ class DoNotCall(Page):
     def content(self, request: Request, visitor: Visitor, message: Child) -> Any:
         """Return the page."""
         link = el("p", "Whether and why a number is blocked: ", el("a", "look it up", href="/number"))
-        export = el("p", el("a", "Export the do-not-call list", href="/export"))
+        import_ = el("a", "Import entries", href="/import")
+        files = el("p", import_, ", ", el("a", "export the do-not-call list", href="/export"))
         found = operation(self.door.view, visitor, "imports", at_most=50)
         return found.addCallback(
             lambda imports: join(
@@ -29,7 +30,7 @@ class DoNotCall(Page):
                 _block_form(visitor, [each.name for each in self.door.view.directory().tenants]),
                 _remove_form(visitor),
                 imports_section(imports, self.path, visitor, are_of_lists=False),
-                export,
+                files,
             )
         )
 

@@ -23,9 +23,9 @@ class Groups(Page):
         forced = None
         if visitor.permissions.missing_for_action("ForceUnloadCampaign") is None:
             forced = _force_form(visitor)
-        return self.parts(visitor).addCallback(lambda parts: join(message, *parts.values(), forced))
+        return self.parts(request, visitor).addCallback(lambda parts: join(message, *parts.values(), forced))
 
-    def parts(self, visitor: Visitor) -> "Deferred[dict[str, Markup]]":
+    def parts(self, request: Request, visitor: Visitor) -> "Deferred[dict[str, Markup]]":
         """Return the parts of the page by their names, as they are now."""
 
         def made(status: dict[str, Any]) -> dict[str, Markup]:

@@ -38,8 +38,25 @@ class Visitor:
         return self.permissions == EVERYTHING
 
 
-def page(title: str, here: str, content: Child, visitor: Visitor | None, *, live: bool = False) -> bytes:
-    """Return a whole page; one that is `live` keeps itself up to date where JavaScript runs."""
+@dataclass(frozen=True, slots=True)
+class Extras:
+    """What a page needs besides its content.
+
+    `live` is the query of `/live` by which it keeps itself up to date where JavaScript runs, `script` the name of a
+    further script. A page that `refreshes` is asked for again every few seconds where none runs.
+    """
+
+    live: str | None = None
+    script: str | None = None
+    refreshes: bool = False
+
+
+_PLAIN = Extras()
+
+
+def page(title: str, here: str, content: Child, visitor: Visitor | None, extras: Extras = _PLAIN) -> bytes:
+    """Return a whole page."""
+    scripts = ["console.js"] * (extras.live is not None) + [extras.script] * (extras.script is not None)
     head = el(
         "head",
         el("meta", charset="utf-8"),
@@ -48,7 +65,8 @@ def page(title: str, here: str, content: Child, visitor: Visitor | None, *, live
         el("title", f"{title} - ocsgw"),
         el("link", rel="stylesheet", href="/static/console.css"),
         el("link", rel="icon", href="/static/icon.svg"),
-        el("script", src="/static/console.js", defer=True) if live else None,
+        *(el("script", src=f"/static/{name}", defer=True) for name in scripts),
+        el("noscript", el("meta", http_equiv="refresh", content="3")) if extras.refreshes else None,
     )
     links = [
         el("a", name, href=path, aria_current="page" if path == here else None)
@@ -64,7 +82,7 @@ def page(title: str, here: str, content: Child, visitor: Visitor | None, *, live
         el("a", "Skip to content", href="#content", class_="skip"),
         el("header", el("strong", "ocsgw"), el("nav", *links, aria_label="Pages") if links else None, who),
         el("main", el("h1", title), content, id="content"),
-        data_live=here if live else None,
+        data_live=extras.live,
     )
     return f"<!DOCTYPE html>\n{el('html', head, body, lang='en')}\n".encode()
 

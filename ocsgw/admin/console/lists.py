@@ -31,7 +31,11 @@ class Lists(Page):
                 each.tenant.name,
                 each.table,
                 _state(reasons.get(each.name), is_enabled=each.enabled),
-                el("a", "export", href=f"/export?{query(each.name)}", aria_label=f"export {each.name}"),
+                join(
+                    el("a", "import", href=f"/import?{query(each.name)}", aria_label=f"import into {each.name}"),
+                    " ",
+                    el("a", "export", href=f"/export?{query(each.name)}", aria_label=f"export {each.name}"),
+                ),
             )
             for each in self.door.view.directory().calling_lists
         ]
@@ -48,7 +52,7 @@ class Lists(Page):
 
 
 def query(name: str) -> str:
-    """Return the query that asks for the export of a list."""
+    """Return the query that names a list."""
     return urlencode({"list": name})
 
 

@@ -18,7 +18,7 @@ from ocsgw.admin.console.pages import Door, contain_failure, field, secure
 from ocsgw.control.errors import ControlError
 from ocsgw.periodic import Periodic
 
-Parts = Callable[[Visitor], "Deferred[dict[str, Markup]]"]
+Parts = Callable[[Request, Visitor], "Deferred[dict[str, Markup]]"]
 
 EVERY = 2.0
 _MOST = 20
@@ -110,7 +110,7 @@ class _Watcher:
         if self._is_looking or self._is_paused:
             return
         self._is_looking = True
-        done = maybeDeferred(self._parts, visitor)
+        done = maybeDeferred(self._parts, self._request, visitor)
         done.addCallback(self._send_changed)
         done.addErrback(self._failed)
         done.addBoth(self._looked)

@@ -29,7 +29,7 @@ class LogTail(Page):
             _lines(name, [each for each in self.door.view.log_lines() if wanted in each]),
         )
 
-    def parts(self, visitor: Visitor) -> "Deferred[dict[str, Markup]]":
+    def parts(self, request: Request, visitor: Visitor) -> "Deferred[dict[str, Markup]]":
         """Return the parts of the page by their names, as they are now."""
         lines: list[str] = self.door.view.log_lines() if visitor.sees_all else []
         return succeed({"lines": _lines("lines", lines)})

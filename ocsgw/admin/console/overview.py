@@ -39,9 +39,9 @@ class Overview(Page):
 
     def content(self, request: Request, visitor: Visitor, message: Child) -> "Deferred[Child]":
         """Return the page."""
-        return self.parts(visitor).addCallback(lambda parts: _arranged(parts, message))
+        return self.parts(request, visitor).addCallback(lambda parts: _arranged(parts, message))
 
-    def parts(self, visitor: Visitor) -> "Deferred[dict[str, Markup]]":
+    def parts(self, request: Request, visitor: Visitor) -> "Deferred[dict[str, Markup]]":
         """Return the parts of the page by their names, as they are now."""
         return self.command(visitor, "status").addCallback(self._parts, visitor)
 

@@ -2,6 +2,7 @@
 
 import hmac
 from abc import ABC, abstractmethod
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 from twisted.internet.defer import Deferred, maybeDeferred
@@ -11,7 +12,7 @@ from twisted.python.failure import Failure
 from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET, Request
 
-from ocsgw.admin.console.layout import Visitor, note, page
+from ocsgw.admin.console.layout import Extras, Visitor, note, page
 from ocsgw.admin.console.markup import Child, Markup
 from ocsgw.admin.view import AdminView
 from ocsgw.control.commands import commands_of
@@ -45,6 +46,13 @@ class PageError(Exception):
         self.code = code
 
 
+@dataclass(frozen=True, slots=True)
+class Elsewhere:
+    """What a form has done is shown on the page at `path`."""
+
+    path: str
+
+
 class Page(Resource, ABC):
     """One page. Subclasses have `path` and `title`; `is_for_all` keeps out who may see only a part.
 
@@ -68,8 +76,15 @@ class Page(Resource, ABC):
         """Return the page below its title; `message` says what a form has done, or None."""
 
     def carry_out(self, request: Request, visitor: Visitor) -> Any:
-        """Do what a form asks for; return or fire with a text. Raises `PageError` or `ControlError`."""
+        """Do what a form asks for; return or fire with a text, or with the page that shows what became of it.
+
+        Raises `PageError` or `ControlError`.
+        """
         raise PageError(405, "this page takes no forms")
+
+    def extras(self, request: Request, visitor: Visitor) -> Extras:
+        """Return what the page needs besides its content."""
+        return Extras(live=f"page={self.path}" if self.live else None)
 
     def command(self, visitor: Visitor, name: str, /, **arguments: object) -> "Deferred[Any]":
         """Carry out a command of `ocsctl` for a visitor. Fails with `ControlError`."""
@@ -97,9 +112,11 @@ class Page(Resource, ABC):
             raise PageError(405, "a page is asked for with GET, and a form sent with POST")
         check_form(request, visitor)
         done = maybeDeferred(self.carry_out, request, visitor)
-        done.addCallback(lambda text: text if isinstance(text, Markup) else note(str(text)))
+        done.addCallback(lambda text: text if isinstance(text, Markup | Elsewhere) else note(str(text)))
         done.addErrback(self._refused, request)
-        return done.addCallback(lambda message: self.content(request, visitor, message))
+        return done.addCallback(
+            lambda message: message if isinstance(message, Elsewhere) else self.content(request, visitor, message)
+        )
 
     def _refused(self, reason: Failure, request: Request) -> Markup:
         reason.trap(PageError, ControlError, Refusal)
@@ -118,11 +135,15 @@ class Page(Resource, ABC):
         request.setResponseCode(500)
         return note("This page cannot be shown because of an internal error; the log has the reason.", "bad")
 
-    def _write(self, content: Child, request: Request, visitor: Visitor, gone: list[object]) -> None:
-        if gone or content is None:
+    def _write(self, content: "Child | Elsewhere", request: Request, visitor: Visitor, gone: list[object]) -> None:
+        if gone:
+            return
+        if isinstance(content, Elsewhere):
+            redirect(request, content.path.encode())
+            request.finish()
             return
         request.setHeader(b"content-type", b"text/html; charset=utf-8")
-        body = page(self.title, self.path, content, visitor, live=self.live)
+        body = page(self.title, self.path, content, visitor, self.extras(request, visitor))
         request.setHeader(b"content-length", b"%d" % len(body))
         if request.method != b"HEAD":
             request.write(body)
@@ -170,11 +191,16 @@ def check_form(request: Request, visitor: Visitor) -> None:
 
 def check_origin(request: Request) -> None:
     """Raise `PageError` for a form that another site has sent."""
+    if not comes_from_here(request):
+        raise PageError(403, "this form was sent from another site; nothing was changed")
+
+
+def comes_from_here(request: Request) -> bool:
+    """Whether a form was sent from a page of this site, as far as the browser says."""
     site, origin = request.getHeader(b"sec-fetch-site"), request.getHeader(b"origin")
     scheme = b"https" if request.isSecure() else b"http"
     own = scheme + b"://" + (request.getHeader(b"host") or b"")
-    if (site is not None and site not in (b"same-origin", b"none")) or origin not in (None, own):
-        raise PageError(403, "this form was sent from another site; nothing was changed")
+    return site in (None, b"same-origin", b"none") and origin in (None, own)
 
 
 def field(request: Request, name: str, default: str = "") -> str:

@@ -1,0 +1,34 @@
+"""Where imports of the console come together: the files that are kept, and who works on them."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from ocsgw.admin.imports.kept_files import KeptFile, KeptFiles
+from ocsgw.admin.imports.run import Ask, ImportRun, Job, Work
+
+if TYPE_CHECKING:
+    from twisted.internet.defer import Deferred
+
+
+@dataclass(frozen=True, slots=True)
+class ImportOffice:
+    """The imports of all admin listeners. `work` calls functions away from the reactor, `clock` gives seconds."""
+
+    files: KeptFiles
+    work: "Work[Any]"
+    clock: Callable[[], float]
+
+    def begin(self, kept: KeptFile, ask: Ask, *, dry_run: bool, again: bool) -> "Deferred[None]":
+        """Begin to import a file, or only to try it, in place of an earlier run; fires when that has ended."""
+        job = Job(
+            path=kept.path,
+            verdicts=kept.verdicts,
+            name=kept.name,
+            calling_list=kept.calling_list,
+            options=kept.options,
+            dry_run=dry_run,
+            again=again,
+        )
+        run = kept.run = ImportRun(job, ask, self.work, self.clock)
+        return run.start()

@@ -1,0 +1,90 @@
+"""A form with a file on its way in: kept for who may import, thrown away for everybody else."""
+
+import hmac
+from typing import BinaryIO
+
+from ocsgw.admin.console.layout import Visitor
+from ocsgw.admin.imports.form_data import FormData
+from ocsgw.admin.imports.kept_files import LARGEST, KeptFile, KeptFiles, NotKeptError
+
+# Bytes of a form around its file.
+_AROUND = 128 << 10
+
+
+class Reception:
+    """Takes the body of one request.
+
+    `size` is that of the body in bytes, None if the client has not said it. Afterwards `fields` are the other parts of
+    the form, and `problem` says why there is no file.
+    """
+
+    def __init__(self, files: KeptFiles, visitor: Visitor | None, content_type: bytes, size: int | None) -> None:
+        self._files = files
+        self._visitor = visitor
+        self._form = FormData(content_type, self._open)
+        self._kept: KeptFile | None = None
+        self._problem: str | None = None
+        self._received = 0
+        if visitor is None or not visitor.sees_all:
+            self._refuse("imports are for principals without limits")
+            return
+        try:
+            files.check_room(size)
+        except NotKeptError as error:
+            self._refuse(str(error))
+
+    @property
+    def fields(self) -> dict[bytes, list[bytes]]:
+        """The parts of the form that are not files, by name."""
+        return self._form.fields
+
+    @property
+    def problem(self) -> str | None:
+        """Why there is no file to import, None if there is one."""
+        problem = self._problem or self._form.problem
+        return problem or (None if self._kept is not None else "choose a file first")
+
+    def take(self, data: bytes) -> None:
+        """Take a piece of the body."""
+        self._received += len(data)
+        if self._received > LARGEST + _AROUND:
+            self._refuse(f"a file may have {LARGEST >> 20} MiB here; import a larger one with ocsctl list import")
+            return
+        self._form.take(data)
+        if self._form.problem is not None:
+            self.release()
+
+    def end(self) -> None:
+        """The body is complete."""
+        self._form.end()
+        if self._form.problem is not None:
+            self.release()
+
+    def claim(self) -> KeptFile | None:
+        """Return the file, which is the caller's from now on; None if there is none."""
+        kept, self._kept = self._kept, None
+        if kept is not None:
+            kept.size = self._form.file_size
+        return kept
+
+    def release(self) -> None:
+        """Throw away what nobody has claimed."""
+        kept, self._kept = self._kept, None
+        if kept is not None:
+            self._form.close()
+            self._files.discard(kept)
+
+    def _refuse(self, problem: str) -> None:
+        self._problem = self._problem or problem
+        self.release()
+
+    def _open(self, name: str) -> BinaryIO | None:
+        """Begin to keep the file, if the form is one of our own: its token stands before the file."""
+        visitor = self._visitor
+        token = self.fields.get(b"token", [b""])[-1]
+        if self._problem is not None or visitor is None or self._kept is not None or not name:
+            return None
+        if not hmac.compare_digest(token, visitor.token.encode()):
+            return None
+        self._kept, file = self._files.open(name, visitor.principal)
+        return file

@@ -1,0 +1,165 @@
+"""Files on their way to the console: kept for who may import, and for nobody else."""
+
+import os
+import re
+import shutil
+from collections import namedtuple
+from types import SimpleNamespace
+from typing import Any
+
+from twisted.internet.defer import maybeDeferred
+from twisted.internet.error import ConnectionLost
+from twisted.internet.task import Clock
+from twisted.internet.testing import StringTransport
+from twisted.python.failure import Failure
+from twisted.trial.unittest import SynchronousTestCase
+
+from ocsgw.access.keys import KeyRing
+from ocsgw.access.permissions import EVERYTHING, Permissions
+from ocsgw.admin.access import AdminAccess
+from ocsgw.admin.console.history import History
+from ocsgw.admin.imports import kept_files
+from ocsgw.admin.imports.kept_files import KeptFiles
+from ocsgw.admin.imports.office import ImportOffice
+from ocsgw.admin.site import AdminSite
+from tests.admin.test_form_data import KIND
+
+_Usage = namedtuple("_Usage", "free")
+
+
+class UploadTests(SynchronousTestCase):
+    """Bodies of `POST /import`, as bytes on a connection."""
+
+    def setUp(self) -> None:
+        self.permissions: Permissions = EVERYTHING
+        self.clock = Clock()
+        self.folder = self.mktemp()
+        self.files = KeptFiles(self.folder, self.clock.seconds)
+        view: Any = SimpleNamespace(directory=lambda: self)
+        access = AdminAccess(KeyRing([]), None, lambda: 0.0, verifies=False)
+        office = ImportOffice(self.files, maybeDeferred, self.clock.seconds)
+        self.site = AdminSite(view, access, self.clock, History(), office)
+        self.cookie = self.token = ""
+        found = self.ask(b"GET /import HTTP/1.0\r\nHost: 127.0.0.1\r\n\r\n")
+        self.cookie = re.findall(r"[Ss]et-[Cc]ookie: ([^;]*)", found)[0]
+        self.token = re.findall(r'name="token" value="([^"]*)"', found)[0]
+
+    # The directory, as far as it is asked.
+
+    def permissions_of(self, principal: str) -> Permissions:
+        """Return what everybody may do."""
+        return self.permissions
+
+    def list_named(self, name: str) -> object:
+        """Know one list."""
+        return self if name == "CL" else None
+
+    def ask(self, data: bytes, *, ends: bool = True) -> str:
+        """Return what comes back for the bytes of a client; without `ends` it is cut off then."""
+        protocol: Any = self.site.buildProtocol(None)
+        transport = StringTransport()
+        protocol.makeConnection(transport)
+        protocol.dataReceived(data)
+        if not ends:
+            protocol.connectionLost(Failure(ConnectionLost()))
+        answer: str = transport.value().decode()
+        return answer
+
+    def post(
+        self,
+        *,
+        token: str | None = None,
+        more: str = "",
+        size: int | None = None,
+        name: str = "a.csv",
+        ends: bool = True,
+    ) -> str:
+        """Send a file."""
+        token = self.token if token is None else token
+        fields = {"token": token, "do": "upload", "list": "CL"}
+        parts = [f'Content-Disposition: form-data; name="{key}"\r\n\r\n{value}' for key, value in fields.items()]
+        parts.append(f'Content-Disposition: form-data; name="file"; filename="{name}"\r\n\r\nGSW_PHONE\n1\n')
+        body = "".join(f"--xYz\r\n{each}\r\n" for each in parts) + ("--xYz--\r\n" if ends else "")
+        length = size if size is not None else len(body) + (not ends)
+        head = f"POST /import HTTP/1.0\r\nHost: 127.0.0.1\r\nContent-Type: {KIND.decode()}\r\n"
+        head += f"Content-Length: {length}\r\nCookie: {self.cookie}\r\n{more}\r\n"
+        return self.ask((head + body).encode(), ends=ends)
+
+    def kept(self) -> list[str]:
+        """Return what is on the disk."""
+        return os.listdir(self.folder) if os.path.isdir(self.folder) else []
+
+    def test_kept(self) -> None:
+        """The file of somebody who may import is kept, for nobody else to read, and the browser sent to its page."""
+        answer = self.post()
+        self.assertIn(" 303 ", answer)
+        key = re.findall(r"[Ll]ocation: /import\?file=(\S+)", answer)[0]
+        found = self.files.find(key, "")
+        assert found is not None
+        self.assertEqual((found.name, found.size, found.calling_list), ("a.csv", 12, "CL"))
+        with open(found.path, encoding="ascii") as stream:
+            self.assertEqual(stream.read(), "GSW_PHONE\n1\n")
+        self.assertEqual(os.stat(found.path).st_mode & 0o777, 0o600)
+        self.assertIsNone(self.files.find(key, "somebody else"))
+
+    def test_not_kept(self) -> None:
+        """What is not a form of our own, or of somebody who may not import, leaves nothing on the disk."""
+        limited = Permissions(actions=frozenset({"CampaignStatusRequest"}))
+        cases: tuple[tuple[str, dict[str, Any], Permissions], ...] = (
+            ("session that has ended", {"token": "wrong"}, EVERYTHING),
+            ("from another site", {"more": "Origin: https://evil.example\r\n"}, EVERYTHING),
+            ("from another site", {"more": "Sec-Fetch-Site: cross-site\r\n"}, EVERYTHING),
+            ("for principals without limits", {}, limited),
+            ("choose a file first", {"name": ""}, EVERYTHING),
+        )
+        for words, options, permissions in cases:
+            with self.subTest(words=words, options=options):
+                self.permissions = permissions
+                self.assertIn(words, self.post(**options))
+                self.assertEqual(self.kept(), [])
+
+    def test_cut_off(self) -> None:
+        """A browser that goes away leaves nothing behind."""
+        self.post(ends=False)
+        self.assertEqual(self.kept(), [])
+
+    def test_no_room(self) -> None:
+        """Too large a file, too many of them and a full disk are refused with the reason."""
+        self.patch(kept_files, "LARGEST", 10)
+        self.assertIn("import a larger one with ocsctl list import", self.post())
+        self.patch(kept_files, "LARGEST", 1000)
+        self.patch(shutil, "disk_usage", lambda folder: _Usage(1 << 30))
+        self.assertIn("too little space left for this file", self.post())
+        self.patch(shutil, "disk_usage", lambda folder: _Usage(1 << 40))
+        for _ in range(8):
+            self.assertIn(" 303 ", self.post())
+        self.assertIn("finish or discard one of them first", self.post())
+        self.assertEqual(len(self.kept()), 8)
+
+    def test_no_folder(self) -> None:
+        """A state directory that cannot be written is said."""
+        with open(self.folder, "w", encoding="ascii"):
+            pass
+        self.assertIn("cannot be used: ", self.post())
+
+    def test_forgotten(self) -> None:
+        """A file that nobody touches goes after an hour; what an earlier process has left goes with the first file."""
+        os.makedirs(self.folder)
+        with open(os.path.join(self.folder, "old"), "w", encoding="ascii"):
+            pass
+        self.post()
+        self.assertEqual(len(self.kept()), 1)
+        self.assertNotIn("old", self.kept())
+        self.clock.advance(3599)
+        self.files.tidy()
+        self.assertEqual(len(self.kept()), 1)
+        self.clock.advance(1)
+        self.files.tidy()
+        self.assertEqual(self.kept(), [])
+
+    def test_form_without_file(self) -> None:
+        """A form of another kind is told what is missing."""
+        body = f"token={self.token}&do=upload&list=CL"
+        head = "POST /import HTTP/1.0\r\nHost: 127.0.0.1\r\nContent-Type: application/x-www-form-urlencoded\r\n"
+        head += f"Content-Length: {len(body)}\r\nCookie: {self.cookie}\r\n\r\n"
+        self.assertIn("send the form with its file", self.ask((head + body).encode()))
