@@ -9,6 +9,8 @@ from ocsgw.contact.transaction import Handle, Handout, Record
 from ocsgw.protocol.enumerations import RecordStatus, RecordType
 from ocsgw.protocol.messages import KV
 
+# Stands among the records that were rescheduled while a hand-out is being validated; no record has this number.
+UNDER_VALIDATION = 0
 _READY = RecordStatus.READY.value
 _RETRIEVED = RecordStatus.RETRIEVED.value
 _UPDATED = RecordStatus.UPDATED.value
@@ -70,6 +72,11 @@ class ActiveHandout:
     changed: bool = False
     # Whether desktops will be shown that it has ended.
     end_is_shown: bool = False
+
+    @property
+    def is_claim(self) -> bool:
+        """Whether it is still being validated, so that nobody has been shown it (O21)."""
+        return UNDER_VALIDATION in self.handout.rescheduled
 
     def others(self, member: Member) -> list[Member]:
         """Return the other members in process."""

@@ -19,24 +19,28 @@ def log_out(unit: UnitOfWork, requests: Sequence[PendingRequest]) -> list[Reply]
     return [_log_out(unit, pending) for pending in requests]
 
 
-def _log_out(unit: UnitOfWork, pending: PendingRequest) -> Reply:
-    """Do so for one agent, in slices if there is much."""
+def _log_out(unit: UnitOfWork, pending: PendingRequest, after: int = 0) -> Reply:
+    """Do so for one agent, in slices if there is much: those with ids above `after`."""
     acknowledgement = unit.event("LogOutAcknowledge", pending, {})
     result = unit.directory.log_out_result
     agent = pending.context.agent_id
     if result is None or not agent:
         return acknowledgement
-    held = unit.tx.handouts_of_agent(agent)
-    _leave(unit, replace(pending, data={"GSW_CALL_RESULT": result}), agent, held[:SLICE])
+    held = sorted(each for each in unit.tx.handouts_of_agent(agent) if each > after)
+    now = held[:SLICE]
+    _leave(unit, replace(pending, data={"GSW_CALL_RESULT": result}), agent, now)
     if len(held) <= SLICE:
         return acknowledgement
-    return Continuation(lambda unit, _: _log_out(unit, pending), event=acknowledgement)
+    return Continuation(lambda unit, _: _log_out(unit, pending, now[-1]), event=acknowledgement)
 
 
 def _leave(unit: UnitOfWork, processed: PendingRequest, agent: str, handout_ids: Sequence[int]) -> None:
     handouts_cache = HandoutCache(unit)
     handouts_cache.open(handout_ids)
     for handed_out in handouts_cache.active:
+        if handed_out.is_claim:
+            # The agent has not got it, and does not get it any more.
+            continue
         holding = handed_out.handout.holding
         (member,) = (each for each in handed_out.members if each.record.record_id == handed_out.handout.record_id)
         if [each for each, is_full in holding.items() if is_full] == [agent]:

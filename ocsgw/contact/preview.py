@@ -7,14 +7,14 @@ from ocsgw.contact.choice.choose import Choice, agents_with_callbacks, choose
 from ocsgw.contact.directory import CallingList, CampaignGroup
 from ocsgw.contact.group_states import status_of
 from ocsgw.contact.groups import find_group
-from ocsgw.contact.handouts import ActiveHandout, Member
+from ocsgw.contact.handouts import UNDER_VALIDATION, ActiveHandout, Member
 from ocsgw.contact.journal import note_member
 from ocsgw.contact.record_events import preview_record
-from ocsgw.contact.reports import UNDER_VALIDATION, report_handout
+from ocsgw.contact.reports import report_handout
 from ocsgw.contact.shown_ends import show_ends
 from ocsgw.contact.transaction import GroupStatus, Handle, Handout, further_columns
 from ocsgw.contact.unit_of_work import PendingRequest, Reply, UnitOfWork
-from ocsgw.contact.validation import ask_first
+from ocsgw.contact.validation import Receiver, ask_first
 from ocsgw.protocol.enumerations import RecordStatus
 from ocsgw.protocol.errors import Refusal
 
@@ -66,11 +66,12 @@ def _reply(
     if rule is None:
         report_handout(unit, handed_out, member)
         return preview_record(unit, pending, handed_out, member, mode)
-
-    def again(unit: UnitOfWork, tried: int | None) -> Reply:
-        return _next(unit, pending, agent, tried)
-
-    return ask_first(unit, pending, rule, handed_out, member, mode, tried, again)
+    receiver = Receiver(
+        pending,
+        lambda unit, handed_out, member: preview_record(unit, pending, handed_out, member, mode),
+        lambda unit, tried: _next(unit, pending, agent, tried),
+    )
+    return ask_first(unit, receiver, rule, handed_out, member, tried)
 
 
 def _next(unit: UnitOfWork, pending: PendingRequest, agent: str, tried: int | None) -> Reply:

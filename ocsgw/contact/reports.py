@@ -21,8 +21,6 @@ from ocsgw.protocol.enumerations import RecordStatus, RecordType
 from ocsgw.protocol.messages import KV
 
 UNDEFINED = "undefined"
-# Stands among the records that were rescheduled while a hand-out is being validated; no record has this number.
-UNDER_VALIDATION = 0
 _OPEN = frozenset({RecordStatus.READY.value, RecordStatus.CHAIN_READY.value})
 _RETRIEVED = RecordStatus.RETRIEVED.value
 _NO_CALL = RecordType.NO_CALL.value
@@ -60,8 +58,7 @@ def report_end(unit: UnitOfWork, handed_out: ActiveHandout, member: Member | Non
         ),
         None,
     )
-    is_reported = UNDER_VALIDATION not in handed_out.handout.rescheduled
-    if directory.sends_history and is_reported and first is not None and first.handle is not None:
+    if directory.sends_history and not handed_out.is_claim and first is not None and first.handle is not None:
         body = _report(unit, handed_out, member or first, first.handle.guid, 1)
         _add(unit, "history", handed_out.calling_list, handed_out.handout.chain_id, body)
     if member is not None and kind in _WITH_RESULT:
@@ -75,7 +72,7 @@ def report_cancelled(unit: UnitOfWork, handed_out: ActiveHandout, member: Member
         unit.directory.sends_history
         and member.handle is not None
         and member.record.record_id == handout.record_id
-        and UNDER_VALIDATION not in handout.rescheduled
+        and not handed_out.is_claim
     ):
         body = _report(unit, handed_out, member, member.handle.guid, 1)
         _add(unit, "history", handed_out.calling_list, handout.chain_id, body)

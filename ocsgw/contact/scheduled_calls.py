@@ -1,20 +1,24 @@
 """ScheduledCall: personal callbacks that are due go to their agents without being asked for (protocol.md P34, P135)."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 
-from ocsgw.contact.choice.choose import choose
+from ocsgw.contact.choice.choose import Choice, choose
 from ocsgw.contact.choice.eligibility import open_windows
 from ocsgw.contact.directory import CampaignGroup
 from ocsgw.contact.group_states import status_of
+from ocsgw.contact.handouts import ActiveHandout, Member
 from ocsgw.contact.preview import claim, note_handouts
 from ocsgw.contact.record_events import preview_members
 from ocsgw.contact.reports import report_handout
 from ocsgw.contact.transaction import UnavailableListError
-from ocsgw.contact.unit_of_work import Unfinished, UnitOfWork
+from ocsgw.contact.unit_of_work import Continuation, PendingRequest, Reply, Unfinished, UnitOfWork
+from ocsgw.contact.validation import Receiver, ask_first
 from ocsgw.protocol.context import RequestContext
 from ocsgw.protocol.messages import KV
+from ocsgw.protocol.requests import RequestType
 
 # Agents whose callbacks are looked for in one transaction, and how many an agent gets at once.
 _AGENTS_AT_ONCE = 100
@@ -23,12 +27,20 @@ _MOST_WAITING = 200
 _CALLS_AT_ONCE = 10
 
 
+# What the audit log calls the hand-out of a record that somebody outside had to be asked about.
+_SCHEDULED_CALL = RequestType("ScheduledCall", ("ScheduledCall",))
+
+
 @dataclass(frozen=True, slots=True)
 class WaitingDesktop:
-    """A desktop that takes scheduled calls of some campaigns, by their names; `context` says whose it is."""
+    """A desktop that takes scheduled calls of some campaigns, by their names; `context` says whose it is.
+
+    With `is_asking` somebody outside is asked about a record for it already; there is one such question at a time.
+    """
 
     context: RequestContext
     campaigns: frozenset[str]
+    is_asking: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,12 +51,30 @@ class ScheduledCall:
     event: KV
 
 
-@dataclass(slots=True)
-class _Round:
-    """What one look at all desktops has found so far, and which are still to be looked at."""
+@dataclass(frozen=True, slots=True)
+class AskedCall:
+    """A record claimed for a desktop, about which somebody outside is asked first (O21).
 
-    desktops: Sequence[WaitingDesktop]
-    calls: list[ScheduledCall] = field(default_factory=list)
+    `pending` goes on with `continuation`; its last event is ScheduledCall if the record is handed out.
+    """
+
+    pending: PendingRequest
+    continuation: Continuation
+
+
+Call = ScheduledCall | AskedCall
+
+
+@dataclass(frozen=True, slots=True)
+class Asking:
+    """How records are asked about.
+
+    `room` has how many questions a URI takes at the moment; one without an entry takes all. `is_there` says whether a
+    session still takes calls of a campaign.
+    """
+
+    room: dict[str, int] = field(default_factory=dict)
+    is_there: Callable[[int, str], bool] = lambda session, campaign: True
 
 
 def agents_with_callbacks(unit: UnitOfWork) -> frozenset[str] | None:
@@ -66,28 +96,31 @@ def agents_with_callbacks(unit: UnitOfWork) -> frozenset[str] | None:
 
 
 def hand_out_callbacks(
-    unit: UnitOfWork, desktops: Sequence[WaitingDesktop]
-) -> "list[ScheduledCall] | Unfinished[list[ScheduledCall]]":
+    unit: UnitOfWork, desktops: Sequence[WaitingDesktop], asking: Asking | None = None
+) -> "list[Call] | Unfinished[list[Call]]":
     """Hand out the personal callbacks that are due, each from the first started group that may (P135).
 
-    There is one desktop for each agent. A record whose desktop has gone meanwhile stays handed out (P92).
+    There is one desktop for each agent. A record whose desktop has gone meanwhile stays handed out (P92); with
+    pre-dial validation it is handed out only if the desktop is still there when the verdict comes.
     """
-    return _go_on(unit, _Round(desktops))
+    return _go_on(unit, desktops, asking or Asking(), [])
 
 
-def _go_on(unit: UnitOfWork, round_: _Round) -> "list[ScheduledCall] | Unfinished[list[ScheduledCall]]":
-    desktops, round_.desktops = round_.desktops[:_AGENTS_AT_ONCE], round_.desktops[_AGENTS_AT_ONCE:]
+def _go_on(
+    unit: UnitOfWork, desktops: Sequence[WaitingDesktop], asking: Asking, before: Sequence[Call]
+) -> "list[Call] | Unfinished[list[Call]]":
+    # A transaction may be carried out again: nothing that it is given is changed.
+    calls, asking = list(before), replace(asking, room=dict(asking.room))
     for group in sorted(unit.directory.groups, key=lambda each: each.dbid):
         if status_of(unit, group).state == "started":
-            round_.calls += _of_group(unit, group, desktops)
-    if not round_.desktops:
-        return round_.calls
-    return Unfinished(lambda unit: _go_on(unit, round_))
+            calls += _of_group(unit, group, desktops[:_AGENTS_AT_ONCE], asking)
+    rest = desktops[_AGENTS_AT_ONCE:]
+    return Unfinished(lambda unit: _go_on(unit, rest, asking, calls)) if rest else calls
 
 
-def _of_group(unit: UnitOfWork, group: CampaignGroup, desktops: Sequence[WaitingDesktop]) -> list[ScheduledCall]:
+def _of_group(unit: UnitOfWork, group: CampaignGroup, desktops: Sequence[WaitingDesktop], asking: Asking) -> list[Call]:
     tenant = group.campaign.tenant.name
-    calls: list[ScheduledCall] = []
+    calls: list[Call] = []
     waiting = {
         each.context.agent_id: each
         for each in desktops
@@ -96,41 +129,76 @@ def _of_group(unit: UnitOfWork, group: CampaignGroup, desktops: Sequence[Waiting
         and unit.directory.permissions_of(each.context.principal).missing_for_group(tenant, group.name) is None
     }
     for agent in _agents_with_due_callbacks(unit, group, waiting.keys()) if waiting else ():
-        calls += _of_agent(unit, group, waiting[agent].context)
+        calls += _of_desktop(unit, group, waiting[agent], asking)
     return calls
 
 
-def _of_agent(unit: UnitOfWork, group: CampaignGroup, context: RequestContext) -> list[ScheduledCall]:
-    agent = context.agent_id
-    room = unit.room(_CALLS_AT_ONCE)
-    if not room:
-        return []
-    choices, _ = choose(unit, group, agent, room, context.principal, only_own=True)
-    # Where somebody outside has to be asked first the agent gets the callback by asking for a record (O21).
-    choices = [each for each in choices if unit.directory.validation_of(each.calling_list, group) is None]
-    claimed = claim(unit, group, [agent] * len(choices), choices)
-    note_handouts(unit, claimed, context.principal)
-    calls = []
+def _of_desktop(unit: UnitOfWork, group: CampaignGroup, desktop: WaitingDesktop, asking: Asking) -> list[Call]:
+    context = desktop.context
+    calls: list[Call] = []
     dial_mode = status_of(unit, group).dial_mode
-    for handed_out, member in claimed:
-        report_handout(unit, handed_out, member)
+
+    def show(unit: UnitOfWork, handed_out: ActiveHandout, member: Member) -> KV:
         event: KV = {"GSW_USER_EVENT": "ScheduledCall", "GSW_APPLICATION_ID": unit.directory.application_dbid}
-        event.update(preview_members(unit, context, handed_out, member, dial_mode))
-        calls.append(ScheduledCall(context.session, event))
-        unit.notes.append(
-            {
-                "principal": context.principal,
-                "address": context.peer,
-                "action": "ScheduledCall",
-                "list": handed_out.calling_list.name,
-                "group": group.name,
-                "handle": handed_out.handout.handout_id,
-                "chain": handed_out.handout.chain_id,
-                "contact": member.record.contact_info,
-                "agent": agent,
-            }
-        )
+        return {**event, **preview_members(unit, context, handed_out, member, dial_mode)}
+
+    choices = _choices(unit, group, desktop, asking)
+    claimed = claim(unit, group, [context.agent_id] * len(choices), choices)
+    note_handouts(unit, claimed, context.principal)
+    for handed_out, member in claimed:
+        rule = unit.directory.validation_of(handed_out.calling_list, group)
+        if rule is None:
+            report_handout(unit, handed_out, member)
+            calls.append(ScheduledCall(context.session, show(unit, handed_out, member)))
+            unit.notes.append(_note(context, group, handed_out, member))
+            continue
+        pending = PendingRequest(_SCHEDULED_CALL, {}, context)
+        is_there = partial(asking.is_there, context.session, group.campaign.name)
+        receiver = Receiver(pending, show, partial(_no_call, pending), is_there)
+        calls.append(AskedCall(pending, ask_first(unit, receiver, rule, handed_out, member)))
+        if rule.uri in asking.room:
+            asking.room[rule.uri] -= 1
     return calls
+
+
+def _no_call(pending: PendingRequest, unit: UnitOfWork, _: object) -> Reply:
+    """Nothing is handed out; the next look finds what comes next."""
+    return unit.event("PreviewRecordEmpty", pending, {})
+
+
+def _choices(unit: UnitOfWork, group: CampaignGroup, desktop: WaitingDesktop, asking: Asking) -> list[Choice]:
+    """Return the callbacks of an agent that may be handed out now, with one at most that has to be asked about."""
+    context, directory = desktop.context, unit.directory
+    rules = {each: directory.validation_of(each, group) for each in group.campaign.calling_lists}
+    but = {
+        each
+        for each, rule in rules.items()
+        if rule is not None and (desktop.is_asking or asking.room.get(rule.uri, 1) <= 0)
+    }
+    room = unit.room(_CALLS_AT_ONCE)
+    try:
+        found, _ = choose(unit, group, context.agent_id, room, context.principal, only_own=True, but=but)
+    except UnavailableListError:
+        return []
+    asked = [each for each in found if rules[each.calling_list] is not None]
+    return [each for each in found if each not in asked[1:]]
+
+
+def _note(
+    context: RequestContext, group: CampaignGroup, handed_out: ActiveHandout, member: Member
+) -> dict[str, object]:
+    """Return what the audit log says of a call."""
+    return {
+        "principal": context.principal,
+        "address": context.peer,
+        "action": "ScheduledCall",
+        "list": handed_out.calling_list.name,
+        "group": group.name,
+        "handle": handed_out.handout.handout_id,
+        "chain": handed_out.handout.chain_id,
+        "contact": member.record.contact_info,
+        "agent": context.agent_id,
+    }
 
 
 def _agents_with_due_callbacks(unit: UnitOfWork, group: CampaignGroup, agents: Collection[str]) -> list[str]:

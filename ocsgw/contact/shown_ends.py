@@ -20,7 +20,7 @@ def show_end(unit: UnitOfWork, handed_out: ActiveHandout, by: RequestContext = N
     is removed from the desktops of the other agents.
     """
     holders = tuple(handed_out.handout.holding)
-    if not holders or handed_out.end_is_shown:
+    if not holders or handed_out.end_is_shown or handed_out.is_claim:
         return
     handed_out.end_is_shown = True
     is_shown = False
@@ -50,7 +50,7 @@ def show_cancelled(unit: UnitOfWork, handles: Collection[Handle], by: RequestCon
     handouts_cache = HandoutCache(unit)
     handouts_cache.open({each.handout_id for each in handles})
     for handed_out in handouts_cache.active:
-        holders = tuple(handed_out.handout.holding)
+        holders = () if handed_out.is_claim else tuple(handed_out.handout.holding)
         for member in handed_out.members:
             if holders and member.handle is not None and member.handle.handle in dying:
                 unit.notices.append(Notice("RecordCancel", record_keys(handed_out, member), holders, by.session))

@@ -7,10 +7,9 @@ from typing import cast
 from ocsgw.contact.custom import lenient_columns
 from ocsgw.contact.directory import ValidationRule
 from ocsgw.contact.handout_cache import HandoutCache
-from ocsgw.contact.handouts import ActiveHandout, Member
+from ocsgw.contact.handouts import UNDER_VALIDATION, ActiveHandout, Member
 from ocsgw.contact.journal import note_members, note_records
-from ocsgw.contact.record_events import preview_record
-from ocsgw.contact.reports import UNDER_VALIDATION, report_handout, report_kept_back
+from ocsgw.contact.reports import report_handout, report_kept_back
 from ocsgw.contact.transaction import UnavailableListError
 from ocsgw.contact.treatments import apply_treatment, find_treatment
 from ocsgw.contact.unit_of_work import Continuation, PendingRequest, Reply, UnitOfWork
@@ -40,53 +39,66 @@ class ValidationQuestion:
     link: int
 
 
-# Hands out the next record, given how many have been tried, or None if no further one is to be tried.
-Again = Callable[[UnitOfWork, int | None], Reply]
+@dataclass(frozen=True, slots=True)
+class Receiver:
+    """Who gets a record that has been claimed, if the verdict is positive.
+
+    `show` makes the event of the hand-out. `again` hands out the next record, given how many have been tried, None if
+    no further one is to be tried. `is_there` says whether there still is somebody to hand out to.
+    """
+
+    pending: PendingRequest
+    show: Callable[[UnitOfWork, ActiveHandout, Member], KV]
+    again: Callable[[UnitOfWork, int | None], Reply]
+    is_there: Callable[[], bool] = lambda: True
 
 
 def ask_first(
     unit: UnitOfWork,
-    pending: PendingRequest,
+    receiver: Receiver,
     rule: ValidationRule,
     handed_out: ActiveHandout,
     member: Member,
-    mode: str,
-    tried: int,
-    again: Again,
-) -> Reply:
-    """Return the reply for a record that has been claimed: it is pending until there is a verdict (O21, O22)."""
-    event = preview_record(unit, pending, handed_out, member, mode)
+    tried: int = 0,
+) -> Continuation:
+    """Return the reply for a record that has been claimed: it is pending until there is a verdict (O21, O22).
+
+    `tried` counts the records of the request before this one.
+    """
+    event = receiver.show(unit, handed_out, member)
     data = {key: value for key, value in event.items() if key not in ("GSW_USER_EVENT", "GSW_REFERENCE_ID")}
     claim = _Claim(
+        receiver,
         rule,
         handed_out.handout.handout_id,
         handed_out.calling_list.dbid,
         member.record.record_id,
         cast("int", data["GSW_RECORD_HANDLE"]),
-        mode,
         tried + 1,
     )
 
     def decide(unit: UnitOfWork, answer: object) -> Reply:
-        return _decide(unit, pending, claim, cast("Verdict | None", answer), again)
+        return _decide(unit, claim, cast("Verdict | None", answer))
 
-    return Continuation(decide, ValidationQuestion(rule.uri, data, rule.timeout, pending.context.link))
+    link = receiver.pending.context.link
+    return Continuation(decide, ValidationQuestion(rule.uri, data, rule.timeout, link))
 
 
 @dataclass(frozen=True, slots=True)
 class _Claim:
     """What is being validated; `tried` counts the records of the request, this one included."""
 
+    receiver: Receiver
     rule: ValidationRule
     handout_id: int
     list_dbid: int
     record_id: int
     handle: int
-    mode: str
     tried: int
 
 
-def _decide(unit: UnitOfWork, pending: PendingRequest, claim: _Claim, verdict: Verdict | None, again: Again) -> Reply:
+def _decide(unit: UnitOfWork, claim: _Claim, verdict: Verdict | None) -> Reply:
+    receiver = claim.receiver
     cache = HandoutCache(unit)
     cache.open([claim.handout_id])
     found = cache.peek(claim.handle)
@@ -94,7 +106,7 @@ def _decide(unit: UnitOfWork, pending: PendingRequest, claim: _Claim, verdict: V
     if found is None:
         if verdict is not None and verdict.outcome == "positive":
             _lose_race(unit, claim)
-        return again(unit, _further(pending, claim))
+        return receiver.again(unit, _further(claim))
     handed_out, member = found
     holds = not unit.room(1)
     if verdict is None or (verdict.outcome == "positive" and holds):
@@ -103,29 +115,33 @@ def _decide(unit: UnitOfWork, pending: PendingRequest, claim: _Claim, verdict: V
     elif member.is_no_call or cache.is_blocked(handed_out, member):
         member.set(record_type=_NO_CALL, call_result=CallResult.DO_NOT_CALL.value)
         handed_out.finish(member, _UPDATED)
+    elif verdict.outcome == "positive" and not receiver.is_there():
+        handed_out.release()
+        member.set(call_result=unit.directory.validation_race_result)
     elif verdict.outcome == "positive":
         if rule.store_answer_fields:
             member.set_custom(handed_out.calling_list, lenient_columns(unit, handed_out.calling_list, verdict.data))
-        handed_out.handout.rescheduled = [each for each in handed_out.handout.rescheduled if each != UNDER_VALIDATION]
+        handed_out.handout.rescheduled.remove(UNDER_VALIDATION)
         cache.touch(handed_out)
         report_handout(unit, handed_out, member)
         note_members(unit, handed_out, VALIDATION)
         cache.save()
-        return preview_record(unit, pending, handed_out, member, claim.mode)
+        return receiver.show(unit, handed_out, member)
     else:
         _keep_back(unit, rule, handed_out, member, verdict)
         report_kept_back(unit, handed_out, member)
     note_members(unit, handed_out, VALIDATION)
     cache.save()
     unreachable = verdict is None or (verdict.outcome == "failed" and verdict.reason == "connect")
-    return again(unit, None if unreachable else _further(pending, claim))
+    return receiver.again(unit, None if unreachable else _further(claim))
 
 
-def _further(pending: PendingRequest, claim: _Claim) -> int | None:
+def _further(claim: _Claim) -> int | None:
     """Return how many records have been tried, None if the request has no room for a further one (O31)."""
     if claim.tried >= claim.rule.max_tries:
         return None
-    if pending.time_left is not None and pending.time_left < claim.rule.timeout + _MARGIN:
+    time_left = claim.receiver.pending.time_left
+    if time_left is not None and time_left < claim.rule.timeout + _MARGIN:
         return None
     return claim.tried
 

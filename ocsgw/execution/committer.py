@@ -161,6 +161,10 @@ class Committer:
             # Everything else that this turn of the reactor brings joins the batch.
             self._clock.callLater(0, self._next)
 
+    def go_on(self, job: Awaiting, continuation: Continuation) -> None:
+        """Take a job that a chore has begun, and whose answer is still pending."""
+        self._continue(job, continuation)
+
     def listen(self, listener: Callable[[Sequence[Change]], None]) -> None:
         """Call `listener` with changes once they are committed, those of one transaction at a time."""
         self._listeners.append(listener)

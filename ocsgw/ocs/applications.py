@@ -1,7 +1,7 @@
 """The desktops and third-party applications that are connected while OCS is active."""
 
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, cast
 
 from twisted.application.service import Service
@@ -12,14 +12,7 @@ from ocsgw.contact.batch import Outcome
 from ocsgw.contact.directory import Directory
 from ocsgw.contact.notices import Notice
 from ocsgw.contact.outbox import Change, GroupChanged
-from ocsgw.contact.scheduled_calls import (
-    ScheduledCall,
-    WaitingDesktop,
-    agents_with_callbacks,
-    hand_out_callbacks,
-)
 from ocsgw.contact.unit_of_work import PendingRequest
-from ocsgw.desktop.eligibility import latest
 from ocsgw.desktop.own_requests import OwnRequests
 from ocsgw.execution.committer import Committer, Job
 from ocsgw.ocs.context import OCSContext
@@ -27,6 +20,7 @@ from ocsgw.ocs.dispatch import Dispatcher
 from ocsgw.ocs.life_cycle import LifeCycle
 from ocsgw.ocs.link import Identity, Trace
 from ocsgw.ocs.ocs_session import STATUS, OcsSession
+from ocsgw.ocs.scheduled_calls import ScheduledCalls
 from ocsgw.ocs.settings import identity_of
 from ocsgw.ocs.store_service import StoreService
 from ocsgw.ocs.trace import head_of, is_traced, pairs_of
@@ -34,8 +28,6 @@ from ocsgw.periodic import Periodic
 from ocsgw.protocol.messages import KV, Message
 from ocsgw.protocol.requests import RequestType
 
-# How often is looked for personal callbacks that are due, in seconds.
-_CALLS_EVERY = 1.0
 # How often is looked whether the last requests are answered when OCS stops, in seconds.
 _LOOK = 0.05
 
@@ -43,7 +35,8 @@ _LOOK = 0.05
 class Applications(Service):
     """Knows the sessions of all `ocs` listeners, and brings them what they have to learn of (section 3.2).
 
-    `find_base_uri` returns what record URIs begin with.
+    `find_base_uri` returns what record URIs begin with, `question_room` how many questions of pre-dial validation each
+    URI takes, where that is not all of them.
     """
 
     name = "applications"
@@ -54,6 +47,7 @@ class Applications(Service):
         life_cycle: LifeCycle,
         store: StoreService,
         find_base_uri: Callable[[], str | None],
+        question_room: Callable[[], dict[str, int]],
     ) -> None:
         self._context = context
         self._life_cycle = life_cycle
@@ -61,11 +55,10 @@ class Applications(Service):
         self._find_base_uri = find_base_uri
         self.identity: Identity = identity_of(context.config)
         self.sessions: dict[int, OcsSession] = {}
-        self._by_agent: dict[str, dict[int, OcsSession]] = {}
-        self._own = OwnRequests(lambda: context.directory, self._needs_start, self._look_soon)
-        self._calls = Periodic("scheduled calls", self._look_for_calls, context.reactor)
+        self.by_agent: dict[str, dict[int, OcsSession]] = {}
+        self._calls = ScheduledCalls(context, store, self, question_room)
+        self._own = OwnRequests(lambda: context.directory, self._needs_start, self._calls.look_soon)
         self._heard: Committer | None = None
-        self._is_looking = False
         self._stopped: Deferred[None] = succeed(None)
         self._give_up = 0.0
         self._leaving = Periodic("the last requests of applications", self._look, context.reactor)
@@ -118,7 +111,7 @@ class Applications(Service):
         """Show a new client the groups that are loaded or started (P35)."""
         self.sessions[session.number] = session
         if session.agent_id:
-            self._by_agent.setdefault(session.agent_id, {})[session.number] = session
+            self.by_agent.setdefault(session.agent_id, {})[session.number] = session
 
         def deliver(outcome: Outcome) -> None:
             reply = outcome.reply
@@ -132,11 +125,11 @@ class Applications(Service):
     def left(self, session: OcsSession) -> None:
         """Forget a client that is gone."""
         self.sessions.pop(session.number, None)
-        desktops = self._by_agent.get(session.agent_id)
+        desktops = self.by_agent.get(session.agent_id)
         if desktops is not None:
             desktops.pop(session.number, None)
             if not desktops:
-                del self._by_agent[session.agent_id]
+                del self.by_agent[session.agent_id]
 
     # Life.
 
@@ -148,7 +141,7 @@ class Applications(Service):
             self._heard = committer
             committer.listen(self._publish)
             committer.listen_for_notices(self._show)
-        self._calls.start(_CALLS_EVERY)
+        self._calls.start()
 
     def stopService(self) -> "Deferred[None]":
         """Announce the end to all; fires when what they have asked for is answered, or `drain_timeout` is over."""
@@ -167,7 +160,7 @@ class Applications(Service):
         return stopped
 
     def _has_ended(self) -> bool:
-        return not self._is_looking and not any(each.in_work for each in self.sessions.values())
+        return not self._calls.in_work and not any(each.in_work for each in self.sessions.values())
 
     def _look(self) -> None:
         if self._has_ended() or self.clock.seconds() >= self._give_up:
@@ -176,70 +169,14 @@ class Applications(Service):
                 session.end("this server has stopped serving")
             self._stopped.callback(None)
 
-    # Scheduled calls.
-
-    def _needs_start(self) -> bool:
-        return self._context.config.desktop.agent_preview_mode_start
-
-    def _look_soon(self) -> None:
-        """An agent is ready: look for callbacks at once."""
-        self.clock.callLater(0, self._look_now)
-
-    def _look_now(self) -> None:
-        if self.running:
-            self._calls.now()
-
-    def _waiting(self, agents: Iterable[str]) -> list[WaitingDesktop]:
-        """Return the desktop of each agent that a scheduled call would go to, with the campaigns that it takes."""
-        needs_start = self._needs_start()
-        campaigns = {group.campaign.name for group in self.directory.groups}
-        waiting = []
-        for agent in agents:
-            desktops = self._by_agent.get(agent, {})
-            by_campaign: dict[int, set[str]] = {}
-            for campaign in campaigns:
-                able = [
-                    each
-                    for each in desktops.values()
-                    if each.eligibility.is_eligible(campaign, needs_start=needs_start)
-                ]
-                if able:
-                    chosen = latest(each.eligibility for each in able)
-                    by_campaign.setdefault(chosen.connected, set()).add(campaign)
-            waiting += [
-                WaitingDesktop(desktops[number].context, frozenset(names)) for number, names in by_campaign.items()
-            ]
-        return waiting
-
-    def _look_for_calls(self) -> "Deferred[None] | None":
-        """Hand out the personal callbacks that are due, to desktops that take them; one look at a time."""
-        if not self._by_agent or self._is_looking or not self.running:
-            return None
-        looked = self._store.committer().chore(agents_with_callbacks)
-        self._is_looking = True
-        return looked.addCallback(self._hand_out).addBoth(self._has_looked)
-
-    def _hand_out(self, agents: frozenset[str] | None) -> "Deferred[None] | None":
-        waiting = self._waiting(self._by_agent.keys() if agents is None else agents & self._by_agent.keys())
-        if not waiting or not self.running:
-            return None
-        return self._store.committer().chore(lambda unit: hand_out_callbacks(unit, waiting)).addCallback(self._deliver)
-
-    def _deliver(self, calls: Sequence[ScheduledCall]) -> None:
-        for call in calls:
-            session = self.sessions.get(call.session)
-            if session is not None:
-                session.notify(call.event)
-
-    def _has_looked(self, result: Any) -> Any:
-        self._is_looking = False
-        return result
-
     def use(self, config: Config) -> None:
         """Use another configuration."""
         self.identity = identity_of(config)
         for session in self.sessions.values():
             session.use_trace()
+
+    def _needs_start(self) -> bool:
+        return self._context.config.desktop.agent_preview_mode_start
 
     # What is committed.
 
@@ -258,7 +195,7 @@ class Applications(Service):
 
     def desktops_of(self, agent_id: str) -> list[OcsSession]:
         """Return the desktops of an agent."""
-        return list(self._by_agent.get(agent_id, {}).values())
+        return list(self.by_agent.get(agent_id, {}).values())
 
     def _event(self, name: str, members: KV) -> KV:
         return {"GSW_USER_EVENT": name, "GSW_APPLICATION_ID": self.directory.application_dbid, **members}

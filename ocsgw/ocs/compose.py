@@ -68,11 +68,12 @@ def make_service(
     housekeeping = Housekeeping(context, life_cycle, store)
     http = HttpListeners(context, store, notifier.look, say_example)
     notifier.watch(http, store)
-    store.ask = Validation(http, reactor).ask
+    validation = Validation(http, reactor)
+    store.ask = validation.ask
     notifications = Notifications(context, store, http)
     group_notifications = GroupNotifications(context, store, http)
     admin = AdminListeners(context)
-    applications = Applications(context, life_cycle, store, http.base_uri)
+    applications = Applications(context, life_cycle, store, http.base_uri, validation.room)
     ocs_listeners = OcsListeners(context, applications)
     while_active = WhileActive(life_cycle, ocs.failed)
     lease = store.lease

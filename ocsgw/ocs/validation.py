@@ -61,14 +61,18 @@ class Validation:
         if not isinstance(question, ValidationQuestion):
             raise TypeError(f"nobody answers {question!r}")
         circuit = self._circuits.setdefault(question.uri, _Circuit())
-        now = self._clock.seconds()
-        if circuit.failures >= FAILURES:
-            if now < circuit.closed_until or circuit.trying:
+        if circuit.is_open:
+            if not circuit.room(self._clock.seconds()):
                 OUTGOING_CALLS.add(purpose="validation", outcome="skipped")
                 return succeed(None)
             circuit.trying = True
         asked = self._caller.order("validation", question.uri, question.data, question.timeout, question.link)
         return asked.addCallback(self._answered, question, circuit)
+
+    def room(self) -> dict[str, int]:
+        """Return how many questions each URI takes whose circuit is open; all others take as many as there are."""
+        now = self._clock.seconds()
+        return {uri: each.room(now) for uri, each in self._circuits.items() if each.is_open}
 
     def _answered(self, verdict: Verdict, question: ValidationQuestion, circuit: "_Circuit") -> object:
         circuit.trying = False
@@ -77,12 +81,12 @@ class Validation:
             reason = verdict.text or (f"status {verdict.status}" if verdict.status is not None else verdict.reason)
             say(self._log, 93010, uri=uri, reason=reason)
         if verdict.outcome != "failed" or verdict.reason not in _UNREACHABLE:
-            if circuit.failures >= FAILURES:
+            if circuit.is_open:
                 say(self._log, 93241, uri=uri)
             circuit.failures = 0
             return verdict
         circuit.failures += 1
-        if circuit.failures >= FAILURES:
+        if circuit.is_open:
             circuit.closed_until = self._clock.seconds() + PAUSE
             if circuit.failures == FAILURES:
                 say(self._log, 93240, uri=uri, failures=FAILURES, pause=PAUSE)
@@ -96,6 +100,15 @@ class _Circuit:
         self.failures = 0
         self.closed_until = 0.0
         self.trying = False
+
+    @property
+    def is_open(self) -> bool:
+        """Whether there were too many failures in a row."""
+        return self.failures >= FAILURES
+
+    def room(self, now: float) -> int:
+        """Return how many questions may be asked while it is open: one that tries, once the pause is over."""
+        return int(now >= self.closed_until and not self.trying)
 
 
 def without_query(uri: str) -> str:

@@ -1,6 +1,6 @@
 """ScheduledCall: what goes to whom, and when (protocol.md P23, P34, P135, P92)."""
 
-from typing import Any
+from typing import Any, cast
 
 from ocsgw.access.permissions import Permissions
 from ocsgw.contact.directory import Directory
@@ -34,7 +34,9 @@ class ScheduledCallTests(RuleTestCase):
         self.add(phone, GSW_RECORD_TYPE=5, GSW_DATE_TIME=when, GSW_AGENT_ID=agent, **keys)
 
     def calls(self, *desktops: WaitingDesktop) -> list[ScheduledCall]:
-        return self.store.chore(lambda unit: hand_out_callbacks(unit, desktops))
+        found = self.store.chore(lambda unit: hand_out_callbacks(unit, desktops))
+        self.assertTrue(all(isinstance(each, ScheduledCall) for each in found))
+        return cast("list[ScheduledCall]", found)
 
     def phones(self, *desktops: WaitingDesktop) -> list[tuple[int, Any]]:
         return [(each.session, each.event["GSW_PHONE"]) for each in self.calls(*desktops)]

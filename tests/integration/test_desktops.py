@@ -7,6 +7,7 @@ from typing import Any
 from twisted.trial.unittest import SynchronousTestCase
 
 from ocsgw.client import Answer, BlockingClient, RefusedError, RequestError
+from tests.integration.receiver import receive
 from tests.integration.server import PATIENCE, Server, make_server
 from tests.support.certificates import Authority
 
@@ -205,6 +206,32 @@ class ConversationTests(DesktopTestCase):
         self.server.kill_parent()
         self.server.start()
         self.assertEqual(second.processed(handle, 33, idempotency_key="k").event, "RecordProcessedAcknowledge")
+
+
+class ValidatedCallTests(DesktopTestCase):
+    """Callbacks of which a server is asked first, with whole processes."""
+
+    def test_calls(self) -> None:
+        """P135, O21: the call comes with the 200, a 409 keeps it back; with the server away nothing is lost."""
+        ledger = receive(self)
+        more = f'[pre_dial_validation]\npre_dial_validation = true\nvalidation_uri = "{ledger.uri("/v")}"\n'
+        self.serve(more=more)
+        desktop = self.connect("5001")
+        self.event(desktop, "CampaignStarted")
+        keys = {"GSW_RECORD_TYPE": 5, "GSW_DATE_TIME": "01/01/2020 00:00", "GSW_AGENT_ID": "5001"}
+        ledger.answer = lambda sent: (409 if sent.body["GSW_PHONE"] == "6505550101" else 200, b"")
+        for phone in ("6505550101", "6505550102"):
+            self.add(phone, **keys)
+        call = self.event(desktop, "ScheduledCall")
+        self.assertEqual(call.phone, "6505550102")
+        self.assertEqual([each["GSW_PHONE"] for each in ledger.of("/v")], ["6505550101", "6505550102"])
+        self.assertEqual(
+            ledger.of("/v")[1], {key: value for key, value in call.data.items() if key != "GSW_USER_EVENT"}
+        )
+        assert call.handle is not None
+        desktop.processed(call.handle, 33)
+        rows = "SELECT record_status, call_result, agent_id FROM CL_Test ORDER BY record_id"
+        self.assertEqual(self.server.rows(rows), [(3, 3, "5001"), (3, 33, "5001")])
 
 
 _COMMON = {"GSW_USER_EVENT", "GSW_APPLICATION_ID"}

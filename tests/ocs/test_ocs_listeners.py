@@ -10,7 +10,21 @@ from twisted.internet.address import IPv4Address
 from twisted.internet.error import ConnectionDone
 from twisted.python.failure import Failure
 
-from ocsgw.protocol.messages import KV, Bye, Drain, Event, Hello, Message, Ping, Pong, Request, Welcome, encode
+from ocsgw.protocol.messages import (
+    KV,
+    Bye,
+    Drain,
+    Event,
+    Hello,
+    Message,
+    Ping,
+    Pong,
+    Request,
+    Validate,
+    Verdict,
+    Welcome,
+    encode,
+)
 from ocsgw.protocol.session import ClientSession
 from tests.ocs.service import FakeProxy, ServiceTestCase
 from tests.support.processes import LinkTransport
@@ -419,6 +433,82 @@ class ScheduledCallTests(ListenerTestCase):
         events = self.ask(desktop, "ReadyTime")
         self.assertEqual([each["GSW_USER_EVENT"] for each in events], ["ReadyTimeAcknowledge", "ScheduledCall"])
         self.finish(proxy)
+
+
+class ValidatedCallTests(ListenerTestCase):
+    """Personal callbacks of which a server is asked first are brought to their agents all the same (O21, P135)."""
+
+    def begin(self) -> tuple[FakeProxy, FakeClient, Validate]:
+        """Return a proxy, a desktop, and the order to ask about its callback."""
+        more = '[pre_dial_validation]\npre_dial_validation = true\nvalidation_uri = "http://rules.example/"\n'
+        self.configure(listener=self.listener, more=more)
+        proxy = self.start()
+        desktop = self.desktop()
+        keys: dict[str, Any] = {"GSW_RECORD_TYPE": 5, "GSW_DATE_TIME": "01/01/2020 00:00", "GSW_AGENT_ID": "5001"}
+        self.ask(desktop, "AddRecord", GSW_CALLING_LIST="CL_Test", GSW_PHONE="6505550101", **keys)
+        self.pass_time(1, proxy)
+        self.settle()
+        (order,) = [each for each in proxy.received() if isinstance(each, Validate)]
+        return proxy, desktop, order
+
+    def answer(self, proxy: FakeProxy, order: Validate) -> None:
+        """The server agrees."""
+        proxy.send(Verdict(ref=order.ref, outcome="positive", status=200, data={}))
+        self.settle()
+
+    def calls(self, client: FakeClient) -> list[Any]:
+        """Return the phones of the calls that have come."""
+        events = [each.data for each in client.read() if isinstance(each, Event) and each.ref is None]
+        return [each["GSW_PHONE"] for each in events if each["GSW_USER_EVENT"] == "ScheduledCall"]
+
+    def state(self) -> tuple[Any, ...]:
+        """Return status and call result of the record."""
+        ((status, result),) = [(row["record_status"], row["call_result"]) for row in self.rows("CL_Test")]
+        return status, result
+
+    def test_call(self) -> None:
+        """The call comes with the verdict, and no other one meanwhile."""
+        proxy, desktop, order = self.begin()
+        self.assertEqual((order.purpose, order.data["GSW_PHONE"]), ("validation", "6505550101"))
+        self.pass_time(2, proxy)
+        self.assertEqual((self.calls(desktop), self.state()), ([], (2, 28)))
+        self.answer(proxy, order)
+        self.assertEqual(self.calls(desktop), ["6505550101"])
+        self.assertEqual(len([each for each in proxy.received() if isinstance(each, Validate)]), 1)
+        self.finish(proxy)
+
+    def test_agent_gone(self) -> None:
+        """O56: after a logout, or without a connection, the record is released, and goes out at the next start."""
+        proxy, desktop, order = self.begin()
+        self.ask(desktop, "LogOut")
+        self.answer(proxy, order)
+        self.assertEqual((self.calls(desktop), self.state()), ([], (1, 3)))
+        self.ask(desktop, "PreviewDialingModeStart")
+        self.pass_time(1, proxy)
+        order = [each for each in proxy.received() if isinstance(each, Validate)][-1]
+        desktop.lose()
+        self.answer(proxy, order)
+        self.assertEqual(self.state(), (1, 3))
+        again = self.desktop()
+        self.pass_time(1, proxy)
+        self.settle()
+        self.answer(proxy, [each for each in proxy.received() if isinstance(each, Validate)][-1])
+        self.assertEqual(self.calls(again), ["6505550101"])
+        self.finish(proxy)
+
+    def test_stop(self) -> None:
+        """A stop waits for the verdict; the record is released."""
+        proxy, _, order = self.begin()
+        stopped = self.service.stopService()
+        self.settle()
+        self.answer(proxy, order)
+        self.pass_time(1, proxy)
+        proxy.leave()
+        for at in range(len(self.reactor.links)):
+            self.reactor.lose_link(at)
+        self.reactor.advance(0)
+        self.successResultOf(stopped)
+        self.assertEqual(self.state(), (1, 3))
 
 
 class NoticeTests(ListenerTestCase):

@@ -1,6 +1,6 @@
 """Which record comes next (http.md H271 to H274)."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -62,17 +62,18 @@ def choose(
     principal: str = ANONYMOUS,
     *,
     only_own: bool = False,
+    but: Iterable[CallingList] = (),
 ) -> tuple[list[Choice], bool]:
     """Return up to `wanted` records with their chains, in the order of H359, of lists that `principal` may touch.
 
-    With `only_own` only those that nobody but the agent may have.
+    With `only_own` only those that nobody but the agent may have; lists of `but` are left out.
 
     Records found to be on the do-not-call list on the way are marked (H272). After very many of them the search is
     given up, in which case the second value is false: there may be others behind them.
 
     Lists that are closed are left out. Raises `UnavailableListError` if all are.
     """
-    closed: set[CallingList] = set()
+    closed = set(but)
     agents = [agent] if only_own or not agent else ["", agent]
     while True:
         try:
