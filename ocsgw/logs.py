@@ -357,8 +357,9 @@ class LogFile:
     def __init__(
         self, target: str, form: str, level: Level, application: str, *, stdout: int = STDOUT, journal: bool = False
     ) -> None:
-        # The last lines, for whoever looks over its shoulder.
+        # The last lines, for whoever looks over its shoulder, and how many there have been.
         self.tail: deque[str] = deque(maxlen=_TAIL)
+        self.lines = 0
         self._target = target
         self._application = application
         self._prefixed = journal and target == "stdout"
@@ -418,6 +419,7 @@ class LogFile:
 
     def _put(self, level: Level, *lines: str) -> None:
         self.tail.extend(lines)
+        self.lines += len(lines)
         self._tell_dropped()
         prefix = _PRIORITIES[level] if self._prefixed else ""
         self._output.write("".join(prefix + line for line in lines))

@@ -275,3 +275,17 @@ def last_lines(path: str, size: int = 1 << 17) -> list[str]:
         return []
     lines = text.splitlines()
     return lines[1:] if length > size else lines
+
+
+def row_of(line: str) -> tuple[str, str, str, str, str, str]:
+    """Return a line as people read it: number, time in UTC, principal, address, action, everything else in words."""
+    try:
+        members = json.loads(line)
+    except ValueError:
+        members = None
+    if not isinstance(members, dict):
+        return ("", "", "", "", "", line)
+    number, time, *who = [str(members.pop(name, "")) for name in ("n", "time", "principal", "address", "action")]
+    members.pop("previous", None)
+    rest = ", ".join(f"{name} {value}" for name, value in members.items() if value is not None)
+    return (number, time.partition(".")[0].replace("T", " "), who[0], who[1], who[2], rest)

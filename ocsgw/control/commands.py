@@ -1,24 +1,25 @@
 """What `ocsctl` may ask a running OCS, and how it is answered."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol, TypeVar
 
+import msgspec
 from twisted.internet.defer import Deferred, fail
 from twisted.python.failure import Failure
 
 from ocsgw import counters
-from ocsgw.contact.batch import Outcome
 from ocsgw.contact.directory import CampaignGroup, Directory
 from ocsgw.contact.transaction import GroupStatus, StoreFailureError
-from ocsgw.contact.unit_of_work import PendingRequest, UnitOfWork, final_event
+from ocsgw.contact.unit_of_work import UnitOfWork
 from ocsgw.control.errors import ControlError
 from ocsgw.control.health import health_of
 from ocsgw.control.server import Command
 from ocsgw.operations.steps import OperationError, carry_out
 from ocsgw.protocol.context import RequestContext
 from ocsgw.protocol.errors import Refusal
-from ocsgw.protocol.messages import KV
-from ocsgw.protocol.requests import request_named
+from ocsgw.protocol.key_values import checked
+from ocsgw.protocol.messages import KV, Event, Request
+from ocsgw.protocol.requests import HTTP_REQUESTS, IDENTIFIER_KEYS, REQUESTS, request_named
 from ocsgw.store.errors import CommitUnknownError
 
 T = TypeVar("T")
@@ -33,6 +34,30 @@ _ORDERS = {
 }
 
 
+class RefusedRequest(Protocol):
+    """A request that OCS has refused."""
+
+    @property
+    def number(self) -> int:
+        """Counts the refusals since the start."""
+
+    @property
+    def at(self) -> float:
+        """When it was, in seconds since 1970 UTC."""
+
+    @property
+    def request(self) -> str:
+        """Name of the request."""
+
+    @property
+    def text(self) -> str:
+        """Why, in words."""
+
+    @property
+    def contact(self) -> str | None:
+        """The contact that it was about, if it names one."""
+
+
 class Controlled(Protocol):
     """The running OCS, as commands see it."""
 
@@ -45,8 +70,8 @@ class Controlled(Protocol):
         Raises `ControlError` while the store is not open, and where this server is the backup.
         """
 
-    def submit(self, pending: PendingRequest, deliver: Callable[[Outcome], None]) -> None:
-        """Carry out a request with the next batch; raises like `chore`."""
+    def handle(self, request: Request, context: RequestContext, reply: Callable[[Event], None]) -> None:
+        """Carry out a request; `reply` takes its events, of which the last one is final. Raises like `chore`."""
 
     def status(self) -> dict[str, Any]:
         """Return what is known without the store (docs/operations.md, `ocsctl status --json`)."""
@@ -59,6 +84,18 @@ class Controlled(Protocol):
 
     def restart_proxies(self, listener: str | None) -> "Deferred[list[dict[str, Any]]]":
         """Replace the HTTP Proxies of a listener, or of all. Fails with `ControlError`."""
+
+    def configuration(self) -> Sequence[tuple[str, str]]:
+        """Return every key of the configuration in force with its value in words; secrets are not shown."""
+
+    def refusals(self) -> Sequence[RefusedRequest]:
+        """Return the last refusals, the newest first."""
+
+    def log_lines(self) -> list[str]:
+        """Return the last lines of the log, the oldest first."""
+
+    def lines_logged(self) -> int:
+        """Return how many lines the log has got since the start."""
 
     def switch_over(self) -> "Deferred[dict[str, Any]]":
         """Let the other server of the pair take over; fires with the name of the new `primary`.
@@ -78,6 +115,10 @@ def commands_of(ocs: Controlled, context: RequestContext = OPERATOR) -> Mapping[
         "status": Command(controller.status, "the store"),
         "counters": Command(controller.counters, "the server"),
         "campaign": Command(controller.campaign, "the store to take the order"),
+        "request": Command(controller.request, "the store to take the request"),
+        "configuration": Command(controller.configuration, "the server"),
+        "refusals": Command(controller.refusals, "the server"),
+        "log": Command(controller.log, "the server"),
         "block": Command(controller.block, "the store to take the entry"),
         "reload": Command(controller.reload, "the configuration to be read and its tables to be opened"),
         "operation": Command(controller.operation, "the store, which may be held by another program"),
@@ -136,7 +177,7 @@ class _Controller:
         if order is None:
             raise ControlError(f"unknown order; one of {', '.join(_ORDERS)}")
         group = group_for_operator(self._ocs.directory(), str(arguments.get("name")))
-        return self._request(order, {"GSW_CAMPAIGN_GROUP_DBID": group.dbid})
+        return self._ask(order, {"GSW_CAMPAIGN_GROUP_DBID": group.dbid}).addCallback(_final)
 
     def block(self, arguments: dict[str, Any]) -> "Deferred[dict[str, Any]]":
         """Block a contact or a customer id, of one tenant if one is named (http.md section 10.7)."""
@@ -147,22 +188,62 @@ class _Controller:
         }
         if bool(given["GSW_PHONE"]) == bool(given["GSW_CUSTOMER_ID"]):
             raise ControlError("name a contact or a customer id, not both")
-        return self._request("DoNotCall", {key: str(value) for key, value in given.items() if value})
+        keys: KV = {key: str(value) for key, value in given.items() if value}
+        return self._ask("DoNotCall", keys).addCallback(_final)
 
-    def _request(self, order: str, members: KV) -> "Deferred[dict[str, Any]]":
-        """Carry out a request; fires with its final event. Fails with `ControlError` if it is refused."""
-        done: Deferred[dict[str, Any]] = Deferred()
+    def request(self, arguments: dict[str, Any]) -> "Deferred[dict[str, Any]]":
+        """Carry out any request by its `name` with its `keys`, as a client would send it; fires with its `events`.
 
-        def deliver(outcome: Outcome) -> None:
-            if isinstance(outcome.reply, Refusal):
-                done.errback(ControlError(_explained(order, outcome.reply)))
-            else:
-                done.callback(final_event(outcome.reply) or {})
+        What the HTTP interface has is carried out as over HTTP, what only the OCS protocol has as there. `replayed`
+        says whether an `idempotency_key` has brought the answer of an earlier request.
+        """
 
-        data: KV = {"GSW_AGENT_REQ_TYPE": order, **members}
-        pending = PendingRequest(request_named(order), data, self._context)
-        self._ocs.submit(pending, deliver)
+        def shown(events: list[Event]) -> dict[str, Any]:
+            return {"events": [each.data for each in events], "replayed": events[-1].replayed}
+
+        key = arguments.get("idempotency_key")
+        given = arguments.get("keys")
+        try:
+            name = str(arguments.get("name"))
+            known = HTTP_REQUESTS.get(name.lower()) or request_named(name)
+            keys = checked(known, given if isinstance(given, dict) else {})
+        except Refusal as refusal:
+            raise ControlError(refusal.text) from None
+        return self._ask(known.name, keys, str(key) if key is not None else None).addCallback(shown)
+
+    def _ask(self, name: str, keys: KV, idempotency_key: str | None = None) -> "Deferred[list[Event]]":
+        """Carry out a request; fires with its events. Fails with `ControlError` if it is refused."""
+        done: Deferred[list[Event]] = Deferred()
+        events: list[Event] = []
+
+        def take(event: Event) -> None:
+            if event.code is not None:
+                done.errback(ControlError(_explained(name, event)))
+                return
+            events.append(event)
+            if not event.more:
+                done.callback(events)
+
+        data: KV = {**keys, "GSW_AGENT_REQ_TYPE": name}
+        over_http = any(IDENTIFIER_KEYS[each] in keys for each in REQUESTS[name].resources)
+        context = msgspec.structs.replace(self._context, client="http_proxy") if over_http else self._context
+        self._ocs.handle(Request(ref=1, data=data, idempotency_key=idempotency_key), context, take)
         return done
+
+    def configuration(self, arguments: dict[str, Any]) -> Sequence[tuple[str, str]]:
+        """Return every key in force with its value in words."""
+        return self._ocs.configuration()
+
+    def refusals(self, arguments: dict[str, Any]) -> list[dict[str, Any]]:
+        """Return the last refusals, the newest first."""
+        return [
+            {"number": each.number, "at": each.at, "request": each.request, "text": each.text, "contact": each.contact}
+            for each in self._ocs.refusals()
+        ]
+
+    def log(self, arguments: dict[str, Any]) -> dict[str, Any]:
+        """Return the last `lines` of the log, and how many there have been (`count`)."""
+        return {"count": self._ocs.lines_logged(), "lines": self._ocs.log_lines()}
 
     def reload(self, arguments: dict[str, Any]) -> "Deferred[dict[str, Any]]":
         """Read the configuration again."""
@@ -223,14 +304,20 @@ def group_for_operator(directory: Directory, name: str) -> CampaignGroup:
     raise ControlError(f"there is no campaign group {name}; configured: {known}")
 
 
-def _explained(order: str, refusal: Refusal) -> str:
-    if refusal.code != "invalid_state":
-        return refusal.text
+def _final(events: list[Event]) -> KV:
+    return events[-1].data
+
+
+def _explained(order: str, event: Event) -> str:
+    text = str(event.data.get("GSW_ERROR"))
+    missing = event.data.get("GSW_MISSING_PERMISSION")
+    if event.code != "invalid_state":
+        return f"{text} ({missing})" if missing is not None else text
     return {
         "LoadCampaign": "the group is started; stop it first",
         "StopDialing": "the group is not loaded",
         "UnloadCampaign": "the group is started; stop it first, or use force-unload",
-    }.get(order, refusal.text)
+    }.get(order, text)
 
 
 def _group(group: CampaignGroup, statuses: Mapping[int, GroupStatus]) -> dict[str, Any]:

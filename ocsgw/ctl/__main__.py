@@ -8,13 +8,42 @@ from typing import NoReturn
 
 from ocsgw.control.client import TIMEOUT
 from ocsgw.control.errors import ControlError
-from ocsgw.ctl import audit, campaign, completion, explain, history, lists, maintenance, server, streams, top, validate
+from ocsgw.ctl import (
+    audit,
+    campaign,
+    completion,
+    explain,
+    history,
+    lists,
+    maintenance,
+    request,
+    sandbox,
+    server,
+    streams,
+    top,
+    validate,
+    watch,
+)
 from ocsgw.ctl.errors import EXIT_FAILURE, EXIT_INTERRUPTED, EXIT_USAGE, CommandError, status_of
 from ocsgw.ctl.installation import Installation
 from ocsgw.files.errors import FileError, FileOptionError
 from ocsgw.version import VERSION
 
-FAMILIES = (server, top, campaign, lists, explain, history, validate, maintenance, audit, completion)
+FAMILIES = (
+    server,
+    top,
+    watch,
+    campaign,
+    request,
+    lists,
+    explain,
+    history,
+    validate,
+    maintenance,
+    audit,
+    sandbox,
+    completion,
+)
 
 _LONGEST_WAIT = 86400.0
 # Arguments that are paths, which the system takes as bytes.

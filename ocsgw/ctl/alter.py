@@ -9,6 +9,7 @@ from ocsgw.contact.directory import CallingList
 from ocsgw.control.errors import UnreachableError
 from ocsgw.ctl.errors import EXIT_FAILURE, EXIT_UNAVAILABLE, CommandError
 from ocsgw.ctl.installation import Installation
+from ocsgw.ctl.output import print_json
 from ocsgw.ctl.store_at_rest import check_revision, opened, store_file
 from ocsgw.operations.errors import OperationError, list_named
 
@@ -17,6 +18,11 @@ def alter_list(installation: Installation, arguments: argparse.Namespace) -> int
     """Print the SQL that adds missing columns, ask, and carry it out."""
     calling_list, file = _list_of(installation, arguments.list)
     statements = _statements(file, calling_list)
+    if arguments.json:
+        if statements and arguments.yes and not arguments.dry_run:
+            _carry_out(file, statements)
+        print_json({"statements": statements, "done": bool(statements) and arguments.yes and not arguments.dry_run})
+        return 0
     if not statements:
         print(f"the table {calling_list.table} has every column that the calling list {calling_list.name} needs")
         return 0

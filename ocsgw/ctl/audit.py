@@ -1,4 +1,4 @@
-"""The audit log: `audit verify`."""
+"""The audit log: `audit verify`, `audit show`."""
 
 import argparse
 import gzip
@@ -9,13 +9,14 @@ import sys
 import zlib
 from collections.abc import Sequence
 from contextlib import ExitStack, closing
-from typing import TYPE_CHECKING, BinaryIO, cast
+from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
-from ocsgw.audit.file import ChainPosition, verify
+from ocsgw.audit.file import ChainPosition, last_lines, row_of, verify
 from ocsgw.control.errors import UnreachableError
 from ocsgw.ctl.errors import EXIT_FAILURE, CommandError
-from ocsgw.ctl.families import add_command, add_family
+from ocsgw.ctl.families import add_command, add_family, add_json
 from ocsgw.ctl.installation import Installation
+from ocsgw.ctl.output import number_of_lines, print_json, print_table
 from ocsgw.ctl.store_at_rest import store_at_rest
 from ocsgw.ctl.streams import shown
 from ocsgw.store.sqlite.transaction import open_read_only, read_audit_position
@@ -29,11 +30,31 @@ if TYPE_CHECKING:
 
 def add_commands(commands: "Commands") -> None:
     """Add this family to the command line."""
-    orders = add_family(commands, "audit", "check the log of who changed what")
+    orders = add_family(commands, "audit", "look at the log of who changed what, and check it")
     parser = add_command(orders, "verify", verify_chain, "check that no line of the audit log was changed or removed")
     parser.add_argument(
         "files", nargs="*", metavar="FILE", help="files of the log, the oldest first (that of the configuration)"
     )
+    add_json(parser)
+    parser = add_command(orders, "show", show, "show the newest lines of the audit log, the newest last")
+    parser.add_argument("--lines", type=number_of_lines, default=20, metavar="N", help="so many of them (%(default)s)")
+    parser.add_argument("--find", metavar="TEXT", help="only lines with this text")
+    add_json(parser)
+
+
+def show(installation: Installation, arguments: argparse.Namespace) -> int:
+    """Show the newest lines, which may be read without the server too."""
+    if not installation.config.audit.enabled:
+        raise CommandError("no audit log is kept; [audit] enabled is false")
+    wanted = arguments.find or ""
+    lines = [each for each in last_lines(installation.config.audit.file) if wanted in each][-arguments.lines :]
+    if arguments.json:
+        # As they are in the file: JSON already.
+        for line in lines:
+            print(line)
+    else:
+        print_table(("LINE", "UTC", "WHO", "ADDRESS", "ACTION", "WHAT"), [row_of(line) for line in lines])
+    return 0
 
 
 def _open(path: str) -> BinaryIO:
@@ -73,24 +94,48 @@ def _stored_position(installation: Installation) -> ChainPosition | None:
 
 def verify_chain(installation: Installation, arguments: argparse.Namespace) -> int:
     """Verify the chain of hashes; the first bad line is reported on standard error."""
-    paths = arguments.files or [installation.config.audit.file]
+    verdict = verified(installation, arguments.files)
+    if not arguments.json:
+        return say_verdict(verdict)
+    print_json(verdict)
+    return EXIT_FAILURE if verdict["bad"] is not None else 0
+
+
+def verified(installation: Installation, files: Sequence[str]) -> dict[str, Any]:
+    """Return the verdict on files of the log, by default on that of the configuration.
+
+    It has `bad`, what is wrong in words or None, the number of `lines`, `first` and `last` number, and the `sha256` of
+    the last line. Raises `CommandError`.
+    """
+    paths = files or [installation.config.audit.file]
     stored = _stored_position(installation) if _is_whole(installation, paths) else None
     with ExitStack() as stack:
-        files = []
+        opened = []
         for path in paths:
             try:
-                files.append((shown(path), stack.enter_context(_open(path))))
+                opened.append((shown(path), stack.enter_context(_open(path))))
             except OSError as error:
                 hint = "is [audit] enabled, and is this the configuration of the server?"
                 raise CommandError(f"cannot read {shown(path)}: {error.strerror}; {hint}") from error
         try:
-            verdict = verify(files, stored)
+            verdict = verify(opened, stored)
         except (EOFError, gzip.BadGzipFile, zlib.error) as error:
             raise CommandError(f"a compressed file is damaged: {error}") from error
-    if verdict.bad is not None:
-        sys.stderr.write(f"ocsctl: {verdict.bad}\n")
+    return {
+        "bad": str(verdict.bad) if verdict.bad is not None else None,
+        "lines": verdict.lines,
+        "first": verdict.first.number if verdict.first is not None else None,
+        "last": verdict.last.number,
+        "sha256": verdict.last.mark,
+    }
+
+
+def say_verdict(verdict: dict[str, Any]) -> int:
+    """Say in words what was found; return the exit status."""
+    if verdict["bad"] is not None:
+        sys.stderr.write(f"ocsctl: {verdict['bad']}\n")
         return EXIT_FAILURE
-    if verdict.first is not None and verdict.first.number > 1:
-        print(f"begins with line number {verdict.first.number}; the lines before it are in earlier files")
-    print(f"{verdict.lines} lines, unbroken; the last is number {verdict.last.number} with SHA-256 {verdict.last.mark}")
+    if verdict["first"] is not None and verdict["first"] > 1:
+        print(f"begins with line number {verdict['first']}; the lines before it are in earlier files")
+    print(f"{verdict['lines']} lines, unbroken; the last is number {verdict['last']} with SHA-256 {verdict['sha256']}")
     return 0

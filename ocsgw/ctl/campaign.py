@@ -3,8 +3,9 @@
 import argparse
 from typing import TYPE_CHECKING
 
-from ocsgw.ctl.families import add_command, add_family
+from ocsgw.ctl.families import add_command, add_family, add_json
 from ocsgw.ctl.installation import Installation
+from ocsgw.ctl.output import print_json
 
 if TYPE_CHECKING:
     from ocsgw.ctl.families import Commands
@@ -24,11 +25,15 @@ def add_commands(commands: "Commands") -> None:
     for order, purpose in _ORDERS.items():
         parser = add_command(orders, order, campaign, purpose)
         parser.add_argument("name", metavar="NAME", help="campaign, campaign group, or DBID of the group")
+        add_json(parser)
 
 
 def campaign(installation: Installation, arguments: argparse.Namespace) -> int:
     """Give an order to a campaign group."""
     with installation.connect() as client:
         event = client.call("campaign", order=arguments.order, name=arguments.name)
+    if arguments.json:
+        print_json(event)
+        return 0
     print(f"{event['GSW_CAMPAIGN_GROUP_NAME']}: {event['GSW_USER_EVENT']}")
     return 0

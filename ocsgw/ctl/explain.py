@@ -1,16 +1,16 @@
 """Why a number would, or would not, be handed out: `explain`."""
 
 import argparse
-import json
 import sys
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 from ocsgw.ctl.errors import EXIT_USAGE, CommandError
-from ocsgw.ctl.families import add_command
+from ocsgw.ctl.families import add_command, add_json
 from ocsgw.ctl.installation import Installation
 from ocsgw.ctl.operator import open_operator
+from ocsgw.ctl.output import print_json
 
 if TYPE_CHECKING:
     from ocsgw.ctl.families import Commands
@@ -28,7 +28,7 @@ def add_commands(commands: "Commands") -> None:
     parser.add_argument(
         "--at", metavar="TIME", help="ask about another time, YYYY-MM-DD HH:MM in local time, or with +HH:MM or Z"
     )
-    parser.add_argument("--json", action="store_true", help="as JSON, for programs")
+    add_json(parser)
 
 
 def explain(installation: Installation, arguments: argparse.Namespace) -> int:
@@ -37,7 +37,7 @@ def explain(installation: Installation, arguments: argparse.Namespace) -> int:
     with open_operator(installation, "read") as operator:
         explained = operator.call("explain", contact=arguments.phone, at=at)
     if arguments.json:
-        print(json.dumps(explained, ensure_ascii=False))
+        print_json(explained)
     else:
         sys.stdout.write(in_words(explained))
     return 0

@@ -5,7 +5,7 @@ import sys
 
 from ocsgw.ctl.installation import Installation
 from ocsgw.ctl.operator import open_operator
-from ocsgw.ctl.output_files import STANDARD, open_csv
+from ocsgw.ctl.output_files import STANDARD, open_rows
 from ocsgw.ctl.progress import Progress
 from ocsgw.ctl.streams import shown
 from ocsgw.operations.exports import safe
@@ -22,6 +22,7 @@ def add_arguments(parser: argparse.ArgumentParser, *, is_list: bool) -> None:
     parser.add_argument(
         "--raw", action="store_true", help="texts exactly as they are, also those that a spreadsheet would carry out"
     )
+    parser.add_argument("--json", action="store_true", help="a line of JSON for each row, for programs")
     if is_list:
         parser.add_argument(
             "--local-times", action="store_true", help="times of records as a clock in their zone shows them"
@@ -49,16 +50,17 @@ def _export(
 ) -> int:
     """Write rows into a file, in slices; a row that is added meanwhile may or may not be among them."""
     count = 0
+    # Programs that read JSON carry nothing out.
+    is_exact = arguments.raw or arguments.json
     common = {"calling_list": calling_list, "at_most": _SLICE, "local_times": local_times, "names": names}
     with open_operator(installation, "read") as operator:
         slice_ = operator.call("export", **common)
-        with open_csv(arguments.file, arguments.encoding) as writer:
-            writer.write([slice_["header"]])
+        with open_rows(arguments.file, arguments.encoding, slice_["header"], as_json=arguments.json) as writer:
             progress = Progress()
             try:
                 while not slice_["done"]:
                     rows = slice_["rows"]
-                    writer.write(rows if arguments.raw else [[safe(cell) for cell in row] for row in rows])
+                    writer.write(rows if is_exact else [[safe(cell) for cell in row] for row in rows])
                     count += len(rows)
                     if arguments.file != STANDARD:
                         progress.show(count)

@@ -20,6 +20,11 @@ def add_command(commands: "Commands", name: str, run: Command, purpose: str) -> 
     return parser
 
 
+def add_json(parser: argparse.ArgumentParser) -> None:
+    """Add the option that asks for JSON."""
+    parser.add_argument("--json", action="store_true", help="as JSON, for programs")
+
+
 def add_family(commands: "Commands", name: str, purpose: str) -> "Commands":
     """Return the place for commands of two words: `name` and what is to be done."""
     parser = commands.add_parser(name, help=purpose, description=f"{purpose[0].upper()}{purpose[1:]}.")

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 from ocsgw.ctl.errors import EXIT_USAGE, CommandError
 from ocsgw.ctl.explain import parse_time
-from ocsgw.ctl.families import add_command
+from ocsgw.ctl.families import add_command, add_json
 from ocsgw.ctl.installation import Installation
 from ocsgw.ctl.operator import open_operator
+from ocsgw.ctl.output import print_json
 
 if TYPE_CHECKING:
     from ocsgw.ctl.families import Commands
@@ -30,7 +31,7 @@ def add_commands(commands: "Commands") -> None:
         metavar="TIME",
         help="show the records as of a time, YYYY-MM-DD HH:MM in local time, or with +HH:MM or Z",
     )
-    parser.add_argument("--json", action="store_true", help="as JSON, for programs")
+    add_json(parser)
 
 
 def _number(text: str) -> int:
@@ -55,7 +56,7 @@ def history(installation: Installation, arguments: argparse.Namespace) -> int:
             at=at,
         )
     if arguments.json:
-        print(json.dumps(chains, ensure_ascii=False))
+        print_json(chains)
     else:
         sys.stdout.write(in_words(chains, at))
     return 0

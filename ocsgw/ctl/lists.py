@@ -3,7 +3,7 @@
 import argparse
 from typing import TYPE_CHECKING
 
-from ocsgw.ctl import alter, exporting, undo
+from ocsgw.ctl import alter, block, exporting, undo
 from ocsgw.ctl.errors import EXIT_USAGE, CommandError
 from ocsgw.ctl.families import add_command, add_family
 from ocsgw.ctl.importing import import_file
@@ -33,6 +33,7 @@ def add_commands(commands: "Commands") -> None:
     parser.add_argument("list", metavar="LIST", help="name of the calling list")
     parser.add_argument("--yes", action="store_true", help="carry the SQL out, without a question")
     parser.add_argument("--dry-run", action="store_true", help="only print the SQL")
+    parser.add_argument("--json", action="store_true", help="as JSON, for programs; without --yes nothing is changed")
     undo.add_imports_command(orders, undo.show_list_imports, "show the newest imports into calling lists")
 
     orders = add_family(commands, "dnc", "import entries into the do-not-call list, export or remove them")
@@ -41,6 +42,7 @@ def add_commands(commands: "Commands") -> None:
     undo.add_ready_again(parser)
     parser = add_command(orders, "export", exporting.export_do_not_call, "write the do-not-call list into a CSV file")
     exporting.add_arguments(parser, is_list=False)
+    block.add_command_to(orders)
     undo.add_remove_command(orders)
     undo.add_imports_command(orders, undo.show_do_not_call_imports, "show the newest imports of do-not-call entries")
 

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 
 from ocsgw.ctl import audit
 from ocsgw.ctl.errors import EXIT_FAILURE, EXIT_UNAVAILABLE, CommandError
-from ocsgw.ctl.families import add_command
+from ocsgw.ctl.families import add_command, add_json
 from ocsgw.ctl.installation import Installation
+from ocsgw.ctl.output import print_json
 from ocsgw.ctl.output_files import replaced
 from ocsgw.ctl.progress import Progress
 from ocsgw.ctl.store_at_rest import check_revision, locked, opened, store_file
@@ -31,9 +32,11 @@ def add_commands(commands: "Commands") -> None:
     """Add this family to the command line."""
     parser = add_command(commands, "backup", backup, "copy the store into a file, also while the server works")
     parser.add_argument("file", metavar="FILE", help="the file, which takes the place of one that is there")
+    add_json(parser)
     parser = add_command(commands, "restore", restore, "put a backup in the place of the store of a stopped server")
     parser.add_argument("file", metavar="FILE", help="the backup")
-    add_command(commands, "check", check, "check the store, its indexes and the audit log")
+    add_json(parser)
+    add_json(add_command(commands, "check", check, "check the store, its indexes and the audit log"))
 
 
 def backup(installation: Installation, arguments: argparse.Namespace) -> int:
@@ -49,7 +52,10 @@ def backup(installation: Installation, arguments: argparse.Namespace) -> int:
         _copy(file, part)
         _expect_sound(part, "the copy")
         size = os.path.getsize(part)
-    sys.stderr.write(f"{size} bytes written to {shown(arguments.file)}\n")
+    if arguments.json:
+        print_json({"file": shown(arguments.file), "bytes": size})
+    else:
+        sys.stderr.write(f"{size} bytes written to {shown(arguments.file)}\n")
     return 0
 
 
@@ -70,6 +76,9 @@ def restore(installation: Installation, arguments: argparse.Namespace) -> int:
                 aside = _move_aside(place)
         except OSError as error:
             raise CommandError(f"cannot write {place}: {error.strerror or error}") from error
+    if arguments.json:
+        print_json({"file": shown(arguments.file), "store": file, "before": aside})
+        return 0
     print(f"{shown(arguments.file)} is the store {file} now; start the server")
     if aside is not None:
         print(f"what was there before is {aside}")
@@ -81,17 +90,22 @@ def check(installation: Installation, arguments: argparse.Namespace) -> int:
     file = store_file(installation)
     check_revision(file)
     faults = _faults(file)
+    is_audited = installation.config.audit.enabled
+    if arguments.json:
+        verdict = audit.verified(installation, []) if is_audited else None
+        print_json({"store": file, "faults": faults[:_MOST_FAULTS], "audit": verdict})
+        return EXIT_FAILURE if faults or (verdict is not None and verdict["bad"] is not None) else 0
     if faults:
         for fault in faults[:_MOST_FAULTS]:
             sys.stderr.write(f"{fault}\n")
         print(f"store {file}: damaged, {len(faults)} faults; restore a backup with ocsctl restore")
     else:
         print(f"store {file}: good, with its indexes")
-    if not installation.config.audit.enabled:
+    if not is_audited:
         print("audit log: not kept")
         return EXIT_FAILURE if faults else 0
     print("audit log: ", end="", flush=True)
-    status = audit.verify_chain(installation, argparse.Namespace(files=[]))
+    status = audit.say_verdict(audit.verified(installation, []))
     return status or (EXIT_FAILURE if faults else 0)
 
 

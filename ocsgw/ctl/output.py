@@ -1,6 +1,20 @@
 """How results are shown on a terminal."""
 
+import json
 from collections.abc import Sequence
+
+
+def print_json(value: object) -> None:
+    """Print a result in the form for programs: one line of JSON."""
+    print(json.dumps(value, ensure_ascii=False))
+
+
+def number_of_lines(text: str) -> int:
+    """Return how many lines somebody wants to see, at least one. Raises `ValueError`."""
+    number = int(text)
+    if number < 1:
+        raise ValueError
+    return number
 
 
 def print_table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> None:

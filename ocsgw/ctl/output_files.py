@@ -1,6 +1,7 @@
 """Files that a command writes: there once everything is in them, in the place and with the mode that they had."""
 
 import csv
+import json
 import os
 import stat
 import sys
@@ -16,23 +17,32 @@ from ocsgw.files.encodings import codec_of
 STANDARD = "-"
 
 
-class CsvWriter:
-    """Rows on their way into a file."""
+class RowWriter:
+    """Rows on their way into a file, as CSV below their `header`, or each as an object of JSON on a line of its own."""
 
-    def __init__(self, stream: IO[str]) -> None:
-        self._writer = csv.writer(stream)
+    def __init__(self, stream: IO[str], header: Sequence[str], *, as_json: bool) -> None:
+        self._stream = stream
+        self._header = header
+        self._csv = csv.writer(stream) if not as_json else None
+        if self._csv is not None:
+            self.write([header])
 
     def write(self, rows: Sequence[Sequence[Any]]) -> None:
         """Write rows. Raises `CommandError` for a character that the encoding of the file lacks."""
         try:
-            self._writer.writerows(rows)
+            if self._csv is not None:
+                self._csv.writerows(rows)
+                return
+            for row in rows:
+                shown = json.dumps(dict(zip(self._header, row, strict=True)), ensure_ascii=False)
+                self._stream.write(f"{shown}\n")
         except UnicodeEncodeError as error:
             character = error.object[error.start]
             raise CommandError(f"{error.encoding} has no character {character!r}; use --encoding utf-8") from None
 
 
 @contextmanager
-def open_csv(path: str, encoding: str) -> Iterator[CsvWriter]:
+def open_rows(path: str, encoding: str, header: Sequence[str], *, as_json: bool = False) -> Iterator[RowWriter]:
     """Give a writer of rows for a file, or for standard output. Raises `CommandError` or `FileOptionError`.
 
     A byte order mark is written if the encoding has one in its name or by its nature: utf-8-sig, utf-16.
@@ -40,11 +50,11 @@ def open_csv(path: str, encoding: str) -> Iterator[CsvWriter]:
     codec = codec_of(encoding)
     if path == STANDARD:
         sys.stdout.reconfigure(encoding=codec, errors="strict", newline="")  # type: ignore[union-attr]  # Python's own
-        yield CsvWriter(sys.stdout)
+        yield RowWriter(sys.stdout, header, as_json=as_json)
         sys.stdout.flush()
         return
     with replaced(path) as target, open(target, "w", encoding=codec, newline="") as stream:
-        yield CsvWriter(stream)
+        yield RowWriter(stream, header, as_json=as_json)
 
 
 @contextmanager

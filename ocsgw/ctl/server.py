@@ -1,7 +1,6 @@
 """Commands about the server itself: `status`, `reload`, `proxy restart`."""
 
 import argparse
-import json
 import shlex
 from typing import TYPE_CHECKING, Any
 
@@ -9,9 +8,9 @@ from ocsgw.control.errors import ControlError
 from ocsgw.control.health import CHECK_STATUS
 from ocsgw.ctl import alter
 from ocsgw.ctl.errors import CommandError
-from ocsgw.ctl.families import add_command, add_family
+from ocsgw.ctl.families import add_command, add_family, add_json
 from ocsgw.ctl.installation import Installation
-from ocsgw.ctl.output import duration, print_table
+from ocsgw.ctl.output import duration, print_json, print_table
 
 if TYPE_CHECKING:
     from ocsgw.ctl.families import Commands
@@ -20,19 +19,20 @@ if TYPE_CHECKING:
 def add_commands(commands: "Commands") -> None:
     """Add this family to the command line."""
     parser = add_command(commands, "status", status, "show health, state, HTTP proxies and campaign groups")
-    parser.add_argument("--json", action="store_true", help="as JSON, for programs")
+    add_json(parser)
     parser.add_argument(
         "--check",
         action="store_true",
         help="for monitoring: one line, and the exit status 0 (good), 1 (degraded) or 2 (down)",
     )
-    add_command(commands, "reload", reload, "read the configuration again")
-    add_command(commands, "switchover", switch_over, "let the other server of the pair take over")
+    add_json(add_command(commands, "reload", reload, "read the configuration again"))
+    add_json(add_command(commands, "switchover", switch_over, "let the other server of the pair take over"))
     family = add_family(commands, "proxy", "replace HTTP proxies")
     parser = add_command(family, "restart", restart_proxies, "replace the HTTP proxies without an interruption")
     parser.add_argument(
         "listener", nargs="?", metavar="LISTENER", help="id of the listener; all http listeners without it"
     )
+    add_json(parser)
 
 
 def status(installation: Installation, arguments: argparse.Namespace) -> int:
@@ -45,7 +45,7 @@ def status(installation: Installation, arguments: argparse.Namespace) -> int:
             raise
         shown = {"health": "down", "problems": [str(error)]}
     if arguments.json:
-        print(json.dumps(shown, ensure_ascii=False))
+        print_json(shown)
     elif arguments.check:
         print(": ".join(filter(None, (shown["health"], "; ".join(shown["problems"])))))
     else:
@@ -110,6 +110,11 @@ def reload(installation: Installation, arguments: argparse.Namespace) -> int:
     """Let the server read its configuration again; print what is left to do."""
     with installation.connect() as client:
         done = client.call("reload")
+    if arguments.json:
+        for each in done["closed_lists"]:
+            each["repair"] = _repair(installation, each["name"])
+        print_json(done)
+        return 0
     print("configuration reloaded")
     for line in _left_to_do(done["waiting"]):
         print(line)
@@ -135,6 +140,9 @@ def switch_over(installation: Installation, arguments: argparse.Namespace) -> in
     """Let the server end its work and the other one of the pair take over."""
     with installation.connect() as client:
         done = client.call("switchover")
+    if arguments.json:
+        print_json(done)
+        return 0
     print(f"{done['primary']} is the primary now; this server is the backup")
     return 0
 
@@ -143,6 +151,9 @@ def restart_proxies(installation: Installation, arguments: argparse.Namespace) -
     """Let new HTTP proxies take the place of the running ones."""
     with installation.connect() as client:
         replaced = client.call("proxy restart", listener=arguments.listener)
+    if arguments.json:
+        print_json(replaced)
+        return 0
     for each in replaced:
         print(f"{each['listener']}: process {each['new']} serves in place of {each['old']}")
     return 0

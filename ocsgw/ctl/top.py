@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from ocsgw.ctl.families import add_command
 from ocsgw.ctl.installation import Installation
-from ocsgw.ctl.output import print_table
+from ocsgw.ctl.output import print_json, print_table
 from ocsgw.ctl.server import print_status
 
 if TYPE_CHECKING:
@@ -33,6 +33,9 @@ def add_commands(commands: "Commands") -> None:
         "--interval", type=_interval, default=2.0, metavar="SECONDS", help="between two views (%(default)g)"
     )
     parser.add_argument("--count", type=_count, metavar="N", help="end after so many views, instead of with Ctrl-C")
+    parser.add_argument(
+        "--json", action="store_true", help="a line of JSON for each view, with the state and every counter"
+    )
 
 
 def _interval(text: str) -> float:
@@ -57,13 +60,17 @@ def top(installation: Installation, arguments: argparse.Namespace, sleep: Callab
         with installation.connect() as client:
             while True:
                 status = client.call("status")
-                now, counters = time.monotonic(), _by_key(client.call("counters"))
-                if sys.stdout.isatty():
-                    sys.stdout.write(_CLEAR)
-                print_status(status)
-                _print_rates(counters, before[1] if before else counters, now - before[0] if before else 0.0)
+                now, found = time.monotonic(), client.call("counters")
+                if arguments.json:
+                    print_json({"status": status, "counters": [_as_object(each) for each in found]})
+                else:
+                    counters = _by_key(found)
+                    if sys.stdout.isatty():
+                        sys.stdout.write(_CLEAR)
+                    print_status(status)
+                    _print_rates(counters, before[1] if before else counters, now - before[0] if before else 0.0)
+                    before = now, counters
                 sys.stdout.flush()
-                before = now, counters
                 shown += 1
                 if shown == arguments.count:
                     return 0
@@ -71,6 +78,11 @@ def top(installation: Installation, arguments: argparse.Namespace, sleep: Callab
     except KeyboardInterrupt:
         print()
         return 0
+
+
+def _as_object(counter: Any) -> dict[str, Any]:
+    name, labels, value = counter
+    return {"name": name, "labels": labels, "value": value}
 
 
 def _by_key(found: list[Any]) -> Counters:

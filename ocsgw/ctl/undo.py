@@ -1,16 +1,15 @@
 """What was imported, and how it is taken back; do-not-call entries removed by an operator."""
 
 import argparse
-import json
 import sys
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from ocsgw.ctl.errors import EXIT_USAGE, CommandError
-from ocsgw.ctl.families import Command, add_command
+from ocsgw.ctl.families import Command, add_command, add_json
 from ocsgw.ctl.installation import Installation
 from ocsgw.ctl.operator import open_operator
-from ocsgw.ctl.output import print_table, rows_were
+from ocsgw.ctl.output import print_json, print_table, rows_were
 from ocsgw.ctl.progress import Progress
 
 if TYPE_CHECKING:
@@ -34,14 +33,14 @@ def add_remove_command(orders: "Commands") -> None:
     parser.add_argument("contact", metavar="CONTACT", nargs="?", help="contact, written in any way that means the same")
     parser.add_argument("--customer-id", metavar="ID", help="remove the entries for a customer id instead")
     parser.add_argument("--reason", metavar="TEXT", default="", help="why, for the audit log")
-    parser.add_argument("--json", action="store_true", help="as JSON, for programs")
+    add_json(parser)
     add_ready_again(parser)
 
 
 def add_imports_command(orders: "Commands", run: Command, purpose: str) -> None:
     """Add `imports`."""
     parser = add_command(orders, "imports", run, purpose)
-    parser.add_argument("--json", action="store_true", help="as JSON, for programs")
+    add_json(parser)
 
 
 def remove(installation: Installation, arguments: argparse.Namespace) -> int:
@@ -57,7 +56,7 @@ def remove(installation: Installation, arguments: argparse.Namespace) -> int:
             ready_again=arguments.ready_again,
         )
     if arguments.json:
-        print(json.dumps(done, ensure_ascii=False))
+        print_json(done)
         return 0 if done["removed"] else 1
     if not done["removed"]:
         print("the do-not-call list has no entry for this; nothing was removed")
@@ -91,7 +90,7 @@ def _show(installation: Installation, arguments: argparse.Namespace, *, are_of_l
         found: list[dict[str, Any]] = operator.call("imports", at_most=_MOST_LISTED)
     found = [each for each in found if (each["calling_list"] is not None) == are_of_lists]
     if arguments.json:
-        print(json.dumps(found, ensure_ascii=False))
+        print_json(found)
         return 0
     names = ("added", "updated", "replaced", "skipped", "refused")
     print_table(
@@ -126,7 +125,7 @@ def undo_list_import(installation: Installation, arguments: argparse.Namespace) 
         common = {"number": number, "calling_list": calling_list, "reason": arguments.reason}
         removed, kept, lasting, _ = _undo(operator, common)
     if arguments.json:
-        print(json.dumps({"import": number, "removed": removed, "kept": kept, **lasting}))
+        print_json({"import": number, "removed": removed, "kept": kept, **lasting})
         return 0
     print(f"import {number}: {removed} records removed")
     _say_kept(kept, "record", "were changed since the import and stay")
@@ -141,7 +140,7 @@ def undo_do_not_call_import(installation: Installation, arguments: argparse.Name
         common = {"number": number, "reason": arguments.reason, "ready_again": arguments.ready_again}
         removed, kept, lasting, ready = _undo(operator, common)
     if arguments.json:
-        print(json.dumps({"import": number, "removed": removed, "kept": kept, "ready_again": ready, **lasting}))
+        print_json({"import": number, "removed": removed, "kept": kept, "ready_again": ready, **lasting})
         return 0
     print(f"import {number}: {removed} entries removed")
     _say_kept(kept, "entry number", "were changed since the import and stay")

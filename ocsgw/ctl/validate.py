@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from ocsgw.ctl.errors import EXIT_FAILURE, EXIT_USAGE, CommandError
-from ocsgw.ctl.families import add_command
+from ocsgw.ctl.families import add_command, add_json
 from ocsgw.ctl.installation import Installation
+from ocsgw.ctl.output import print_json
 
 if TYPE_CHECKING:
     from ocsgw.ctl.families import Commands
@@ -21,6 +22,7 @@ def add_commands(commands: "Commands") -> None:
         commands, "validate-test", validate_test, "ask a validation server about an example record, as HTTP Proxy would"
     )
     parser.add_argument("uri", metavar="URI", help="http or https address of the validation server")
+    add_json(parser)
 
 
 def validate_test(installation: Installation, arguments: argparse.Namespace) -> int:
@@ -33,6 +35,9 @@ def validate_test(installation: Installation, arguments: argparse.Namespace) -> 
         raise CommandError(f"{arguments.uri} is not a valid URI; write for example http://host:port/path", EXIT_USAGE)
     with installation.connect() as client:
         said = client.call("validate-test", uri=arguments.uri)
+    if arguments.json:
+        print_json(said)
+        return 0 if said["outcome"] in _MEANS else EXIT_FAILURE
     status = f"status {said['status']}" if said["status"] is not None else said["reason"]
     print(f"{said['outcome']}: {status}, after {said['seconds']:g} s")
     if said["data"]:

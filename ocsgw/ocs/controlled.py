@@ -4,14 +4,13 @@ import math
 from collections.abc import Callable
 from typing import Any, TypeVar
 
+import msgspec
 from twisted.internet.defer import Deferred, inlineCallbacks
 
 from ocsgw.audit.file import last_lines
-from ocsgw.contact.batch import Outcome
 from ocsgw.contact.directory import Directory
-from ocsgw.contact.unit_of_work import PendingRequest, UnitOfWork
+from ocsgw.contact.unit_of_work import UnitOfWork
 from ocsgw.control.errors import ControlError
-from ocsgw.execution.committer import Job
 from ocsgw.ocs.dispatch import Refused
 from ocsgw.ocs.housekeeping import Housekeeping
 from ocsgw.ocs.http_listeners import HttpListeners
@@ -22,7 +21,8 @@ from ocsgw.ocs.service import OCSService
 from ocsgw.ocs.shown_config import keys_in_force
 from ocsgw.ocs.store_service import StoreService
 from ocsgw.ocs.validation import EXAMPLE_RECORD
-from ocsgw.protocol.messages import KV, Verdict
+from ocsgw.protocol.context import RequestContext
+from ocsgw.protocol.messages import KV, Event, Request, Verdict
 from ocsgw.version import VERSION
 
 T = TypeVar("T")
@@ -60,11 +60,12 @@ class ControlledOCS:
         self._role.check_primary()
         return committer.chore(function)
 
-    def submit(self, pending: PendingRequest, deliver: Callable[[Outcome], None]) -> None:
-        """Carry out a request with the next batch; raises like `chore`."""
-        committer = self._store.committer()
+    def handle(self, request: Request, context: RequestContext, reply: Callable[[Event], None]) -> None:
+        """Carry out a request; `reply` takes its events, of which the last one is final. Raises like `chore`."""
+        self._store.committer()
         self._role.check_primary()
-        committer.submit(Job(pending, deliver))
+        context = msgspec.structs.replace(context, base_uri=self._http.base_uri())
+        self._store.dispatcher.handle(request, context, reply)
 
     def switch_over(self) -> "Deferred[dict[str, Any]]":
         """Let the other server of the pair take over. Fails with `ControlError`."""
@@ -86,6 +87,10 @@ class ControlledOCS:
     def log_lines(self) -> list[str]:
         """Return the last lines of the log, the oldest first."""
         return list(self._ocs.log_file.tail)
+
+    def lines_logged(self) -> int:
+        """Return how many lines the log has got since the start."""
+        return self._ocs.log_file.lines
 
     def status(self) -> dict[str, Any]:
         """Return what is known without the store."""

@@ -26,45 +26,15 @@ class SandboxError(Exception):
     """The sandbox could not be started, or refused an order; the text says why."""
 
 
-class SandboxDriver:
-    """A sandbox in a process of its own; it ends with a `with` block, by `close`, or with this process.
+class NoSandboxError(SandboxError):
+    """No sandbox answers."""
 
-    `url` is where clients under test find it, `direct` the server itself, without faults and record.
-    """
 
-    def __init__(self, config: str | Path | None = None) -> None:
-        command = [sys.executable, "-m", "ocsgw", "sandbox", "--json", "--until-eof"]
-        if config is not None:
-            command += ["--config", str(config)]
-        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-        lines = iter(self._process.stdout or ())
-        line = next((each for each in lines if each.startswith("{")), None)
-        if line is None:
-            raise SandboxError(f"the sandbox ended with status {self._process.wait()}; its messages say why")
-        described = json.loads(line)
-        self.url: str = described["url"]
-        self.direct: str = described["direct"]
-        self.pid: int = described["pid"]
+class SandboxClient:
+    """A sandbox that runs at `url`."""
 
-    def __enter__(self) -> "SandboxDriver":
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """End it."""
-        if self._process.stdin is not None and not self._process.stdin.closed:
-            self._process.stdin.close()
-        try:
-            self._process.wait(_START_TIMEOUT)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
-        if self._process.stdout is not None:
-            self._process.stdout.close()
+    def __init__(self, url: str) -> None:
+        self.url = url.rstrip("/")
 
     # Requests.
 
@@ -94,10 +64,33 @@ class SandboxDriver:
         """Order a fault for a coming request (docs/sandbox.md)."""
         self._order("POST", "faults", {"kind": kind, **options})
 
+    def faults(self) -> list[dict[str, Any]]:
+        """Return the faults that are still to come."""
+        due: list[dict[str, Any]] = self._order("GET", "faults")
+        return due
+
+    def forget_faults(self) -> None:
+        """Forget the faults that are still to come."""
+        self._order("DELETE", "faults")
+
     def traffic(self) -> list[dict[str, Any]]:
         """Return the requests that came since the last reset, the oldest first."""
         entries: list[dict[str, Any]] = self._order("GET", "traffic")
         return entries
+
+    def forget_traffic(self) -> None:
+        """Forget the requests that came."""
+        self._order("DELETE", "traffic")
+
+    def examples(self, records: int = 25) -> int:
+        """Add example records to the first calling list, for tests that want something to be there; return how many."""
+        added: int = self._order("POST", "examples", {"records": records})["added"]
+        return added
+
+    def describe(self) -> dict[str, Any]:
+        """Return where it serves, its processes and its time."""
+        found: dict[str, Any] = self._order("GET", "")
+        return found
 
     def crash(self) -> None:
         """Kill the HTTP Proxy; another one follows at once."""
@@ -127,6 +120,49 @@ class SandboxDriver:
         except urllib.error.HTTPError as error:
             with error:
                 return _reply(error.code, error)
+        except urllib.error.URLError as error:
+            raise NoSandboxError(f"no sandbox answers at {url}: {error.reason}") from None
+
+
+class SandboxDriver(SandboxClient):
+    """A sandbox in a process of its own; it ends with a `with` block, by `close`, or with this process.
+
+    `url` is where clients under test find it, `direct` the server itself, without faults and record.
+    """
+
+    def __init__(self, config: str | Path | None = None) -> None:
+        command = [sys.executable, "-m", "ocsgw", "sandbox", "--json", "--until-eof"]
+        if config is not None:
+            command += ["--config", str(config)]
+        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        lines = iter(self._process.stdout or ())
+        line = next((each for each in lines if each.startswith("{")), None)
+        if line is None:
+            raise SandboxError(f"the sandbox ended with status {self._process.wait()}; its messages say why")
+        described = json.loads(line)
+        super().__init__(described["url"])
+        self.direct: str = described["direct"]
+        self.pid: int = described["pid"]
+
+    def __enter__(self) -> "SandboxDriver":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End it."""
+        if self._process.stdin is not None and not self._process.stdin.closed:
+            self._process.stdin.close()
+        try:
+            self._process.wait(_START_TIMEOUT)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        if self._process.stdout is not None:
+            self._process.stdout.close()
 
 
 def _reply(status: int, response: Any) -> Reply:

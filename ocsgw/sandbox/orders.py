@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Any, Protocol
+from typing import Annotated, Any, Protocol
 
 import msgspec
 from twisted.internet.defer import Deferred, maybeDeferred
@@ -28,6 +28,12 @@ class ClockOrder(msgspec.Struct, forbid_unknown_fields=True):
     set: float | str | None = None
 
 
+class ExamplesOrder(msgspec.Struct, forbid_unknown_fields=True):
+    """How many example records to add."""
+
+    records: Annotated[int, msgspec.Meta(ge=1, le=10_000)] = 25
+
+
 class Server(Protocol):
     """The server of the sandbox, as orders see it."""
 
@@ -36,6 +42,9 @@ class Server(Protocol):
 
     def reset(self) -> "Deferred[None]":
         """Begin with empty lists again."""
+
+    def add_examples(self, records: int) -> "Deferred[int]":
+        """Add records to the first calling list; fires with how many there are more."""
 
     def crash_proxy(self) -> None:
         """Kill the HTTP Proxy."""
@@ -67,6 +76,7 @@ class Orders(Resource):
             (b"DELETE", b"faults"): lambda _: self._faults.clear(),
             (b"GET", b"traffic"): lambda _: self._traffic.entries(),
             (b"DELETE", b"traffic"): lambda _: self._traffic.clear(),
+            (b"POST", b"examples"): self._add_examples,
             (b"POST", b"reset"): lambda _: self._reset(),
             (b"POST", b"crash"): lambda _: self._server.crash_proxy(),
             (b"POST", b"wait"): lambda _: self._server.served(),
@@ -103,6 +113,10 @@ class Orders(Resource):
         faults: list[Fault] | Fault = msgspec.json.decode(body, type=list[Fault] | Fault)
         self._faults.order(faults if isinstance(faults, list) else [faults])
         return self._faults.due()
+
+    def _add_examples(self, body: bytes) -> "Deferred[dict[str, Any]]":
+        order = msgspec.json.decode(body or b"{}", type=ExamplesOrder)
+        return self._server.add_examples(order.records).addCallback(lambda added: {"added": added})
 
     def _reset(self) -> "Deferred[None]":
         self._faults.clear()

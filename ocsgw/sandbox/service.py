@@ -23,6 +23,7 @@ from ocsgw.ocs.http_proxy import HttpProxy
 from ocsgw.sandbox.clock import VirtualClock
 from ocsgw.sandbox.defaults import CONFIG
 from ocsgw.sandbox.door import Door
+from ocsgw.sandbox.examples import add_examples
 from ocsgw.sandbox.faults import Faults
 from ocsgw.sandbox.orders import OrderError, Orders
 from ocsgw.sandbox.traffic import Traffic
@@ -163,6 +164,10 @@ class Sandbox(MultiService):
             closing(sqlite3.connect(self._store_file, timeout=5)) as live,
         ):
             empty.backup(live)
+
+    def add_examples(self, records: int) -> "Deferred[int]":
+        """Add records to the first calling list; fires with how many there are more."""
+        return add_examples(self.ocs.committer(), records)
 
     @inlineCallbacks
     def served(self) -> Any:

@@ -59,3 +59,8 @@ class ManualTests(SynchronousTestCase):
             self.assertTrue(parser.description, words)
             for each in parser._actions:
                 self.assertTrue(each.help, f"{words} {each.dest}")
+
+    def test_json_everywhere(self) -> None:
+        """Each command can answer programs, but those whose output is a file of its own kind."""
+        without = {words for words, parser in leaves(make_parser()) if "json" not in shape_of(parser)[1]}
+        self.assertEqual(without, {"list template", "completion"})

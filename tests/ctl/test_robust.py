@@ -163,7 +163,7 @@ class RobustTests(CommandTestCase):
 
     def test_a_fault_of_our_own(self) -> None:
         """Also a fault of ocsctl itself is one line, unless it is to be found."""
-        with mock.patch.object(exporting, "open_csv", side_effect=KeyError("x")):
+        with mock.patch.object(exporting, "open_rows", side_effect=KeyError("x")):
             done = self.run_command("list", "export", "CL_Test")
             self.assertEqual(done.status, 1)
             self.assertIn("fault of ocsctl", done.messages)

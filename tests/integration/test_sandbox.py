@@ -2,6 +2,7 @@
 
 import atexit
 import http.client
+import json
 import os
 import subprocess
 import sys
@@ -72,6 +73,43 @@ class SandboxTests(SynchronousTestCase):
         done = self.sandbox.post(f"/records/{handle}?req=RecordProcessed", {"GSW_CALL_RESULT": 33})
         self.assertEqual(done.json["GSW_USER_EVENT"], "RecordProcessedAcknowledge")
         self.assertEqual(self.sandbox.post(f"/records/{handle}?req=RecordReject").status, 404)
+
+    def ocsctl(self, *words: str) -> tuple[int, str, str]:
+        """Run `ocsctl sandbox` with this one; return status, output and messages."""
+        environment = {**os.environ, "OCSGW_SANDBOX": self.sandbox.url}
+        command = [sys.executable, "-m", "ocsgw.ctl", "sandbox", *words]
+        done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60)
+        return done.returncode, done.stdout, done.stderr
+
+    def test_command_line(self) -> None:
+        """`ocsctl sandbox` has the clock, faults, traffic, examples, crash and reset."""
+        _, shown, _ = self.ocsctl("clock", "--set", "2026-11-28T12:00:00+00:00")
+        self.assertTrue(shown.startswith("2026-11-28T12:00:0"), shown)
+        _, shown, _ = self.ocsctl("clock", "--advance", "3600", "--json")
+        self.assertTrue(json.loads(shown)["utc"].startswith("2026-11-28T13:00:0"), shown)
+        self.assertEqual(self.ocsctl("examples", "3"), (0, "3 records added\n", ""))
+        self.assertEqual(self.fetch()["GSW_PHONE"], "6505550100")
+        self.assertEqual(self.ocsctl("fault", "status", "--status", "504", "--request", "AddRecord")[0], 0)
+        self.assertIn("status  1      0      AddRecord", self.ocsctl("faults")[1])
+        self.assertEqual(self.sandbox.post(ADD, {"GSW_PHONE": "1"}).status, 504)
+        self.assertRegex(self.ocsctl("traffic")[1], r"504 +status +POST /lists/CL_Test\?req=AddRecord")
+        self.assertEqual(self.ocsctl("traffic", "--clear", "--json")[1], "[]\n")
+        self.assertEqual(self.ocsctl("crash")[0], 0)
+        self.assertEqual(json.loads(self.ocsctl("status", "--json")[1])["url"], self.sandbox.url)
+        self.assertEqual(self.ocsctl("reset")[0], 0)
+        self.assertEqual(self.fetch()["GSW_USER_EVENT"], "PreviewRecordEmpty")
+
+    def test_wrong_command_line(self) -> None:
+        """What cannot be meant, a sandbox that is not there, and what it refuses, are told apart by the exit status."""
+        self.assertEqual(self.ocsctl("fault", "flood")[0], 64)
+        self.assertEqual(self.ocsctl("clock", "--advance", "1", "--set", "2026-11-28")[0], 64)
+        self.assertEqual(self.ocsctl("status", "--url", "")[0], 64)
+        status, _, said = self.ocsctl("status", "--url", "http://127.0.0.1:1")
+        self.assertEqual(status, 69)
+        self.assertIn("no sandbox answers", said)
+        status, _, said = self.ocsctl("clock", "--set", "tomorrow")
+        self.assertEqual(status, 1)
+        self.assertIn("tomorrow is not a time", said)
 
     def test_time(self) -> None:
         """A hand-out ends when the clock is put forward beyond its time, at once; a callback comes at its time."""

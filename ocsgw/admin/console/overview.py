@@ -12,7 +12,7 @@ from ocsgw.admin.console.history import EVERY, SPAN, History
 from ocsgw.admin.console.layout import Visitor, form, section
 from ocsgw.admin.console.markup import Child, Markup, el, join, table
 from ocsgw.admin.console.pages import Door, Page, PageError, field
-from ocsgw.admin.view import RefusedRequest
+from ocsgw.control.commands import RefusedRequest
 
 _POINTS = int(SPAN / EVERY)
 _SHOWN_GROUPS = 12

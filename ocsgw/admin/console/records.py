@@ -1,13 +1,11 @@
 """Texts about the installation itself: the configuration in force, the newest lines of the audit log."""
 
-import json
-from typing import Any
-
 from twisted.web.server import Request
 
 from ocsgw.admin.console.layout import Visitor, search_form, section
 from ocsgw.admin.console.markup import Child, el, join, table
 from ocsgw.admin.console.pages import Page, field
+from ocsgw.audit.file import row_of
 
 _SHOWN_LINES = 100
 
@@ -40,21 +38,8 @@ class Audit(Page):
         """Return the page."""
         wanted = field(request, "find")
         found = [each for each in self.door.view.audit_lines() if wanted in each]
-        rows = [_row(line) for line in reversed(found[-_SHOWN_LINES:])]
+        rows: list[tuple[Child, ...]] = [row_of(line) for line in reversed(found[-_SHOWN_LINES:])]
         head = ("Line", "UTC", "Who", "Address", "Action", "What")
         shown = table("Audit log", head, rows, "No line, or no audit log is kept.")
         verify = el("p", "ocsctl audit verify checks that no line was changed or removed.", class_="soft")
         return join(message, search_form(self.path, wanted), section("lines", "The newest lines", shown), verify)
-
-
-def _row(line: str) -> tuple[Child, ...]:
-    try:
-        members: Any = json.loads(line)
-    except ValueError:
-        members = None
-    if not isinstance(members, dict):
-        return ("", "", "", "", "", line)
-    head = [str(members.pop(name, "")) for name in ("n", "time", "principal", "address", "action")]
-    members.pop("previous", None)
-    rest = ", ".join(f"{name} {value}" for name, value in members.items() if value is not None)
-    return (head[0], head[1].partition(".")[0].replace("T", " "), *head[2:], rest)
