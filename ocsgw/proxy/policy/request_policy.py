@@ -81,9 +81,10 @@ class RequestPolicy:
             return Refusal("unknown_resource")
         if line.method != b"POST":
             return Refusal("method_not_allowed")
-        refusal = self._check_caller(exchange)
-        if refusal is not None:
-            return refusal
+        if not self._anybody or exchange.certificate is not None or exchange.usage is not None:
+            refusal = self._check_caller(exchange)
+            if refusal is not None:
+                return refusal
         request = target.request
         if request is None:
             return target.refusal

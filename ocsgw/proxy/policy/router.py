@@ -9,6 +9,10 @@ from ocsgw.proxy.policy.cross_origin import CrossOrigin
 _AUTHORITY = re.compile(rb"[hH][tT][tT][pP][sS]?://[^/?]*")
 _FIRST_SEGMENT = re.compile(rb"/([^/?]*)").match
 
+# Longer targets are looked up anew, and so are all when there are more than so many.
+_LONGEST_KNOWN = 256
+_MOST_KNOWN = 1024
+
 
 def path_of(target: bytes) -> bytes:
     """Return a target without its query, and without the authority of the absolute form (H58)."""
@@ -26,15 +30,26 @@ class Router:
         # Who may call from pages of other origins; it answers what browsers ask beforehand, for every target.
         self.cross_origin = CrossOrigin(())
         self._mounted: dict[bytes, Route] = {}
+        # Targets that have been asked for; clients send the same ones again and again.
+        self._known: dict[bytes, Route] = {}
 
     def mount(self, segment: bytes, route: Route) -> None:
         """Let a route answer all targets whose first segment, as it is sent, is `segment`."""
         self._mounted[segment] = route
+        self._known.clear()
 
     def route_of(self, line: RequestLine, head: Head) -> Route:
         """Return the route of a request."""
         if head.asks_for_method and self.cross_origin.is_preflight(line, head):
             return self.cross_origin
-        target = line.target
+        route = self._known.get(line.target)
+        return route if route is not None else self._find(line.target)
+
+    def _find(self, target: bytes) -> Route:
         found = _FIRST_SEGMENT(target if target[:1] == b"/" else path_of(target))
-        return self._mounted.get(found[1], self._default) if found else self._default
+        route = self._mounted.get(found[1], self._default) if found else self._default
+        if len(target) <= _LONGEST_KNOWN:
+            if len(self._known) >= _MOST_KNOWN:
+                self._known.clear()
+            self._known[target] = route
+        return route

@@ -18,6 +18,7 @@ from ocsgw.protocol.errors import Refusal
 Members = dict[str, object]
 
 _fast = msgspec.json.Decoder(dict[str, object], float_hook=NumberText)
+_SHORTEST_MEMBER = 5
 _UTF8_BOM = b"\xef\xbb\xbf"
 _SURROGATE_OR_NUL = re.compile("[\ud800-\udfff\x00]").search
 
@@ -41,8 +42,8 @@ def read_utf8(body: bytes, max_depth: int, max_members: int) -> Members:
 
 def read_fast(body: bytes, max_depth: int, max_members: int) -> Members | None:
     """Return the members, or None if the strict reader has to look."""
-    # A colon a member at least; U+0000 can only come from this escape.
-    if body.count(b":") > max_members or b"\\u0000" in body:
+    # A member has a colon, and `"":0,` is the shortest one; U+0000 can only come from this escape.
+    if (len(body) > _SHORTEST_MEMBER * max_members and body.count(b":") > max_members) or b"\\u0000" in body:
         return None
     try:
         members = _fast.decode(body)
