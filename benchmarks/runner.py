@@ -117,7 +117,9 @@ class Peer:
             path = self.folder / "ocsgw.toml"
             text = CONFIG.format(port=self.port, tls=self.tls)
             if self.name == "ocsgw-postgresql":
-                text = text.replace("sqlite:///ocsgw.sqlite", os.environ[DATABASE])
+                text = text.replace(
+                    'url = "sqlite:///ocsgw.sqlite"', f'url = "{os.environ[DATABASE]}"\nprepared_statements = true'
+                )
             path.write_text(text, encoding="utf-8")
             return [sys.executable, "-m", "ocsgw", "run", "--config", str(path)]
         if self.name == "nginx":

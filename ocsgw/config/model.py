@@ -166,6 +166,8 @@ class Store(Part, frozen=True):
     create: bool
     create_indexes: bool
     connect_timeout: float
+    prepared_statements: bool
+    """Whether statements are prepared on a PostgreSQL server."""
     wait: float
     busy_timeout: float
 

@@ -9,8 +9,8 @@ from ocsgw.contact.outbox import Delivery, OutboxEntry
 class OutboxStatements(Protocol):
     """The outbox: what has changed, in order; only appended to, and shortened at its beginning."""
 
-    def append_outbox(self, entries: Sequence[OutboxEntry]) -> int:
-        """Store entries behind all others; return the number of the first, those of the others follow on it."""
+    def append_outbox(self, entries: Sequence[OutboxEntry]) -> None:
+        """Store entries behind all others, in their order."""
 
     def outbox_after(self, number: int, at_most: int) -> list[OutboxEntry]:
         """Return the entries behind a number, in order, at most so many."""

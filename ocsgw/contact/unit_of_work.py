@@ -57,7 +57,7 @@ class UnitOfWork:
     `new_guid` makes a `GSW_CALL_ATTEMPT_GUID`. What should be logged once the transaction is committed is collected:
     `unknown_keys` as (calling list, custom key) that the lists do not have (H97), `differences` as texts (H103),
     `group_messages` as (log number, group name), `warnings` as (log number, fields). `notes` are what an operator has
-    changed, for the audit log; `outbox` is what others learn of, the first of it with the number `first_entry`;
+    changed, for the audit log; `outbox` is what others learn of;
     `deliveries` are notifications to be sent, `delivered` the numbers of those that nobody has to send any more, and
     `removed` the purposes of these that were in the store; `backlog` is what waits. `notices` are what desktops are
     shown. `blocked` has an item for each record that the do-not-call list keeps from being called: on which occasion
@@ -78,7 +78,6 @@ class UnitOfWork:
     deliveries: list[Delivery] = field(default_factory=list)
     delivered: list[int] = field(default_factory=list)
     removed: list[str] = field(default_factory=list)
-    first_entry: int = 0
     notices: list[Notice] = field(default_factory=list)
     blocked: list[BlockedAt] = field(default_factory=list)
     group_statuses: dict[int, GroupStatus] | None = None
@@ -123,7 +122,7 @@ class UnitOfWork:
     def store_outbox(self) -> None:
         """Store what others learn of, and what is to be sent; called once, when everything else is done."""
         if self.outbox:
-            self.first_entry = self.tx.append_outbox([entry_of(each, self.now) for each in self.outbox])
+            self.tx.append_outbox([entry_of(each, self.now) for each in self.outbox])
         if self.deliveries:
             self.tx.add_deliveries(self.deliveries)
         if self.delivered:

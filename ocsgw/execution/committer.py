@@ -1,7 +1,7 @@
 """The committer: everything that waits becomes one transaction, then every answer goes out.
 
-A batch is what arrived while the last one was being committed; there is no timer. While the store is quick the reactor
-carries batches out itself, else a worker does (docs/architecture.md).
+A batch is what arrived while the last one was being committed. While the store is quick the reactor carries batches out
+itself, else a worker does, which pauses shortly where that joins two small batches (docs/architecture.md).
 """
 
 import base64
@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import Protocol, TypeVar
 
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IReactorTime
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
@@ -27,6 +27,7 @@ from ocsgw.contact.outbox import Change
 from ocsgw.contact.transaction import StoreFailureError, Transaction
 from ocsgw.contact.unit_of_work import Continuation, PendingRequest, Unfinished, UnitOfWork
 from ocsgw.counters import BATCH_SIZES, COMMIT_SECONDS, COMMITS, DNC_BLOCKED
+from ocsgw.execution.gathering import Gathering
 from ocsgw.execution.pace import Pace, Reading
 from ocsgw.execution.worker import Worker
 from ocsgw.guard import contain, guarded
@@ -142,6 +143,9 @@ class Committer:
         self._new_guid = new_guid
         self._waiting: deque[Awaiting] = deque()
         self._busy = False
+        self._gathering = Gathering()
+        # While the next batch waits for clients that have just been answered.
+        self._pause: IDelayedCall | None = None
         self._idle_waiters: list[Deferred[None]] = []
         # Requests that wait for an answer from outside.
         self._asking = 0
@@ -160,6 +164,8 @@ class Committer:
             self._busy = True
             # Everything else that this turn of the reactor brings joins the batch.
             self._clock.callLater(0, self._next)
+        elif self._pause is not None and len(self._waiting) >= self._gathering.enough:
+            self._pause.reset(0)
 
     def go_on(self, job: Awaiting, continuation: Continuation) -> None:
         """Take a job that a chore has begun, and whose answer is still pending."""
@@ -269,7 +275,7 @@ class Committer:
         )
         # "Surely not executed" has to reach the client before the answer that nobody knows (C41).
         until = self._clock.seconds() + min(max(0.0, wait - max(_WAY_BACK, wait / 10)), self._busy_timeout)
-        directory = self.directory
+        directory, begun = self.directory, self._clock.seconds()
 
         def run() -> _Result:
             # What the worker has waited for before, a chore perhaps, counts too.
@@ -281,7 +287,7 @@ class Committer:
         except Exception:  # noqa: BLE001 - whatever it is concerns this batch
             self._fail(jobs, Failure())
             return
-        running.addCallbacks(lambda result: self._finish(jobs, result), lambda reason: self._fail(jobs, reason))
+        running.addCallbacks(lambda result: self._finish(jobs, result, begun), lambda reason: self._fail(jobs, reason))
         running.addErrback(lambda reason: say(self._log, 93114, after="a batch", log_failure=reason))
 
     def _take_batch(self) -> list[Awaiting]:
@@ -352,16 +358,27 @@ class Committer:
             return alone
         return _joined([self._transact([pending], directory, wait) for pending in requests])
 
-    def _finish(self, jobs: Sequence[Awaiting], result: _Result) -> None:
-        # What waits is committed while these answers go out.
-        waiting = self._take_batch() if not self._is_quick() else []
+    def _finish(self, jobs: Sequence[Awaiting], result: _Result, begun: float) -> None:
+        waiting: list[Awaiting] = []
+        pause = 0.0
+        if not self._is_quick():
+            pause = self._gathering.pause(len(jobs), len(self._waiting), self._clock.seconds() - begun)
+            # What waits is committed while these answers go out.
+            waiting = self._take_batch() if not pause else []
         try:
             if waiting:
                 self._give_to_worker(waiting)
             self._deliver(jobs, result)
         finally:
-            if not waiting:
+            if pause:
+                self._pause = self._clock.callLater(pause, self._gathered)
+            elif not waiting:
                 self._next()
+
+    def _gathered(self) -> None:
+        self._pause = None
+        self._gathering.note(len(self._waiting))
+        self._next()
 
     def _deliver(self, jobs: Sequence[Awaiting], result: _Result) -> None:
         guarded(self._log, "log of a batch", self._log_result, result)

@@ -46,6 +46,10 @@ class StoreSettings(Protocol):
         """How many seconds a try to connect may take."""
 
     @property
+    def prepared_statements(self) -> bool:
+        """Whether a PostgreSQL server keeps the statements, and how it carries them out, for a connection."""
+
+    @property
     def create(self) -> bool:
         """Whether missing tables are made (K12)."""
 

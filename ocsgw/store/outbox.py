@@ -22,8 +22,8 @@ class OutboxTable:
     # The query for the highest number that there ever was.
     _newest_outbox: str
 
-    def append_outbox(self, entries: Sequence[OutboxEntry]) -> int:
-        """Store entries behind all others; return the number of the first, those of the others follow on it."""
+    def append_outbox(self, entries: Sequence[OutboxEntry]) -> None:
+        """Store entries behind all others, in their order."""
         raise NotImplementedError
 
     def outbox_after(self, number: int, at_most: int) -> list[OutboxEntry]:

@@ -137,6 +137,7 @@ journal_retention = "1d"
 create = false
 create_indexes = false
 connect_timeout = 1
+prepared_statements = true
 wait = 1
 busy_timeout = 1
 [ha]

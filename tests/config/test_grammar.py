@@ -120,6 +120,7 @@ class DefaultTests(ConfigTestCase):
             create=True,
             create_indexes=True,
             connect_timeout=10.0,
+            prepared_statements=False,
             wait=60.0,
             busy_timeout=2.0,
         )

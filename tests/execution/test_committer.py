@@ -92,6 +92,7 @@ class CommitterTests(RuleTestCase):
         self.submit("4")
         self.clock.advance(5.0)
         self.worker.go_on()
+        self.clock.advance(0.01)
         self.worker.go_on()
         self.assertEqual(sorted(self.codes()), [("1", ""), ("2", "no_response"), ("3", ""), ("4", "")])
         self.assertEqual(self.column("contact_info"), ["1", "3", "4"])

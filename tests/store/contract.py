@@ -229,8 +229,8 @@ class EngineContract(ClockTestCase):
 
         self.assertEqual(self.do(lambda tx: tx.outbox_bounds()), (0, 0))
         made = [entry(1, NOW - 5), entry(2, NOW - 5), entry(3, handle=7), entry(4, chain_id=0), entry(8, chain_id=0)]
-        self.assertEqual(self.do(lambda tx: tx.append_outbox(made[:2])), 1)
-        self.assertEqual(self.do(lambda tx: tx.append_outbox(made[2:])), 3)
+        self.do(lambda tx: tx.append_outbox(made[:2]))
+        self.do(lambda tx: tx.append_outbox(made[2:]))
         self.assertEqual(self.do(lambda tx: tx.outbox_bounds()), (1, 5))
         found = self.do(lambda tx: tx.outbox_after(1, 2))
         self.assertEqual([(each.number, each.record_id) for each in found], [(2, 2), (3, 3)])
@@ -247,7 +247,8 @@ class EngineContract(ClockTestCase):
         self.assertEqual(self.do(lambda tx: tx.forget_outbox(NOW - 1, 2, 9)), 1)
         self.assertEqual(self.do(lambda tx: tx.outbox_bounds()), (4, 5))
         self.do(lambda tx: tx.forget_outbox(NOW, 100, 9))
-        self.assertEqual(self.do(lambda tx: tx.append_outbox(made[:1])), 6)
+        self.do(lambda tx: tx.append_outbox(made[:1]))
+        self.assertEqual(self.do(lambda tx: tx.outbox_bounds()), (6, 6))
 
     def test_deliveries(self) -> None:
         """Notifications that wait are read in their order and removed one by one."""

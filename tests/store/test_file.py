@@ -29,6 +29,7 @@ class Settings:
     create_indexes = True
     password_file = None
     connect_timeout = 10.0
+    prepared_statements = False
 
     def __init__(self, file: str | None, url: str = "", kind: str = "sqlite") -> None:
         self.url = url

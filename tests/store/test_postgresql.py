@@ -31,6 +31,7 @@ class PostgreSQLTestCase(ClockTestCase):
     """A database of its own on the shared server."""
 
     options = ""
+    prepared_statements = False
 
     def setUp(self) -> None:
         super().setUp()
@@ -43,7 +44,8 @@ class PostgreSQLTestCase(ClockTestCase):
 
     def engine(self, url: str | None = None, **options: Any) -> PostgreSQLEngine:
         """Return an engine that is not open yet."""
-        engine = PostgreSQLEngine(PostgreSQLSettings(url or self.url), self.reports, **options)
+        settings = PostgreSQLSettings(url or self.url, prepared_statements=self.prepared_statements)
+        engine = PostgreSQLEngine(settings, self.reports, **options)
         self.addCleanup(engine.close)
         return engine
 
@@ -65,6 +67,53 @@ class PostgreSQLTestCase(ClockTestCase):
     def stored(self) -> list[int]:
         """Return the numbers of the records that are there."""
         return [int(row[0]) for row in self.sql('SELECT record_id FROM "CL_Test" ORDER BY 1')]
+
+
+class PreparedStatementsTests(PostgreSQLTestCase):
+    """`[store] prepared_statements` (docs/operations.md)."""
+
+    def prepared(self, engine: PostgreSQLEngine) -> list[str]:
+        """Return the beginnings of what the server keeps for the connection of an engine."""
+        kept: list[str] = []
+        with engine.transaction(1.0) as tx:
+            kept += [row[0] for row in tx._connection.rows("SELECT left(statement, 11) FROM pg_prepared_statements")]
+        return kept
+
+    def test_not_asked_for(self) -> None:
+        """By default nothing is kept in a session, because a pooler may give every transaction another one."""
+        engine = self.opened()
+        for number in range(9):
+            self.add(engine, number)
+        self.assertEqual(self.prepared(engine), [])
+
+    def test_asked_for(self) -> None:
+        """What is carried out often is kept; a batch that fails, and one that is repeated, change nothing of that."""
+        self.prepared_statements = True
+        engine = self.opened()
+        for number in range(9):
+            self.add(engine, number)
+        self.assertIn("INSERT INTO", self.prepared(engine))
+        self.sql('CREATE UNIQUE INDEX once ON "CL_Test" (record_id)')
+        self.assertRaises(RefusedByTableError, self.add, engine, 1)
+        for number in range(10, 20):
+            self.add(engine, number)
+        self.assertIn("INSERT INTO", self.prepared(engine))
+        self.assertEqual(self.stored(), [*range(9), *range(10, 20)])
+
+    def test_another_type(self) -> None:
+        """Another program gives a column another type: the batch is asked for again, and then goes through."""
+        self.prepared_statements = True
+        engine = self.opened()
+        self.add(engine, 1)
+
+        def read() -> int:
+            with engine.transaction(1.0) as tx:
+                return len(tx.records(self.list, [1]))
+
+        self.assertEqual([read() for _ in range(9)], [1] * 9)
+        self.sql('ALTER TABLE "CL_Test" ALTER COLUMN attempt TYPE bigint')
+        self.assertRaises(ConflictError, read)
+        self.assertEqual(read(), 1)
 
 
 class ConnectionTests(PostgreSQLTestCase):

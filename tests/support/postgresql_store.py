@@ -22,6 +22,7 @@ class PostgreSQLSettings:
     create: bool = True
     create_indexes: bool = True
     connect_timeout: float = 10.0
+    prepared_statements: bool = False
     kind: str = "postgresql"
     file: str | None = None
 

@@ -27,6 +27,10 @@ _NO_TIME = frozenset({"55P03"})
 # What concerns one statement, because of the rows that it was given: values, constraints, errors of triggers.
 _OF_ROWS = ("22", "23", "27", "P0", "44")
 _OF_TABLES = "42"
+# A table has got other columns since a statement was prepared.
+_OUT_OF_DATE = "0A000"
+# So often a statement is carried out before it is prepared.
+_PREPARED_AFTER = 5
 _UNSTORABLE = frozenset({"22P05", "22021"})
 
 
@@ -81,7 +85,7 @@ class Connection:
     `has_written` is whether a statement has changed something since somebody set it to false.
     """
 
-    def __init__(self, address: str, options: Mapping[str, Any]) -> None:
+    def __init__(self, address: str, options: Mapping[str, Any], *, prepares: bool = False) -> None:
         """Connect. Raises `psycopg.Error`: the caller knows what to say of it."""
         self.raw = self._connect(address, options)
         # A database without an encoding has whatever bytes somebody has written, and converts none of them.
@@ -89,6 +93,8 @@ class Connection:
         if self._is_tolerant:
             self.raw.close()
             self.raw = self._connect(address, {**options, "client_encoding": "SQL_ASCII"})
+        if prepares:
+            self.raw.prepare_threshold = _PREPARED_AFTER
         self.has_written = False
         self._queued: list[tuple[str, Parameters]] = []
 
@@ -140,15 +146,25 @@ class Connection:
                 cursor.adapters.register_loader(name, _TolerantLoader)
         try:
             if not self._queued:
-                return cursor.execute(translated_text(text).encode(), parameters or None)
+                self._execute(cursor, text, parameters)
+                return cursor
             with self.raw.pipeline():
                 self._send_queued()
-                cursor.execute(translated_text(text).encode(), parameters or None)
+                self._execute(cursor, text, parameters)
             return cursor
         except psycopg.Error as error:
+            if self.raw.prepare_threshold is not None and error.sqlstate == _OUT_OF_DATE:
+                # The next connection prepares it anew.
+                self.raw.close()
+                raise ConflictError(masked(str(error))) from None
             raise translated(error) from None
         except UnicodeEncodeError:
             raise UnstorableTextError from None
+
+    @staticmethod
+    def _execute(cursor: psycopg.Cursor[tuple[Any, ...]], text: str, parameters: Parameters) -> None:
+        # Several statements in one text cannot be prepared; they have no parameters.
+        cursor.execute(translated_text(text).encode(), parameters or None, prepare=None if parameters else False)
 
     def later(self, text: str, parameters: Parameters = ()) -> None:
         """Let a statement travel with the next one, whose errors are those of both; it must have no rows."""
@@ -162,7 +178,7 @@ class Connection:
     def _send_queued(self) -> None:
         queued, self._queued = self._queued, []
         for text, parameters in queued:
-            self.raw.cursor().execute(translated_text(text).encode(), parameters or None)
+            self._execute(self.raw.cursor(), text, parameters)
 
     def control(self, *texts: str) -> None:
         """Begin or end a transaction or a savepoint, with statements without parameters, all in one message.
@@ -172,12 +188,12 @@ class Connection:
         if texts[0] == "ROLLBACK":
             self.forget_queued()
         if not self._queued:
-            self.raw.execute("; ".join(texts).encode())
+            self.raw.execute("; ".join(texts).encode(), prepare=False)
             return
         with self.raw.pipeline():
             self._send_queued()
             for text in texts:
-                self.raw.execute(text.encode())
+                self.raw.execute(text.encode(), prepare=False)
 
     def close(self) -> None:
         """Close the connection, with what it still has open."""

@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from typing import Any
 
 import psycopg
 
@@ -90,7 +91,7 @@ class PostgreSQLEngine:
     def open(self, directory: Directory) -> None:
         """Connect, see to our own tables, and open every list."""
         try:
-            self._connection = connection = Connection(self._address.url, self._address.options)
+            self._connection = connection = self._new_connection(self._address.options)
             self._bring_up_to_date(connection)
             if self._access != "read":
                 self._become_writer(connection)
@@ -190,7 +191,7 @@ class PostgreSQLEngine:
         if "connect_timeout" in options:
             options["connect_timeout"] = max(1, min(options["connect_timeout"], round(wait)))
         try:
-            connection = self._connection = Connection(self._address.url, options)
+            connection = self._connection = self._new_connection(options)
         except psycopg.Error as error:
             self._connection = None
             self._pause = min(_LONGEST_PAUSE, 2 * self._pause or _FIRST_PAUSE)
@@ -198,6 +199,9 @@ class PostgreSQLEngine:
             raise StoreFailureError(masked(str(error))) from None
         self._pause = self._not_before = 0.0
         return connection
+
+    def _new_connection(self, options: Mapping[str, Any]) -> Connection:
+        return Connection(self._address.url, options, prepares=self._settings.prepared_statements)
 
     def _drop_if_broken(self, connection: Connection) -> None:
         if connection.is_broken:
@@ -286,12 +290,12 @@ class PostgreSQLEngine:
         return self._connected(_LEASE_WAIT)
 
     def _commit(self, connection: Connection, wait: float) -> None:
-        mark: tuple[str, ...] = ()
-        if connection.has_written:
+        is_marked = connection.has_written
+        if is_marked:
             self._batch += 1
-            mark = (f"UPDATE ocsgw_batch SET batch = {self._batch} WHERE writer = '{self._writer}'",)
+            connection.later("UPDATE ocsgw_batch SET batch = ? WHERE writer = ?", (self._batch, self._writer))
         try:
-            connection.control(*mark, "COMMIT")
+            connection.control("COMMIT")
         except psycopg.Error as error:
             if not connection.is_broken:
                 # The server says why it has not committed.
@@ -301,7 +305,7 @@ class PostgreSQLEngine:
             text = masked(str(error))
             self._watchdog.rest()
             connection.close()
-            was_committed = self._was_committed(self._batch, wait) if mark else False
+            was_committed = self._was_committed(self._batch, wait) if is_marked else False
             if was_committed is None:
                 raise CommitUnknownError(text) from None
             if not was_committed:

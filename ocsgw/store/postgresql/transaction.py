@@ -52,6 +52,16 @@ def _before_adding_text(text: ListStatements, do_not_call: DncStatements) -> str
     )
 
 
+# Each entry comes with its place, from 1 on.
+_APPEND_OUTBOX = (
+    "WITH outbox AS (INSERT INTO ocsgw_counter (name, value) VALUES ('outbox', :count)"
+    " ON CONFLICT (name) DO UPDATE SET value = ocsgw_counter.value + excluded.value RETURNING value)"
+    f" INSERT INTO ocsgw_outbox (number, {OUTBOX_COLUMNS})"
+    f" SELECT outbox.value - :count + entry.c0, {', '.join(f'entry.c{at}' for at in range(1, len(OUTBOX_KINDS) + 1))}"
+    f" FROM outbox, ({PostgreSQLDialect().table(':rows', f'n{OUTBOX_KINDS}')}) AS entry"
+)
+
+
 class PostgreSQLTransaction(BulkTransaction):
     """One write transaction; `begin` is the statement that it began with."""
 
@@ -64,23 +74,13 @@ class PostgreSQLTransaction(BulkTransaction):
         self._begin = begin
         self._mark = object()
 
-    def append_outbox(self, entries: Sequence[OutboxEntry]) -> int:
-        """Store entries behind all others; return the number of the first, those of the others follow on it.
+    def append_outbox(self, entries: Sequence[OutboxEntry]) -> None:
+        """Store entries behind all others, in their order.
 
         The counter is locked until the commit, so that no number becomes visible before a lower one.
         """
-        ((last,),) = self._connection.rows(
-            "INSERT INTO ocsgw_counter (name, value) VALUES ('outbox', ?)"
-            " ON CONFLICT (name) DO UPDATE SET value = ocsgw_counter.value + excluded.value RETURNING value",
-            (len(entries),),
-        )
-        first = int(last) - len(entries) + 1
-        rows = [(number, *msgspec.structs.astuple(each)[1:]) for number, each in enumerate(entries, first)]
-        self._connection.later(
-            f"INSERT INTO ocsgw_outbox (number, {OUTBOX_COLUMNS}) {self._dialect.table('?', f'n{OUTBOX_KINDS}')}",
-            (as_json(rows),),
-        )
-        return first
+        rows = [(place, *msgspec.structs.astuple(each)[1:]) for place, each in enumerate(entries, 1)]
+        self._connection.later(_APPEND_OUTBOX, {"count": len(rows), "rows": as_json(rows)})
 
     @contextmanager
     def savepoint(self) -> Iterator[None]:

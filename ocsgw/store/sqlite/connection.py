@@ -99,17 +99,6 @@ class Connection:
         except sqlite3.Error as error:
             raise translated(error) from None
 
-    def insert(self, text: str, parameters: Parameters) -> int:
-        """Carry out a statement that inserts rows; return the row id of the last one."""
-        try:
-            cursor = self.raw.execute(text, parameters)
-            try:
-                return cursor.lastrowid or 0
-            finally:
-                cursor.close()
-        except sqlite3.Error as error:
-            raise translated(error) from None
-
     @contextmanager
     def _tolerant(self) -> Iterator[None]:
         # Not used always: a function costs more than the driver's own way, for each text.

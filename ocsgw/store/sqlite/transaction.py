@@ -61,14 +61,12 @@ class SQLiteTransaction(BulkTransaction):
         super().__init__(connection, tables, report)
         self._changes_before = connection.raw.total_changes
 
-    def append_outbox(self, entries: Sequence[OutboxEntry]) -> int:
-        """Store entries behind all others; return the number of the first, those of the others follow on it."""
-        last = 0
+    def append_outbox(self, entries: Sequence[OutboxEntry]) -> None:
+        """Store entries behind all others, in their order."""
         for begin in range(0, len(entries), ROWS_AT_ONCE):
             part = entries[begin : begin + ROWS_AT_ONCE]
             values = [value for each in part for value in msgspec.structs.astuple(each)[1:]]
-            last = self._connection.insert(_append_text(len(part)), values)
-        return last - len(entries) + 1
+            self._connection.change(_append_text(len(part)), values)
 
     def before_adding(
         self, calling_list: CallingList, lookups: Callable[[], Sequence[DncLookup]], now: int

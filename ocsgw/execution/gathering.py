@@ -1,0 +1,43 @@
+"""Whether a batch waits a moment for clients that are just being answered (docs/architecture.md).
+
+Who sends one request after the other comes back as soon as it has its answer. Those that a batch answers, and those
+that came meanwhile, would take turns for ever: two batches of half the size, each with all the statements and the
+commit of a whole one. A short pause joins them.
+"""
+
+# Beyond so many requests what a batch costs beside them hardly counts.
+_FEW = 64
+# Of the time of the last batch; at least and at most so many seconds, beyond and below which a pause gains nothing.
+_SHARE, _SHORTEST, _LONGEST = 0.5, 0.0005, 0.005
+# After a pause in vain so many batches begin at once: these clients do not wait for their answers.
+_WITHOUT = 30
+
+
+class Gathering:
+    """Tells how long a batch waits, and for how many requests (`enough`)."""
+
+    def __init__(self) -> None:
+        self.enough = 0
+        self._waited = 0
+        self._without = 0
+
+    def pause(self, answered: int, waiting: int, took: float) -> float:
+        """Return for how many seconds the next batch waits at most, 0.0 if it begins at once.
+
+        The last one has taken `took` seconds and is about to answer so many requests, and so many wait already.
+        """
+        if waiting == 0 or answered + waiting > _FEW:
+            return 0.0
+        if self._without:
+            self._without -= 1
+            return 0.0
+        pause = min(_SHARE * took, _LONGEST)
+        if pause < _SHORTEST:
+            return 0.0
+        self.enough, self._waited = answered + waiting, waiting
+        return pause
+
+    def note(self, waiting: int) -> None:
+        """Note that a pause is over, and how many requests wait now."""
+        if 2 * (waiting - self._waited) < self.enough - self._waited:
+            self._without = _WITHOUT
