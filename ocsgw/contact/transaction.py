@@ -306,6 +306,9 @@ class RecordStatements(Protocol):
     def insert_records(self, calling_list: CallingList, records: Sequence[NewRecord]) -> None:
         """Insert rows."""
 
+    def import_records(self, calling_list: CallingList, records: Sequence[NewRecord]) -> list[Record]:
+        """Insert rows; return those that can be represented as they are read from now on."""
+
     def copy_further_columns(self, calling_list: CallingList, source: int, target: int) -> None:
         """Give a record what another has in the columns that `NewRecord` lacks, but for `treatments` (K13, H232)."""
 

@@ -32,6 +32,7 @@ _ADDRESS = re.compile(r"[@:]").search
 _LETTERS = re.compile(r"[^\W\d_]").search
 _EXTENSION = re.compile(r"(?i)\b(?:ext|extension|tel|x)\b\.?")
 _FEWEST_DIGITS = 3
+_PLAIN_PHONE = re.compile(r"[0-9]*|\+[0-9]{3,}").fullmatch
 # A fraction with so many digits may be a phone with a dot in it.
 _DIGITS_OF_A_PHONE = 7
 
@@ -65,8 +66,9 @@ class LocalTime:
     moment: datetime
 
     def epoch(self, zone: ZoneInfo) -> int:
-        """Return the seconds since 1970 UTC (H172)."""
-        return wall_time_to_epoch(self.moment, zone)
+        """Return the seconds since 1970 UTC, never 0 (H172)."""
+        # 0 means "not scheduled"; the one date that is 0 is long past, as is the second after it.
+        return wall_time_to_epoch(self.moment, zone) or 1
 
 
 def quoted(cell: str) -> str:
@@ -181,7 +183,10 @@ def decimal_point(cell: str, form: CellForm) -> str:
 
 
 def doubt_about_phone(cell: str) -> str:
-    """Return why a cell cannot be a phone, empty if it can be one or another kind of address."""
+    """Return why a cell cannot be a phone, empty if it can be one or another kind of address, or is empty."""
+    # The usual case.
+    if _PLAIN_PHONE(cell):
+        return ""
     text = cell.strip()
     if _ADDRESS(text):
         return ""

@@ -17,6 +17,8 @@ CONTACT, TYPE, DUE, LAST_CALL, ZONE, CHAIN = (
     CLASSIC_COLUMNS.index(name)
     for name in ("contact_info", "record_type", "dial_sched_time", "call_time", "tz_dbid", "chain_id")
 )
+# Record types that need a time (http.md section 10.1).
+SCHEDULED = frozenset({3, 4, 5, 6})
 NUMBERS_OF_LIST = frozenset({"record_id", "chain_id", "chain_n"})
 
 
@@ -25,19 +27,17 @@ class Draft:
     """A row that passed the checks without the store, and its place in the slice.
 
     `replaces` is the record whose place it takes, `contact` the normal form of its contact, `warning` what is doubtful
-    about it. `given` are the places of the values that the row has, and `values` all of them, where only those are to
-    be written; else None.
+    about it. `given` are the places of the values that the row has, where only those are to be written; else None.
     """
 
     at: int
     record: NewRecord
     chain: int | None
+    warning: str = ""
     contact: str = ""
     is_blocked: bool = False
     replaces: int | None = None
-    warning: str = ""
     given: set[int] | None = None
-    values: Values = field(default_factory=list)
 
 
 @dataclass(slots=True)

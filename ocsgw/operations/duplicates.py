@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from ocsgw.contact.dnc_lookup import customer_id_text
+from ocsgw.contact.normal_form import normal_contact
 from ocsgw.contact.transaction import Record
 from ocsgw.operations.drafts import Draft, Slice
 from ocsgw.operations.verdicts import Duplicates, RowVerdict, VerdictName
@@ -12,6 +13,8 @@ from ocsgw.protocol.enumerations import CallResult, RecordStatus, RecordType
 def find_duplicates(slice_: Slice, duplicates: Duplicates, seen: frozenset[int]) -> None:
     """Skip rows, or let them take the place, or write over the values, of what is there."""
     tx, calling_list = slice_.unit.tx, slice_.calling_list
+    for draft in slice_.drafts:
+        draft.contact = normal_contact(draft.record.contact_info, calling_list.tenant.country)
     known = tx.records_by_contact(calling_list, {draft.contact for draft in slice_.drafts if draft.contact})
     if duplicates == "skip":
         _skip(slice_, known, seen)

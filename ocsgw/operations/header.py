@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
+from typing import NamedTuple
 
 from ocsgw.contact.directory import CallingList, Directory
 from ocsgw.contact.fields import FieldType, FieldValue, to_column
@@ -54,8 +55,6 @@ NOT_READ = frozenset(
     | {"switch_id", "GSW_CHAIN_N"}
 )
 _PLAIN_NOT_READ = frozenset(map(plain_header, NOT_READ))
-# Keys of which every row has another value.
-_DIFFERENT = frozenset({"GSW_PHONE", "GSW_AGENT_ID", "GSW_CALL_TIME", "GSW_CHAIN_ID"})
 _CONVERTERS = {each.key: each.convert for each in REQUESTS["AddRecord"].attributes["lists"]}
 _DAILY = frozenset({"GSW_FROM", "GSW_UNTIL"})
 # Only a table has these: so is known that a file is the export of one.
@@ -66,6 +65,14 @@ _LAST_YEAR = 2037
 _YEAR = 31556952
 
 
+class _Column(NamedTuple):
+    """Where in a row the cells of a column belong, how they are read, and `Header.longest`."""
+
+    place: int
+    read: Reader
+    longest: int | None = None
+
+
 class HeaderError(Exception):
     """A head cannot be used; the text says why and what to do."""
 
@@ -74,14 +81,16 @@ class HeaderError(Exception):
 class Header:
     """The head of a file, understood.
 
-    `readers` and `places` say, per column of the file, how a cell is read and where in a row it belongs; `ignored`
-    are the columns that are not read, `read_as` the known name of each. An `is_export` has the columns of a table, and
-    is read as it is.
+    `readers` and `places` say, per column of the file, how a cell is read and where in a row it belongs; `longest` how
+    many characters a text may have that is stored as it is, None where a cell is more than a text. `ignored` are the
+    columns that are not read, `read_as` the known name of each. An `is_export` has the columns of a table, and is read
+    as it is.
     """
 
     names: tuple[str, ...]
     readers: tuple[Reader | None, ...]
     places: tuple[int, ...]
+    longest: tuple[int | None, ...]
     ignored: tuple[str, ...]
     read_as: tuple[str | None, ...]
     is_export: bool
@@ -117,6 +126,7 @@ def read_header(
     by_plain = by_plain_name(known)
     readers: list[Reader | None] = []
     places: list[int] = []
+    longest: list[int | None] = []
     ignored: list[str] = []
     filled: dict[int, str] = {}
     read_as: list[str | None] = []
@@ -129,14 +139,16 @@ def read_header(
         if found is None:
             readers.append(None)
             places.append(0)
+            longest.append(None)
             ignored.append(name)
             continue
-        place, reader = known[found]
-        if place in filled:
-            raise HeaderError(f"the columns {filled[place]} and {name} are the same; remove one of them")
-        filled[place] = name
-        readers.append(reader)
-        places.append(place)
+        column = known[found]
+        if column.place in filled:
+            raise HeaderError(f"the columns {filled[column.place]} and {name} are the same; remove one of them")
+        filled[column.place] = name
+        readers.append(column.read)
+        places.append(column.place)
+        longest.append(column.longest)
     customer_at = calling_list.customer_at
     has_customer_id = customer_at is not None and len(CLASSIC_COLUMNS) + customer_at in filled
     if _PLACES["contact_info"] not in filled and not (by_customer_id and has_customer_id):
@@ -144,7 +156,9 @@ def read_header(
             "the file has no column GSW_PHONE or contact_info; the first row must name the columns, or use "
             "--map NAME=GSW_PHONE with the name that the column has"
         )
-    return Header(trimmed, tuple(readers), tuple(places), tuple(ignored), tuple(read_as), is_export, form)
+    return Header(
+        trimmed, tuple(readers), tuple(places), tuple(longest), tuple(ignored), tuple(read_as), is_export, form
+    )
 
 
 def column_names(directory: Directory, calling_list: CallingList) -> list[str]:
@@ -183,57 +197,44 @@ def _unknown(calling_list: CallingList, name: str, known: Mapping[str, object]) 
 
 def _known_columns(
     directory: Directory, calling_list: CallingList, form: CellForm, *, is_export: bool
-) -> dict[str, tuple[int, Reader]]:
-    """Return place and reader of each column that a file may have, by all of its names."""
-    known: dict[str, tuple[int, Reader]] = {}
+) -> dict[str, _Column]:
+    """Return the columns that a file may have, by all of their names."""
+    known: dict[str, _Column] = {}
     for at, field in enumerate(calling_list.fields, start=len(CLASSIC_COLUMNS)):
         for name in (field.key, field.column):
             if name is not None:
-                known[name] = (at, _custom(field.kind, field.length, name, form))
+                known[name] = _Column(at, _custom(field.kind, field.length, name, form), field.length)
     for key, column in _SAME_VALUE.items():
-        known[key] = (_PLACES[column], _attribute(key, key))
+        known[key] = _Column(_PLACES[column], _attribute(key, key))
     for column, key in _KEY_OF.items():
-        known[column] = (_PLACES[column], _attribute(key, column))
+        known[column] = _Column(_PLACES[column], _attribute(key, column))
     for name in ("GSW_FROM", "GSW_UNTIL", "daily_from", "daily_till"):
-        known[name] = (known[name][0], _daily(known[name][1]))
+        known[name] = _Column(known[name].place, _daily(known[name].read))
     # Written by us for a record in process; nobody holds the new one (K2). 0 is not a value (sections 1 and 2). Other
     # programs write the statuses 10 and 11, and more attempts than a client can.
     ready = RecordStatus.READY.value
     of_status = {"0": ready, "2": ready, record_status_name(2): ready, "10": 10, "11": 11}
-    known["record_status"] = (
+    known["record_status"] = _Column(
         _PLACES["record_status"],
-        _with_others(known["record_status"][1], of_status),
+        _with_others(known["record_status"].read, of_status),
     )
-    known["record_type"] = (
+    known["record_type"] = _Column(
         _PLACES["record_type"],
-        _with_others(known["record_type"][1], {"0": RecordType.GENERAL.value}),
+        _with_others(known["record_type"].read, {"0": RecordType.GENERAL.value}),
     )
-    known["attempt"] = (_PLACES["attempt"], _attempts)
+    known["attempt"] = _Column(_PLACES["attempt"], _attempts)
     for name in ("GSW_CALL_TIME", "call_time"):
-        known[name] = (_PLACES["call_time"], lambda cell, name=name: seconds_or_date(name, cell, form))  # type: ignore[misc]
+        known[name] = _Column(_PLACES["call_time"], lambda cell, name=name: seconds_or_date(name, cell, form))  # type: ignore[misc]
     due = _PLACES["dial_sched_time"]
-    known["GSW_DATE_TIME"] = (due, _remembering(lambda cell: _due("GSW_DATE_TIME", cell, form)))
-    known["dial_sched_time"] = (due, lambda cell: seconds_or_date("dial_sched_time", cell, form))
-    known["GSW_TZ_NAME"] = (_PLACES["tz_dbid"], _zone_name(directory))
-    known["tz_dbid"] = (_PLACES["tz_dbid"], _zone_dbid(directory, calling_list, is_export=is_export))
-    known["GSW_CAMPAIGN_NAME"] = (_PLACES["campaign_id"], _campaign_name(directory, calling_list))
-    known["campaign_id"] = (_PLACES["campaign_id"], _campaign_dbid(directory, calling_list, is_export=is_export))
+    known["GSW_DATE_TIME"] = _Column(due, lambda cell: _due("GSW_DATE_TIME", cell, form))
+    known["dial_sched_time"] = _Column(due, lambda cell: seconds_or_date("dial_sched_time", cell, form))
+    known["GSW_TZ_NAME"] = _Column(_PLACES["tz_dbid"], _zone_name(directory))
+    known["tz_dbid"] = _Column(_PLACES["tz_dbid"], _zone_dbid(directory, calling_list, is_export=is_export))
+    known["GSW_CAMPAIGN_NAME"] = _Column(_PLACES["campaign_id"], _campaign_name(directory, calling_list))
+    known["campaign_id"] = _Column(_PLACES["campaign_id"], _campaign_dbid(directory, calling_list, is_export=is_export))
     # Behind all columns: nothing is kept of it.
-    known["GSW_CALLING_LIST"] = (len(CLASSIC_COLUMNS) + len(calling_list.fields), _list_name(calling_list))
+    known["GSW_CALLING_LIST"] = _Column(len(CLASSIC_COLUMNS) + len(calling_list.fields), _list_name(calling_list))
     return known
-
-
-def _remembering(read: Reader) -> Reader:
-    """Return a reader that reads each text once; most columns have few different ones."""
-    values: dict[str, FieldValue | LocalTime | None] = {}
-
-    def remembered(cell: str) -> FieldValue | LocalTime | None:
-        value = values.get(cell)
-        if value is None:
-            value = values[cell] = read(cell)
-        return value
-
-    return remembered
 
 
 def _attribute(key: str, name: str) -> Reader:
@@ -246,7 +247,7 @@ def _attribute(key: str, name: str) -> Reader:
             hint = FORMAT_AS_TEXT if "spreadsheet" in refusal.text else ALLOWED.get(key, "")
             raise refused(refusal.text, cell, hint) from None
 
-    return read if key in _DIFFERENT else _remembering(read)
+    return read
 
 
 def _daily(read: Reader) -> Reader:
@@ -254,7 +255,7 @@ def _daily(read: Reader) -> Reader:
         seconds = daily_time(cell) if ":" in cell or cell[-1:] in "mM" else None
         return seconds if seconds is not None else read(cell)
 
-    return _remembering(daily)
+    return daily
 
 
 def _with_others(read: Reader, others: Mapping[str, int]) -> Reader:
@@ -277,10 +278,7 @@ def _custom(kind: FieldType, length: int | None, name: str, form: CellForm) -> R
                 return _custom_date(name, cell, form)
             raise refused(refusal.text, cell, allowed_in_field(kind, length)) from None
 
-    if length is None:
-        return read
-    # A text that fits is stored as it is; the rule is asked about others.
-    return lambda cell: cell if len(cell) <= length else read(cell)
+    return read
 
 
 def _custom_date(name: str, cell: str, form: CellForm) -> str:
@@ -308,7 +306,7 @@ def _zone_name(directory: Directory) -> Reader:
             names = [each.name for each in directory.zones]
             raise refused(refusal.text, cell, _hint(cell, names)) from None
 
-    return _remembering(read)
+    return read
 
 
 def _zone_dbid(directory: Directory, calling_list: CallingList, *, is_export: bool) -> Reader:

@@ -13,27 +13,37 @@ from ocsgw.contact.directory import CallingList
 from ocsgw.contact.dnc_lookup import dnc_lookup_for
 from ocsgw.contact.fields import FieldValue
 from ocsgw.contact.new_record import default_record
-from ocsgw.contact.transaction import Admission, NewRecord, RefusedByTableError
+from ocsgw.contact.transaction import Admission, DncLookup, NewRecord, Record, RefusedByTableError
 from ocsgw.contact.unit_of_work import UnitOfWork
 from ocsgw.operations.cells import LocalTime, RowError, doubt_about_phone, unmarked
-from ocsgw.operations.drafts import CHAIN, CONTACT, DUE, LAST_CALL, NUMBERS_OF_LIST, TYPE, ZONE, Draft, Slice, Values
+from ocsgw.operations.columns import read_columns
+from ocsgw.operations.drafts import (
+    CHAIN,
+    CONTACT,
+    DUE,
+    LAST_CALL,
+    NUMBERS_OF_LIST,
+    SCHEDULED,
+    TYPE,
+    ZONE,
+    Draft,
+    Slice,
+    Values,
+)
 from ocsgw.operations.duplicates import find_duplicates
 from ocsgw.operations.header import CLASSIC_COLUMNS, Header
-from ocsgw.operations.verdicts import Duplicates, Row, RowVerdict
+from ocsgw.operations.verdicts import ADDED, Duplicates, Row, RowVerdict
 from ocsgw.protocol.enumerations import CallResult, RecordType
 from ocsgw.protocol.errors import Refusal
 
 NO_CALL_REASON = "on the Do Not Call list: stored as NoCall"
-# Record types that need a time (http.md section 10.1).
-_SCHEDULED = frozenset({3, 4, 5, 6})
-_TIMES = (DUE, LAST_CALL)
 
 
 class Imported(NamedTuple):
-    """What became of the rows of a slice, and the ids of the records that were added."""
+    """What became of the rows of a slice, and the records that were added, as they stand in the list."""
 
     verdicts: list[RowVerdict]
-    added: list[int]
+    added: list[Record]
 
 
 def import_rows(
@@ -65,10 +75,10 @@ def import_rows(
             slice_.refuse(draft.at, "Missing attribute GSW_PHONE")
             slice_.drafts.remove(draft)
     _number(slice_, is_dry_run=is_dry_run)
+    added: list[Record] = []
     if not is_dry_run:
-        _write(slice_)
+        added = _write(slice_)
         unit.blocked += ["import"] * sum(draft.is_blocked for draft in slice_.drafts)
-    added = [] if is_dry_run else [draft.record.record_id for draft in slice_.drafts if draft.replaces is None]
     return Imported(cast("list[RowVerdict]", slice_.verdicts), added)
 
 
@@ -79,61 +89,62 @@ def _read(slice_: Slice, header: Header, rows: Sequence[Row], *, keeps_given: bo
     template: Values = [*classic, *custom, None]
     template[CONTACT] = template[CHAIN] = None
     width = len(header.names)
-    columns = tuple(zip(header.readers, header.places, strict=True))
-    contact_at, is_raw = header.contact_at, header.form.raw
-    for at, row in enumerate(rows):
-        if isinstance(row, str):
-            slice_.refuse(at, row)
-            continue
-        if len(row) != width:
-            slice_.refuse(at, f"has {len(row)} columns, the first row {width}")
-            continue
-        values = template.copy()
+    places = [at for at, row in enumerate(rows) if row.__class__ is list and len(row) == width]
+    odd = set(range(len(rows))).difference(places)
+    if places:
+        of_width = cast("list[list[str]]", [rows[at] for at in places])
+        read = read_columns(slice_.unit.directory, calling_list, header, template, of_width)
+        drafts = map(Draft, places, read.records, read.chains, read.warnings)
+        slice_.drafts = [draft for at, draft in enumerate(drafts) if at not in read.odd]
+        odd.update(places[at] for at in read.odd)
+    for at in sorted(odd):
         try:
-            if "\0" in "".join(row):
-                raise Refusal("invalid_attribute", header.names[["\0" in cell for cell in row].index(True)])
-            for cell, (read, place) in zip(row, columns, strict=True):
-                if cell and read is not None:
-                    if cell[0] == "'" and not is_raw:
-                        cell = unmarked(cell, is_contact=place == CONTACT)
-                    values[place] = read(cell)
-            draft = _draft(slice_, header, at, values, may_lack_contact=keeps_given)
-            if contact_at is not None and not header.is_export:
-                draft.warning = _judge_contact(header, row[contact_at])
-            if keeps_given:
-                draft.given = {place for cell, (read, place) in zip(row, columns, strict=True) if cell and read}
-                draft.values = values
-            slice_.drafts.append(draft)
+            slice_.drafts.append(_read_row(slice_, header, template, at, rows[at], may_lack_contact=keeps_given))
         except Refusal as refusal:
             slice_.refuse(at, refusal.text)
         except RowError as error:
             slice_.refuse(at, str(error))
+    if odd:
+        slice_.drafts.sort(key=lambda draft: draft.at)
+    if keeps_given:
+        for draft in slice_.drafts:
+            columns = zip(rows[draft.at], header.readers, header.places, strict=True)
+            draft.given = {place for cell, read_cell, place in columns if cell and read_cell is not None}
 
 
-def _judge_contact(header: Header, cell: str) -> str:
-    if header.form.raw or (cell.isascii() and cell.isdigit()):
-        return ""
-    warning = doubt_about_phone(cell)
-    if warning and header.form.strict_phones:
-        raise RowError(warning.removeprefix("warning, "))
-    return warning
-
-
-def _draft(slice_: Slice, header: Header, at: int, values: Values, *, may_lack_contact: bool) -> Draft:
+def _read_row(slice_: Slice, header: Header, template: Values, at: int, row: Row, *, may_lack_contact: bool) -> Draft:
+    """Turn one row into a record: the obvious way, by which every column is judged in its turn."""
+    if isinstance(row, str):
+        raise RowError(row)
+    if len(row) != len(header.names):
+        raise RowError(f"has {len(row)} columns, the first row {len(header.names)}")
+    if "\0" in "".join(row):
+        raise Refusal("invalid_attribute", header.names[["\0" in cell for cell in row].index(True)])
+    values = template.copy()
+    for cell, read, place in zip(row, header.readers, header.places, strict=True):
+        if cell and read is not None:
+            values[place] = read(cell if header.form.raw else unmarked(cell, is_contact=place == CONTACT))
     if values[CONTACT] is None:
         if not may_lack_contact:
             raise Refusal("missing_attribute", "GSW_PHONE")
         values[CONTACT] = ""
-    for place in _TIMES:
+    for place in (DUE, LAST_CALL):
         time = values[place]
         if isinstance(time, LocalTime):
             zone = slice_.unit.directory.zone_of(cast("int", values[ZONE]), slice_.calling_list.tenant)
-            # 0 means "not scheduled"; the one date that is 0 is long past, as is the second after it.
-            values[place] = time.epoch(zone.zone) or 1
-    if not values[DUE] and values[TYPE] in _SCHEDULED and not header.is_export:
+            values[place] = time.epoch(zone.zone)
+    if not values[DUE] and values[TYPE] in SCHEDULED and not header.is_export:
         raise Refusal("missing_attribute", "GSW_DATE_TIME")
     chain = cast("int | None", values[CHAIN])
-    return Draft(at, record_of(values), chain)
+    warning = "" if header.contact_at is None or header.is_export else _judge_contact(header, row[header.contact_at])
+    return Draft(at, record_of(values), chain, warning)
+
+
+def _judge_contact(header: Header, cell: str) -> str:
+    warning = "" if header.form.raw else doubt_about_phone(cell)
+    if warning and header.form.strict_phones:
+        raise RowError(warning.removeprefix("warning, "))
+    return warning
 
 
 def record_of(values: Values) -> NewRecord:
@@ -146,15 +157,22 @@ def record_of(values: Values) -> NewRecord:
 def _check_do_not_call(slice_: Slice) -> None:
     """A row that the do-not-call table covers is stored as NoCall (H202)."""
     unit, calling_list = slice_.unit, slice_.calling_list
-    at = calling_list.customer_at
-    lookups = []
-    for draft in slice_.drafts:
-        record = draft.record
-        customer_id = record.custom[at] if at is not None else None
-        lookup = dnc_lookup_for(unit.directory, calling_list, record.contact_info, customer_id, record.campaign_id)
-        draft.contact = lookup.contact
-        lookups.append(lookup)
-    slice_.admission = admission = unit.tx.before_adding(calling_list, lambda: lookups, unit.now)
+
+    def lookups() -> list[DncLookup]:
+        at = calling_list.customer_at
+        records = [draft.record for draft in slice_.drafts]
+        return [
+            dnc_lookup_for(
+                unit.directory,
+                calling_list,
+                each.contact_info,
+                each.custom[at] if at is not None else None,
+                each.campaign_id,
+            )
+            for each in records
+        ]
+
+    slice_.admission = admission = unit.tx.before_adding(calling_list, lookups, unit.now)
     for place in admission.blocked:
         draft = slice_.drafts[place]
         draft.is_blocked = True
@@ -168,8 +186,8 @@ def _number(slice_: Slice, *, is_dry_run: bool) -> None:
     new = [draft for draft in slice_.drafts if draft.replaces is None]
     for draft in new:
         if slice_.verdicts[draft.at] is None:
-            reasons = (NO_CALL_REASON if draft.is_blocked else "", draft.warning)
-            slice_.verdicts[draft.at] = RowVerdict("added", "; ".join(filter(None, reasons)))
+            reasons = NO_CALL_REASON if draft.is_blocked else "", draft.warning
+            slice_.verdicts[draft.at] = RowVerdict("added", "; ".join(filter(None, reasons))) if any(reasons) else ADDED
     if is_dry_run or not new:
         return
     named = {draft.chain for draft in new if draft.chain is not None}
@@ -189,35 +207,42 @@ def _number(slice_: Slice, *, is_dry_run: bool) -> None:
             draft.record.chain_n = ends[draft.chain] = ends.get(draft.chain, -1) + 1
 
 
-def _write(slice_: Slice) -> None:
-    """Write all rows; if the table refuses one, write them one by one, so that only that one is refused."""
+def _write(slice_: Slice) -> list[Record]:
+    """Write all rows; if the table refuses one, write them one by one, so that only that one is refused.
+
+    Return the records that were added.
+    """
     try:
         with slice_.unit.tx.savepoint():
-            _write_drafts(slice_, slice_.drafts)
+            return _write_drafts(slice_, slice_.drafts)
     except RefusedByTableError:
-        _write_one_by_one(slice_)
+        return _write_one_by_one(slice_)
 
 
-def _write_one_by_one(slice_: Slice) -> None:
+def _write_one_by_one(slice_: Slice) -> list[Record]:
+    added = []
     for draft in list(slice_.drafts):
         try:
             with slice_.unit.tx.savepoint():
-                _write_drafts(slice_, [draft])
+                added += _write_drafts(slice_, [draft])
         except RefusedByTableError as error:
             slice_.drop(draft, f"the table refuses the row: {error.reason}")
+    return added
 
 
-def _write_drafts(slice_: Slice, drafts: Sequence[Draft]) -> None:
+def _write_drafts(slice_: Slice, drafts: Sequence[Draft]) -> list[Record]:
     tx, calling_list = slice_.unit.tx, slice_.calling_list
     new = [draft.record for draft in drafts if draft.replaces is None]
-    if new:
-        tx.insert_records(calling_list, new)
+    added = tx.import_records(calling_list, new) if new else []
     changes: dict[int, dict[str, object]] = {}
     for draft in drafts:
         if draft.replaces is not None:
             changes.setdefault(draft.replaces, {}).update(_columns(calling_list, draft))
     if changes:
         tx.change_records(calling_list, changes)
+        # A trigger on changes may have touched them.
+        added = tx.records(calling_list, [each.record_id for each in added])
+    return added
 
 
 def _columns(calling_list: CallingList, draft: Draft) -> Mapping[str, object]:

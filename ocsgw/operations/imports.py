@@ -1,6 +1,7 @@
 """Imports, step by step: begun, carried on slice by slice, listed, and taken back."""
 
 import hashlib
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 import msgspec
@@ -162,7 +163,7 @@ def _import(unit: UnitOfWork, arguments: ImportRows) -> tuple[list[RowVerdict], 
         made = import_do_not_call.import_entries(
             unit, columns, arguments.rows, arguments.duplicates, form=arguments.form, is_dry_run=arguments.dry_run
         )
-        return made.verdicts, _imported(made.added and unit.tx.entries(made.added))
+        return made.verdicts, _imported(unit.tx.entries(made.added) if made.added else [])
     calling_list = list_named(unit.directory, arguments.calling_list)
     imported = import_rows(
         unit,
@@ -173,10 +174,10 @@ def _import(unit: UnitOfWork, arguments: ImportRows) -> tuple[list[RowVerdict], 
         is_dry_run=arguments.dry_run,
         seen=arguments.seen,
     )
-    return imported.verdicts, _imported(imported.added and unit.tx.records(calling_list, imported.added))
+    return imported.verdicts, _imported(imported.added)
 
 
-def _imported(rows: "list[Any]") -> list[ImportedRow]:
+def _imported(rows: Sequence[Record | StoredEntry]) -> list[ImportedRow]:
     return [ImportedRow(_number_of(each), _digest(each)) for each in rows]
 
 

@@ -18,3 +18,7 @@ class RowVerdict:
 
     name: VerdictName
     reason: str = ""
+
+
+# What becomes of most rows.
+ADDED = RowVerdict("added")

@@ -9,6 +9,7 @@ from ocsgw.contact.bulk_statements import ImportedEntry, ImportedRow, ImportProg
 from ocsgw.contact.directory import CallingList
 from ocsgw.contact.fields import FieldValue
 from ocsgw.contact.normal_form import covers, normal_contact, normal_customer_id, search_keys
+from ocsgw.contact.transaction import NewRecord, Record
 from ocsgw.store.dialect import as_json, upsert
 from ocsgw.store.records import is_text, shown
 from ocsgw.store.texts import INSERTED_COLUMNS
@@ -107,6 +108,11 @@ class BulkTransaction(RecordTransaction):
         self._connection.change("DELETE FROM ocsgw_import WHERE target = ? AND fingerprint = ?", where)
 
     # Calling lists.
+
+    def import_records(self, calling_list: CallingList, records: Sequence[NewRecord]) -> list[Record]:
+        """Insert rows and return those that can be represented as they are read from now on."""
+        self.insert_records(calling_list, records)
+        return self.records(calling_list, [record.record_id for record in records])
 
     def delete_records(self, calling_list: CallingList, record_ids: Collection[int]) -> None:
         """Delete records that are not in process."""

@@ -107,6 +107,10 @@ class RecordTransaction(ContactForms, OwnTables, OutboxTable):
 
     def insert_records(self, calling_list: CallingList, records: Sequence[NewRecord]) -> None:
         """Insert rows."""
+        self._insert_records(calling_list, records)
+        self._note_highest(calling_list, records)
+
+    def _insert_records(self, calling_list: CallingList, records: Sequence[NewRecord]) -> None:
         text = self._text_of(calling_list)
         for begin in range(0, len(records), text.insert_at_once):
             rows = []
@@ -115,6 +119,8 @@ class RecordTransaction(ContactForms, OwnTables, OutboxTable):
                 rows.append([*values, *custom])
             if self._insert(calling_list, text, rows) < len(rows):
                 raise RefusedByTableError("a trigger of its table ignores the row", calling_list.name)
+
+    def _note_highest(self, calling_list: CallingList, records: Sequence[NewRecord]) -> None:
         self._note_numbers(
             calling_list.table,
             max((record.record_id for record in records), default=0),

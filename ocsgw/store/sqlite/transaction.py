@@ -10,13 +10,14 @@ import msgspec
 
 from ocsgw.contact.directory import CallingList
 from ocsgw.contact.outbox import OutboxEntry
-from ocsgw.contact.transaction import Admission, DncLookup, RefusedByTableError, StoreFailureError
+from ocsgw.contact.transaction import Admission, DncLookup, NewRecord, Record, RefusedByTableError, StoreFailureError
 from ocsgw.store.bulk import BulkTransaction
 from ocsgw.store.engine import Report
 from ocsgw.store.errors import UndoneTransactionError
 from ocsgw.store.open_tables import OpenTables
 from ocsgw.store.outbox import OUTBOX_COLUMNS, OUTBOX_KINDS
 from ocsgw.store.own_tables import AUDIT_POSITION
+from ocsgw.store.sqlite.as_stored import as_stored
 from ocsgw.store.sqlite.connection import Connection
 from ocsgw.store.sqlite.refusals import refused_by
 from ocsgw.store.sqlite.statements import change_text
@@ -113,6 +114,22 @@ class SQLiteTransaction(BulkTransaction):
             self._connection.change("ROLLBACK")
         self._connection.begin_again()
         self._changes_before = self._connection.raw.total_changes
+
+    def import_records(self, calling_list: CallingList, records: Sequence[NewRecord]) -> list[Record]:
+        """Insert rows and return those that can be represented as they are read from now on.
+
+        They are not read for that where no trigger has changed anything, and what is true of one is true of all.
+        """
+        raw, text = self._connection.raw, self._text_of(calling_list)
+        before = raw.total_changes
+        self._insert_records(calling_list, records)
+        was_all = raw.total_changes - before == len(records)
+        self._note_highest(calling_list, records)
+        stored = as_stored(calling_list, text, records, self._tables.largest_record) if was_all else None
+        ids = [record.record_id for record in records]
+        if stored is not None and self.records(calling_list, ids[-1:]) == stored[-1:]:
+            return stored
+        return self.records(calling_list, ids)
 
     def _change_text(self, text: ListStatements, columns: Sequence[str]) -> str:
         return change_text(text, columns)

@@ -1,0 +1,59 @@
+"""Rows that were just inserted, as they would be read: for the rows of an import reading costs as much as adding.
+
+Only where nothing can have come between: every value has the type of its column, so that SQLite stores it as it is, and
+nothing that is read differently from what is stored is among them. In every other case the rows have to be read.
+"""
+
+from collections.abc import Sequence
+from itertools import repeat
+from types import NoneType
+
+import msgspec
+
+from ocsgw.contact.directory import CallingList
+from ocsgw.contact.fields import FieldValue
+from ocsgw.contact.transaction import NewRecord, Record, further_columns
+from ocsgw.store.records import LATEST, LEAST
+from ocsgw.store.texts import INSERTED_COLUMNS, ListStatements
+
+_AGENT = INSERTED_COLUMNS.index("agent_id")
+# Here 0 is read as another number.
+_NEVER_ZERO = frozenset({"record_type", "record_status"})
+_BYTES_OF_CHARACTER = 4
+
+
+def as_stored(
+    calling_list: CallingList, text: ListStatements, records: Sequence[NewRecord], largest: int
+) -> list[Record] | None:
+    """Return inserted rows as they are read, None if that cannot be told; `largest` is that of `unreadable_column`."""
+    if further_columns(calling_list):
+        return None
+    *classic, customs = zip(*map(msgspec.structs.astuple, records), strict=True)
+    custom: list[tuple[FieldValue | None, ...]] = list(zip(*customs, strict=True))
+    names = (*INSERTED_COLUMNS, *(field.column for field in calling_list.fields))
+    longest = 0
+    for name, values in zip(names, (*classic, *custom), strict=True):
+        kinds = set(map(type, values))
+        is_number = int in kinds
+        # A custom column, and that of the agent, may be empty.
+        if name in INSERTED_COLUMNS and name != "agent_id" and NoneType in kinds:
+            return None
+        kinds.discard(NoneType)
+        if kinds and kinds != {_stored_as_they_are(text.columns[name.lower()].kind)}:
+            return None
+        if is_number and name in INSERTED_COLUMNS:
+            if min(values) < LEAST or max(values) > LATEST or (name in _NEVER_ZERO and 0 in values):
+                return None
+        elif kinds == {str}:
+            longest += max(len(each) for each in values if each is not None)
+    if longest * _BYTES_OF_CHARACTER > largest:
+        return None
+    columns = [*classic[:_AGENT], [each or "" for each in classic[_AGENT]], *classic[_AGENT + 1 :]]
+    return list(map(Record, *columns, repeat(""), customs, ([] for _ in records)))
+
+
+def _stored_as_they_are(kind: str) -> type[int] | type[str] | None:
+    """Return which values a column of this declared type stores as they are, by the rules of its affinity."""
+    if "INT" in kind:
+        return int
+    return str if any(each in kind for each in ("CHAR", "CLOB", "TEXT")) else None
