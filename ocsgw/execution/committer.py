@@ -10,7 +10,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
 from twisted.internet.defer import Deferred
@@ -29,6 +29,7 @@ from ocsgw.contact.unit_of_work import Continuation, PendingRequest, Unfinished,
 from ocsgw.counters import BATCH_SIZES, COMMIT_SECONDS, COMMITS, DNC_BLOCKED
 from ocsgw.execution.gathering import Gathering
 from ocsgw.execution.pace import Pace, Reading
+from ocsgw.execution.result import BatchResult, joined
 from ocsgw.execution.worker import Worker
 from ocsgw.guard import contain, guarded
 from ocsgw.logs import say
@@ -89,19 +90,6 @@ class Job:
     pending: PendingRequest
     deliver: Callable[[Outcome], None]
     deadline: float | None = None
-
-
-@dataclass(slots=True)
-class _Result:
-    """What the worker brings back to the reactor: one outcome for each request, and what to log once committed.
-
-    `failure` is why the store failed; `defects` are requests that were answered with 500, with what a rule raised.
-    """
-
-    outcomes: list[Outcome]
-    units: list[UnitOfWork] = field(default_factory=list)
-    defects: list[tuple[PendingRequest, Failure]] = field(default_factory=list)
-    failure: str | None = None
 
 
 class Committer:
@@ -277,7 +265,7 @@ class Committer:
         until = self._clock.seconds() + min(max(0.0, wait - max(_WAY_BACK, wait / 10)), self._busy_timeout)
         directory, begun = self.directory, self._clock.seconds()
 
-        def run() -> _Result:
+        def run() -> BatchResult:
             # What the worker has waited for before, a chore perhaps, counts too.
             wait = max(0.0, until - self._clock.seconds())
             return self._transact([job.pending for job in jobs], directory, wait)
@@ -310,7 +298,7 @@ class Committer:
         *,
         in_place: bool = False,
         attempt: int = 1,
-    ) -> _Result:
+    ) -> BatchResult:
         """Carry out a batch, in the worker or `in_place`. Raises `StoreBusyError` only in place.
 
         A batch that fails as a whole is rolled back and carried out again request by request, each in a transaction of
@@ -329,14 +317,14 @@ class Committer:
             unit.committed()
             _COMMITTED.value += 1
             BATCH_SIZES.observe(len(requests))
-            return _Result(outcomes, [unit], defects)
+            return BatchResult(outcomes, [unit], defects)
         except NotPrimaryError:
             # The store is well; the role service sees to the rest.
             COMMITS.add(result="failed")
-            return _Result([Outcome(Refusal("unavailable")) for _ in requests])
+            return BatchResult([Outcome(Refusal("unavailable")) for _ in requests])
         except UndoneTransactionError as error:
             COMMITS.add(result="rolled back")
-            alone = _Result([Outcome(refusal_of(error.refusal))])
+            alone = BatchResult([Outcome(refusal_of(error.refusal))])
         except StoreFailureError as error:
             if in_place and isinstance(error, StoreBusyError):
                 raise
@@ -344,21 +332,21 @@ class Committer:
                 COMMITS.add(result="repeated")
                 return self._transact(requests, directory, wait, attempt=attempt + 1)
             COMMITS.add(result="failed")
-            return _Result([Outcome(Refusal("unavailable")) for _ in requests], failure=str(error))
+            return BatchResult([Outcome(Refusal("unavailable")) for _ in requests], failure=str(error))
         except CommitUnknownError as error:
             self.backlog.forget()
             COMMITS.add(result="unknown")
-            return _Result([Outcome(Refusal("no_response")) for _ in requests], failure=str(error))
+            return BatchResult([Outcome(Refusal("no_response")) for _ in requests], failure=str(error))
         except Exception:  # noqa: BLE001 - whatever it is concerns one request of the batch, or each
             COMMITS.add(result="rolled back")
-            alone = _Result([Outcome(Refusal("internal"))], defects=[(requests[0], Failure())])
+            alone = BatchResult([Outcome(Refusal("internal"))], defects=[(requests[0], Failure())])
         finally:
             COMMIT_SECONDS.observe(self._pace.note(begun, committing))
         if len(requests) == 1:
             return alone
-        return _joined([self._transact([pending], directory, wait) for pending in requests])
+        return joined([self._transact([pending], directory, wait) for pending in requests])
 
-    def _finish(self, jobs: Sequence[Awaiting], result: _Result, begun: float) -> None:
+    def _finish(self, jobs: Sequence[Awaiting], result: BatchResult, begun: float) -> None:
         waiting: list[Awaiting] = []
         pause = 0.0
         if not self._is_quick():
@@ -380,7 +368,7 @@ class Committer:
         self._gathering.note(len(self._waiting))
         self._next()
 
-    def _deliver(self, jobs: Sequence[Awaiting], result: _Result) -> None:
+    def _deliver(self, jobs: Sequence[Awaiting], result: BatchResult) -> None:
         guarded(self._log, "log of a batch", self._log_result, result)
         for job, outcome in zip(jobs, result.outcomes, strict=True):
             if isinstance(outcome.reply, Continuation):
@@ -455,7 +443,7 @@ class Committer:
 
     # What is logged.
 
-    def _log_result(self, result: _Result) -> None:
+    def _log_result(self, result: BatchResult) -> None:
         self._log_health(result.failure)
         for pending, failure in result.defects:
             say(self._log, 93111, request=pending.title, log_failure=failure)
@@ -490,14 +478,3 @@ class Committer:
         if key not in logged and len(logged) < _MAX_UNKNOWN_KEYS:
             logged.add(key)
             say(self._log, 93008, key=key, calling_list=calling_list)
-
-
-def _joined(results: Sequence[_Result]) -> _Result:
-    """Return the results of requests that were carried out one by one."""
-    failures = [each.failure for each in results if each.failure is not None]
-    return _Result(
-        [outcome for each in results for outcome in each.outcomes],
-        [unit for each in results for unit in each.units],
-        [defect for each in results for defect in each.defects],
-        failures[0] if failures else None,
-    )
