@@ -29,7 +29,7 @@ SOAK := OCSGW_KILLS=200 \
         OCSGW_SLOW=400 \
         OCSGW_PIPELINED=20000
 
-.PHONY: run test soak lint format diagram html messages schema reference bench bench-quick fuzz tls-audit deb clean
+.PHONY: run test soak lint format diagram html man messages schema reference bench bench-quick fuzz tls-audit deb clean
 
 run: $(VENV)/.run
 	@exec $(BIN)/python -m ocsgw run --config etc/ocsgw.toml --example
@@ -52,9 +52,15 @@ format: $(VENV)/.dev
 diagram: $(VENV)/.dev
 	$(BIN)/python docs/diagram.py
 
-# The messages of the log in docs/operations.md and man/ocsgw.8, from their table.
+# The messages of the log in docs/operations.md and docs/man/ocsgw.md, from their table, and so in man/ocsgw.8.
 messages: $(VENV)/.dev
 	$(BIN)/python docs/messages.py
+	@$(MAKE) --no-print-directory man
+
+# The manual pages in man/, which packages have as they are, from docs/man.
+man: $(VENV)/.dev
+	$(BIN)/sphinx-build -q -W --keep-going -b man -d build/doctrees docs build/man
+	cp build/man/ocsctl.8 build/man/ocsgw.8 build/man/ocsgw.toml.5 man/
 
 # The tables of our own that a new store gets, from the migrations.
 schema: $(VENV)/.dev

@@ -15,7 +15,7 @@ from ocsgw.tap import Options
 from ocsgw.version import VERSION
 
 ROOT = Path(__file__).parents[1]
-PAGE = ROOT / "man" / "ocsgw.8"
+PAGE = ROOT / "docs" / "man" / "ocsgw.md"
 
 
 def leaves(parser: argparse.ArgumentParser, *words: str) -> Iterator[tuple[str, argparse.ArgumentParser]]:
@@ -78,19 +78,20 @@ class CommandLineTests(SynchronousTestCase):
 
 
 class ManualTests(SynchronousTestCase):
-    """man/ocsgw.8 and the command line agree."""
+    """ocsgw(8) and the command line agree."""
 
     def setUp(self) -> None:
         self.page = PAGE.read_text(encoding="utf-8")
 
     def synopsis(self) -> dict[str, set[str]]:
         """Return what the synopsis gives each command: its options and arguments."""
-        lines = self.page.split("\n.Sh SYNOPSIS\n")[1].split("\n.Sh ")[0]
+        lines = self.page.split("\n## Synopsis\n")[1].split("```")[1].splitlines()[1:]
         found = {}
-        for block in re.split(r"^\.(?:Nm|Ic)(?: |\n)", lines, flags=re.MULTILINE)[1:]:
-            words = re.findall(r"^\.Cm (.*)$", block, re.MULTILINE)
-            options = set(re.findall(r"Fl (-[a-z-]+)", block))
-            found[" ".join(words)] = options | set(re.findall(r"^\.Ar ([a-z]+)$", block, re.MULTILINE))
+        for program, *rest in (line.split() for line in lines):
+            words = [each for each in rest if re.fullmatch(r"[a-z-]+", each) and not each.startswith("-")]
+            options = {each.strip("[]")[1:] for each in rest if each.strip("[]").startswith("--")}
+            arguments = {each.lower() for each in rest if each.isupper() and each.isalpha()}
+            found[" ".join(words)] = options | arguments if program == "ocsgw" else options
         return found
 
     def test_synopsis(self) -> None:
@@ -104,9 +105,9 @@ class ManualTests(SynchronousTestCase):
 
     def test_described(self) -> None:
         """Each command and each option is described, and `--help` says what each is for."""
-        commands = re.findall(r"^\.It Cm ([a-z -]+?)(?: Ar .*)?$", self.page, re.MULTILINE)
+        commands = re.findall(r"^`([a-z][a-z -]+)`(?: \*.*)?\n: ", self.page.split("\n### Options")[0], re.MULTILINE)
         self.assertEqual(commands, [words for words, _ in leaves(make_parser())])
-        described = set(re.findall(r"Fl -([a-z-]+)", "".join(re.findall(r"^\.It Fl .*$", self.page, re.MULTILINE))))
+        described = set(re.findall(r"`--([a-z-]+)`", "".join(re.findall(r"^`-.*$", self.page, re.MULTILINE))))
         for _, parser in leaves(make_parser()):
             for each in parser._actions:
                 self.assertTrue(each.help)
@@ -122,5 +123,5 @@ class ManualTests(SynchronousTestCase):
 
     def test_statuses(self) -> None:
         """Section 15: the page has the exit statuses of OCS, and no other."""
-        statuses = self.page.split("\n.Sh EXIT STATUS\n")[1].split("\n.Sh ")[0]
-        self.assertEqual(re.findall(r"^\.It (\d+)$", statuses, re.MULTILINE), ["0", "1", "64", "69", "78"])
+        statuses = self.page.split("\n## Exit status\n")[1].split("\n## ")[0]
+        self.assertEqual(re.findall(r"^(\d+)\n: ", statuses, re.MULTILINE), ["0", "1", "64", "69", "78"])

@@ -1,5 +1,6 @@
-"""The pages of docs/ become HTML without a warning: every link leads somewhere, every page is in the index."""
+"""The pages of docs/ become HTML and manual pages without a warning, and man/ has what was made of them last."""
 
+import re
 import subprocess
 import sys
 import tempfile
@@ -8,6 +9,30 @@ from pathlib import Path
 from twisted.trial.unittest import SynchronousTestCase
 
 DOCS = Path(__file__).parents[1] / "docs"
+MAN = DOCS.parent / "man"
+
+
+def build(builder: str, folder: str) -> tuple[int, str]:
+    """Let Sphinx make all pages of a kind in a folder; return its status and what it complains about."""
+    done = subprocess.run(
+        [
+            *(sys.executable, "-m", "sphinx", "-q", "-W", "--keep-going", "-b", builder),
+            *("-d", f"{folder}/doctrees", str(DOCS), f"{folder}/{builder}"),
+        ],
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    return done.returncode, done.stderr
+
+
+def words(page: str) -> list[str]:
+    """Return the words of a manual page; how they are marked up depends on the version of the tool."""
+    body = page.partition(".SH NAME")[2]
+    texts = [re.sub(r"^\.(SH|SS|B|I) ", "", line) for line in body.splitlines()]
+    shown = " ".join(line for line in texts if not line.startswith((".", "'")))
+    return re.sub(r"\\f.|\\&|\\", "", shown).split()
 
 
 class HtmlTests(SynchronousTestCase):
@@ -16,18 +41,21 @@ class HtmlTests(SynchronousTestCase):
     def test_pages(self) -> None:
         """Each page is there, and the index leads to it."""
         with tempfile.TemporaryDirectory(prefix="ocsgw-docs-") as folder:
-            done = subprocess.run(
-                [
-                    *(sys.executable, "-m", "sphinx", "-q", "-W", "--keep-going", "-b", "html"),
-                    *("-d", f"{folder}/doctrees", str(DOCS), f"{folder}/html"),
-                ],
-                capture_output=True,
-                text=True,
-                timeout=300,
-                check=False,
-            )
-            self.assertEqual((done.returncode, done.stderr), (0, ""))
+            self.assertEqual(build("html", folder), (0, ""))
             index = Path(folder, "html", "index.html").read_text(encoding="utf-8")
             for page in DOCS.glob("*.md"):
                 self.assertTrue(Path(folder, "html", f"{page.stem}.html").is_file(), page.name)
                 self.assertTrue(page.stem == "index" or f'href="{page.stem}.html"' in index, page.name)
+
+
+class ManualPageTests(SynchronousTestCase):
+    """`make man`."""
+
+    def test_pages(self) -> None:
+        """Pages and HTML have one source: what is shipped in man/ is what is made of docs/man; `make man` mends it."""
+        with tempfile.TemporaryDirectory(prefix="ocsgw-docs-") as folder:
+            self.assertEqual(build("man", folder), (0, ""))
+            made = {page.name: page for page in Path(folder, "man").iterdir() if page.is_file()}
+            self.assertEqual(sorted(made), sorted(page.name for page in MAN.iterdir()))
+            for name, page in made.items():
+                self.assertEqual(words(page.read_text("utf-8")), words((MAN / name).read_text("utf-8")), name)

@@ -1,4 +1,4 @@
-"""Tests of man/ocsgw.toml.5: the page and the grammar agree."""
+"""Tests of ocsgw.toml(5): the page and the grammar agree."""
 
 import pathlib
 import re
@@ -8,9 +8,10 @@ from twisted.trial.unittest import SynchronousTestCase
 from ocsgw.config.schema import REQUIRED, Key
 from tests.config.support import tables
 
-PAGE = pathlib.Path(__file__).parents[2] / "man" / "ocsgw.toml.5"
-SECTION = re.compile(r"^\.Ss (\[.*\])\\&$")
-ITEM = re.compile(r"^\.It Ic (\S+) Pq (.*?)(?: , (.*))?$")
+PAGE = pathlib.Path(__file__).parents[2] / "docs" / "man" / "ocsgw.toml.md"
+SECTION = re.compile(r"^### (\[.*\])$")
+# One key, or several that mean the same kind of thing: kind, and whether it is required or its default.
+ITEM = re.compile(r"^((?:`\S+?`(?:, )?)+) \((.*?)(?:, (required|default .*))?\)$")
 INHERITED = "[application.tls]"
 """Documented in the table that inherits."""
 
@@ -29,14 +30,15 @@ def documented() -> dict[str, dict[str, tuple[str, str | None]]]:
     found: dict[str, dict[str, tuple[str, str | None]]] = {}
     section: dict[str, tuple[str, str | None]] | None = None
     for line in PAGE.read_text(encoding="utf-8").splitlines():
-        if line.startswith((".Ss", ".Sh")):
+        if line.startswith("#"):
             header = SECTION.match(line)
             section = found.setdefault(header[1], {}) if header else None
         item = ITEM.match(line)
         if item and section is not None:
-            if item[1] in section:
-                raise AssertionError(f"{item[1]} is documented twice")
-            section[item[1]] = (item[2], item[3] and item[3].replace(r"\(dq", '"'))
+            for key in re.findall(r"`(\S+?)`", item[1]):
+                if key in section:
+                    raise AssertionError(f"{key} is documented twice")
+                section[key] = (item[2], item[3])
     return found
 
 

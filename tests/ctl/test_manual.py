@@ -1,4 +1,4 @@
-"""Tests of man/ocsctl.8: the page and the command line agree."""
+"""Tests of ocsctl(8): the page and the command line agree."""
 
 import argparse
 import pathlib
@@ -9,8 +9,10 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from ocsgw.ctl.__main__ import make_parser
 
-PAGE = pathlib.Path(__file__).parents[2] / "man" / "ocsctl.8"
-FLAG = re.compile(r"\bFl -([a-z][a-z-]+)")
+PAGE = pathlib.Path(__file__).parents[2] / "docs" / "man" / "ocsctl.md"
+FLAG = re.compile(r"`--([a-z][a-z-]+)`")
+# The command with its arguments, and what is said about it.
+ITEM = re.compile(r"^(`.*)\n(: .*\n(?:(?:  .*)?\n)*)", re.MULTILINE)
 
 # Names of a command's arguments and of its long options.
 Shape = tuple[frozenset[str], frozenset[str]]
@@ -38,14 +40,12 @@ class ManualTests(SynchronousTestCase):
 
     def documented(self) -> dict[str, Shape]:
         """Return what the page says about each command."""
-        page = PAGE.read_text(encoding="utf-8").split("\n.Ss Commands\n")[1]
-        commands = re.split(r"^\.S[hs] ", page, flags=re.MULTILINE)[0]
+        page = PAGE.read_text(encoding="utf-8").split("\n### Commands\n")[1]
+        commands = re.split(r"^##", page, flags=re.MULTILINE)[0]
         found = {}
-        for item in re.split(r"^\.It Cm ", commands, flags=re.MULTILINE)[1:]:
-            head = item.split("\n")[0]
-            words = re.split(r" (?=Op|Ar|Fl)", head)[0]
-            arguments = re.findall(r"Ar ([a-z]+)", re.sub(r"Fl \S+( Ar \S+)?", "", head))
-            found[words] = (frozenset(arguments), frozenset(FLAG.findall(item)))
+        for head, said in ITEM.findall(commands):
+            arguments = re.findall(r"\*([a-z]+)\*", re.sub(r"`--\S+`( \*[a-z]+\*)?", "", head))
+            found[head.split("`")[1]] = (frozenset(arguments), frozenset(FLAG.findall(head + said)))
         return found
 
     def test_every_command(self) -> None:
