@@ -11,12 +11,13 @@ from benchmarks.bulk_import import bulk_import
 from benchmarks.compare import WHAT, earlier, interleave
 from benchmarks.database import database
 from benchmarks.life import life
+from benchmarks.outgoing import outgoing
 from benchmarks.report import Report, head, row_of
 from benchmarks.work import growth, working_day
 
 ECHO = ("nginx", "front", "tree", "asgi", "twisted")
 DURABLE = ("ocsgw", "starlette", "fastapi")
-PARTS = ("front", "durable", "database", "work", "growth", "tls", "access", "life", "import", "next")
+PARTS = ("front", "durable", "database", "work", "growth", "tls", "access", "life", "import", "next", "outgoing")
 # Connections -> what the durable path has to reach beside Starlette, on one core and on all.
 _GOALS = {True: {1: 0.65, 32: 6.0, 256: 9.0}, False: {32: 7.0, 256: 11.0}}
 
@@ -121,6 +122,8 @@ def main() -> None:
         bulk_import(arguments.rows)
     if "next" in what:
         next_record.report(arguments.rows)
+    if "outgoing" in what:
+        outgoing(report, rounds, seconds)
     report.write(arguments.output)
 
 

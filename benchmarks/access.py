@@ -71,7 +71,9 @@ class _Parent:
     def __init__(self, folder: Path, auditor: Auditor | None = None) -> None:
         (folder / "key").write_text("a key of the benchmark")
         (folder / "key").chmod(0o600)
-        text = CONFIG.format(port=0, tls="").replace('table = "CL_Test"', 'table = "CL_Test"\ntenant = "Environment"')
+        text = CONFIG.format(port=0, tls="", more="").replace(
+            'table = "CL_Test"', 'table = "CL_Test"\ntenant = "Environment"'
+        )
         text = text.replace('name = "Campaign1"\n', 'name = "Campaign1"\ntenant = "Environment"\n', 1)
         config = parse(text + _PRINCIPAL, folder / "ocsgw.toml")
         directory: Directory = directory_of(config, 134)

@@ -56,6 +56,7 @@ group = "Group1"
 state = "started"
 [log]
 level = "warning"
+{more}
 """
 
 NGINX = """
@@ -109,13 +110,15 @@ class Peer:
         # "https" with lines for the configuration of its TLS; see benchmarks.tls.
         self.scheme = "http"
         self.tls = ""
+        # What else the configuration of ocsgw has.
+        self.more = ""
         self.process: subprocess.Popen[bytes] | None = None
 
     def command(self) -> list[str]:
         """Return the command that starts the server."""
         if self.name in ("ocsgw", "ocsgw-postgresql"):
             path = self.folder / "ocsgw.toml"
-            text = CONFIG.format(port=self.port, tls=self.tls)
+            text = CONFIG.format(port=self.port, tls=self.tls, more=self.more)
             if self.name == "ocsgw-postgresql":
                 text = text.replace(
                     'url = "sqlite:///ocsgw.sqlite"', f'url = "{os.environ[DATABASE]}"\nprepared_statements = true'

@@ -2,7 +2,8 @@
 
 `constant` adds the same record again and again, which hides what random keys cost: two random index pages a row.
 `random` gives each record a phone and a customer id of its own. `claims` fetches a record and reports its result, in
-turn. `mixed` is a working day: of 100 requests 60 report results or update, 20 fetch, 15 add, 5 mark do-not-call.
+turn, `asked` fetches records of another group, which are validated, and `patient` does so every few seconds. `mixed` is
+a working day: of 100 requests 60 report results or update, 20 fetch, 15 add, 5 mark do-not-call.
 """
 
 BODY = (
@@ -67,7 +68,11 @@ function done()
 end
 """
 
+_ASKED = 'function request() return wrk.format(nil, "/campaigngroups/103?req=PreviewRecordRequest", nil, "{}") end\n'
+
 _REQUESTS = {
+    "asked": _CLAIMS + _ASKED,
+    "patient": _CLAIMS + _ASKED + "function delay() return math.random(0, 5000) end\n",
     # Made by the first request: before that wrk has not put its headers in yet.
     "constant": ("local same\nfunction request() same = same or add('6505550100', 'C-123456') return same end\n"),
     "random": "function request() return add(phone(), customer()) end\n",

@@ -13,8 +13,8 @@ _FILLED_AT_ONCE = 500_000
 _FILLING_CACHE_KIB = 1 << 20
 
 
-def fill(peer: Peer, records: int) -> None:
-    """Put so many records with random phones and customer ids into the list of a server, as another program would."""
+def fill(peer: Peer, records: int, table: str = "CL_Test", campaign: int = 301) -> None:
+    """Put so many records with random phones and customer ids into a list of a server, as another program would."""
     with closing(sqlite3.connect(peer.folder / "ocsgw.sqlite", isolation_level=None, timeout=60)) as connection:
         connection.execute("PRAGMA synchronous = OFF")
         connection.execute(f"PRAGMA cache_size = -{_FILLING_CACHE_KIB}")
@@ -23,11 +23,11 @@ def fill(peer: Peer, records: int) -> None:
             progress(f"filling a list: {last:,} of {records:,} records")
             connection.execute(
                 "WITH RECURSIVE n(n) AS (SELECT ? UNION ALL SELECT n + 1 FROM n WHERE n < ?)"
-                " INSERT INTO CL_Test (record_id, contact_info, contact_info_type, record_type, record_status,"
+                f" INSERT INTO {table} (record_id, contact_info, contact_info_type, record_type, record_status,"
                 " call_result, attempt, dial_sched_time, call_time, daily_from, daily_till, tz_dbid, campaign_id,"
                 " chain_id, chain_n, cust_id)"
                 " SELECT n, printf('%d', 2000000000 + abs(random()) % 7999999999), 4, 2, 1, 28, 0, 0, 0, 0, 86399, 102,"
-                " 301, n, 0, printf('C-%08d', abs(random()) % 100000000) FROM n",
+                f" {campaign}, n, 0, printf('C-%08d', abs(random()) % 100000000) FROM n",
                 (first, last),
             )
 

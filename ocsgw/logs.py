@@ -235,6 +235,13 @@ MESSAGES: Mapping[int, tuple[Level, str]] = MappingProxyType(
             "warning",
             "{waiting} call report records wait, for {timeout:g} s already; records are handed out all the same",
         ),
+        93249: (
+            "warning",
+            (
+                "{count} records wait for pre-dial validation, and {uri} is asked about no others: previews of them are"
+                " empty; the server is slow, or http_connection_pool_size too small"
+            ),
+        ),
         93250: (
             "error",
             "Admin listener {listener} cannot open port {port}: {reason}; trying again every {delay} s",

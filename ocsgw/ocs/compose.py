@@ -68,7 +68,7 @@ def make_service(
     housekeeping = Housekeeping(context, life_cycle, store)
     http = HttpListeners(context, store, notifier.look, say_example)
     notifier.watch(http, store)
-    validation = Validation(http, reactor)
+    validation = Validation(http, reactor, lambda: context.config.limits.in_flight)
     store.ask = validation.ask
     notifications = Notifications(context, store, http)
     group_notifications = GroupNotifications(context, store, http)

@@ -1,5 +1,6 @@
 """Questions of pre-dial validation, asked through HTTP Proxy, and a circuit breaker for servers that are away."""
 
+from collections.abc import Callable
 from typing import Protocol
 
 from twisted.internet.defer import Deferred, succeed
@@ -47,13 +48,17 @@ class Validation:
 
     While a circuit is open nobody is asked, and the record stays as it is: a server that is away for a minute would
     otherwise have all records of a list put back.
+
+    `places` says how many requests OCS takes from an HTTP Proxy at a time. Where a client waits for each question, a
+    server that hangs would use them all up: a quarter may be asked of one URI, and half in all (O9).
     """
 
     _log = Logger()
 
-    def __init__(self, caller: Caller, clock: IReactorTime) -> None:
+    def __init__(self, caller: Caller, clock: IReactorTime, places: Callable[[], int]) -> None:
         self._caller = caller
         self._clock = clock
+        self._places = places
         self._circuits: dict[str, _Circuit] = {}
 
     def ask(self, question: object) -> "Deferred[object]":
@@ -61,13 +66,23 @@ class Validation:
         if not isinstance(question, ValidationQuestion):
             raise TypeError(f"nobody answers {question!r}")
         circuit = self._circuits.setdefault(question.uri, _Circuit())
-        if circuit.is_open:
-            if not circuit.room(self._clock.seconds()):
-                OUTGOING_CALLS.add(purpose="validation", outcome="skipped")
-                return succeed(None)
-            circuit.trying = True
+        if self._is_full(question.uri, circuit) or (circuit.is_open and not circuit.room(self._clock.seconds())):
+            OUTGOING_CALLS.add(purpose="validation", outcome="skipped")
+            return succeed(None)
+        circuit.trying = circuit.is_open
+        circuit.asking += 1
         asked = self._caller.order("validation", question.uri, question.data, question.timeout, question.link)
         return asked.addCallback(self._answered, question, circuit)
+
+    def _is_full(self, uri: str, circuit: "_Circuit") -> bool:
+        places = self._places()
+        asking = sum(each.asking for each in self._circuits.values())
+        if circuit.asking < places / 4 and asking < places / 2:
+            return False
+        if not circuit.is_crowded:
+            circuit.is_crowded = True
+            say(self._log, 93249, uri=without_query(uri), count=asking)
+        return True
 
     def room(self) -> dict[str, int]:
         """Return how many questions each URI takes whose circuit is open; all others take as many as there are."""
@@ -76,6 +91,8 @@ class Validation:
 
     def _answered(self, verdict: Verdict, question: ValidationQuestion, circuit: "_Circuit") -> object:
         circuit.trying = False
+        circuit.asking -= 1
+        circuit.is_crowded = circuit.is_crowded and circuit.asking > 0
         uri = without_query(question.uri)
         if verdict.outcome == "failed":
             reason = verdict.text or (f"status {verdict.status}" if verdict.status is not None else verdict.reason)
@@ -94,12 +111,17 @@ class Validation:
 
 
 class _Circuit:
-    """Failures in a row; until when nobody is asked once there were too many; whether one call is trying."""
+    """Failures in a row; until when nobody is asked once there were too many; whether one call is trying.
+
+    `asking` counts the calls that are being made; `is_crowded` says that they were too many, until there is none.
+    """
 
     def __init__(self) -> None:
         self.failures = 0
         self.closed_until = 0.0
         self.trying = False
+        self.asking = 0
+        self.is_crowded = False
 
     @property
     def is_open(self) -> bool:

@@ -21,7 +21,7 @@ class ValidationTests(ClockTestCase):
         self.reactor = Clock()
         self.calls: list[Any] = []
         self.verdicts: list[Verdict | Deferred[Verdict]] = []
-        self.validation = Validation(self, self.reactor)
+        self.validation = Validation(self, self.reactor, lambda: 16)
         self.log = LogCapture(self)
 
     def order(self, *order: Any) -> Deferred[Verdict]:
@@ -45,6 +45,24 @@ class ValidationTests(ClockTestCase):
         self.assertEqual((verdict.status, self.calls), (500, [("validation", QUESTION.uri, {"a": 1}, 5.0, 3)]))
         self.assertEqual(self.log.texts(93010), ["Pre-dial validation by http://rules.example/x failed: status 500"])
         self.assertRaises(TypeError, self.validation.ask, "?")
+
+    def test_crowded(self) -> None:
+        """O9: a quarter of the places for a URI, half for all; it is said once, until no question waits."""
+        waiting: list[Deferred[Verdict]] = []
+
+        def ask(uri: str, count: int) -> int:
+            before = len(self.calls)
+            for _ in range(count):
+                waiting.append(Deferred())
+                self.verdicts = [waiting[-1]]
+                self.validation.ask(ValidationQuestion(uri, {}, 5.0, 3))
+            return len(self.calls) - before
+
+        self.assertEqual([ask("http://a/", 6), ask("http://b/", 3), ask("http://c/", 3)], [4, 3, 1])
+        self.assertEqual(len(self.log.texts(93249)), 2)
+        for each in waiting:
+            each.callback(Verdict(ref=1, outcome="positive", status=200, data={}))
+        self.assertEqual([ask("http://a/", 6), len(self.log.texts(93249))], [4, 3])
 
     def test_circuit(self) -> None:
         """After failures in a row nobody is asked for a while; then one call tries; the log says so once each."""

@@ -155,8 +155,15 @@ class _Client:
         signature = signature_headers(key, body, self._wall_clock()) if key is not None else {}
         headers = Headers({name: [value] for name, value in {**self._headers, **signature}.items()})
         headers.setRawHeaders(b"Content-Type", [content_type])
-        done: Deferred[Any] = place.run(self._post, target, headers, body)
-        timed_out = False
+        timed_out, waits = False, True
+
+        def begin() -> "Deferred[Any]":
+            nonlocal waits
+            waits = False
+            began: Deferred[Any] = self._post(target, headers, body)
+            return began
+
+        done: Deferred[Any] = place.run(begin)
 
         def give_up() -> None:
             nonlocal timed_out
@@ -168,7 +175,9 @@ class _Client:
         def settled(result: Any) -> Any:
             if late.active():
                 late.cancel()
-            return Failure(CancelledError()) if timed_out and isinstance(result, Failure) else result
+            if timed_out and isinstance(result, Failure):
+                return Failure(_NoConnectionError() if waits else CancelledError())
+            return result
 
         return done.addBoth(settled)
 
@@ -192,6 +201,10 @@ class _Client:
         producer = FileBodyProducer(BytesIO(body), cooperator=_AtOnce())
         asked: Deferred[IResponse] = agent.request(b"POST", target.toBytes(), headers, producer)
         return asked
+
+
+class _NoConnectionError(Exception):
+    """All connections were in use until the time was over (O3)."""
 
 
 class _AtOnce:
@@ -273,6 +286,8 @@ def why_failed(reason: Failure) -> tuple[Any, str]:
     first = causes[-1]
     if isinstance(first, TunnelError):
         return "connect", str(first)
+    if isinstance(first, _NoConnectionError):
+        return "timeout", "no connection was free in time; the server is slow, or http_connection_pool_size too small"
     if isinstance(first, CancelledError):
         return "timeout", "no answer in time"
     if isinstance(reason.value, ConnectError | DNSLookupError | OSError):

@@ -17,6 +17,7 @@ from tests.support.certificates import Authority
 from tests.support.settings import make_settings
 
 _AUTHORITY = Authority()
+_NO_PLACE = "no connection was free in time"
 
 
 class CallTests(TestCase):
@@ -159,9 +160,10 @@ class CallTests(TestCase):
         self.assertEqual((verdict.outcome, verdict.reason), ("failed", "protocol"))
         # A wait for a connection counts, too.
         self.use(client=ClientSettings(response_timeout_ms=1000, pool_size=1))
-        late = [self.call(f"http://127.0.0.1:{port}/", timeout=0.1) for _ in range(3)]
+        late = [self.call(f"http://127.0.0.1:{port}/", timeout=seconds) for seconds in (0.1, 0.05, 0.05)]
         verdicts = yield gatherResults(late)
         self.assertEqual({each.reason for each in verdicts}, {"timeout"})
+        self.assertEqual([each.text.partition(";")[0] for each in verdicts], ["no answer in time", *[_NO_PLACE] * 2])
 
     @inlineCallbacks
     def test_long_answer(self) -> Any:
