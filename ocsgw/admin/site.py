@@ -7,14 +7,13 @@ from zope.interface import implementer
 
 from ocsgw.admin.access import AdminAccess
 from ocsgw.admin.console.console import Console
-from ocsgw.admin.console.history import History
 from ocsgw.admin.console.login import Doorkeeper
 from ocsgw.admin.console.pages import comes_from_here
 from ocsgw.admin.health import Live, Ready
-from ocsgw.admin.imports.office import ImportOffice
 from ocsgw.admin.imports.reception import Reception
 from ocsgw.admin.metrics import Metrics
 from ocsgw.admin.request import AdminRequest
+from ocsgw.admin.shared import Shared
 from ocsgw.admin.view import AdminView
 from ocsgw.counters import REFUSED_LOGINS
 
@@ -35,12 +34,10 @@ class AdminSite(Site):
     noisy = False
     requestFactory = AdminRequest
 
-    def __init__(
-        self, view: AdminView, access: AdminAccess, clock: IReactorTime, history: History, imports: ImportOffice
-    ) -> None:
+    def __init__(self, view: AdminView, access: AdminAccess, clock: IReactorTime, shared: Shared) -> None:
         self._door = Doorkeeper(view, access, clock)
-        self._console = Console(self._door, history, imports, clock)
-        self._imports = imports
+        self._console = Console(self._door, shared, clock)
+        self._imports = shared.imports
         super().__init__(_Root(self, view, self._console), reactor=clock)
         self.displayTracebacks = False
 

@@ -123,6 +123,12 @@ class BulkStatements(Protocol):
         Each has the columns of a new record, then the custom ones, with what NULL is read as.
         """
 
+    def count_by_status(self, calling_list: CallingList, after: int, at_most: int) -> tuple[dict[int, int], int | None]:
+        """Return how many of the records behind a record id, in its order and at most so many, have which status.
+
+        The second value is the last of these ids, None without any.
+        """
+
     def has_expiry(self) -> bool:
         """Whether the do-not-call table has a column for the end of an entry."""
 

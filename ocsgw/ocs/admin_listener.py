@@ -8,8 +8,7 @@ from twisted.logger import Logger
 
 from ocsgw.access.keys import KeyMark, KeyRing
 from ocsgw.admin.access import AdminAccess
-from ocsgw.admin.console.history import History
-from ocsgw.admin.imports.office import ImportOffice
+from ocsgw.admin.shared import Shared
 from ocsgw.admin.site import AdminSite
 from ocsgw.admin.view import AdminView
 from ocsgw.config import Listener
@@ -30,14 +29,13 @@ class AdminListener:
         context: OCSContext,
         listener: Listener,
         view: AdminView,
-        history: History,
-        imports: ImportOffice,
+        shared: Shared,
         wall_clock: Callable[[], float],
     ) -> None:
         self._context = context
         self._listener = listener
         self._wall_clock = wall_clock
-        self._site = AdminSite(view, self._access(listener), context.reactor, history, imports)
+        self._site = AdminSite(view, self._access(listener), context.reactor, shared)
         self._contexts = ListenerContexts.of(listener)
         self._port = ListeningPort(context.reactor, listener, self._site, self._contexts, self._opened, self._failed)
 

@@ -3,13 +3,14 @@
 import os
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from twisted.application.service import Service
-from twisted.internet.defer import Deferred, DeferredList
+from twisted.internet.defer import Deferred, DeferredList, maybeDeferred
 
 from ocsgw.admin.console.history import EVERY, History
 from ocsgw.config import Config
+from ocsgw.control.commands import commands_of
 from ocsgw.execution.worker import ThreadWorker
 from ocsgw.ocs.context import OCSContext
 from ocsgw.periodic import Periodic
@@ -41,6 +42,7 @@ class AdminListeners(Service):
         self._history = History()
         self._imports: ImportOffice | None = None
         self._reader: ThreadWorker | None = None
+        self._counting: Periodic | None = None
         self._sampling = Periodic("history of the console", self._sample, context.reactor)
 
     def startService(self) -> None:
@@ -51,14 +53,20 @@ class AdminListeners(Service):
             # The web server and the library of Prometheus are loaded only where they serve.
             from ocsgw.admin.imports.kept_files import KeptFiles  # noqa: PLC0415
             from ocsgw.admin.imports.office import ImportOffice  # noqa: PLC0415
+            from ocsgw.admin.record_counts import EVERY as COUNTED_EVERY  # noqa: PLC0415
+            from ocsgw.admin.record_counts import RecordCounts  # noqa: PLC0415
+            from ocsgw.admin.shared import Shared  # noqa: PLC0415
             from ocsgw.ocs.admin_listener import AdminListener  # noqa: PLC0415
 
             clock = self._context.reactor.seconds
             files = KeptFiles(os.path.join(self._context.config.application.state_dir, "imports"), clock)
             imports = self._imports = ImportOffice(files, self._work, clock)
+            counts = RecordCounts(self._count, clock)
+            shared = Shared(self._history, imports, counts)
+            self._counting = Periodic("record counts of the console", counts.tick, self._context.reactor)
+            self._counting.start(COUNTED_EVERY)
             self._listeners = [
-                AdminListener(self._context, each, self.view, self._history, imports, self._wall_clock)
-                for each in wanted
+                AdminListener(self._context, each, self.view, shared, self._wall_clock) for each in wanted
             ]
             self._sampling.start(EVERY, now=True)
         for each in self._listeners:
@@ -68,6 +76,8 @@ class AdminListeners(Service):
         """Close all."""
         super().stopService()
         self._sampling.stop()
+        if self._counting is not None:
+            self._counting.stop()
         if self._imports is not None:
             self._imports.files.close()
         if self._reader is not None and self._reader.is_idle:
@@ -85,6 +95,11 @@ class AdminListeners(Service):
         self._history.take(self._context.reactor.seconds())
         if self._imports is not None:
             self._imports.files.tidy()
+
+    def _count(self, **arguments: object) -> "Deferred[Any]":
+        """Carry out a slice of the operation that counts records."""
+        given = {"name": "count records", "arguments": arguments}
+        return maybeDeferred(commands_of(self.view)["operation"].run, given)
 
     def _work(self, function: Callable[[], T]) -> "Deferred[T]":
         """Call a function in the thread that reads files of imports."""

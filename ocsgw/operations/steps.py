@@ -12,6 +12,7 @@ import msgspec
 from ocsgw.contact.transaction import UnavailableListError
 from ocsgw.contact.unit_of_work import UnitOfWork
 from ocsgw.operations import imports
+from ocsgw.operations.counts import CountRecords, count_records
 from ocsgw.operations.errors import OperationError
 from ocsgw.operations.explain import explain
 from ocsgw.operations.exports import ExportRows, export_slice
@@ -80,6 +81,7 @@ _ARGUMENTS: Mapping[str, tuple[type[Any], Callable[[UnitOfWork, Any], Any]]] = {
     "undo import": (imports.UndoImport, imports.undo_import),
     "remove entries": (RemoveEntries, remove_entries),
     "export": (ExportRows, export_slice),
+    "count records": (CountRecords, count_records),
     "explain": (Explain, explain_contact),
     "history": (History, history_of_records),
     "audit position": (NoArguments, audit_position),

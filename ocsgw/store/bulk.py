@@ -135,6 +135,18 @@ class BulkTransaction(RecordTransaction):
         rows = self._rows(calling_list, text, {"after": after, "at_most": at_most})
         return [[shown(each) for each in (*row[:_TREATMENTS], *row[_TREATMENTS + 1 :])] for row in rows]
 
+    def count_by_status(self, calling_list: CallingList, after: int, at_most: int) -> tuple[dict[int, int], int | None]:
+        """Return how many of the records behind a record id have which status, and the last of these ids."""
+        text = self._text_of(calling_list).count_by_status
+        counts: dict[int, int] = {}
+        last = None
+        for status, count, highest in self._rows(calling_list, text, {"after": after, "at_most": at_most}):
+            # What another program has written instead of a number has none.
+            known = status if isinstance(status, int) else 0
+            counts[known] = counts.get(known, 0) + count
+            last = highest if last is None else max(last, highest)
+        return counts, last
+
     # The do-not-call table.
 
     def has_expiry(self) -> bool:

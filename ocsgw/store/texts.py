@@ -52,6 +52,7 @@ class ListStatements:
     record_statuses: str
     records_by_contact: str
     export_records: str
+    count_by_status: str
     delete_records: str
     windows: str
     ready_records: str

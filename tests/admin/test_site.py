@@ -11,12 +11,12 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from ocsgw.access.keys import KeyMark, KeyRing, salted
 from ocsgw.admin.access import AdminAccess
-from ocsgw.admin.console.history import History
 from ocsgw.admin.imports.kept_files import KeptFiles
 from ocsgw.admin.imports.office import ImportOffice
 from ocsgw.admin.site import AdminSite
 from ocsgw.control.health import health_of
 from ocsgw.counters import COMMIT_SECONDS, COMMITS
+from tests.admin.support import shared_of
 from tests.control.test_health import CASES, PROXY, WAITING
 
 KEY = "correct horse"
@@ -62,7 +62,7 @@ class SiteTests(SynchronousTestCase):
         view: Any = self
         clock = Clock()
         imports = ImportOffice(KeptFiles(self.mktemp(), clock.seconds), maybeDeferred, clock.seconds)
-        site = AdminSite(view, self.access, clock, History(), imports)
+        site = AdminSite(view, self.access, clock, shared_of(imports))
         protocol: Any = site.buildProtocol(None)
         transport = StringTransport()
         protocol.makeConnection(transport)

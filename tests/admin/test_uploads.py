@@ -17,11 +17,11 @@ from twisted.trial.unittest import SynchronousTestCase
 from ocsgw.access.keys import KeyRing
 from ocsgw.access.permissions import EVERYTHING, Permissions
 from ocsgw.admin.access import AdminAccess
-from ocsgw.admin.console.history import History
 from ocsgw.admin.imports import kept_files
 from ocsgw.admin.imports.kept_files import KeptFiles
 from ocsgw.admin.imports.office import ImportOffice
 from ocsgw.admin.site import AdminSite
+from tests.admin.support import shared_of
 from tests.admin.test_form_data import KIND
 
 _Usage = namedtuple("_Usage", "free")
@@ -38,7 +38,7 @@ class UploadTests(SynchronousTestCase):
         view: Any = SimpleNamespace(directory=lambda: self)
         access = AdminAccess(KeyRing([]), None, lambda: 0.0, verifies=False)
         office = ImportOffice(self.files, maybeDeferred, self.clock.seconds)
-        self.site = AdminSite(view, access, self.clock, History(), office)
+        self.site = AdminSite(view, access, self.clock, shared_of(office))
         self.cookie = self.token = ""
         found = self.ask(b"GET /import HTTP/1.0\r\nHost: 127.0.0.1\r\n\r\n")
         self.cookie = re.findall(r"[Ss]et-[Cc]ookie: ([^;]*)", found)[0]

@@ -1,8 +1,10 @@
 """The web console of a real server, in Chromium."""
 
 import re
+import threading
 import time
 import urllib.request
+from collections import Counter
 
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -27,6 +29,19 @@ name = "agent"
 key_file = "agent.key"
 listeners = ["admin"]
 actions = ["CampaignStatusRequest"]
+"""
+GROUP = """
+[[campaign_group]]
+dbid = {dbid}
+campaign = "Campaign1"
+group = "{name}"
+"""
+HTTP_LISTENER = """
+[[listener]]
+id = "{name}"
+protocol = "http"
+interface = "127.0.0.1"
+port = 0
 """
 CHIEF, AGENT = "correct horse battery", "an agent's own long key"
 PAGES = ("/", "/number", "/groups", "/lists", "/do-not-call", "/log", "/configuration", "/audit")
@@ -70,8 +85,9 @@ class OpenTests(ConsoleTestCase):
         self.open("/")
         browser = self.browser
         self.assertEqual(browser.overflow(), (0, 0))
-        for words in ("good", "primary", "1 of 1 running", "Campaign1@Group1", "Nothing was refused yet."):
+        for words in ("good", "primary", "no pair", "1 of 1 running", "Campaign1@Group1", "Nothing was refused yet."):
             browser.expect(words)
+        browser.expect("3 Ready", "#groups")
         browser.shoot("overview")
         self.assertEqual(self.add("5551234", "CL_Nope"), 404)
         browser.wait(lambda: "Calling list not found" in browser.text("#refusals"))
@@ -86,6 +102,49 @@ class OpenTests(ConsoleTestCase):
         browser.driver.find_element("link text", "explain").click()
         browser.expect("No record of any calling list has this number.")
         self.assertEqual(browser.complaints(), [])
+
+    def test_full_screen(self) -> None:
+        """With many groups, several listeners and refusals for many reasons, the first screen fits all the same."""
+        groups = [GROUP.format(dbid=500 + at, name=f"Further{at}") for at in range(20)]
+        self.begin("".join([*groups, *(HTTP_LISTENER.format(name=name) for name in ("second", "third"))]))
+        for at in range(10):
+            self.add(f"555{at}", "CL_Nope")
+            self.server.post("/records/77?req=RecordProcessed", {"GSW_CALL_RESULT": "nonsense"})
+            self.server.post("/lists/CL_Test?req=AddRecord", {})
+            self.server.post("/campaigngroups/Nope?req=CampaignStatusRequest", {})
+            self.server.post("/nothing", {})
+        browser = self.browser
+        self.open("/")
+        browser.expect("13 more groups")
+        browser.expect("other reasons", "#charts")
+        browser.shoot("overview-full")
+        self.assertEqual(browser.overflow(), (0, 0))
+        self.assertEqual(browser.violations(), [])
+
+    def test_load(self) -> None:
+        """What the first screen says is what clients of a load have seen, record by record and refusal by refusal."""
+        self.begin()
+        answers: Counter[int] = Counter()
+
+        def send(worker: int) -> None:
+            for at in range(150):
+                # Every tenth is refused.
+                calling_list = "CL_Test" if at % 10 else "CL_Nope"
+                answers[self.add(f"55{worker}{at:04}", calling_list)] += 1
+
+        workers = [threading.Thread(target=send, args=(worker,)) for worker in range(4)]
+        for each in workers:
+            each.start()
+        self.open("/")
+        for each in workers:
+            each.join()
+        self.assertEqual(answers, {200: 540, 404: 60})
+        browser = self.browser
+        browser.expect("540 Ready", "#groups")
+        browser.expect("404 list_not_found: 60", "#charts")
+        metrics = self.fetch("/metrics").decode()
+        self.assertIn('ocsgw_requests_total{code="ok",request="AddRecord"} 540.0', metrics)
+        browser.shoot("overview-load")
 
     def test_size(self) -> None:
         """The first screen is below 100 kB with everything that belongs to it, and comes within 100 ms."""

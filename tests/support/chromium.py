@@ -23,6 +23,7 @@ PATIENCE = 30.0
 # Where screenshots are kept for whoever wants to look at them.
 SHOTS = Path(os.environ.get("OCSGW_SCREENSHOTS", Path(__file__).resolve().parents[2] / "build" / "screenshots"))
 _ARGUMENTS = ("--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu", "--hide-scrollbars")
+_TEXT = "return document.querySelector(arguments[0])?.innerText ?? null;"
 _AXE = Path(axe_core_python.__file__).parent / "axe.min.js"
 
 
@@ -56,7 +57,11 @@ class Chromium:
 
     def text(self, selector: str = "body") -> str:
         """Return what is shown in an element."""
-        return str(self.driver.find_element(By.CSS_SELECTOR, selector).text)
+        # In one step: a part of a page may be replaced between two.
+        found = self.driver.execute_script(_TEXT, selector)
+        if found is None:
+            raise NoSuchElementException(selector)
+        return str(found)
 
     def fill(self, name: str, text: str) -> None:
         """Write into the field of a form."""

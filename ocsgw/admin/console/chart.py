@@ -1,23 +1,28 @@
 """Charts as SVG, made here: the same with and without JavaScript, and nothing to load."""
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from ocsgw.admin.console.markup import Markup, el, join
 
-_WIDTH, _HEIGHT = 360, 76
+_WIDTH, _HEIGHT = 360, 64
+_STYLES = "abcd"
 
 
-def chart(title: str, lines: Sequence[tuple[str, Sequence[float | None]]], unit: str, points: int) -> Markup:
-    """Return a chart of at most two named lines over 15 minutes; the newest of `points` places is at the right.
+class Line(NamedTuple):
+    """One line of a chart; `words` stand below it."""
 
-    What it shows last and at most stands below it in words.
-    """
-    top = max((value for _, values in lines for value in values if value is not None), default=0.0) or 1.0
-    paths = [
-        el("path", class_=style, d=_path(values, top, points)) for style, (_, values) in zip("ab", lines, strict=False)
-    ]
+    words: str
+    values: Sequence[float | None]
+
+
+def chart(title: str, lines: Sequence[Line], points: int) -> Markup:
+    """Return a chart of at most four lines over 15 minutes; the newest of `points` places is at the right."""
+    top = max((value for each in lines for value in each.values if value is not None), default=0.0) or 1.0
+    styled = list(zip(_STYLES, lines, strict=False))
+    paths = [el("path", class_=style, d=_path(each.values, top, points)) for style, each in styled]
     axis = el("path", class_="axis", d=f"M0 {_HEIGHT - 1}H{_WIDTH}")
-    words = "; ".join(_in_words(name, values, unit) for name, values in lines)
+    keys = [el("li", each.words, class_=f"key {style}") for style, each in styled]
     drawing = el(
         "svg",
         axis,
@@ -26,9 +31,9 @@ def chart(title: str, lines: Sequence[tuple[str, Sequence[float | None]]], unit:
         viewBox=f"0 0 {_WIDTH} {_HEIGHT}",
         preserveAspectRatio="none",
         role="img",
-        aria_label=f"{title}: {words}",
+        aria_label=f"{title}: {'; '.join(each.words for each in lines)}",
     )
-    return join(drawing, el("p", words, class_="soft"))
+    return join(drawing, el("ul", *keys, class_="keys"))
 
 
 def _path(values: Sequence[float | None], top: float, points: int) -> str:
@@ -46,6 +51,11 @@ def _path(values: Sequence[float | None], top: float, points: int) -> str:
         steps.append(f"{pen}{x:.1f} {y:.1f}" + ("h1" if pen == "M" else ""))
         pen = "L"
     return "".join(steps) or "M0 0"
+
+
+def measured(name: str, values: Sequence[float | None], unit: str) -> Line:
+    """Return a line with what it shows last and at most in words."""
+    return Line(_in_words(name, values, unit), values)
 
 
 def _in_words(name: str, values: Sequence[float | None], unit: str) -> str:

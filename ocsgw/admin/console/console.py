@@ -9,7 +9,6 @@ from twisted.web.server import Request
 from ocsgw.admin.console.do_not_call import DoNotCall
 from ocsgw.admin.console.export import Export
 from ocsgw.admin.console.groups import Groups
-from ocsgw.admin.console.history import History
 from ocsgw.admin.console.import_page import ImportPage
 from ocsgw.admin.console.lists import Lists
 from ocsgw.admin.console.live import Live, Parts
@@ -20,7 +19,7 @@ from ocsgw.admin.console.overview import Overview
 from ocsgw.admin.console.pages import Page
 from ocsgw.admin.console.records import Audit, Configuration
 from ocsgw.admin.console.verdicts import VerdictFile
-from ocsgw.admin.imports.office import ImportOffice
+from ocsgw.admin.shared import Shared
 
 _STATIC = {
     "console.css": "text/css",
@@ -33,9 +32,10 @@ _STATIC = {
 class Console:
     """Makes the resources; `stop` ends what would go on."""
 
-    def __init__(self, door: Doorkeeper, history: History, imports: ImportOffice, clock: IReactorTime) -> None:
-        overview, groups, log = Overview(door, history), Groups(door), LogTail(door)
-        importing = ImportPage(door, imports)
+    def __init__(self, door: Doorkeeper, shared: Shared, clock: IReactorTime) -> None:
+        overview = Overview(door, shared.history, shared.counts)
+        groups, log = Groups(door, shared.counts), LogTail(door)
+        importing = ImportPage(door, shared.imports)
         live: dict[str, Parts] = {each.path: each.parts for each in (overview, groups, log, importing)}
         self._live = Live(door, live, clock)
         pages: tuple[Page, ...] = (
@@ -55,7 +55,7 @@ class Console:
             b"live": self._live,
             b"login": Login(door),
             b"logout": Logout(door),
-            b"verdicts": VerdictFile(door, imports.files),
+            b"verdicts": VerdictFile(door, shared.imports.files),
             b"static": _Static(),
         }
 

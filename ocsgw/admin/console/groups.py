@@ -5,10 +5,11 @@ from typing import Any
 from twisted.internet.defer import Deferred
 from twisted.web.server import Request
 
+from ocsgw.admin.console.group_table import GroupTable, give_order
 from ocsgw.admin.console.layout import Visitor, section, token_field
-from ocsgw.admin.console.markup import Child, Markup, el, join, table
-from ocsgw.admin.console.overview import give_order, group_rows
-from ocsgw.admin.console.pages import Page, PageError, field
+from ocsgw.admin.console.markup import Child, Markup, el, join
+from ocsgw.admin.console.pages import Door, Page, PageError, field
+from ocsgw.admin.record_counts import RecordCounts
 
 
 class Groups(Page):
@@ -17,6 +18,10 @@ class Groups(Page):
     path = "/groups"
     title = "Groups"
     live = True
+
+    def __init__(self, door: Door, counts: RecordCounts) -> None:
+        super().__init__(door)
+        self._counts = counts
 
     def content(self, request: Request, visitor: Visitor, message: Child) -> "Deferred[Child]":
         """Return the page."""
@@ -29,13 +34,8 @@ class Groups(Page):
         """Return the parts of the page by their names, as they are now."""
 
         def made(status: dict[str, Any]) -> dict[str, Markup]:
-            rows = group_rows(status["groups"], visitor, self.door.view, "/groups")
-            head = ("Group", "Campaign", "Mode", "State", "Orders")
-            return {
-                "groups": section(
-                    "groups", "Campaign groups", table("Campaign groups", head, rows, "No campaign group.")
-                )
-            }
+            groups = GroupTable(self.door.view, self._counts, visitor, self.path)
+            return {"groups": section("groups", "Campaign groups", *groups.shown(status["groups"]))}
 
         return self.command(visitor, "status").addCallback(made)
 

@@ -14,10 +14,10 @@ SPAN = 900.0
 
 @dataclass(frozen=True, slots=True)
 class Rates:
-    """What happened between two samples. Durations are in seconds, None without a request."""
+    """What happened between two samples, a second. Durations are in seconds, None without a request."""
 
     requests: float
-    refusals: float
+    refusals: dict[str, float]
     median: float | None
     slowest: float | None
 
@@ -59,10 +59,12 @@ class History:
 def _between(before: _Sample, now: _Sample) -> Rates:
     seconds = max(now.at - before.at, 0.001)
     buckets = [late - early for late, early in zip(now.buckets, before.buckets, strict=True)]
-    refused = sum(now.refusals.values()) - sum(before.refusals.values())
-    return Rates(
-        (now.requests - before.requests) / seconds, refused / seconds, _quantile(buckets, 0.5), _quantile(buckets, 0.99)
-    )
+    refused = {
+        reason: (count - before.refusals.get(reason, 0)) / seconds
+        for reason, count in now.refusals.items()
+        if count != before.refusals.get(reason, 0)
+    }
+    return Rates((now.requests - before.requests) / seconds, refused, _quantile(buckets, 0.5), _quantile(buckets, 0.99))
 
 
 def _quantile(buckets: Sequence[int], share: float) -> float | None:

@@ -7,23 +7,19 @@ from typing import Any
 from twisted.internet.defer import Deferred
 from twisted.web.server import Request
 
-from ocsgw.admin.console.chart import chart
-from ocsgw.admin.console.history import EVERY, SPAN, History
-from ocsgw.admin.console.layout import Visitor, form, section
+from ocsgw.admin.console.chart import Line, chart, measured
+from ocsgw.admin.console.group_table import GroupTable, give_order
+from ocsgw.admin.console.history import EVERY, SPAN, History, Rates
+from ocsgw.admin.console.layout import Visitor, section
 from ocsgw.admin.console.markup import Child, Markup, el, join, table
-from ocsgw.admin.console.pages import Door, Page, PageError, field
+from ocsgw.admin.console.pages import Door, Page
+from ocsgw.admin.record_counts import RecordCounts
 from ocsgw.control.commands import RefusedRequest
 
 _POINTS = int(SPAN / EVERY)
-_SHOWN_GROUPS = 12
-_SHOWN_REFUSALS = 8
-# Order -> what its button says, the request that a principal has to be allowed, and the states that it makes sense in.
-ORDERS: dict[str, tuple[str, str, frozenset[str]]] = {
-    "load": ("Load", "LoadCampaign", frozenset({"unloaded"})),
-    "start": ("Start", "StartDialing", frozenset({"unloaded", "loaded"})),
-    "stop": ("Stop", "StopDialing", frozenset({"started"})),
-    "unload": ("Unload", "UnloadCampaign", frozenset({"loaded"})),
-}
+_SHOWN_GROUPS = 8
+_SHOWN_REFUSALS = 5
+_SHOWN_REASONS = 3
 
 
 class Overview(Page):
@@ -33,9 +29,10 @@ class Overview(Page):
     title = "Overview"
     live = True
 
-    def __init__(self, door: Door, history: History) -> None:
+    def __init__(self, door: Door, history: History, counts: RecordCounts) -> None:
         super().__init__(door)
         self._history = history
+        self._counts = counts
 
     def content(self, request: Request, visitor: Visitor, message: Child) -> "Deferred[Child]":
         """Return the page."""
@@ -51,13 +48,12 @@ class Overview(Page):
 
     def _parts(self, status: dict[str, Any], visitor: Visitor) -> dict[str, Markup]:
         view = self.door.view
-        groups = group_rows(status["groups"], visitor, view, "/")
-        more = len(groups) - _SHOWN_GROUPS
-        rest = el("p", el("a", f"{more} more", href="/groups")) if more > 0 else None
+        groups = GroupTable(view, self._counts, visitor, "/")
+        shown = groups.shown(status["groups"], _SHOWN_GROUPS)
         found = {
             "state": _state(status),
             "charts": self._charts(),
-            "groups": section("groups", "Campaign groups", _group_table(groups[:_SHOWN_GROUPS]), rest),
+            "groups": section("groups", "Campaign groups", *shown),
             "proxies": _proxies(status["proxies"]),
         }
         if visitor.sees_all:
@@ -66,59 +62,38 @@ class Overview(Page):
 
     def _charts(self) -> Markup:
         rates = self._history.rates()
-        requests = chart("Requests", [("requests", [each.requests for each in rates])], "per second", _POINTS)
-        durations: list[tuple[str, list[float | None]]] = [
-            ("p50", [_milliseconds(each.median) for each in rates]),
-            ("p99", [_milliseconds(each.slowest) for each in rates]),
+        requests = measured("requests", [each.requests for each in rates], "per second")
+        durations = [
+            measured("p50", [_milliseconds(each.median) for each in rates], "ms"),
+            measured("p99", [_milliseconds(each.slowest) for each in rates], "ms"),
         ]
-        reasons = self._history.refusals()
-        words = ", ".join(f"{reason}: {count}" for reason, count in reasons[:4]) or "none in this time"
-        refusals = chart("Refusals", [("refusals", [each.refusals for each in rates])], "per second", _POINTS)
+        refusals = _by_reason(rates, self._history.refusals())
         return section(
             "charts",
             "Last 15 minutes",
             el(
                 "div",
-                el("div", el("h3", "Requests"), requests),
-                el("div", el("h3", "Time of a request in OCS"), chart("Time", durations, "ms", _POINTS)),
-                el("div", el("h3", "Refusals"), refusals, el("p", words, class_="soft")),
+                el("div", el("h3", "Requests per second"), chart("Requests", [requests], _POINTS)),
+                el("div", el("h3", "Time of a request in OCS"), chart("Time", durations, _POINTS)),
+                el("div", el("h3", "Refusals by reason"), chart("Refusals", refusals, _POINTS)),
                 class_="grid",
             ),
         )
 
 
-def give_order(page: Page, request: Request, visitor: Visitor) -> Any:
-    """Carry out the order of a form for a group; fires with what happened in words."""
-    order, name = field(request, "order"), field(request, "group")
-    known = ORDERS.get(order) or (("", "ForceUnloadCampaign", frozenset()) if order == "force-unload" else None)
-    if known is None:
-        raise PageError(400, "this is not an order that a campaign group takes")
-    if visitor.permissions.missing_for_action(known[1]) is not None:
-        raise PageError(403, f"{visitor.principal} is not allowed to send {known[1]}")
-    done = page.command(visitor, "campaign", order=order, name=name)
-    return done.addCallback(lambda event: f"{event['GSW_CAMPAIGN_GROUP_NAME']}: {event['GSW_USER_EVENT']}")
-
-
-def group_rows(groups: list[dict[str, Any]], visitor: Visitor, view: Any, action: str) -> list[tuple[Child, ...]]:
-    """Return a row for each group that a visitor may see, with the buttons that they may use now."""
-    by_dbid = {each.dbid: each for each in view.directory().groups}
-    rows: list[tuple[Child, ...]] = []
-    for each in groups:
-        group = by_dbid.get(each["dbid"])
-        if group is None or visitor.permissions.missing_for_group(group.campaign.tenant.name, group.name) is not None:
-            continue
-        buttons = [
-            form(action, visitor, label, title=f"{label} {each['name']}", order=order, group=str(each["dbid"]))
-            for order, (label, needed, states) in ORDERS.items()
-            if each["state"] in states and visitor.permissions.missing_for_action(needed) is None
-        ]
-        spaced = join(*(child for button in buttons for child in (button, " ")))
-        rows.append((each["name"], each["campaign"], each["mode"], each["state"], spaced))
-    return rows
-
-
-def _group_table(rows: list[tuple[Child, ...]]) -> Markup:
-    return table("Campaign groups", ("Group", "Campaign", "Mode", "State", "Orders"), rows, "No campaign group.")
+def _by_reason(rates: Sequence[Rates], reasons: Sequence[tuple[str, int]]) -> list[Line]:
+    """Return a line for each of the most frequent reasons, and one for all others together."""
+    named = [
+        Line(f"{reason}: {count}", [each.refusals.get(reason, 0.0) for each in rates])
+        for reason, count in reasons[:_SHOWN_REASONS]
+    ]
+    if not named:
+        return [Line("none in this time", [0.0 for _ in rates])]
+    others = dict(reasons[_SHOWN_REASONS:])
+    if others:
+        values = [sum(each.refusals.get(reason, 0.0) for reason in others) for each in rates]
+        named.append(Line(f"{len(others)} other reasons: {sum(others.values())}", values))
+    return named
 
 
 def _arranged(parts: dict[str, Markup], message: Child) -> Markup:
@@ -128,10 +103,13 @@ def _arranged(parts: dict[str, Markup], message: Child) -> Markup:
 
 def _state(status: dict[str, Any]) -> Markup:
     store = status["store"]["state"]
+    lease = status["lease"]
     facts = [
         ("Health", el("span", status["health"], class_=status["health"])),
         ("State", status["state"]),
         ("Role", status["role"]),
+        *([("Epoch", str(lease["epoch"]))] if lease is not None else []),
+        ("Peer", _peer(status)),
         ("Store", el("span", store, class_="good" if store == "open" else "down")),
         ("HTTP Proxies", _running(status["proxies"])),
         ("Up for", duration(status["uptime"])),
@@ -145,6 +123,15 @@ def _state(status: dict[str, Any]) -> Markup:
     return section("state", "Server", el("dl", *items, class_="facts"), listed)
 
 
+def _peer(status: dict[str, Any]) -> str:
+    """Return the other server of the pair, as far as this one knows."""
+    if status["pair"] is None:
+        return "no pair"
+    role = "standby" if status["role"] == "primary" else "primary"
+    name = status["pair"][role]
+    return f"{name} ({role})" if name is not None else f"no {role}"
+
+
 def _running(proxies: list[dict[str, Any]]) -> str:
     running = sum(each["state"] == "running" for each in proxies)
     return f"{running} of {len(proxies)} running"
@@ -152,10 +139,18 @@ def _running(proxies: list[dict[str, Any]]) -> str:
 
 def _proxies(proxies: list[dict[str, Any]]) -> Markup:
     rows: list[tuple[Child, ...]] = [
-        (each["name"], each["state"], each["pid"] or "", each["url"] or "", each["starts"]) for each in proxies
+        (
+            each["name"],
+            each["state"] if each["next_start"] is None else f"{each['state']}, next try in {each['next_start']} s",
+            each["pid"] or "",
+            duration(each["uptime"]) if each["uptime"] is not None else "",
+            max(each["starts"] - 1, 0),
+            each["url"] or "",
+        )
+        for each in proxies
     ]
-    shown = table("HTTP Proxies", ("Listener", "State", "Process", "Address", "Starts"), rows, "No HTTP Proxy.")
-    return section("proxies", "HTTP Proxies", shown)
+    head = ("Listener", "State", "Process", "Up for", "Restarts", "Address")
+    return section("proxies", "HTTP Proxies", table("HTTP Proxies", head, rows, "No HTTP Proxy."))
 
 
 def _refusals(refused: Sequence[RefusedRequest]) -> Markup:

@@ -146,6 +146,11 @@ def list_text(
             f"SELECT {record} FROM {table} AS t"
             " WHERE t.record_id > :after AND t.contact_info IS NOT NULL ORDER BY t.record_id LIMIT :at_most"
         ),
+        count_by_status=(
+            "SELECT status, count(*), max(record_id) FROM (SELECT record_id,"
+            f" coalesce(nullif({_whole_or(1, 'record_status', status)}, 0), 1) AS status FROM {table}"
+            " WHERE record_id > :after ORDER BY record_id LIMIT :at_most) AS slice GROUP BY 1"
+        ),
         delete_records=(
             f"DELETE FROM {table} WHERE record_id = ANY({numbers('?')}) AND coalesce(record_status, 1) <> 2"
         ),
