@@ -10,6 +10,7 @@ from benchmarks import access, next_record, tls
 from benchmarks.bulk_import import bulk_import
 from benchmarks.compare import WHAT, earlier, interleave
 from benchmarks.database import database
+from benchmarks.desktops import desktops
 from benchmarks.life import life
 from benchmarks.outgoing import outgoing
 from benchmarks.report import Report, head, row_of
@@ -17,7 +18,20 @@ from benchmarks.work import growth, working_day
 
 ECHO = ("nginx", "front", "tree", "asgi", "twisted")
 DURABLE = ("ocsgw", "starlette", "fastapi")
-PARTS = ("front", "durable", "database", "work", "growth", "tls", "access", "life", "import", "next", "outgoing")
+PARTS = (
+    "front",
+    "durable",
+    "database",
+    "work",
+    "growth",
+    "tls",
+    "access",
+    "life",
+    "import",
+    "next",
+    "desktops",
+    "outgoing",
+)
 # Connections -> what the durable path has to reach beside Starlette, on one core and on all.
 _GOALS = {True: {1: 0.65, 32: 6.0, 256: 9.0}, False: {32: 7.0, 256: 11.0}}
 
@@ -122,6 +136,8 @@ def main() -> None:
         bulk_import(arguments.rows)
     if "next" in what:
         next_record.report(arguments.rows)
+    if "desktops" in what:
+        desktops(report, rounds, 60)
     if "outgoing" in what:
         outgoing(report, rounds, seconds)
     report.write(arguments.output)
