@@ -15,6 +15,7 @@ from ocsgw.ocs.dispatch import Refused
 from ocsgw.ocs.housekeeping import Housekeeping
 from ocsgw.ocs.http_listeners import HttpListeners
 from ocsgw.ocs.http_proxy import HttpProxy, RenewalError
+from ocsgw.ocs.principals import shown_principals
 from ocsgw.ocs.reload import Reload, waiting_for_restart
 from ocsgw.ocs.role import Role
 from ocsgw.ocs.service import OCSService
@@ -78,6 +79,14 @@ class ControlledOCS:
     def configuration(self) -> list[tuple[str, str]]:
         """Return every key of the configuration in force with its value in words; secrets are not shown."""
         return keys_in_force(self._ocs.context.config)
+
+    def principals(self) -> list[dict[str, Any]]:
+        """Return what vouches for whom, and what that allows; never a key or its hash."""
+        return shown_principals(self._ocs.context.config)
+
+    def now(self) -> float:
+        """Return the time, in seconds since 1970 UTC."""
+        return self._ocs.context.wall_clock()
 
     def audit_lines(self) -> list[str]:
         """Return the last lines of the audit log, the oldest first; none if there is no such log."""

@@ -2,6 +2,7 @@
 
 import secrets
 from collections.abc import Callable
+from typing import Any
 
 from ocsgw.access.keys import digest_bytes, salted
 from ocsgw.config import ApiKey, ClientCertificate, Config, Listener
@@ -27,6 +28,26 @@ def certificates_of(config: Config, listener: Listener) -> list[ClientCertificat
         if counts_on(each, listener)
         for subject in _subjects(each.subject)
     ]
+
+
+def shown_principals(config: Config) -> list[dict[str, Any]]:
+    """Return every key and certificate as it may be shown, by the names of their principals."""
+    keys = [_shown(each, "API key", each.expires) for each in config.api_keys]
+    certificates = [_shown(each, f"certificate {each.subject}", None) for each in config.client_certificates]
+    return sorted([*keys, *certificates], key=lambda each: str(each["name"]))
+
+
+def _shown(entry: ApiKey | ClientCertificate, by: str, expires: int | None) -> dict[str, Any]:
+    return {
+        "name": entry.name,
+        "by": by,
+        "expires": expires,
+        "listeners": entry.listeners,
+        "actions": entry.actions,
+        "tenants": entry.tenants,
+        "calling_lists": entry.calling_lists,
+        "campaign_groups": entry.campaign_groups,
+    }
 
 
 def counts_on(entry: ApiKey | ClientCertificate, listener: Listener) -> bool:

@@ -44,7 +44,18 @@ interface = "127.0.0.1"
 port = 0
 """
 CHIEF, AGENT = "correct horse battery", "an agent's own long key"
-PAGES = ("/", "/number", "/groups", "/lists", "/do-not-call", "/log", "/configuration", "/audit")
+PAGES = (
+    "/",
+    "/number",
+    "/record",
+    "/groups",
+    "/lists",
+    "/do-not-call",
+    "/principals",
+    "/log",
+    "/configuration",
+    "/audit",
+)
 
 
 class ConsoleTestCase(SynchronousTestCase):
@@ -171,7 +182,7 @@ class OpenTests(ConsoleTestCase):
         self.add("5550001")
         self.add("5551234", "CL_Nope")
         browser = self.browser
-        for path in (*PAGES, "/number?phone=5550001", "/log?find=ready"):
+        for path in (*PAGES, "/number?phone=5550001", "/record?chain=1&list=CL_Test", "/log?find=ready"):
             for scheme in ("light", "dark"):
                 for width, height in ((1280, 800), (390, 844)):
                     with self.subTest(path=path, scheme=scheme, width=width):
@@ -181,7 +192,7 @@ class OpenTests(ConsoleTestCase):
                         self.assertEqual(browser.overflow()[0], 0)
                         self.assertEqual(browser.violations(), [])
                         self.assertEqual(browser.complaints(), [])
-                        name = path.partition("?")[0].strip("/") or "overview"
+                        name = re.sub(r"[^a-z0-9]+", "-", path.lower()).strip("-") or "overview"
                         browser.shoot(f"{name}-{scheme}-{width}")
 
     def test_number(self) -> None:
@@ -193,6 +204,9 @@ class OpenTests(ConsoleTestCase):
         self.browser.press("Explain")
         self.browser.expect("would be handed out now")
         self.browser.expect("type General, status Ready")
+        self.browser.driver.find_element("link text", "chain 1").click()
+        self.browser.expect("Ready (1)")
+        self.browser.expect("History of CL_Test, chain 1")
 
     def test_do_not_call(self) -> None:
         """A number is blocked and freed by hand; the audit log is where one sees it."""
@@ -242,6 +256,16 @@ class KeyedTests(ConsoleTestCase):
         (self.server.folder / "chief.key").write_text(digest_of("another key that is long"), encoding="ascii")
         self.server.reload()
         browser.wait(lambda: browser.driver.current_url.endswith("/login"))
+
+    def test_principals(self) -> None:
+        """Keys and certificates are shown with what they allow, and nothing of a key itself."""
+        self.begin(KEYS)
+        self.log_in(CHIEF)
+        self.open("/principals")
+        self.browser.expect("requests: CampaignStatusRequest")
+        self.assertNotIn(digest_of(CHIEF).removeprefix("sha256:"), self.browser.driver.page_source)
+        self.assertEqual(self.browser.violations(), [])
+        self.browser.shoot("principals-keys")
 
     def test_without_permission(self) -> None:
         """Who may only look has no buttons, and no pages about everybody's data."""

@@ -145,7 +145,12 @@ class OpenConsoleTests(ConsoleTestCase):
     def test_static(self) -> None:
         """Style, script and icon come from the server itself."""
         browser = self.begin()
-        for name, kind in (("console.css", "text/css"), ("console.js", "text/javascript"), ("icon.svg", "image/svg")):
+        for name, kind in (
+            ("console.css", "text/css"),
+            ("console.js", "text/javascript"),
+            ("import.js", "text/javascript"),
+            ("icon.svg", "image/svg"),
+        ):
             answer = browser.get(f"/static/{name}")
             self.assertEqual(answer.status, 200)
             self.assertIn(kind, answer.headers["content-type"])
@@ -339,7 +344,7 @@ class KeyedConsoleTests(ConsoleTestCase):
         self.assertIn("Stop", page.text)
         self.assertNotIn("Last refusals", page.text)
         self.assertNotIn('href="/number"', page.body)
-        for path in ("/number?phone=1", "/log"):
+        for path in ("/number?phone=1", "/record?chain=1", "/principals", "/import", "/log"):
             self.assertEqual(browser.get(path).status, 403)
         token = page.token
         self.assertEqual(browser.post("/", f"token={token}&order=stop&group=102").status, 200)

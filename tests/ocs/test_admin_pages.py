@@ -68,6 +68,33 @@ class PagesTests(ConsoleTestCase):
         self.assertIn("closed: its table lacks <phone>", browser.get("/lists").text)
         self.assertNotIn("<phone>", browser.get("/lists").body)
 
+    # Records and principals.
+
+    def test_record(self) -> None:
+        """A chain is shown as it is, one record in a column; what names none is said, and never a failure."""
+        browser = self.begin()
+        self.assertIn("Nothing is known of such a record.", browser.get("/record?chain=77").text)
+        self.assertIn("Nothing is known of such a record.", browser.get("/record?handle=4611686018427387903").text)
+        for query in (
+            "chain=0",
+            "chain=x",
+            "chain=%D9%A3",
+            "handle=" + "9" * 5000,
+            "handle=1&chain=1",
+            "chain=1&at=noon",
+        ):
+            self.assertEqual(browser.get(f"/record?{query}").status, 400, query)
+        self.assertIn("there is no calling list Nope", browser.get("/record?chain=1&list=Nope").text)
+        self.add([["<b>1</b>", "a"]])
+        answer = browser.get("/record?chain=1&list=CL_Test")
+        for words in ("CL_Test, chain 1", "Record 1", "Ready (1)", "&lt;b&gt;1&lt;/b&gt;"):
+            self.assertIn(words, answer.body)
+        self.assertIn("as of 1999-01-01 00:00 UTC", browser.get("/record?chain=1&at=1999-01-01T00:00").text)
+
+    def test_principals(self) -> None:
+        """An installation without keys says so."""
+        self.assertIn("No key and no certificate is configured", self.begin().get("/principals").text)
+
     # Exports.
 
     def test_export(self) -> None:

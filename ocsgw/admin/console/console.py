@@ -10,6 +10,7 @@ from ocsgw.admin.console.do_not_call import DoNotCall
 from ocsgw.admin.console.export import Export
 from ocsgw.admin.console.groups import Groups
 from ocsgw.admin.console.import_page import ImportPage
+from ocsgw.admin.console.installation import Audit, Configuration
 from ocsgw.admin.console.lists import Lists
 from ocsgw.admin.console.live import Live, Parts
 from ocsgw.admin.console.log import LogTail
@@ -17,7 +18,8 @@ from ocsgw.admin.console.login import Doorkeeper, Login, Logout
 from ocsgw.admin.console.number import Number
 from ocsgw.admin.console.overview import Overview
 from ocsgw.admin.console.pages import Page
-from ocsgw.admin.console.records import Audit, Configuration
+from ocsgw.admin.console.principals import Principals
+from ocsgw.admin.console.record import RecordPage
 from ocsgw.admin.console.verdicts import VerdictFile
 from ocsgw.admin.shared import Shared
 
@@ -41,10 +43,12 @@ class Console:
         pages: tuple[Page, ...] = (
             overview,
             Number(door),
+            RecordPage(door),
             groups,
             Lists(door),
             importing,
             DoNotCall(door),
+            Principals(door),
             log,
             Configuration(door),
             Audit(door),

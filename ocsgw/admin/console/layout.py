@@ -9,9 +9,11 @@ from ocsgw.admin.console.markup import Child, Markup, el, join
 PAGES: tuple[tuple[str, str, bool], ...] = (
     ("/", "Overview", False),
     ("/number", "Number", True),
+    ("/record", "Record", True),
     ("/groups", "Groups", False),
     ("/lists", "Lists", True),
     ("/do-not-call", "Do not call", True),
+    ("/principals", "Principals", True),
     ("/log", "Log", True),
     ("/configuration", "Configuration", True),
     ("/audit", "Audit", True),

@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime
 from typing import Any
+from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
 from twisted.internet.defer import inlineCallbacks
@@ -31,7 +32,7 @@ class Number(Page):
         form = join(message, _form(phone, at))
         if not phone:
             return form
-        return self._asked(visitor, phone, _time(at) if at else None).addCallback(lambda found: join(form, found))
+        return self._asked(visitor, phone, parse_time(at) if at else None).addCallback(lambda found: join(form, found))
 
     @inlineCallbacks
     def _asked(self, visitor: Visitor, phone: str, at: int | None) -> Any:
@@ -58,7 +59,8 @@ def _form(phone: str, at: str) -> Markup:
     )
 
 
-def _time(text: str) -> int:
+def parse_time(text: str) -> int:
+    """Return the time of a field, in seconds since 1970 UTC. Raises `PageError`."""
     try:
         moment = int(datetime.fromisoformat(text).replace(tzinfo=UTC).timestamp())
     except (ValueError, OverflowError):
@@ -78,21 +80,27 @@ def explanation(found: dict[str, Any]) -> Markup:
     if not found["records"] and not found["unreadable"]:
         parts.append(el("p", "No record of any calling list has this number."))
     for record in found["records"]:
-        head = f"{record['calling_list']}, record {record['record_id']} (chain {record['chain_id']})"
+        chain = _link_to_chain(record["calling_list"], record["chain_id"])
+        head = join(f"{record['calling_list']}, record {record['record_id']} (", chain, f"): {record['contact']}")
         facts = el("ul", *(el("li", fact) for fact in record["facts"]))
         verdicts = [_verdict(each, record["zone"], asked) for each in record["verdicts"]]
         nobody = None if verdicts else el("p", "No campaign group hands out records of this list.")
-        parts.append(el("section", el("h2", f"{head}: {record['contact']}"), facts, *verdicts, nobody))
+        parts.append(el("section", el("h2", head), facts, *verdicts, nobody))
     for record in found["unreadable"]:
-        head = f"{record['calling_list']}, record {record['record_id']}: {record['contact']}"
+        title = f"{record['calling_list']}, record {record['record_id']}: {record['contact']}"
         text = f"Never handed out: its value in column {record['column']} cannot be read; correct it in the database."
-        parts.append(el("section", el("h2", head), el("p", text, class_="bad")))
+        parts.append(el("section", el("h2", title), el("p", text, class_="bad")))
     entries = [
         el("li", each["text"] + (" (over)" if 0 < each["expires_at"] <= asked else "")) for each in found["entries"]
     ]
     listed = el("ul", *entries) if entries else el("p", "No entry for this number.")
     parts.append(el("section", el("h2", "Do-not-call list"), listed))
     return join(el("p", f"{found['contact']} at {utc(asked)} UTC", class_="soft"), *parts)
+
+
+def _link_to_chain(calling_list: str, chain_id: int) -> Markup:
+    query = urlencode({"list": calling_list, "chain": chain_id})
+    return el("a", f"chain {chain_id}", href=f"/record?{query}")
 
 
 def _verdict(verdict: dict[str, Any], zone: str, asked: int) -> Markup:
