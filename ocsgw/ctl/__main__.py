@@ -19,6 +19,7 @@ from ocsgw.ctl import (
     request,
     sandbox,
     server,
+    store_copy,
     streams,
     top,
     validate,
@@ -40,6 +41,7 @@ FAMILIES = (
     history,
     validate,
     maintenance,
+    store_copy,
     audit,
     sandbox,
     completion,
@@ -47,7 +49,7 @@ FAMILIES = (
 
 _LONGEST_WAIT = 86400.0
 # Arguments that are paths, which the system takes as bytes.
-_PATHS = frozenset({"config", "file", "verdicts"})
+_PATHS = frozenset({"config", "file", "password_file", "verdicts"})
 
 
 class _Parser(argparse.ArgumentParser):
@@ -102,7 +104,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         streams.complain(str(error))
         return EXIT_USAGE if isinstance(error, FileOptionError) else EXIT_FAILURE
     except KeyboardInterrupt:
-        streams.complain("interrupted; an import goes on where it was when the same command is given again")
+        streams.complain("interrupted; an import or a copy goes on where it was when the same command is given again")
         return EXIT_INTERRUPTED
     except BrokenPipeError:
         # Whoever read the output has seen enough.

@@ -38,10 +38,16 @@ def store_file(installation: Installation) -> str:
         raise CommandError(
             "only an SQLite store can be worked on as a file; use the tools of PostgreSQL", EXIT_UNAVAILABLE
         )
+    check_owner(file)
+    return file
+
+
+def check_owner(file: str) -> None:
+    """Raise `CommandError` if a store, which need not be there, belongs to another user."""
     try:
         owner = os.stat(file).st_uid
     except FileNotFoundError:
-        return file
+        return
     except OSError as error:
         raise CommandError(f"the store {file} cannot be opened: {error.strerror}", EXIT_UNAVAILABLE) from None
     if os.geteuid() == 0 != owner:
@@ -50,7 +56,6 @@ def store_file(installation: Installation) -> str:
             f"the store {file} belongs to the user {name}; run ocsctl as that user: sudo -u {name} ocsctl ...",
             EXIT_UNAVAILABLE,
         )
-    return file
 
 
 @contextmanager

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import ocsgw
+from ocsgw.store.copying.unfinished import UNFINISHED, refusal
 from ocsgw.store.errors import StoreError, StoreVersionError
 from ocsgw.store.sqlite.own_schema import SCRIPT
 
@@ -55,9 +56,12 @@ def revision_of(connection: sqlite3.Connection) -> str | None:
 def needs_migration(connection: sqlite3.Connection) -> bool:
     """Whether the tables of this database are older than this program.
 
-    Raises `StoreVersionError` if they are newer.
+    Raises `StoreVersionError` if they are newer, or those of an unfinished copy.
     """
     revision = revision_of(connection)
+    if revision == UNFINISHED:
+        file = connection.execute("PRAGMA database_list").fetchall()[0][2]
+        raise StoreVersionError(refusal(file, lambda text: connection.execute(text).fetchall()))
     if revision is not None and revision > HEAD:
         raise StoreVersionError(
             f"the store was made by a later ocsgw (schema {revision}; this one knows {HEAD}); start that version, or"

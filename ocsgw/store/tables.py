@@ -82,13 +82,13 @@ class Tables:
         `needs_treatments` says that the column `treatments` matters to the list (K69).
         """
         try:
-            columns = self._columns(calling_list.table)
+            columns = self.columns(calling_list.table)
             if not columns and self._create:
-                self._create_list(calling_list)
-                columns = self._columns(calling_list.table)
+                self.create_list(calling_list)
+                columns = self.columns(calling_list.table)
             given = {*_INSERTED, *(field.column.lower() for field in calling_list.fields)}
             problems = _problems(calling_list, columns) + _left_empty(columns, given)
-            kind = self._kind(calling_list.table)
+            kind = self.kind(calling_list.table)
             if not problems and kind != "table":
                 problems = [f"is a {kind}; set the table itself"]
             if not problems:
@@ -107,7 +107,7 @@ class Tables:
 
     def open_retired_list(self, calling_list: CallingList) -> ListStatements | None:
         """Return the statements of a list that is no longer configured, None if its table is gone (C67)."""
-        columns = self._columns(calling_list.table)
+        columns = self.columns(calling_list.table)
         return None if _problems(calling_list, columns) else self._text_of(calling_list, columns)
 
     def _text_of(self, calling_list: CallingList, columns: Mapping[str, Declared]) -> ListStatements:
@@ -126,7 +126,7 @@ class Tables:
         return self._list_text(calling_list, usable, may_lack_chain=columns["chain_id"].may_be_null)
 
     def _report_rows_without_id(self, calling_list: CallingList) -> None:
-        table = self._identifier(calling_list.table)
+        table = self.identifier(calling_list.table)
         ((count,),) = self._connection.rows(f"SELECT count(*) FROM {table} WHERE record_id IS NULL")
         if count:
             self._report(93122, calling_list=calling_list.name, count=count)
@@ -137,19 +137,19 @@ class Tables:
         if not of_columns:
             return
         counts = ", ".join(f"sum(CASE WHEN {condition} THEN 1 ELSE 0 END)" for condition in of_columns.values())
-        (row,) = self._connection.rows(f"SELECT {counts} FROM {self._identifier(calling_list.table)} WHERE {of_row}")
+        (row,) = self._connection.rows(f"SELECT {counts} FROM {self.identifier(calling_list.table)} WHERE {of_row}")
         for name, count in zip(of_columns, row, strict=True):
             if count:
                 self._report(93019, calling_list=calling_list.name, column=name, count=int(count))
 
     def open_do_not_call(self, table: str) -> tuple[DncStatements, tuple[int, int]]:
         """Return the statements of the do-not-call table and the lengths of its columns. Raises `StoreError`."""
-        columns = self._columns(table)
+        columns = self.columns(table)
         if not columns:
             if not self._create:
                 raise StoreError(f"there is no do-not-call table {table}; create it or set [store] create = true")
-            self._create_do_not_call(table)
-            columns = self._columns(table)
+            self.create_do_not_call(table)
+            columns = self.columns(table)
         given = {each.name for each in DO_NOT_CALL_COLUMNS if each.block == 1}
         problems = (
             do_not_call_problems(columns) or self._do_not_call_form(table) or "; ".join(_left_empty(columns, given))
@@ -163,30 +163,30 @@ class Tables:
 
     def _do_not_call_form(self, table: str) -> str:
         """Return why this is not a table that entries can be added to and found in by their numbers."""
-        kind = self._kind(table)
+        kind = self.kind(table)
         if kind != "table":
             return f"is a {kind}; entries have to be stored in a table of its own: set [do_not_call] table"
         return ""
 
     # What engines do in their own ways.
 
-    def _columns(self, table: str) -> dict[str, Declared]:
+    def columns(self, table: str) -> dict[str, Declared]:
         """Return the columns of a table by their names in lower case, nothing if there is no such table."""
         raise NotImplementedError
 
-    def _kind(self, table: str) -> str:
+    def kind(self, table: str) -> str:
         """Return what stands behind the name of a table: "table", or what else it is."""
         raise NotImplementedError
 
-    def _identifier(self, table: str) -> str:
+    def identifier(self, table: str) -> str:
         """Return the name of a table as an identifier."""
         raise NotImplementedError
 
-    def _create_list(self, calling_list: CallingList) -> None:
+    def create_list(self, calling_list: CallingList) -> None:
         """Make the table of a list."""
         raise NotImplementedError
 
-    def _create_do_not_call(self, table: str) -> None:
+    def create_do_not_call(self, table: str) -> None:
         """Make the do-not-call table."""
         raise NotImplementedError
 

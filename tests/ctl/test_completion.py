@@ -23,7 +23,8 @@ class CompletionTests(CommandTestCase):
 
     def test_bash(self) -> None:
         """Commands, their orders and their options are offered."""
-        self.assertEqual(self.offered("st"), ["status"])
+        self.assertEqual(self.offered("st"), ["status", "store"])
+        self.assertEqual(self.offered("store", "copy", "--re"), ["--restart"])
         self.assertEqual(self.offered("list", "im"), ["import", "imports"])
         self.assertEqual(self.offered("--config", "x", "dnc", "r"), ["remove"])
         self.assertEqual(self.offered("list", "import", "L", "--du"), ["--duplicates"])

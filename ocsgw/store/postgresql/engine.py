@@ -13,7 +13,7 @@ import psycopg
 from ocsgw.contact.directory import Directory
 from ocsgw.contact.transaction import StoreFailureError
 from ocsgw.store.engine import Access, Report, StoreSettings
-from ocsgw.store.errors import CommitUnknownError, StoreError
+from ocsgw.store.errors import CommitUnknownError, StoreBusyError, StoreError
 from ocsgw.store.lease import PairMember
 from ocsgw.store.open_tables import OpenTables
 from ocsgw.store.postgresql import own_schema
@@ -37,6 +37,8 @@ _KEPT_WRITERS = 7 * 86400
 # After so long without an answer the server is asked whether it is there, and has so long to answer (seconds).
 _PATIENCE = 8.0
 _SIGN_OF_LIFE = 2
+# So long the tables may be locked by another program when the store is opened.
+_OPEN_WAIT_MS = 5000
 # So long is tried to connect for a look at the lease.
 _LEASE_WAIT = 1.0
 
@@ -95,6 +97,8 @@ class PostgreSQLEngine:
             self._bring_up_to_date(connection)
             if self._access != "read":
                 self._become_writer(connection)
+                # A copy into this database may have begun while that waited for it.
+                own_schema.expect_own(connection, self._address.shown)
             self._is_open = True
             self.use(directory)
         except psycopg.Error as error:
@@ -116,6 +120,16 @@ class PostgreSQLEngine:
         own_schema.expect_own(connection, self._address.shown)
 
     def _become_writer(self, connection: Connection) -> None:
+        connection.control(f"BEGIN; SET LOCAL lock_timeout = {_OPEN_WAIT_MS}")
+        try:
+            self._enter_writer(connection)
+        except StoreBusyError:
+            raise StoreError(
+                self._problem("another program keeps its tables locked, such as ocsctl store copy; wait until it ends")
+            ) from None
+        connection.control("COMMIT")
+
+    def _enter_writer(self, connection: Connection) -> None:
         connection.change(
             "DELETE FROM ocsgw_batch WHERE opened_at < extract(epoch FROM now())::bigint - ?", (_KEPT_WRITERS,)
         )

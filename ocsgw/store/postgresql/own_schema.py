@@ -10,6 +10,7 @@ from typing import Any
 import psycopg
 
 from ocsgw.contact.transaction import StoreFailureError
+from ocsgw.store.copying.unfinished import UNFINISHED, refusal
 from ocsgw.store.engine import StoreSettings
 from ocsgw.store.errors import StoreError, StoreVersionError
 from ocsgw.store.migrate import HEAD, OWN_TABLES, VERSION_TABLE, print_revisions, run_revisions
@@ -37,6 +38,8 @@ def revision_of(connection: Connection) -> str | None:
 def expect_own(connection: Connection, where: str) -> None:
     """Raise `StoreVersionError` unless the tables are those of this version; it says what to do."""
     there, revision = tables_there(connection), revision_of(connection)
+    if revision == UNFINISHED:
+        raise StoreVersionError(refusal(where, connection.rows))
     if revision is not None and revision > HEAD:
         raise StoreVersionError(
             f"the store {where} was made by a later ocsgw (schema {revision}; this one knows {HEAD}); start that"

@@ -61,7 +61,8 @@ class PostgreSQLTables(Tables):
         )
         return _Place(*row) if row is not None else None
 
-    def _columns(self, table: str) -> dict[str, Declared]:
+    def columns(self, table: str) -> dict[str, Declared]:
+        """Return the columns of a table by their names in lower case, nothing if there is no such table."""
         place = self._place(table)
         if place is None:
             return {}
@@ -80,7 +81,8 @@ class PostgreSQLTables(Tables):
             if name == name.lower() or name.lower() not in _CLASSIC
         }
 
-    def _kind(self, table: str) -> str:
+    def kind(self, table: str) -> str:
+        """Return what stands behind the name of a table: "table", or what else it is."""
         place = self._place(table)
         if place is None:
             return "table"
@@ -89,24 +91,27 @@ class PostgreSQLTables(Tables):
         )
         return _KINDS[place.kind] + (" with INSTEAD OF triggers" if triggers is not None else "")
 
-    def _identifier(self, table: str) -> str:
+    def identifier(self, table: str) -> str:
+        """Return the name of a table as an identifier."""
         place = self._place(table)
         return _identifier(table) if place is None else f"{quoted(place.schema)}.{quoted(place.name)}"
 
     def _do_not_call_form(self, table: str) -> str:
         place = self._place(table)
-        if place is not None and place.kind == "p" and NUMBER not in self._columns(table):
+        if place is not None and place.kind == "p" and NUMBER not in self.columns(table):
             return f"is partitioned, and its entries have no number: add a column {NUMBER} bigint generated as identity"
         return super()._do_not_call_form(table)
 
-    def _create_list(self, calling_list: CallingList) -> None:
+    def create_list(self, calling_list: CallingList) -> None:
+        """Make the table of a list."""
         from sqlalchemy.dialects import postgresql  # noqa: PLC0415 - SQLAlchemy is slow to import
 
         from ocsgw.store.schema import calling_list_table, create_statement  # noqa: PLC0415 - as above
 
         self._connection.change(create_statement(calling_list_table(calling_list), postgresql.dialect()))
 
-    def _create_do_not_call(self, table: str) -> None:
+    def create_do_not_call(self, table: str) -> None:
+        """Make the do-not-call table."""
         from sqlalchemy.dialects import postgresql  # noqa: PLC0415 - SQLAlchemy is slow to import
 
         from ocsgw.store.schema import create_statement, do_not_call_table  # noqa: PLC0415 - as above
@@ -167,7 +172,7 @@ class PostgreSQLTables(Tables):
         return {row[0].lower() for row in rows}
 
     def _list_indexes(self, calling_list: CallingList, columns: Mapping[str, Declared]) -> dict[int, Index]:
-        table = self._identifier(calling_list.table)
+        table = self.identifier(calling_list.table)
         return list_indexes(calling_list, table, usable_columns(columns), self._forms)
 
     def _do_not_call_indexes(self, columns: Mapping[str, Declared]) -> dict[int, Index]:
@@ -182,12 +187,12 @@ class PostgreSQLTables(Tables):
                 "INSERT INTO ocsgw_counter (name, value) VALUES (?, 0), (?, 0) ON CONFLICT (name) DO NOTHING",
                 (f"record {calling_list.table}", f"chain {calling_list.table}"),
             )
-        table = self._identifier(calling_list.table)
+        table = self.identifier(calling_list.table)
         return list_text(calling_list, table, usable, self._forms, may_lack_chain=may_lack_chain)
 
     def _do_not_call_text(self, table: str, columns: Mapping[str, Declared]) -> DncStatements:
         return do_not_call_text(
-            self._identifier(table), self._forms, has_expiry="expires_at" in columns, has_number=NUMBER in columns
+            self.identifier(table), self._forms, has_expiry="expires_at" in columns, has_number=NUMBER in columns
         )
 
     def _doubtful(self, columns: Mapping[str, Declared]) -> tuple[str, dict[str, str]]:

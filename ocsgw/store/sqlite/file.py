@@ -84,6 +84,11 @@ class StoreFile:
             raise self.problem(f"it is damaged: its end is missing; {_REMEDIES[sqlite3.SQLITE_CORRUPT].split('; ')[1]}")
 
     @property
+    def is_in_folder(self) -> bool:
+        """Whether there is such a file, or anything else of that name."""
+        return os.path.lexists(self.path)
+
+    @property
     def is_small(self) -> bool:
         """Whether the file may be read through at the start."""
         return os.path.getsize(self.path) <= _SMALL

@@ -22,7 +22,8 @@ class SQLiteTables(Tables):
             return "is a table WITHOUT ROWID, in which entries have no number; make it without that clause"
         return super()._do_not_call_form(table)
 
-    def _kind(self, table: str) -> str:
+    def kind(self, table: str) -> str:
+        """Return what stands behind the name of a table: "table", or what else it is."""
         return self._row_of(table)[0]
 
     def _row_of(self, table: str) -> tuple[str, bool]:
@@ -34,7 +35,7 @@ class SQLiteTables(Tables):
         )
         return ("table", False) if row is None else (row[0], bool(row[1]))
 
-    def _columns(self, table: str) -> dict[str, Declared]:
+    def columns(self, table: str) -> dict[str, Declared]:
         """Return the columns of a table by their names in lower case, nothing if there is no such table."""
         schema, _, name = table.rpartition(".")
         rows = self._connection.rows(
@@ -49,13 +50,16 @@ class SQLiteTables(Tables):
             declared[column.lower()] = Declared(column, kind.upper(), not not_null, must_be_given)
         return declared
 
-    def _identifier(self, table: str) -> str:
+    def identifier(self, table: str) -> str:
+        """Return the name of a table as an identifier."""
         return quoted(table)
 
-    def _create_list(self, calling_list: CallingList) -> None:
+    def create_list(self, calling_list: CallingList) -> None:
+        """Make the table of a list."""
         self._connection.change(list_table(calling_list))
 
-    def _create_do_not_call(self, table: str) -> None:
+    def create_do_not_call(self, table: str) -> None:
+        """Make the do-not-call table."""
         self._connection.change(do_not_call_table(table))
 
     def _make_indexes(self, table: str, indexes: Mapping[int, Index]) -> None:
