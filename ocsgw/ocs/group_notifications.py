@@ -53,6 +53,8 @@ class GroupNotifications(Service):
         self._waiting: dict[int, tuple[KV, int]] = {}
         # By DBIDs of group and list, since the group was loaded or OCS was started.
         self._tallies: dict[tuple[int, int], _Tally] = {}
+        # The ids of the loaded sessions that the tallies belong to, by DBID of the group.
+        self._sessions: dict[int, str] = {}
         self._ticker = Periodic("campaign group states", self._send_started, context.reactor)
 
     def startService(self) -> None:
@@ -83,8 +85,6 @@ class GroupNotifications(Service):
             elif isinstance(each, GroupChanged):
                 dbid = each.members.get("GSW_CAMPAIGN_GROUP_DBID")
                 if isinstance(dbid, int):
-                    if each.event == "CampaignLoaded":
-                        self._forget(dbid)
                     changed.append(dbid)
         if changed and self.running and self._context.config.notifications.send_campaigngroup_states:
             self._send(changed, 81000)
@@ -95,9 +95,11 @@ class GroupNotifications(Service):
             tally.finished += 1
             tally.reached += change.after["call_result"] in _REACHED
 
-    def _forget(self, dbid: int) -> None:
-        for key in [each for each in self._tallies if each[0] == dbid]:
-            del self._tallies[key]
+    def _look_at_session(self, status: GroupStatus) -> None:
+        """Begin anew with a group that was loaded since it was looked at; a start may have done that, too."""
+        if self._sessions.setdefault(status.dbid, status.guid) != status.guid:
+            self._sessions[status.dbid] = status.guid
+            self._tallies = {key: each for key, each in self._tallies.items() if key[0] != status.dbid}
 
     def _send_started(self) -> "Deferred[None] | None":
         if not self._context.config.notifications.send_campaigngroup_states:
@@ -117,6 +119,7 @@ class GroupNotifications(Service):
 
         def send(found: list[tuple[CampaignGroup, GroupStatus]]) -> None:
             for group, status in found:
+                self._look_at_session(status)
                 self._waiting[group.dbid] = (self._body(group, status), number)
                 self._send_next(group.dbid)
 

@@ -28,6 +28,10 @@ class TreatmentTests(ConfigTestCase):
         options = self.parse_tables("").treatment_options
         self.assertEqual((options.on_processed, options.personal_callback_limit), (False, 0.0))
 
+    def test_scxml(self) -> None:
+        """O34: treatments of that type are not known; the actions that there are are shown."""
+        self.assert_problem(self.treatment('action = "scxml"'), 5, "[[treatment]] action")
+
     def test_names(self) -> None:
         """C8: a name has 1 to 255 characters of any kind; it is not written to the table."""
         for name in ("x" * 255, "a;b", "/"):

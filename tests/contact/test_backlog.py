@@ -56,7 +56,7 @@ class BacklogTests(RuleTestCase):
         return [number for number, _ in self.store.chore(remove).warnings]
 
     def test_threshold(self) -> None:
-        """Nothing is handed out while three or more wait; both is said once."""
+        """O55: nothing is handed out while three or more wait; both is said once."""
         self.assertEqual([self.event() for _ in range(5)], ["PreviewRecord"] * 3 + ["PreviewRecordEmpty"] * 2)
         self.assertEqual(self.said, [HELD])
         self.assertTrue(self.store.backlog.holds)

@@ -32,7 +32,7 @@ class CompletionTests(RuleTestCase):
         return str(reply.get("error", reply.get("GSW_USER_EVENT")))
 
     def test_complete(self) -> None:
-        """It is stopped and unloaded in one go, once; what is added afterwards waits for the next start."""
+        """P127: it is stopped and unloaded in one go, once; what is added afterwards waits for the next start."""
         self.order("StartDialing", GSW_AUTO_COMPLETION=1)
         expected = (1, ["CampaignStopped", "CampaignUnloaded"], [52002, 52004])
         self.assertEqual(self.complete(), expected)
@@ -41,7 +41,7 @@ class CompletionTests(RuleTestCase):
         self.assertEqual(self.order("CampaignStatusRequest"), "CampaignUnloaded")
 
     def test_work_left(self) -> None:
-        """Whatever could be handed out now or later keeps the group going; what cannot does not."""
+        """P127: whatever could be handed out now or later keeps the group going; what cannot does not."""
         columns: list[tuple[dict[str, Any], bool]] = [
             ({}, True),
             ({"GSW_RECORD_TYPE": 6, "GSW_DATE_TIME": "01/01/2037 00:00"}, True),
@@ -60,7 +60,7 @@ class CompletionTests(RuleTestCase):
                 self.order("StartDialing", GSW_AUTO_COMPLETION=1)
 
     def test_live_handout(self) -> None:
-        """A record in process is work too."""
+        """P127: a record in process is work too."""
         self.order("StartDialing", GSW_AUTO_COMPLETION=1)
         handle = self.hand_out("6505550100")
         self.assertEqual(self.complete()[0], 0)

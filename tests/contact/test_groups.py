@@ -4,7 +4,16 @@ from typing import Any
 
 from ocsgw.access.permissions import Permissions
 from ocsgw.contact.directory import Directory
-from tests.support.rules import GROUP, RuleTestCase, make_directory, make_group, of_group, pending, preview_record
+from tests.support.rules import (
+    GROUP,
+    RuleTestCase,
+    by_handle,
+    make_directory,
+    make_group,
+    of_group,
+    pending,
+    preview_record,
+)
 
 _ORDERS = ("LoadCampaign", "StartDialing", "StopDialing", "UnloadCampaign", "ForceUnloadCampaign")
 
@@ -118,6 +127,21 @@ class ControlTests(RuleTestCase):
             refusal = self.refusal(of_group("SetDialingMode", GSW_CAMPAIGN_MODE=mode))
             self.assertEqual(refusal, "400 Invalid value of attribute GSW_CAMPAIGN_MODE")
         self.assertTrue(self.refusal(of_group("SetDialingMode")).startswith("400 "))
+
+    def test_mode_alone(self) -> None:
+        """P128: state, session and live handles stay as they are; the next hand-out has the new mode."""
+        self.reply(of_group("StartDialing"))
+        self.add("1")
+        self.add("2")
+        first = self.reply(of_group("PreviewRecordRequest"))
+        before = self.store.chore(lambda unit: unit.tx.group_statuses()[GROUP])
+        self.reply(of_group("SetDialingMode", GSW_CAMPAIGN_MODE="PushPreview"))
+        after = self.store.chore(lambda unit: unit.tx.group_statuses()[GROUP])
+        self.assertEqual((after.state, after.guid, after.dial_mode), (before.state, before.guid, "PushPreview"))
+        second = self.reply(of_group("PreviewRecordRequest"))
+        self.assertEqual([each["GSW_CAMPAIGN_MODE"] for each in (first, second)], ["Preview", "PushPreview"])
+        done = self.reply(by_handle("RecordProcessed", first["GSW_RECORD_HANDLE"]))
+        self.assertEqual(done["GSW_USER_EVENT"], "RecordProcessedAcknowledge")
 
     def test_restart(self) -> None:
         """P53: state and mode survive a restart; only a group seen for the first time has the configured state."""

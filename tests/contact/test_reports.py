@@ -46,7 +46,7 @@ class ReportTests(RuleTestCase):
         return [body for _, body in found]
 
     def test_history(self) -> None:
-        """Section 4: two reports for each hand-out, with the keys of the table and one GUID."""
+        """O50, O51: two reports for each hand-out, with the keys of the table and one GUID."""
         self.add("6505550100", CustomerID="C1", Segment="gold", GSW_DATE_TIME="03/21/2026 10:00")
         event = self.preview(GSW_AGENT_ID="7001")
         (first,) = self.sent("history")
@@ -113,7 +113,7 @@ class ReportTests(RuleTestCase):
         self.assertEqual(self.sent("history"), [])
 
     def test_contact_processed(self) -> None:
-        """E33, E36: the body of the example; the treatment keeps the chain open."""
+        """O63, O64, E33, E36: the body of the example; the treatment keeps the chain open."""
         self.store.reload(self.directory_with(treatments=(Treatment(401, "busy", 6, "retry_in", interval=900),)))
         self.add("6505550106")
         event = self.preview()
@@ -177,7 +177,7 @@ class ReportTests(RuleTestCase):
         self.assertEqual(self.sent("history"), [])
 
     def test_switched_off(self) -> None:
-        """Nothing is written for what is not sent."""
+        """O50, O60: nothing is written for what is not sent."""
         self.store.reload(make_directory())
         self.reply(by_handle("RecordProcessed", self.hand_out("1")))
         self.reply(by_phone("DoNotCall", "1"))

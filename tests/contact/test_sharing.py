@@ -62,7 +62,7 @@ class RightsTests(SharingTestCase):
     """P129, P130, H316: who may do what."""
 
     def test_modes(self) -> None:
-        """Each mode, from each state of the holders: what A, B and C may do afterwards."""
+        """P129: each mode, from each state of the holders: what A, B and C may do afterwards."""
         rows: list[tuple[list[tuple[str, str]], str]] = [
             ([], "everything nothing nothing"),
             ([("Consult", "B")], "everything read nothing"),
@@ -87,7 +87,7 @@ class RightsTests(SharingTestCase):
                 self.assertEqual(" ".join(map(self.may, "ABC")), expected, "after a restart (P133)")
 
     def test_refused(self) -> None:
-        """Who may not share, and what cannot be released."""
+        """P130: who may not share, and what cannot be released."""
         self.assertEqual(self.share("B", "Consult", "C"), "invalid_state")
         self.share("A", "Consult", "B")
         self.assertEqual(self.share("B", "Transfer", "B"), "invalid_state")
@@ -137,7 +137,7 @@ class NoticeTests(SharingTestCase):
     """P34, P130, P132, H252: who is shown what."""
 
     def test_shared(self) -> None:
-        """A new holder gets the record as in PreviewRecord; who loses it is shown that; nobody twice."""
+        """P130: a new holder gets the record as in PreviewRecord; who loses it is shown that; nobody twice."""
         self.share("A", "Consult", "B")
         notice = self.notice()
         self.assertEqual((notice.event, notice.agents), ("RecordShared", ("B",)))
@@ -150,7 +150,7 @@ class NoticeTests(SharingTestCase):
         self.assertEqual(self.notices(), [("RecordShared", ("C",), 0), ("RecordRemove", ("A", "B"), 11)])
 
     def test_ends(self) -> None:
-        """Each end of a hand-out that A and B hold, by each kind of client: whose desktops are shown it."""
+        """P132: each end of a hand-out that A and B hold, by each kind of client: whose desktops are shown it."""
         processed, rejected, cancelled = "RecordProcessed", "RecordReject", "RequestRecordCancel"
         both = ("A", "B")
         rows: list[tuple[str, str, list[tuple[str, tuple[str, ...], int]]]] = [

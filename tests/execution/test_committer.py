@@ -48,7 +48,7 @@ class CommitterTests(RuleTestCase):
         return [(phone, each.reply.code if isinstance(each.reply, Refusal) else "") for phone, each in seen]
 
     def test_batches(self) -> None:
-        """Architecture: a batch is what arrived while the last commit ran; answers come after the commit, in order."""
+        """P5: a batch is what arrived while the last commit ran; answers come after the commit, in order."""
         for phone in "12":
             self.submit(phone)
         self.assertEqual(self.worker.tasks, [])

@@ -104,7 +104,7 @@ class SessionTests(DesktopTestCase):
         self.assertEqual(self.code(desktop.start_dialing, 102), "forbidden")
 
     def test_control(self) -> None:
-        """A third-party application controls a group; everybody is shown what becomes of it, once and in order."""
+        """P50: a third-party application controls a group; everybody is shown what becomes of it, once and in order."""
         self.serve()
         desktop, third = self.connect("5001"), self.connect()
         for client in (desktop, third):
@@ -260,7 +260,7 @@ class MessageTests(DesktopTestCase):
         self.assertEqual(answer.data["GSW_APPLICATION_ID"], 134)
 
     def test_desktop(self) -> None:
-        """What a desktop sends and gets."""
+        """P3, P40, P43: what a desktop sends and gets."""
         self.serve()
         self.add("6505550101", "6505550102")
         for number in range(3, 8):
@@ -305,7 +305,7 @@ class MessageTests(DesktopTestCase):
             self.check(desktop.request(name, {**held, **ref}), event, _RECORD | more)
 
     def test_third_party(self) -> None:
-        """What a third-party application sends and gets."""
+        """P50: what a third-party application sends and gets."""
         self.serve()
         third = self.connect()
         ref: dict[str, Any] = {"GSW_REFERENCE_ID": 7, "GSW_CAMPAIGN_NAME": "Campaign1"}

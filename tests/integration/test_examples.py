@@ -2,6 +2,7 @@
 
 import json
 import re
+import socket
 import sqlite3
 from collections.abc import Callable
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 from twisted.trial.unittest import TestCase
 
 from tests.integration.examples import EXAMPLES
-from tests.integration.server import make_server, shared_server
+from tests.integration.server import PATIENCE, make_server, shared_server
 
 _GUID = re.compile(r'"GSW_CALL_ATTEMPT_GUID":"([^"]*)"')
 # What every answer has besides the headers that an example shows.
@@ -329,6 +330,24 @@ class ExampleTests(TestCase):
             expected = (404, "Chain not found") if chain == "true" else (400, "Invalid value of attribute GSW_CHAIN_ID")
             self.assertEqual((answer.status, answer.json["GSW_ERROR"]), expected, chain)
         self.assertEqual(self.server.rows("SELECT count(*) FROM CL_Test"), [(0,)])
+
+    def test_e35(self) -> None:
+        """E35: a request line of HTTP/0.9 is answered at once, and the connection is closed, whatever follows."""
+        for more in (b"", b"Accept: text/html\r\n"):
+            with socket.create_connection(("127.0.0.1", self.server.port), timeout=PATIENCE) as client:
+                client.sendall(b"GET /\r\n" + more)
+                raw = b"".join(iter(lambda: client.recv(65536), b""))
+            status, headers, body = parse_answer(raw)
+            self.assertEqual(status, "HTTP/1.1 400 Bad Request")
+            shown = {key: value for key, value in headers.items() if key not in _IN_EVERY_ANSWER}
+            wanted = {
+                "Content-Type": "application/json; charset=utf-8",
+                "Content-Length": "52",
+                "Cache-Control": "no-store",
+                "Connection": "close",
+            }
+            self.assertEqual(shown, wanted)
+            self.assertEqual(body, b'{"GSW_USER_EVENT":"Error","GSW_ERROR":"Bad request"}')
 
 
 class UnavailableTests(TestCase):

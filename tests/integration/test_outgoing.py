@@ -37,7 +37,7 @@ class OutgoingTests(TestCase):
         return self.ask(server, "/campaigngroups/102?req=PreviewRecordRequest")
 
     def test_validation(self) -> None:
-        """E30: the body of the example; 200 hands out, 409 keeps back with the result of the answer."""
+        """E30, O10: the body of the example; 200 hands out, 409 keeps back with the result of the answer."""
         ledger = receive(self)
         server = self.start(
             ledger, '[pre_dial_validation]\npre_dial_validation = true\nvalidation_uri = "{uri}/validate?x=1"\n'

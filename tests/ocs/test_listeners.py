@@ -8,8 +8,8 @@ from twisted.internet.defer import Deferred
 
 from ocsgw.control.errors import ControlError
 from ocsgw.ocs.child import INHERITED_PORT
-from ocsgw.protocol.messages import RENEWAL, Bye, Drain, ListenerSettings, Port
-from tests.ocs.service import FakeProxy, ServiceTestCase
+from ocsgw.protocol.messages import RENEWAL, Bye, Drain, ListenerSettings, Port, Validate
+from tests.ocs.service import SECOND_LISTENER, FakeProxy, ServiceTestCase
 
 
 class ListenerTests(ServiceTestCase):
@@ -247,3 +247,24 @@ class ListenerTests(ServiceTestCase):
         fourth = self.proxy(3).get_ready()
         self.assertEqual([each["new"] for each in self.successResultOf(done)], [1002, 1003])
         self.stop(first, second, third, fourth)
+
+
+class CallerTests(ServiceTestCase):
+    """Which HTTP Proxy makes an outgoing call."""
+
+    def test_caller(self) -> None:
+        """P111: the one through which the request came, else the first that runs; with none the call has failed."""
+        self.configure(listener=SECOND_LISTENER)
+        self.make().startService()
+        http = self.service.http
+        none = self.successResultOf(http.order("validation", "http://x/", {}, 1.0))
+        self.assertEqual((none.outcome, none.reason), ("failed", "connect"))
+        first, second = (FakeProxy(self.reactor, at).get_ready() for at in (0, 1))
+        links = [proxy.caller().session for listener in http.all() for proxy in listener.proxies]  # type: ignore[union-attr]
+        for link, expected in ((links[0], first), (links[1], second), (0, first), (99, first)):
+            http.order("validation", "http://x/", {}, 1.0, link)
+            orders = [[each for each in proxy.received() if isinstance(each, Validate)] for proxy in (first, second)]
+            self.assertEqual([len(each) for each in orders], [int(proxy is expected) for proxy in (first, second)])
+            for proxy in (first, second):
+                proxy.sent.clear()
+        self.stop(first, second)

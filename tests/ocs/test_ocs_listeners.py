@@ -545,6 +545,53 @@ class NoticeTests(ListenerTestCase):
         self.finish(proxy)
 
 
+class UnsolicitedTests(ListenerTestCase):
+    """Events that answer no request (protocol.md section 3.2)."""
+
+    def events(self, client: FakeClient) -> list[Event]:
+        """Return the events that have come."""
+        return [each for each in client.read() if isinstance(each, Event)]
+
+    def test_at_the_welcome(self) -> None:
+        """P35, P30: one event for each group that is not unloaded, without a reference id and a ref."""
+        proxy = self.start()
+        client = self.connect("third_party")
+        client.send(Hello(versions=[1], client="third_party"))
+        self.settle()
+        (event,) = self.events(client)
+        self.assertEqual((event.ref, event.data["GSW_USER_EVENT"]), (None, "CampaignStarted"))
+        self.assertNotIn("GSW_REFERENCE_ID", event.data)
+        self.ask(client, "ForceUnloadCampaign", GSW_CAMPAIGN_GROUP_DBID=102)
+        other = self.connect("third_party")
+        other.send(Hello(versions=[1], client="third_party"))
+        self.settle()
+        self.assertEqual(self.events(other), [])
+        self.finish(proxy)
+
+    def test_order(self) -> None:
+        """P31, P32, P33: the requester's acknowledgement comes first; each client gets the event once, HTTP none."""
+        proxy = self.start()
+        third, desktop = self.connect("third_party"), self.desktop()
+        third.send(Hello(versions=[1], client="third_party"))
+        self.settle()
+        third.read()
+        desktop.read()
+        for name, event in (("StopDialing", "CampaignStopped"), ("StartDialing", "CampaignStarted")):
+            third.refs += 1
+            keys: KV = {"GSW_CAMPAIGN_GROUP_DBID": 102, "GSW_REFERENCE_ID": "r"}
+            third.send(Request(ref=third.refs, data={"GSW_AGENT_REQ_TYPE": name, **keys}))
+            self.settle()
+            answer, unsolicited = self.events(third)
+            self.assertEqual((answer.ref, unsolicited.ref), (third.refs, None))
+            self.assertEqual([each.data["GSW_USER_EVENT"] for each in (answer, unsolicited)], [event, event])
+            self.assertEqual(unsolicited.data, {k: v for k, v in answer.data.items() if k != "GSW_REFERENCE_ID"})
+            self.assertEqual([each.data for each in self.events(desktop)], [unsolicited.data])
+        self.assertEqual([each for each in proxy.received() if isinstance(each, Event)], [])
+        late = self.desktop("5009")
+        self.assertEqual([each.data["GSW_USER_EVENT"] for each in self.events(late)], [], "it was shown at the welcome")
+        self.finish(proxy)
+
+
 def _frame(payload: bytes) -> bytes:
     return struct.pack(">I", len(payload)) + payload
 

@@ -17,7 +17,7 @@ class OrderTests(ClockTestCase):
         self.orders = Orders(self.reactor, self.sent.append)
 
     def test_verdict(self) -> None:
-        """Each order has a number of its own and gets its verdict; a second one is dropped."""
+        """P110: each order has a number of its own and gets its verdict; a second one is dropped."""
         first, second = (self.orders.order("history", "http://x/", {"a": n}, 1.5) for n in (1, 2))
         self.assertEqual(
             self.sent,
@@ -30,7 +30,7 @@ class OrderTests(ClockTestCase):
         self.assertNoResult(first)
 
     def test_no_verdict(self) -> None:
-        """None within the time and a second: failed, timeout; none because the link is lost: failed, connect."""
+        """P110: none within the time and a second: failed, timeout; none because the link is lost: failed, connect."""
         late = self.orders.order("history", "http://x/", {}, 1.5)
         self.reactor.advance(2.4)
         self.assertNoResult(late)
