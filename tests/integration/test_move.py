@@ -42,7 +42,7 @@ class MoveTests(TestCase):
     def commands(self) -> list[str]:
         """Return the commands of the section, for this server."""
         (block,) = _SECTION.findall((ROOT / "docs" / "operations.md").read_text(encoding="utf-8"))
-        text = block.replace("/etc/ocsgw/keys/database", f"{self.server.folder}/database")
+        text: str = block.replace("/etc/ocsgw/keys/database", f"{self.server.folder}/database")
         text = text.replace("/var/lib/ocsgw/", f"{self.server.folder}/var/")
         return text.replace("postgresql://ocsgw@db.example/ocsgw", self.url).splitlines()
 
