@@ -47,7 +47,7 @@ class PagesTests(ConsoleTestCase):
         self.assertIn("Nothing was imported yet.", browser.get("/lists").text)
         number = self.add([["5550001", "a"], ["5550002", "b"]])
         page = browser.get("/lists").text
-        self.assertRegex(page, r"CL_Test\s+Environment\s+CL_Test\s+open")
+        self.assertRegex(page, r"CL_Test\s+import\s+export\s+export for people\s+open\s+Environment\s+CL_Test")
         self.assertIn("rows.csv", page)
         for fields, status in (
             ({"number": "x", "reason": "why"}, 400),
@@ -107,6 +107,8 @@ class PagesTests(ConsoleTestCase):
         self.assertEqual(len(lines), 3)
         self.assertIn("5550001", lines[1])
         self.assertIn("'=1+1", lines[1])
+        self.assertIn(",1,", lines[1])
+        self.assertIn(",Ready,", browser.get("/export?list=CL_Test&for=people").body)
         self.assertEqual(browser.get("/export?list=Nope").status, 409)
         self.add([["5559999", "no"]], None)
         self.assertIn("5559999", browser.get("/export").body)

@@ -19,7 +19,10 @@ _SLICE = 1000
 
 
 class Export(Resource):
-    """`?list=` names a calling list; without it the do-not-call list is meant."""
+    """`?list=` names a calling list; without it the do-not-call list is meant.
+
+    With `?for=people` numbers that have a name are names, and times those of a clock in the zone of the record.
+    """
 
     isLeaf = True
     _log = Logger()
@@ -38,7 +41,9 @@ class Export(Resource):
             request.setResponseCode(403)
             return b"exports are for principals without limits\n"
         download = _Download(request)
-        download.run(self._door, visitor, field(request, "list") or None).addErrback(self._failed, request, download)
+        is_for_people = field(request, "for") == "people"
+        sending = download.run(self._door, visitor, field(request, "list") or None, is_for_people=is_for_people)
+        sending.addErrback(self._failed, request, download)
         return NOT_DONE_YET
 
     def _failed(self, reason: Any, request: Request, download: "_Download") -> None:
@@ -91,9 +96,14 @@ class _Download:
             resumed.callback(None)
 
     @inlineCallbacks
-    def run(self, door: Door, visitor: Any, calling_list: str | None) -> Any:
+    def run(self, door: Door, visitor: Any, calling_list: str | None, *, is_for_people: bool) -> Any:
         """Send all rows."""
-        common = {"calling_list": calling_list, "at_most": _SLICE}
+        common = {
+            "calling_list": calling_list,
+            "at_most": _SLICE,
+            "local_times": is_for_people,
+            "names": is_for_people,
+        }
         part: Any = yield operation(door.view, visitor, "export", **common)
         if self.is_gone:
             return

@@ -12,6 +12,7 @@ from ocsgw.admin.view import AdminView
 from ocsgw.contact.directory import CampaignGroup
 
 _HEAD = ("Group", "State", "Records", "Orders")
+_EMPTY = {True: "No campaign group.", False: "The primary has them."}
 # Order -> what its button says, the request that a principal has to be allowed, and the states that it makes sense in.
 ORDERS: dict[str, tuple[str, str, frozenset[str]]] = {
     "load": ("Load", "LoadCampaign", frozenset({"unloaded"})),
@@ -42,17 +43,17 @@ class GroupTable:
         self._visitor = visitor
         self._action = action
 
-    def shown(self, groups: list[dict[str, Any]], at_most: int | None = None) -> list[Markup]:
-        """Return a table of groups from the status, with the age of its numbers; what is too much is behind a link."""
+    def shown(self, status: dict[str, Any], at_most: int | None = None) -> list[Markup]:
+        """Return a table of the groups of a status, with the age of its numbers; what is too much is behind a link."""
         by_dbid = {each.dbid: each for each in self._view.directory().groups}
         seen = [
             (each, group)
-            for each in groups
+            for each in status["groups"]
             if (group := by_dbid.get(each["dbid"])) is not None and self._may_see(group)
         ]
         counted = {group.dbid: self._counts.of(group.campaign.calling_lists) for _, group in seen[:at_most]}
         rows = [self._row(each, counted[group.dbid]) for each, group in seen[:at_most]]
-        parts = [table("Campaign groups", _HEAD, rows, "No campaign group.")]
+        parts = [table("Campaign groups", _HEAD, rows, _EMPTY[status["role"] == "primary"])]
         ages = [self._counts.clock() - each.at for each in counted.values() if each is not None]
         age = f"Records as counted {_age(max(ages))}. " if ages else None
         more = len(seen) - len(rows)

@@ -35,7 +35,7 @@ class Groups(Page):
 
         def made(status: dict[str, Any]) -> dict[str, Markup]:
             groups = GroupTable(self.door.view, self._counts, visitor, self.path)
-            return {"groups": section("groups", "Campaign groups", *groups.shown(status["groups"]))}
+            return {"groups": section("groups", "Campaign groups", *groups.shown(status))}
 
         return self.command(visitor, "status").addCallback(made)
 

@@ -28,18 +28,14 @@ class Lists(Page):
         rows: list[tuple[Child, ...]] = [
             (
                 each.name,
+                _links(each.name),
+                _state(reasons.get(each.name), is_enabled=each.enabled),
                 each.tenant.name,
                 each.table,
-                _state(reasons.get(each.name), is_enabled=each.enabled),
-                join(
-                    el("a", "import", href=f"/import?{query(each.name)}", aria_label=f"import into {each.name}"),
-                    " ",
-                    el("a", "export", href=f"/export?{query(each.name)}", aria_label=f"export {each.name}"),
-                ),
             )
             for each in self.door.view.directory().calling_lists
         ]
-        head = ("List", "Tenant", "Table", "State", "Records")
+        head = ("List", "Records", "State", "Tenant", "Table")
         lists = section("lists", "Calling lists", table("Calling lists", head, rows, "No calling list."))
         found = operation(self.door.view, visitor, "imports", at_most=_MOST_IMPORTS)
         return found.addCallback(
@@ -51,9 +47,15 @@ class Lists(Page):
         return undo(self, request, visitor, is_of_list=True)
 
 
-def query(name: str) -> str:
-    """Return the query that names a list."""
-    return urlencode({"list": name})
+def _links(name: str) -> Markup:
+    """Return what can be done with the records of a list; a file for people has names and the times of their zones."""
+    links = (
+        ("import", f"import into {name}", "/import", {"list": name}),
+        ("export", f"export {name}", "/export", {"list": name}),
+        ("export for people", f"export {name} for people", "/export", {"list": name, "for": "people"}),
+    )
+    shown = [el("a", text, href=f"{path}?{urlencode(query)}", aria_label=label) for text, label, path, query in links]
+    return join(*(child for each in shown for child in (each, " ")))
 
 
 def _state(reason: str | None, *, is_enabled: bool) -> Markup:

@@ -49,7 +49,7 @@ class Overview(Page):
     def _parts(self, status: dict[str, Any], visitor: Visitor) -> dict[str, Markup]:
         view = self.door.view
         groups = GroupTable(view, self._counts, visitor, "/")
-        shown = groups.shown(status["groups"], _SHOWN_GROUPS)
+        shown = groups.shown(status, _SHOWN_GROUPS)
         found = {
             "state": _state(status),
             "charts": self._charts(),
