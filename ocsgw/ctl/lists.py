@@ -3,7 +3,7 @@
 import argparse
 from typing import TYPE_CHECKING
 
-from ocsgw.ctl import alter, block, exporting, undo
+from ocsgw.ctl import alter, block, counting, exporting, undo
 from ocsgw.ctl.errors import EXIT_USAGE, CommandError
 from ocsgw.ctl.families import add_command, add_family
 from ocsgw.ctl.importing import import_file
@@ -27,6 +27,7 @@ def add_commands(commands: "Commands") -> None:
     parser = add_command(orders, "export", exporting.export_list, "write the records of a calling list into a CSV file")
     parser.add_argument("list", metavar="LIST", help="name of the calling list")
     exporting.add_arguments(parser, is_list=True)
+    counting.add_command_to(orders)
     parser = add_command(orders, "template", print_template, "print a CSV file as an example for a calling list")
     parser.add_argument("list", metavar="LIST", help="name of the calling list")
     parser = add_command(orders, "alter", alter.alter_list, "add the columns to a table that its calling list lacks")

@@ -94,6 +94,8 @@ class FormTests(ImportTestCase):
         """A column with a name of its own is mapped; a wrong map is refused with what there is."""
         text = "Telefon;Segment\n1;a\n"
         self.assertIn("--map to say which one it is", self.load(text).messages)
+        left_out = self.load("Phone,Secret,switch_id\n1,x,2\n", "--map", "Secret=-", "--dry-run")
+        self.assertIn("columns that are not read: -, switch_id", left_out.messages)
         done = self.load(text, "--map", "telefon=GSW_PHONE")
         self.assertEqual((done.status, self.records("contact_info, segment")), (0, [("1", "a")]))
         self.assertIn("columns: GSW_PHONE, Segment", done.messages)

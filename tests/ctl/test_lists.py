@@ -3,6 +3,7 @@
 import csv
 import fcntl
 import io
+import json
 from pathlib import Path
 from unittest import mock
 
@@ -10,6 +11,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from ocsgw.ctl.progress import Progress
 from ocsgw.files import slices
+from ocsgw.operations import counts
 from tests.ctl.support import CommandTestCase
 
 
@@ -230,6 +232,18 @@ class ExportTests(CommandTestCase):
         done = self.run_command("list", "export", "CL_Test", "--encoding", "windows-1252")
         rows = list(csv.reader(io.StringIO(done.output, newline="")))
         self.assertEqual((len(rows), rows[1][1], rows[1][-1]), (2501, "0", "été 0"))
+
+    def test_count(self) -> None:
+        """Records are counted by status, over all slices; a list that is not there is said."""
+        self.patch(counts, "MOST_COUNTED", 1000)
+        text = "GSW_PHONE,GSW_RECORD_STATUS\n1,Ready\n2,Updated\n3,Ready\n4,Ready\n"
+        self.run_command("list", "import", "CL_Test", self.write("f.csv", text), "--duplicates", "add")
+        done = self.run_command("list", "count", "CL_Test", "--json")
+        self.assertEqual((done.status, json.loads(done.output)), (0, {"Ready": 2503, "Updated": 1}))
+        self.assertRegex(self.run_command("list", "count", "CL_Test").output, r"Updated +1\ntotal +2504\n")
+        done = self.run_command("list", "count", "Nope")
+        self.assertEqual(done.status, 1)
+        self.assertIn("there is no calling list Nope", done.messages)
 
     def test_encoding_that_lacks_a_character(self) -> None:
         """A character that the encoding lacks ends the export with a hint, and no half file is left."""

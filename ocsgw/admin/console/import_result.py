@@ -72,7 +72,7 @@ def _reasons(run: ImportRun) -> Markup | None:
     if not run.reasons:
         return None
     rows: list[tuple[Child, ...]] = [
-        (count, name, reason) for (name, reason), count in run.reasons.most_common(_MOST_REASONS)
+        (count, name, in_words_of_the_form(reason)) for (name, reason), count in run.reasons.most_common(_MOST_REASONS)
     ]
     more = len(run.reasons) - len(rows)
     rest = el("p", f"and {more} further reasons", class_="soft") if more > 0 else None
@@ -80,7 +80,7 @@ def _reasons(run: ImportRun) -> Markup | None:
 
 
 def _verdicts(kept: KeptFile, run: ImportRun) -> Markup:
-    rows: list[tuple[Child, ...]] = [(each.number, each.name, each.reason) for each in run.shown]
+    rows: list[tuple[Child, ...]] = [(each.number, each.name, in_words_of_the_form(each.reason)) for each in run.shown]
     shown = table("Verdicts by row", ("Row", "Verdict", "Reason"), rows, "Every row is simply added.")
     count = sum(run.reasons.values())
     link = None
