@@ -21,6 +21,11 @@ port = 0
 _READY = re.compile(r"93230 .* is ready on 127\.0\.0\.1:(\d+)")
 
 
+def ocs_port_of(server: Server) -> int:
+    """Return the port of the `ocs` listener of a server."""
+    return int(_READY.findall(server.log())[-1])
+
+
 class DesktopTestCase(SynchronousTestCase):
     """A test with a server that has an `ocs` listener."""
 
@@ -35,7 +40,7 @@ class DesktopTestCase(SynchronousTestCase):
 
     def connect(self, agent_id: str | None = None, **options: Any) -> BlockingClient:
         """Return a client; a desktop if it has an agent."""
-        port = int(_READY.findall(self.server.log())[-1])
+        port = ocs_port_of(self.server)
         options.setdefault("tls", self.tls)
         client = BlockingClient([("localhost", port)], agent_id=agent_id, timeout=PATIENCE, **options)
         self.addCleanup(client.close)
@@ -64,44 +69,6 @@ class DesktopTestCase(SynchronousTestCase):
 
 class SessionTests(DesktopTestCase):
     """Whole sessions."""
-
-    def test_session(self) -> None:
-        """Login, status, preview, chain, update, reschedule, do-not-call, processed; R10: finished over HTTP."""
-        self.serve()
-        self.add("6505550101", "6505550102")
-        self.add("6505550103")
-        desktop = self.connect("5001")
-        started = self.event(desktop, "CampaignStarted").data
-        self.assertEqual(started["GSW_CAMPAIGN_GROUP_DBID"], 102)
-        self.assertNotIn("GSW_REFERENCE_ID", started)
-        self.assertEqual(desktop.campaign_status(GSW_REFERENCE_ID=7).data, {**started, "GSW_REFERENCE_ID": 7})
-        record = desktop.preview("Campaign1", GSW_REFERENCE_ID="a")
-        self.assertEqual((record.event, record.phone), ("PreviewRecord", "6505550101"))
-        self.assertEqual(record.data["GSW_REFERENCE_ID"], "a")
-        handle = record.handle
-        assert handle is not None
-        self.assertEqual(record.data["GSW_RECORD_URI"], f"http://ocs.example:{self.server.port}/records/{handle}")
-        chain = desktop.chained_records(handle)
-        self.assertEqual([each["GSW_PHONE"] for each in chain.parts], ["6505550102"])
-        self.assertEqual([each["GSW_USER_EVENT"] for each in chain.parts], ["ChainedRecord"])
-        self.assertNotIn("GSW_CHAINED_RECORDS", chain.data)
-        self.assertEqual(desktop.update(handle, GSW_CALL_RESULT="7").data["GSW_CALL_RESULT"], 7)
-        desktop.reschedule(handle, "11/28/2036 09:30", GSW_PHONE="6505550102")
-        self.assertEqual(desktop.processed(handle, 33).data["GSW_RECORD_HANDLE"], handle)
-        self.assertEqual(self.code(desktop.processed, handle, 33), "invalid_handle")
-        self.assertEqual(self.server.rows("SELECT agent_id FROM CL_Test WHERE record_id = 1"), [("5001",)])
-        # The other one over HTTP.
-        second = desktop.preview(102)
-        answer = self.server.post(f"/records/{second.handle}?req=RecordProcessed", {"GSW_CALL_RESULT": 33})
-        self.assertEqual(answer.status, 200)
-        # And the other way round.
-        self.add("6505550104")
-        previewed = self.server.post("/campaigngroups/102?req=PreviewRecordRequest", {}).json
-        third = self.connect()
-        self.assertEqual(third.do_not_call(previewed["GSW_RECORD_HANDLE"]).event, "DoNotCallAcknowledge")
-        third.processed(previewed["GSW_RECORD_HANDLE"], 51)
-        self.assertEqual(self.code(desktop.request, "Nonsense", {}), "unknown_request")
-        self.assertEqual(self.code(desktop.start_dialing, 102), "forbidden")
 
     def test_control(self) -> None:
         """P50: a third-party application controls a group; everybody is shown what becomes of it, once and in order."""
@@ -193,6 +160,44 @@ class ConversationTests(DesktopTestCase):
         self.server.post(f"/records/{held.handle}?req=RecordReject", {})
         self.assertEqual(self.event(second, "RecordRemove").handle, held.handle)
 
+    def test_session(self) -> None:
+        """Login, status, preview, chain, update, reschedule, do-not-call, processed; R10: finished over HTTP."""
+        self.prepare()
+        self.add("6505550101", "6505550102")
+        self.add("6505550103")
+        desktop = self.connect("5001")
+        started = self.event(desktop, "CampaignStarted").data
+        self.assertEqual(started["GSW_CAMPAIGN_GROUP_DBID"], 102)
+        self.assertNotIn("GSW_REFERENCE_ID", started)
+        self.assertEqual(desktop.campaign_status(GSW_REFERENCE_ID=7).data, {**started, "GSW_REFERENCE_ID": 7})
+        record = desktop.preview("Campaign1", GSW_REFERENCE_ID="a")
+        self.assertEqual((record.event, record.phone), ("PreviewRecord", "6505550101"))
+        self.assertEqual(record.data["GSW_REFERENCE_ID"], "a")
+        handle = record.handle
+        assert handle is not None
+        self.assertEqual(record.data["GSW_RECORD_URI"], f"http://ocs.example:{self.server.port}/records/{handle}")
+        chain = desktop.chained_records(handle)
+        self.assertEqual([each["GSW_PHONE"] for each in chain.parts], ["6505550102"])
+        self.assertEqual([each["GSW_USER_EVENT"] for each in chain.parts], ["ChainedRecord"])
+        self.assertNotIn("GSW_CHAINED_RECORDS", chain.data)
+        self.assertEqual(desktop.update(handle, GSW_CALL_RESULT="7").data["GSW_CALL_RESULT"], 7)
+        desktop.reschedule(handle, "11/28/2036 09:30", GSW_PHONE="6505550102")
+        self.assertEqual(desktop.processed(handle, 33).data["GSW_RECORD_HANDLE"], handle)
+        self.assertEqual(self.code(desktop.processed, handle, 33), "invalid_handle")
+        self.assertEqual(self.server.rows("SELECT agent_id FROM CL_Test WHERE record_id = 1"), [("5001",)])
+        # The other one over HTTP.
+        second = desktop.preview(102)
+        answer = self.server.post(f"/records/{second.handle}?req=RecordProcessed", {"GSW_CALL_RESULT": 33})
+        self.assertEqual(answer.status, 200)
+        # And the other way round.
+        self.add("6505550104")
+        previewed = self.server.post("/campaigngroups/102?req=PreviewRecordRequest", {}).json
+        third = self.connect()
+        self.assertEqual(third.do_not_call(previewed["GSW_RECORD_HANDLE"]).event, "DoNotCallAcknowledge")
+        third.processed(previewed["GSW_RECORD_HANDLE"], 51)
+        self.assertEqual(self.code(desktop.request, "Nonsense", {}), "unknown_request")
+        self.assertEqual(self.code(desktop.start_dialing, 102), "forbidden")
+
     def test_restart(self) -> None:
         """P92, P133: the client connects again by itself and goes on with the same handle, also as a second holder."""
         self.prepare()
@@ -201,7 +206,7 @@ class ConversationTests(DesktopTestCase):
         handle = first.preview(102).handle
         assert handle is not None
         first.share(handle, "Conference", "5002")
-        port = int(_READY.findall(self.server.log())[-1])
+        port = ocs_port_of(self.server)
         self.server.configure(listener=self.listener.replace("port = 0", f"port = {port}"))
         self.server.kill_parent()
         self.server.start()
@@ -303,6 +308,51 @@ class MessageTests(DesktopTestCase):
             event = "RecordCancelAcknowledge" if name == "RequestRecordCancel" else f"{name}Acknowledge"
             more = {"GSW_CHAIN_ATTR", "GSW_RECORDS_COUNT"} if name == "RequestRecordCancel" else set()
             self.check(desktop.request(name, {**held, **ref}), event, _RECORD | more)
+
+    def shown(self, client: BlockingClient, event: str, keys: set[str]) -> Answer:
+        """Compare the next unsolicited event with its table."""
+        answer = self.event(client, event)
+        found = {key for key in answer.data if key.startswith("GSW_")}
+        self.assertEqual(found, _COMMON | keys, event)
+        return answer
+
+    def test_unsolicited(self) -> None:
+        """P30, P34, P35: each event that answers no request has the keys of its table, and no reference id."""
+        self.serve()
+        desktop, other, third = self.connect("5001"), self.connect("5002"), self.connect()
+        for client in (desktop, other, third):
+            self.shown(client, "CampaignStarted", _GROUP)
+        orders = ("SetDialingMode", "StopDialing", "UnloadCampaign", "LoadCampaign", "StartDialing")
+        events = ("ModeChanged", "Stopped", "Unloaded", "Loaded", "Started")
+        for order, event in zip(orders, events, strict=True):
+            third.request(order, {"GSW_CAMPAIGN_GROUP_DBID": 102, "GSW_CAMPAIGN_MODE": "PushPreview"})
+            for client in (desktop, other, third):
+                self.shown(client, f"Campaign{event}", _GROUP)
+        # RecordShared, RecordRemove.
+        self.add("6505550101")
+        handle = desktop.preview(102).handle
+        assert handle is not None
+        desktop.share(handle, "Conference", "5002")
+        self.shown(other, "RecordShared", _RECORD | _SHOWN | {"GSW_SHARE_MODE"})
+        desktop.processed(handle, 33)
+        self.shown(other, "RecordRemove", _RECORD)
+        # ScheduledCall, RecordCancel.
+        self.add("6505550102", GSW_RECORD_TYPE=5, GSW_DATE_TIME="01/01/2020 00:00", GSW_AGENT_ID="5001")
+        call = self.shown(desktop, "ScheduledCall", _RECORD | _SHOWN | {"GSW_DATE_TIME", "GSW_AGENT_ID"})
+        third.request("RequestRecordCancel", {"GSW_RECORD_HANDLE": call.handle})
+        self.shown(desktop, "RecordCancel", _RECORD)
+        # Unloading.
+        self.add("6505550103")
+        desktop.preview(102)
+        third.request("ForceUnloadCampaign", {"GSW_CAMPAIGN_GROUP_DBID": 102})
+        names = {self.event_name(desktop) for _ in range(2)}
+        self.assertEqual(names, {"CampaignUnloaded", "RecordRemove"})
+
+    def event_name(self, client: BlockingClient) -> str:
+        """Return the name of the next event."""
+        answer = client.next_event(PATIENCE)
+        assert answer is not None
+        return answer.event
 
     def test_third_party(self) -> None:
         """P50: what a third-party application sends and gets."""
