@@ -232,10 +232,13 @@ def our_front(port: int, *, tree: bool) -> None:
     from ocsgw.protocol.errors import Refusal
     from ocsgw.protocol.messages import KV, AliasSettings, Event, HttpLimits, ListenerSettings, Settings
     from ocsgw.proxy.frontend import HttpFrontend
-    from ocsgw.proxy.http.channel import ChannelFactory
     from ocsgw.proxy.http.exchange import Deliver, Exchange
+    from ocsgw.proxy.http.factory import ChannelFactory
 
     class Echo:
+        def ask_for_news(self) -> None:
+            raise AssertionError("there are no streams")
+
         def submit(self, exchange: Exchange, data: KV, deliver: Deliver) -> Refusal | None:
             deliver(exchange, Event(ref=1, data={"GSW_USER_EVENT": "AddRecordAcknowledge", **data}))
             return None

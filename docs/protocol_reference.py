@@ -24,6 +24,8 @@ def updated(page: str) -> str:
         f" {'yes' if 'desktop' in row.clients else '-'} | {'yes' if 'third_party' in row.clients else '-'} |"
         f" {_keys(row)} |\n"
         for row in REQUESTS.values()
+        # Some are asked by HTTP Proxy alone.
+        if row.clients & {"desktop", "third_party"}
     ]
     rest = after.lstrip("\n")
     while rest.startswith("|"):

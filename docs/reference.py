@@ -10,6 +10,7 @@ from ocsgw.config.constants import FIRST_TIME_ZONE_DBID, TIME_ZONES
 from ocsgw.protocol.attributes import Attribute, in_words
 from ocsgw.protocol.enumerations import CALL_RESULT_NAMES, CONTACT_TYPE_NAMES, RECORD_STATUS_NAMES, RECORD_TYPE_NAMES
 from ocsgw.protocol.errors import ERRORS
+from ocsgw.protocol.event_stream import EVENT_TYPES, MISSED
 from ocsgw.protocol.requests import COMMON_ATTRIBUTES, IDENTIFIER_KEYS, REQUESTS, RequestType, ResourceType
 
 PAGE = pathlib.Path(__file__).parent / "http.md"
@@ -46,6 +47,29 @@ REQUEST_TEXTS = {
     "PreviewRecordRequest": "Hands out the next record with its chain, or answers `PreviewRecordEmpty`, which is a success."
     " The campaign group has to be started.",
     "CampaignStatusRequest": "Answers `CampaignUnloaded`, `CampaignLoaded` or `CampaignStarted`. It changes nothing.",
+}
+
+# When a client of `/events` gets an event.
+EVENT_TEXTS = {
+    "AddRecord": "records were added",
+    "PreviewRecordRequest": "a record was handed out, as a scheduled call too",
+    "UpdateCallCompletionStats": "a record in process was changed",
+    "RecordProcessed": "a hand-out has ended with a result",
+    "RecordReschedule": "a callback was agreed",
+    "ScheduledRecordReschedule": "a callback was agreed for a record that came as one",
+    "RecordReject": "a record was given back",
+    "RequestRecordCancel": "a record was cancelled, by handle, phone or customer id",
+    "DoNotCall": "a record must not be called any more",
+    "RecordTimeout": "a hand-out has ended because nothing came for `record_timeout`",
+    "GroupUnloaded": "a hand-out has ended because its group was unloaded",
+    "OverdueCallback": "the agent of a personal callback did not come",
+    "PreDialValidation": "a validation server has kept a record back",
+    "CampaignLoaded": "a campaign group was loaded",
+    "CampaignStarted": "a campaign group was started",
+    "CampaignStopped": "a campaign group was stopped",
+    "CampaignUnloaded": "a campaign group was unloaded",
+    "CampaignModeChanged": "the dial mode of a campaign group was changed",
+    MISSED: "events before the next one are missing; every client gets it",
 }
 
 # What an attribute means: by request and key, or by key.
@@ -208,6 +232,14 @@ def values() -> Iterator[str]:
     yield "\n"
 
 
+def event_types() -> Iterator[str]:
+    """Yield the table of types of events."""
+    yield "| type | when |\n| --- | --- |\n"
+    for name in (*EVENT_TYPES, MISSED):
+        yield f"| `{name}` | {EVENT_TEXTS[name]} |\n"
+    yield "\n"
+
+
 def errors() -> Iterator[str]:
     """Yield the table of errors."""
     yield "| status | code | text |\n| --- | --- | --- |\n"
@@ -227,6 +259,8 @@ def reference() -> str:
             *requests(),
             "### Values\n\nNames are compared without regard to case, blanks, hyphens and underscores.\n\n",
             *values(),
+            "### Types of events\n\n",
+            *event_types(),
             "### Error texts\n\n",
             *errors(),
         ]

@@ -136,6 +136,14 @@ HTTP_REFUSALS = Metric(
     "HTTP requests answered with an error, by status and error code.",
     ("status", "code"),
 )
+EVENT_STREAMS = Metric("gauge", "ocsgw_event_streams", "Open event streams of web clients.")
+EVENTS_SENT = Metric("counter", "ocsgw_events_sent_total", "Events written to event streams of web clients.")
+EVENT_STREAMS_ENDED = Metric(
+    "counter",
+    "ocsgw_event_streams_ended_total",
+    "Event streams that have ended, by reason: client, slow, refused, server.",
+    ("reason",),
+)
 REACTOR_LAG_SECONDS = Histogram(
     "ocsgw_reactor_lag_seconds", "How late the loop of OCS came to a job that was due, in seconds.", _SECONDS
 )

@@ -7,6 +7,7 @@ from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from ocsgw.protocol.event_stream import EVENT_TYPES, MISSED
 from ocsgw.protocol.requests import COMMON_ATTRIBUTES, EVENTS, REQUESTS
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
@@ -42,6 +43,10 @@ class ReferenceTests(SynchronousTestCase):
             for event in row.success if row.resources else ():
                 self.assertIn(event, EVENTS)
                 self.assertRegex(self.page, rf"(?m)^\| .*`{event}`.* \| .* \|$", event)
+
+    def test_event_types(self) -> None:
+        """Every type of event of `/events` is explained, and nothing else is."""
+        self.assertEqual(set(self.generator["EVENT_TEXTS"]), {*EVENT_TYPES, MISSED})
 
     def test_links(self) -> None:
         """Links within the page lead somewhere."""

@@ -306,6 +306,7 @@ _LIMITS: Final[Keys] = {
     "connections": Key(integer(1, 1_000_000), 10000),
     "in_flight": Key(integer(1, 65536), 1024),
     "pipeline": Key(integer(1, 10_000), 64),
+    "event_streams": Key(integer(0, 100_000), 1000),
     "drain": Key(size("0B", "1GiB"), "256KiB"),
     "buffered": Key(size("1B", "1024GiB"), "256MiB"),
     "drain_timeout": Key(duration("0s", "1h"), "10s"),

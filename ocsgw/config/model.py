@@ -399,6 +399,7 @@ class Limits(Part, frozen=True):
     connections: int
     in_flight: int
     pipeline: int
+    event_streams: int
     drain: int
     buffered: int
     drain_timeout: float

@@ -14,6 +14,7 @@ from ocsgw.contact.by_handle import INFORMATION_KEYS, by_handle
 from ocsgw.contact.cancel import cancel
 from ocsgw.contact.directory import CallingList, Directory
 from ocsgw.contact.do_not_call import do_not_call
+from ocsgw.contact.event_stream import open_streams, read_events
 from ocsgw.contact.fields import to_column
 from ocsgw.contact.groups import campaign_status, control
 from ocsgw.contact.log_out import log_out
@@ -47,6 +48,8 @@ _RULES: Mapping[str, Rule] = {
     "RequestRecordCancel": cancel,
     "PreviewRecordRequest": preview,
     "LogOut": log_out,
+    "EventStreamRequest": open_streams,
+    "EventsRequest": read_events,
     "status": campaign_status,
     "control": control,
     "continued": go_on,

@@ -16,6 +16,7 @@ from twisted.python.failure import Failure
 import ocsgw
 from ocsgw.link.counted import CounterTotals
 from ocsgw.logs import Level, say
+from ocsgw.ocs.bell import Bell
 from ocsgw.ocs.dispatch import Dispatcher
 from ocsgw.ocs.link import Identity, OcsEnd, Trace
 from ocsgw.ocs.outgoing import Orders
@@ -26,6 +27,7 @@ from ocsgw.protocol.messages import (
     Drain,
     Hello,
     Log,
+    News,
     Port,
     Purpose,
     Settings,
@@ -134,6 +136,7 @@ class ProxyChild(ProcessProtocol):
         reactor: Any,
         owner: ChildOwner,
         dispatcher: Dispatcher,
+        bell: Bell,
         identity: Identity,
         session: int,
         settings: Callable[[], Settings],
@@ -146,6 +149,7 @@ class ProxyChild(ProcessProtocol):
         # IReactorTime, IReactorProcess and IReactorSocket.
         self._reactor = reactor
         self._owner = owner
+        self._bell = bell
         self._settings = settings
         self._base_uri = base_uri
         self._trace = trace
@@ -301,6 +305,10 @@ class ProxyChild(ProcessProtocol):
         """It has made an outgoing call."""
         self._orders.take(verdict)
 
+    def news_wanted(self) -> None:
+        """It wants to be told when the outbox has grown."""
+        self._bell.wait(self, lambda: self._link.send(News()))
+
     def port_handed(self, descriptor: int) -> None:
         """Its listening socket is here; whoever asked for it closes it."""
         taken, self._port_taken = self._port_taken, None
@@ -320,6 +328,7 @@ class ProxyChild(ProcessProtocol):
     def link_lost(self, reason: str) -> None:
         """The link is gone; after a bye or an exit that is as it should be."""
         self._forget_port(reason)
+        self._bell.forget(self)
         self._orders.lost()
         if self.last_words is None and not self._exited:
             self._owner.child_link_lost(reason)

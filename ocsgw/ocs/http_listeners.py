@@ -10,8 +10,10 @@ from twisted.logger import Logger
 
 from ocsgw.config import Config
 from ocsgw.counters import OUTGOING_CALL_SECONDS, OUTGOING_CALLS
+from ocsgw.execution.committer import Committer
 from ocsgw.logs import LogFile, say
 from ocsgw.ocs.access_log import AccessLog
+from ocsgw.ocs.bell import Bell
 from ocsgw.ocs.context import OCSContext
 from ocsgw.ocs.dispatch import Dispatcher
 from ocsgw.ocs.listeners import HttpListener, match_listeners
@@ -42,6 +44,8 @@ class HttpListeners(Service):
         self._store = store
         self._changed = changed
         self._say_example = say_example
+        self.bell = Bell(context.reactor)
+        self._heard: Committer | None = None
         self._sessions = 0
         self._listeners: list[HttpListener] = []
         # Those that still end their work.
@@ -92,6 +96,10 @@ class HttpListeners(Service):
     def startService(self) -> None:
         """Open all."""
         super().startService()
+        committer = self._store.committer()
+        if committer is not self._heard:
+            self._heard = committer
+            committer.listen(self.bell.ring)
         for listener in served_listeners(self.config):
             self._listen(HttpListener(self, listener))
         self._changed()

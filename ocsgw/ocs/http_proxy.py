@@ -9,6 +9,7 @@ from twisted.internet.defer import Deferred, inlineCallbacks
 from ocsgw.config import Config, Listener
 from ocsgw.logs import Level, LogFile
 from ocsgw.ocs.access_log import AccessLog
+from ocsgw.ocs.bell import Bell
 from ocsgw.ocs.child import INHERITED_PORT, Child, ChildOwner, PortNotHandedError, ProxyChild
 from ocsgw.ocs.dispatch import Dispatcher
 from ocsgw.ocs.settings import identity_of, settings_of, times_of
@@ -35,6 +36,10 @@ class ProxyContext(Protocol):
     @property
     def dispatcher(self) -> Dispatcher:
         """What carries requests out."""
+
+    @property
+    def bell(self) -> Bell:
+        """What tells proxies that the outbox has grown."""
 
     @property
     def log_file(self) -> LogFile:
@@ -176,6 +181,7 @@ class HttpProxy:
             context.reactor,
             owner,
             context.dispatcher,
+            context.bell,
             identity_of(context.config),
             context.next_session(),
             lambda: self._settings(descriptor),

@@ -25,6 +25,7 @@ from ocsgw.protocol.messages import (
     Hello,
     Log,
     Message,
+    News,
     Port,
     Ready,
     Request,
@@ -77,6 +78,9 @@ class LinkOwner(Protocol):
 
     def verdict(self, verdict: Verdict) -> None:
         """The proxy has made an outgoing call."""
+
+    def news_wanted(self) -> None:
+        """The proxy wants to be told when the outbox has grown."""
 
     def port_handed(self, descriptor: int) -> None:
         """The proxy has handed over its listening socket."""
@@ -223,6 +227,8 @@ class OcsEnd:
             self._owner.counted(message)
         elif isinstance(message, Verdict):
             self._owner.verdict(message)
+        elif isinstance(message, News):
+            self._owner.news_wanted()
         elif isinstance(message, Port):
             descriptor = self.protocol.take_descriptor()
             if descriptor is not None:

@@ -387,6 +387,9 @@ class OcsSession:
     def counted(self, stats: Stats) -> None:
         """Only HTTP Proxies count."""
 
+    def news_wanted(self) -> None:
+        """Only HTTP Proxies have event streams."""
+
     def port_handed(self, descriptor: int) -> None:
         """Only HTTP Proxies have a port."""
 

@@ -113,6 +113,7 @@ def settings_of(
             connections=limits.connections,
             in_flight=limits.in_flight,
             pipeline=limits.pipeline,
+            event_streams=limits.event_streams,
             drain=limits.drain,
             buffered=limits.buffered,
             drain_timeout_ms=milliseconds(limits.drain_timeout),

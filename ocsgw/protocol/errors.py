@@ -24,6 +24,7 @@ _ROWS = (
     ErrorCode("missing_req", 400, "Missing parameter req"),
     ErrorCode("duplicate_req", 400, "Parameter req is given more than once"),
     ErrorCode("unknown_request", 400, "Unknown request {x}"),
+    ErrorCode("unknown_argument", 400, "Unknown argument {x}; the nearest is {y}"),
     ErrorCode("unsupported_request", 400, "Request {x} is not supported for resource {y}"),
     ErrorCode("invalid_json", 400, "Invalid JSON"),
     ErrorCode("not_object", 400, "JSON object expected"),

@@ -164,6 +164,7 @@ class HttpLimits(msgspec.Struct, kw_only=True):
     connections: int = 10_000
     in_flight: int = 1024
     pipeline: int = 64
+    event_streams: int = 1000
     drain: int = 256 << 10
     buffered: int = 256 << 20
     drain_timeout_ms: int = 10_000
@@ -317,6 +318,10 @@ class Port(Message, tag="port"):
     """OCS asks for the listening socket; HTTP Proxy answers with the same, and the socket as ancillary data."""
 
 
+class News(Message, tag="news"):
+    """HTTP Proxy asks to be told when the outbox has grown; OCS says so once with the same, and is asked again."""
+
+
 class Bye(Message, tag="bye"):
     """The last message of a connection."""
 
@@ -347,7 +352,7 @@ class _RawEvent(Message, tag="event"):
 
 
 _OF_PROXIES = Hello | Ready | Log | AccessLines | Stats | Verdict
-_OTHERS = _OF_PROXIES | Welcome | Settings | Ping | Pong | Validate | Drain | Port | Bye
+_OTHERS = _OF_PROXIES | Welcome | Settings | Ping | Pong | Validate | Drain | Port | News | Bye
 T = TypeVar("T")
 
 _encoder = msgspec.msgpack.Encoder()

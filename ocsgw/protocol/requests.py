@@ -50,6 +50,7 @@ FOREIGN_IDENTIFIERS: Mapping[ResourceType, tuple[str, ...]] = MappingProxyType(
 )
 
 _EVERYONE: frozenset[ClientKind] = frozenset({"http_proxy", "desktop", "third_party"})
+_HTTP_PROXY: frozenset[ClientKind] = frozenset({"http_proxy"})
 _DESKTOP: frozenset[ClientKind] = frozenset({"desktop"})
 _THIRD_PARTY: frozenset[ClientKind] = frozenset({"third_party"})
 _APPLICATIONS = _DESKTOP | _THIRD_PARTY
@@ -263,6 +264,9 @@ _ROWS = (
         keys=_GROUP,
         reads=True,
     ),
+    # The two that HTTP Proxy asks for the streams of `/events`; a client needs the permission for the first one.
+    RequestType("EventStreamRequest", ("EventStream",), clients=_HTTP_PROXY, reads=True),
+    RequestType("EventsRequest", ("Events",), clients=_HTTP_PROXY, reads=True),
 )
 
 # Canonical name -> row. Case-sensitive on the wire (P1).

@@ -19,6 +19,7 @@ from ocsgw.protocol.messages import (
     Log,
     Message,
     MessageError,
+    News,
     Ping,
     Pong,
     Port,
@@ -51,7 +52,7 @@ _FROM_OCS: frozenset[type[Message]] = frozenset({Event, Ping, Pong, Drain, Bye})
 # What OCS may receive from a client of this kind, once greeted.
 FROM_CLIENT: Mapping[ClientKind, frozenset[type[Message]]] = MappingProxyType(
     {
-        "http_proxy": _FROM_APPLICATIONS.union({Ready, Log, AccessLines, Stats, Verdict, Port}),
+        "http_proxy": _FROM_APPLICATIONS.union({Ready, Log, AccessLines, Stats, Verdict, Port, News}),
         "desktop": _FROM_APPLICATIONS,
         "third_party": _FROM_APPLICATIONS,
     }
@@ -59,7 +60,7 @@ FROM_CLIENT: Mapping[ClientKind, frozenset[type[Message]]] = MappingProxyType(
 # What a client of this kind may receive, once greeted.
 FROM_OCS: Mapping[ClientKind, frozenset[type[Message]]] = MappingProxyType(
     {
-        "http_proxy": _FROM_OCS.union({Settings, Validate, Port}),
+        "http_proxy": _FROM_OCS.union({Settings, Validate, Port, News}),
         "desktop": _FROM_OCS,
         "third_party": _FROM_OCS,
     }

@@ -205,6 +205,11 @@ class ProxyApplication:
         if self._socket is not None:
             self._link.hand_over(self._socket.fileno())
 
+    def news(self) -> None:
+        """The outbox has grown."""
+        if self._frontend is not None:
+            self._frontend.events.news()
+
     def link_lost(self, reason: str, *, broken: bool) -> None:
         """OCS is gone: close the port, write the last answers, leave (P89). `broken` if the protocol was."""
         self._end_soon(EXIT_PROTOCOL if broken else EXIT_LINK_LOST)
@@ -222,6 +227,10 @@ class ProxyApplication:
             self._aliases_used.add(alias.lower())
             say(self._log, 93009, alias=alias, request=exchange.target.request.name)
         return self._link.submit(exchange, data, deliver)
+
+    def ask_for_news(self) -> None:
+        """Ask OCS to say when the outbox has grown."""
+        self._link.ask_for_news()
 
     # The port.
 

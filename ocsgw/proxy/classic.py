@@ -15,6 +15,8 @@ from ocsgw.proxy.policy.request_policy import RequestPolicy
 class ClassicSurface:
     """The route of everything that is not mounted. `policy` may be replaced at any time."""
 
+    methods = b"POST"
+
     _log = Logger()
 
     def __init__(

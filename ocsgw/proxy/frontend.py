@@ -11,19 +11,20 @@ from ocsgw.access.limits import ClientUsage, Limit, RateLimiter
 from ocsgw.guard import guarded
 from ocsgw.periodic import Periodic
 from ocsgw.protocol.errors import Refusal
-from ocsgw.protocol.messages import Settings
+from ocsgw.protocol.messages import Event, Settings
 from ocsgw.proxy import openapi
 from ocsgw.proxy.access_log import AccessLog
 from ocsgw.proxy.classic import ClassicSurface
+from ocsgw.proxy.events.route import SEGMENT, EventStreams
 from ocsgw.proxy.http.answers import Answers
 from ocsgw.proxy.http.deadlines import TimeLimit
-from ocsgw.proxy.http.exchange import Gateway
+from ocsgw.proxy.http.exchange import Exchange, Gateway, Outcome
 from ocsgw.proxy.http.grammar import RequestLine
 from ocsgw.proxy.http.whole import WholeRequests
 from ocsgw.proxy.policy.body_memory import BodyMemory
 from ocsgw.proxy.policy.connection_limiter import ConnectionLimiter
 from ocsgw.proxy.policy.cross_origin import CrossOrigin
-from ocsgw.proxy.policy.reports import RefusalReports, UnknownMembers
+from ocsgw.proxy.policy.reports import RefusalReports, UnknownMembers, report_failure
 from ocsgw.proxy.policy.request_policy import RequestPolicy
 from ocsgw.proxy.policy.router import Router
 from ocsgw.proxy.policy.shares import RequestShares
@@ -93,6 +94,9 @@ class HttpFrontend:
         self.classic = ClassicSurface(policy, gateway, clock, self.body_memory)
         self.router = Router(self.classic)
         self.router.mount(openapi.SEGMENT, openapi.OpenApi())
+        self.events = EventStreams(policy, gateway, clock)
+        self.router.mount(SEGMENT, self.events)
+        self.each_second.append(self.events.tick)
         self.whole_requests = WholeRequests(self)
         # None: there is none.
         self.access_log: AccessLog | None = None
@@ -115,6 +119,7 @@ class HttpFrontend:
     def _begin_with(self, settings: Settings, policy: RequestPolicy, answers: Answers) -> None:
         limits = settings.limits
         self.policy = self.classic.policy = policy
+        self.events.use(policy)
         self.answers = answers
         self.limits = limits
         self.router.cross_origin = CrossOrigin(settings.listener.cors_origins if settings.listener is not None else ())
@@ -149,6 +154,7 @@ class HttpFrontend:
     def stop(self) -> None:
         """Watch no longer."""
         self.classic.stop()
+        self.events.stop()
         self._ticker.stop()
 
     def tick(self) -> None:
@@ -199,6 +205,19 @@ class HttpFrontend:
         if not self.connections and self._drained is not None:
             drained, self._drained = self._drained, None
             drained()
+
+    def render(self, exchange: Exchange, outcome: Outcome, *, close: bool) -> bytes:
+        """Return an answer as bytes, and note it; `close` if its connection ends with it."""
+        if not (isinstance(outcome, Event) and outcome.code is None):
+            self.refusals.note(exchange, outcome)
+        try:
+            answer = self.answers.render(exchange, outcome, close=close)
+        except Exception:  # noqa: BLE001 - what cannot be written costs one answer, not the connection
+            report_failure(self._log, exchange)
+            answer = self.answers.render(exchange, Refusal("internal"), close=close)
+        if self.access_log is not None:
+            self.access_log.answered(exchange, answer)
+        return answer
 
     def drain(self, drained: Callable[[], None], *, gently: bool = False) -> None:
         """Let every connection end what it has begun, then close it; call `drained` when all are gone (H353).

@@ -24,6 +24,7 @@ from ocsgw.protocol.messages import (
     Hello,
     Log,
     Message,
+    News,
     Port,
     Ready,
     Request,
@@ -67,6 +68,9 @@ class LinkOwner(Protocol):
 
     def hand_over(self) -> None:
         """OCS asks for the listening socket."""
+
+    def news(self) -> None:
+        """The outbox has grown since `ask_for_news`."""
 
     def link_lost(self, reason: str, *, broken: bool) -> None:
         """The link is gone; requests in the hands of OCS are answered next. `broken` if OCS says we broke it."""
@@ -183,6 +187,10 @@ class ProxyLink:
             for message in messages:
                 self._connection.send(message)
 
+    def ask_for_news(self) -> None:
+        """Ask to be told when the outbox has grown."""
+        self._connection.send(News())
+
     def send_verdict(self, verdict: Verdict) -> None:
         """Report what has become of an outgoing call."""
         self._connection.send(verdict)
@@ -218,6 +226,8 @@ class ProxyLink:
             self._owner.call(message)
         elif isinstance(message, Port):
             self._owner.hand_over()
+        elif isinstance(message, News):
+            self._owner.news()
         elif isinstance(message, Bye):
             say(self._log, 93261, code=message.code, text=message.text or "")
             self._broken = message.code in _BROKEN

@@ -12,6 +12,7 @@ from twisted.python.failure import Failure
 
 from ocsgw.protocol.attributes import INT32_MAX, MAX_HANDLE, Attribute, in_words, json_schema
 from ocsgw.protocol.errors import ERRORS, Refusal
+from ocsgw.protocol.event_stream import EVENT_TYPES
 from ocsgw.protocol.requests import ALLOWED_REQUESTS, COMMON_ATTRIBUTES, REQUESTS, RequestType, ResourceType
 from ocsgw.proxy.http.exchange import Answer, Deliver, Exchange
 from ocsgw.version import VERSION
@@ -43,7 +44,10 @@ def document() -> Schema:
         },
         "servers": [{"url": "/"}],
         "security": [{}, {"key": []}],
-        "paths": {f"/{resource}/{{{name}}}": _path(resource) for resource, (name, _, _) in _IDENTIFIERS.items()},
+        "paths": {
+            **{f"/{resource}/{{{name}}}": _path(resource) for resource, (name, _, _) in _IDENTIFIERS.items()},
+            "/events": {"get": _EVENTS},
+        },
         "components": {
             "securitySchemes": {"key": {"type": "http", "scheme": "bearer", "description": "An API key"}},
             "schemas": {
@@ -109,13 +113,15 @@ def _path(resource: ResourceType) -> Schema:
                 "required": False,
                 "content": {"application/json": {"schema": bodies[0] if len(bodies) == 1 else {"anyOf": bodies}}},
             },
-            "responses": dict(_responses()),
+            "responses": {
+                "200": _response("The acknowledgement; the change is on disk", {"$ref": "#/components/schemas/Event"}),
+                **dict(_refusals()),
+            },
         },
     }
 
 
-def _responses() -> Iterator[tuple[str, Schema]]:
-    yield "200", _response("The acknowledgement; the change is on disk", {"$ref": "#/components/schemas/Event"})
+def _refusals() -> Iterator[tuple[str, Schema]]:
     by_status: dict[int, list[str]] = {}
     for row in ERRORS.values():
         by_status.setdefault(row.status, []).append(row.text)
@@ -151,8 +157,32 @@ def _property(attribute: Attribute) -> Schema:
     return {"description": in_words(attribute.convert), **schema}
 
 
+def _filter(name: str, text: str, items: Schema) -> Schema:
+    return {"name": name, "in": "query", "description": text, "schema": {"type": "array", "items": items}}
+
+
+_EVENT_ID: Schema = {"type": "integer", "minimum": 0, "maximum": 2**63 - 1}
+_EVENTS: Schema = {
+    "operationId": "events",
+    "summary": "What happens, live, as Server-Sent Events; the answer does not end",
+    "parameters": [
+        _filter("type", "Types of events", {"type": "string", "enum": list(EVENT_TYPES)}),
+        _filter("list", "Calling lists", _IDENTIFIERS["lists"][2]),
+        _filter("campaigngroup", "DBIDs of campaign groups", _IDENTIFIERS["campaigngroups"][2]),
+        {"name": "lastEventId", "in": "query", "description": "As Last-Event-ID", "schema": _EVENT_ID},
+        {"name": "Last-Event-ID", "in": "header", "description": "The event that was seen last", "schema": _EVENT_ID},
+    ],
+    "responses": {
+        "200": {"description": "Events, until one side ends it", "content": {"text/event-stream": {}}},
+        **dict(_refusals()),
+    },
+}
+
+
 class OpenApi:
     """The route `/openapi.json`: the document, for everybody who can connect."""
+
+    methods = b"GET, HEAD"
 
     def __init__(self) -> None:
         self._body: bytes | None = None

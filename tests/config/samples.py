@@ -282,6 +282,7 @@ request_timeout = 5
 connections = 5
 in_flight = 5
 pipeline = 5
+event_streams = 5
 drain = 0
 buffered = "300MiB"
 drain_timeout = 0

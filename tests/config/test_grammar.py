@@ -192,6 +192,7 @@ class DefaultTests(ConfigTestCase):
             connections=10000,
             in_flight=1024,
             pipeline=64,
+            event_streams=1000,
             drain=262144,
             buffered=256 * 1024 * 1024,
             drain_timeout=10.0,

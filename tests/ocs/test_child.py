@@ -6,6 +6,7 @@ import socket
 from twisted.trial.unittest import SynchronousTestCase
 
 from ocsgw.logs import Level
+from ocsgw.ocs.bell import Bell
 from ocsgw.ocs.child import Exit, PortNotHandedError, ProxyChild, child_environment
 from ocsgw.protocol.messages import AccessLines, Bye, Drain, Hello, Log, LogLine, Port, Ready, Settings, Welcome, encode
 from ocsgw.protocol.session import ClientSession
@@ -50,10 +51,12 @@ class ChildTests(SynchronousTestCase):
         self.reactor = ProcessMemoryReactor()
         self.owner = Owner()
         self.settings = make_settings()
+        self.bell = Bell(self.reactor)
         self.child = ProxyChild(
             self.reactor,
             self.owner,
             FakeDispatcher(),
+            self.bell,
             make_identity(),
             7,
             lambda: self.settings,
@@ -233,7 +236,14 @@ class ChildTests(SynchronousTestCase):
         """A process that cannot be started leaves nothing open and raises OSError."""
         self.reactor.spawn_error = OSError(11, "no processes left")
         child = ProxyChild(
-            self.reactor, self.owner, FakeDispatcher(), make_identity(), 8, lambda: self.settings, lambda port: ""
+            self.reactor,
+            self.owner,
+            FakeDispatcher(),
+            self.bell,
+            make_identity(),
+            8,
+            lambda: self.settings,
+            lambda port: "",
         )
         self.assertRaises(OSError, child.start)
         self.assertEqual(len(self.reactor.links), 1)
@@ -241,7 +251,14 @@ class ChildTests(SynchronousTestCase):
     def test_link_cannot_be_made(self) -> None:
         """A process that was started and cannot have its link is killed: nobody would hear of it."""
         child = ProxyChild(
-            self.reactor, self.owner, FakeDispatcher(), make_identity(), 8, lambda: self.settings, lambda port: ""
+            self.reactor,
+            self.owner,
+            FakeDispatcher(),
+            self.bell,
+            make_identity(),
+            8,
+            lambda: self.settings,
+            lambda port: "",
         )
 
         def adopt(*_: object) -> None:

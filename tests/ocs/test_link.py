@@ -62,6 +62,9 @@ class Owner:
     def counted(self, stats: Stats) -> None:
         self.tell("counted")
 
+    def news_wanted(self) -> None:
+        self.tell("news")
+
     def port_handed(self, descriptor: int) -> None:
         os.close(descriptor)
         self.told.append("port")

@@ -5,12 +5,13 @@ from twisted.trial.unittest import SynchronousTestCase
 from ocsgw.protocol.errors import ERRORS, Refusal, client_text
 
 # http.md section 8, copied by hand: status, code, text; beyond it (docs/http.md): 429, rounded_number,
-# unknown_attribute, answer_too_large and what tables refuse.
+# unknown_argument, unknown_attribute, answer_too_large and what tables refuse.
 TABLE = """
 400 bad_request Bad request
 400 missing_req Missing parameter req
 400 duplicate_req Parameter req is given more than once
 400 unknown_request Unknown request <x>
+400 unknown_argument Unknown argument <x>; the nearest is <y>
 400 unsupported_request Request <x> is not supported for resource <y>
 400 invalid_json Invalid JSON
 400 not_object JSON object expected

@@ -133,15 +133,23 @@ class RequestTableTests(ClockTestCase):
                 tuple(events.split(",")),
                 {kind for kind, mark in zip(kinds, marks, strict=True) if mark == "y"},
             )
-        self.assertEqual({name: (row.success, set(row.clients)) for name, row in REQUESTS.items()}, expected)
+        got = {name: (row.success, set(row.clients)) for name, row in REQUESTS.items()}
+        # Those of HTTP Proxy itself are no targets of clients.
+        own = {name: got.pop(name) for name in ("EventStreamRequest", "EventsRequest")}
+        self.assertEqual(
+            own,
+            {"EventStreamRequest": (("EventStream",), {"http_proxy"}), "EventsRequest": (("Events",), {"http_proxy"})},
+        )
+        self.assertEqual(got, expected)
         for name, row in REQUESTS.items():
             self.assertEqual(row.name, name)
-            self.assertEqual("http_proxy" in row.clients, bool(row.resources))
+            self.assertEqual("http_proxy" in row.clients, bool(row.resources) or name in own)
 
     def test_reads(self) -> None:
         """H328: these requests change nothing, so their answers are not stored."""
         reads = {name for name, row in REQUESTS.items() if row.reads}
-        self.assertEqual(reads, {"ChainedRecordRequest", "CampaignStatusRequest", "GetCampaignStatus"})
+        expected = "ChainedRecordRequest CampaignStatusRequest GetCampaignStatus EventStreamRequest EventsRequest"
+        self.assertEqual(reads, set(expected.split()))
 
     def test_unsolicited_events(self) -> None:
         """protocol.md section 3.2, and the set of all events."""

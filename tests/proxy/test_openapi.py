@@ -5,6 +5,7 @@ from typing import Any
 from openapi_spec_validator import validate
 
 from ocsgw.protocol.errors import ERRORS
+from ocsgw.protocol.event_stream import EVENT_TYPES
 from ocsgw.protocol.requests import REQUESTS
 from ocsgw.proxy.openapi import document
 from tests.proxy.test_request_policy import api_key
@@ -36,7 +37,14 @@ class DocumentTests(HttpTestCase):
         """Each status of the error table stands in each path."""
         statuses = {"200", *(str(row.status) for row in ERRORS.values())}
         for path in self.document["paths"].values():
-            self.assertEqual(set(path["post"]["responses"]), statuses)
+            for each in (path[method] for method in ("get", "post") if method in path):
+                self.assertEqual(set(each["responses"]), statuses)
+
+    def test_events(self) -> None:
+        """The stream of events has its filters, with all types."""
+        parameters = {each["name"]: each for each in self.document["paths"]["/events"]["get"]["parameters"]}
+        self.assertEqual(set(parameters), {"type", "list", "campaigngroup", "lastEventId", "Last-Event-ID"})
+        self.assertEqual(parameters["type"]["schema"]["items"]["enum"], list(EVENT_TYPES))
 
     def test_required(self) -> None:
         """What a request needs is required."""

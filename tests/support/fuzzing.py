@@ -18,8 +18,8 @@ from ocsgw.protocol.frames import HEADER_SIZE
 from ocsgw.protocol.messages import Hello, Message, Request, decode, encode, payload_of
 from ocsgw.protocol.session import ClientSession, ServerSession, WireError
 from ocsgw.proxy.frontend import HttpFrontend
-from ocsgw.proxy.http.channel import ChannelFactory
 from ocsgw.proxy.http.exchange import Exchange
+from ocsgw.proxy.http.factory import ChannelFactory
 from ocsgw.proxy.http.grammar import NO_HEAD, NO_LINE
 from ocsgw.proxy.policy.request_policy import RequestPolicy
 from ocsgw.proxy.policy.target import parse_target

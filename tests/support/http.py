@@ -14,8 +14,9 @@ from twisted.python.failure import Failure
 from ocsgw.protocol.errors import Refusal
 from ocsgw.protocol.messages import KV, Event, HttpLimits, Settings
 from ocsgw.proxy.frontend import HttpFrontend
-from ocsgw.proxy.http.channel import ChannelFactory, HTTPChannel
+from ocsgw.proxy.http.channel import HTTPChannel
 from ocsgw.proxy.http.exchange import Deliver, Exchange
+from ocsgw.proxy.http.factory import ChannelFactory
 from tests.support.case import ClockTestCase
 from tests.support.settings import make_settings
 
@@ -344,6 +345,11 @@ class FakeGateway:
     requests: list[KV] = field(default_factory=list)
     exchanges: list[Exchange] = field(default_factory=list)
     waiting: list[Callable[[], None]] = field(default_factory=list)
+    asked: int = 0
+
+    def ask_for_news(self) -> None:
+        """Count how often it was asked."""
+        self.asked += 1
 
     def submit(self, exchange: Exchange, data: KV, deliver: Deliver) -> Refusal | None:
         """Take a request."""

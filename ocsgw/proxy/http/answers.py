@@ -96,7 +96,7 @@ class Answers:
                 content_type, body = _encoded(self._error(refusal, exchange), exchange.encoding)
             else:
                 content_type, body = _HTML, _html(refusal)
-            headers = [(b"Content-Type", content_type), *self._headers_of(refusal)]
+            headers = [(b"Content-Type", content_type), *self._headers_of(refusal, exchange)]
             if refusal.status == 429 and (exchange.quota is None or exchange.quota.wait is None):
                 # The limit of connections; one may end at any time.
                 headers.append((b"Retry-After", b"1"))
@@ -106,9 +106,9 @@ class Answers:
             headers.append((b"X-Request-Id", exchange.head.request_id))
         return Answer(status, headers, body)
 
-    def _headers_of(self, refusal: Refusal) -> list[tuple[bytes, bytes]]:
+    def _headers_of(self, refusal: Refusal, exchange: Exchange) -> list[tuple[bytes, bytes]]:
         if refusal.status == 405:
-            return [(b"Allow", b"POST")]
+            return [(b"Allow", exchange.route.methods if exchange.route is not None else b"POST")]
         if refusal.status == 401:
             return [(b"WWW-Authenticate", b"Bearer")]
         if refusal.missing is not None:

@@ -2,18 +2,17 @@
 
 from typing import Any
 
-from twisted.internet.interfaces import IAddress, IDelayedCall, IHalfCloseableProtocol, IPushProducer
-from twisted.internet.protocol import Factory, Protocol, connectionDone
+from twisted.internet.interfaces import IDelayedCall, IHalfCloseableProtocol, IPushProducer
+from twisted.internet.protocol import Protocol, connectionDone
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from ocsgw.guard import guarded
 from ocsgw.protocol.errors import Refusal
-from ocsgw.protocol.messages import Event
 from ocsgw.proxy.frontend import Connection, HttpFrontend
 from ocsgw.proxy.http.deadlines import TimeLimit
-from ocsgw.proxy.http.exchange import Exchange, Outcome, Route
+from ocsgw.proxy.http.exchange import Answer, Exchange, Outcome, Route, Stream
 from ocsgw.proxy.http.grammar import FramingError, Head, RequestLine
 from ocsgw.proxy.http.reader import ReaderEvent, RequestBody, RequestHead, RequestReader
 from ocsgw.proxy.http.state import Hold, State
@@ -29,6 +28,8 @@ class HTTPChannel(Protocol):
 
     # A transport has several faces (ITCPTransport, IConsumer, IPushProducer); no one type names them all.
     transport: Any
+    # What goes on behind the last answer; few connections ever have one.
+    _stream: Stream | None = None
     _log = Logger()
 
     def __init__(self, frontend: HttpFrontend, peer: str, *, tls: bool = False, short_cut: bool = True) -> None:
@@ -101,6 +102,8 @@ class HTTPChannel(Protocol):
             self._turn = None
         pending, self._pending = self._pending, []
         self._frontend.shares.total -= len(pending)
+        if self._stream is not None:
+            guarded(self._log, "stream", self._stream.lost)
         for exchange in pending:
             if self._frontend.access_log is not None:
                 self._frontend.access_log.abandoned(exchange)
@@ -112,11 +115,15 @@ class HTTPChannel(Protocol):
         """The client does not take its answers; read no more requests until it does (H31)."""
         self._frontend.writing.start(self, self._frontend.clock.seconds())
         self._hold(Hold.UNTAKEN)
+        if self._stream is not None:
+            self._stream.pause()
 
     def resumeProducing(self) -> None:
         """The client takes answers again."""
         self._frontend.writing.stop(self)
         self._release(Hold.UNTAKEN)
+        if self._stream is not None:
+            self._stream.resume()
 
     def stopProducing(self) -> None:
         """The connection is gone; `connectionLost` says so too."""
@@ -143,8 +150,9 @@ class HTTPChannel(Protocol):
 
     def drain(self) -> None:
         """Take no new request; end what has been begun, then close (H353)."""
-        reader = self._reader
-        if self._state is State.READING and not (self._pending or reader.in_body or reader.in_head):
+        if self._stream is not None:
+            self._stream.end()
+        elif self._state is State.READING and not (self._pending or self._reader.in_body or self._reader.in_head):
             self.close()
 
     def close(self) -> None:
@@ -358,7 +366,7 @@ class HTTPChannel(Protocol):
         self._alone = None
         self._pending.clear()
         frontend.shares.total -= 1
-        write_now(self.transport, self._render(exchange, outcome, close=False))
+        write_now(self.transport, frontend.render(exchange, outcome, close=False))
         if self._held is Hold.NOTHING and self._state is State.READING:
             self._limit = frontend.idle
             frontend.idle.start(self, frontend.clock.seconds())
@@ -390,6 +398,7 @@ class HTTPChannel(Protocol):
         pending = self._pending
         answers = []
         last = False
+        outcome = None
         while pending and not last:
             exchange = pending[0]
             outcome = exchange.outcome
@@ -397,28 +406,17 @@ class HTTPChannel(Protocol):
                 break
             last = self.is_last(exchange)
             pending.pop(0)
-            answers.append(self._render(exchange, outcome, close=last))
+            answers.append(self._frontend.render(exchange, outcome, close=last))
         if answers:
             self._frontend.shares.total -= len(answers)
             write_now(self.transport, b"".join(answers) if len(answers) > 1 else answers[0])
-        if last:
+        if last and isinstance(outcome, Answer) and outcome.stream is not None:
+            self._begin_stream(outcome.stream)
+        elif last:
             self._finish()
         elif self._continue_due and not pending:
             self._continue_due = False
             self.transport.write(_CONTINUE)
-
-    def _render(self, exchange: Exchange, outcome: Outcome, *, close: bool) -> bytes:
-        frontend = self._frontend
-        if not (isinstance(outcome, Event) and outcome.code is None):
-            frontend.refusals.note(exchange, outcome)
-        try:
-            answer = frontend.answers.render(exchange, outcome, close=close)
-        except Exception:  # noqa: BLE001 - what cannot be written costs one answer, not the connection
-            report_failure(self._log, exchange)
-            answer = frontend.answers.render(exchange, Refusal("internal"), close=close)
-        if frontend.access_log is not None:
-            frontend.access_log.answered(exchange, answer)
-        return answer
 
     def _finish(self) -> None:
         """Everything has been said: close our side once the client has taken it (H11, H31)."""
@@ -433,12 +431,30 @@ class HTTPChannel(Protocol):
             self.transport.loseWriteConnection()
             self._release(Hold.PIPELINE | Hold.TURN | Hold.UNTAKEN)
 
+    def _begin_stream(self, stream: Stream) -> None:
+        self._stream = stream
+        if Hold.UNTAKEN in self._held:
+            stream.pause()
+        stream.opened(self)
+        if self._frontend.closing:
+            stream.end()
+
+    def send(self, data: bytes) -> None:
+        """Write more of a stream."""
+        write_now(self.transport, data)
+
+    def finish(self, data: bytes) -> None:
+        """Write the end of a stream, and close."""
+        self._stream = None
+        write_now(self.transport, data)
+        self._finish()
+
     # Time and flow.
 
     def _after_half_close(self) -> None:
         if self._state is State.CLOSING:
             self.transport.loseConnection()
-        elif self._reader.waits and not self._pending:
+        elif self._stream is None and self._reader.waits and not self._pending:
             self.close()
 
     def _choose_limit(self) -> None:
@@ -482,17 +498,3 @@ class HTTPChannel(Protocol):
         self.transport.resumeProducing()
         if self._state is State.READING:
             self._advance()
-
-
-class ChannelFactory(Factory):
-    """Makes the connections of a port without TLS."""
-
-    noisy = False
-
-    def __init__(self, frontend: HttpFrontend, *, short_cut: bool = True) -> None:
-        self._frontend = frontend
-        self._short_cut = short_cut
-
-    def buildProtocol(self, addr: IAddress | None) -> Any:
-        """Return a channel for one connection."""
-        return HTTPChannel(self._frontend, getattr(addr, "host", ""), short_cut=self._short_cut)

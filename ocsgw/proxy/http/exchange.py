@@ -15,17 +15,48 @@ from ocsgw.proxy.policy.target import Target
 from ocsgw.proxy.translation.charset import Encoding
 
 
+class Outlet(Protocol):
+    """Where a stream writes: the rest of a connection, whose head and first bytes are written."""
+
+    def send(self, data: bytes) -> None:
+        """Write more of the body."""
+
+    def finish(self, data: bytes) -> None:
+        """Write the end of the body, and close."""
+
+
+class Stream(Protocol):
+    """The body of an answer that goes on until one of both sides ends it; its connection is used for nothing else."""
+
+    def opened(self, outlet: Outlet) -> None:
+        """The head is written; from now on the stream may write."""
+
+    def pause(self) -> None:
+        """The client does not take what is written; write no more until `resume`."""
+
+    def resume(self) -> None:
+        """The client has taken everything."""
+
+    def end(self) -> None:
+        """No more requests are taken: say the last, and finish."""
+
+    def lost(self) -> None:
+        """The connection is gone."""
+
+
 @dataclass(frozen=True, slots=True)
 class Answer:
     """Status, header fields and body of an answer; the connection adds its own fields.
 
-    `framed` says that the fields already say where the body ends.
+    `framed` says that the fields already say where the body ends. `body` is only the beginning where a `stream` goes
+    on; such an exchange is the last one of its connection.
     """
 
     status: int
     headers: list[tuple[bytes, bytes]]
     body: bytes
     framed: bool = False
+    stream: Stream | None = None
 
 
 # How an exchange ends: with an event of OCS, with a refusal, or with what the resource tree has made.
@@ -53,9 +84,16 @@ class Route(Protocol):
     def forget(self, exchange: "Exchange", reason: Failure) -> None:
         """The client is gone; the outcome goes nowhere."""
 
+    @property
+    def methods(self) -> bytes:
+        """What `Allow` says of another method."""
+
 
 class Gateway(Protocol):
     """The way to OCS, as the HTTP side sees it."""
+
+    def ask_for_news(self) -> None:
+        """Ask to be told once when the outbox has grown."""
 
     def submit(self, exchange: "Exchange", data: KV, deliver: Deliver) -> Refusal | None:
         """Hand a request over; `deliver` is called once with its outcome. Return a refusal if it cannot go out."""

@@ -7,7 +7,7 @@ from twisted.internet.protocol import Factory
 
 from ocsgw.protocol.messages import TlsSettings
 from ocsgw.proxy.frontend import HttpFrontend
-from ocsgw.proxy.http.channel import ChannelFactory
+from ocsgw.proxy.http.factory import ChannelFactory
 
 if TYPE_CHECKING:
     from ocsgw.proxy.http.secure import SecureFactory

@@ -17,7 +17,8 @@ from zope.interface import implementer
 
 from ocsgw.protocol.messages import TlsSettings
 from ocsgw.proxy.frontend import HttpFrontend
-from ocsgw.proxy.http.channel import ChannelFactory, HTTPChannel
+from ocsgw.proxy.http.channel import HTTPChannel
+from ocsgw.proxy.http.factory import ChannelFactory
 from ocsgw.proxy.http.handshakes import Handshakes
 from ocsgw.tls.pem import KeyPair
 from ocsgw.tls.server import ServerContexts, ServerOptions

@@ -83,6 +83,8 @@ class ResourceTree:
     its principal then.
     """
 
+    methods = b"POST"
+
     _log = Logger()
 
     def __init__(self, frontend: HttpFrontend, clock: IReactorTime, *, public: bool = False) -> None:

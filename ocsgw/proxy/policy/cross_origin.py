@@ -14,7 +14,7 @@ EVERY_ORIGIN = "*"
 # Seconds for which a browser need not ask again.
 _MAX_AGE = 600
 # What a page may send, and see, beyond what every page may.
-_REQUEST_FIELDS = b"Authorization, Content-Type, Idempotency-Key, X-Request-Id"
+_REQUEST_FIELDS = b"Authorization, Content-Type, Idempotency-Key, Last-Event-ID, X-Request-Id"
 _ANSWER_FIELDS = (
     b"Idempotency-Replayed, RateLimit-Limit, RateLimit-Remaining, RateLimit-Reset, Retry-After, WWW-Authenticate, "
     b"X-Request-Id"
@@ -26,6 +26,8 @@ class CrossOrigin:
 
     Credentials of the browser itself (cookies, client certificates) are never asked for: a page shows its key.
     """
+
+    methods = b"OPTIONS"
 
     def __init__(self, origins: Sequence[str]) -> None:
         self._every = EVERY_ORIGIN in origins
@@ -57,7 +59,7 @@ class CrossOrigin:
     def handle(self, exchange: Exchange, body: bytes, deliver: Deliver) -> None:
         """Answer what may be sent."""
         fields = [
-            (b"Access-Control-Allow-Methods", b"POST"),
+            (b"Access-Control-Allow-Methods", b"GET, POST"),
             (b"Access-Control-Allow-Headers", _REQUEST_FIELDS),
             (b"Access-Control-Max-Age", b"%d" % _MAX_AGE),
         ]

@@ -63,6 +63,14 @@ class RequestPolicy:
         if not _has_no_resource(line):
             parse_target(line.target, self._codec, self._spellings)
 
+    def check_caller(self, exchange: Exchange, action: str) -> Refusal | None:
+        """Return the refusal of a request whose principal may not do this, or is limited; its address was counted."""
+        return self._check_caller(exchange) or self._check_action(exchange, action)
+
+    def check_again(self, exchange: Exchange, action: str) -> Refusal | None:
+        """Return the refusal that a request would get by now; nothing is counted."""
+        return self._check_action(exchange, action) if self._authenticate(exchange) else Refusal("unauthorized")
+
     def check_client(self, exchange: Exchange) -> Refusal | None:
         """Return the refusal that the client earns, whatever it asks for: its limits, and who it is (H340 to H349)."""
         return exchange.check_address() or self._check_caller(exchange)
@@ -89,9 +97,9 @@ class RequestPolicy:
         if request is None:
             return target.refusal
         if exchange.principal is not None:
-            missing = self._permissions.get(exchange.principal, EVERYTHING).missing_for_action(request.name)
-            if missing is not None:
-                return Refusal("forbidden", missing=missing)
+            refusal = self._check_action(exchange, request.name)
+            if refusal is not None:
+                return refusal
         if head.idempotency_keys:
             try:
                 exchange.idempotency_key = parse_idempotency_key(head.idempotency_keys)
@@ -113,6 +121,13 @@ class RequestPolicy:
         if usage is not None and exchange.principal is not None and not _is_within_limits(exchange, usage):
             return Refusal("too_many_requests")
         return None
+
+    def _check_action(self, exchange: Exchange, action: str) -> Refusal | None:
+        permissions = (
+            EVERYTHING if exchange.principal is None else self._permissions.get(exchange.principal, EVERYTHING)
+        )
+        missing = permissions.missing_for_action(action)
+        return Refusal("forbidden", missing=missing) if missing is not None else None
 
     def read_body(self, exchange: Exchange, body: bytes) -> KV:
         """Return the key-values of an admitted request. Raises `Refusal` (checks 10 to 12)."""

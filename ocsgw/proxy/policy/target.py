@@ -88,11 +88,7 @@ _parse_cached = lru_cache(maxsize=2048)(_parse_target)
 
 def _request(query: bytes, resource: ResourceType, spellings: Spellings) -> tuple[RequestType, str | None]:
     """Return the action that `req` names, and the alias if one was used (H51, H52)."""
-    values = []
-    for pair in query.split(b"&"):
-        name, _, value = pair.partition(b"=")
-        if _decode(name.replace(b"+", b" "), None) == "req":
-            values.append(_decode(value.replace(b"+", b" "), None))
+    values = [value for name, value in arguments_of(query) if name == "req"]
     if len(values) > 1:
         raise Refusal("duplicate_req")
     if not values or not values[0]:
@@ -103,6 +99,12 @@ def _request(query: bytes, resource: ResourceType, spellings: Spellings) -> tupl
     if resource not in request.resources:
         raise Refusal("unsupported_request", request.name, resource)
     return request, None if ascii_lower(values[0]) == request.name.lower() else values[0]
+
+
+def arguments_of(query: bytes) -> list[tuple[str, str]]:
+    """Return names and values of a query, percent-decoded, in order. Raises `FramingError` `bad_request`."""
+    pairs = (pair.replace(b"+", b" ").partition(b"=") for pair in query.split(b"&") if pair)
+    return [(_decode(name, None), _decode(value, None)) for name, _, value in pairs]
 
 
 def allowed_requests(target: Target) -> tuple[str, ...]:
