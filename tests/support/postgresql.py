@@ -40,13 +40,17 @@ pidfile =
 
 
 class PostgreSQL:
-    """One server. `port` is on 127.0.0.1 and asks for a password; `socket` is a folder and asks for none."""
+    """One server. `port` is on 127.0.0.1 and asks for a password; `socket` is a folder and asks for none.
+
+    `settings` are further ones of postgresql.conf, written `name=value`, for the next start.
+    """
 
     def __init__(self, *, durable: bool = False) -> None:
         self.folder = _folder("ocsgw-pg-")
         self.socket = str(self.folder)
         self.port = 0
         self._durable = durable
+        self.settings: list[str] = []
         self._server: subprocess.Popen[bytes] | None = None
         self._data = self.folder / "data"
         # Made once a run; a copy takes a tenth of the time.
@@ -65,7 +69,7 @@ class PostgreSQL:
         for _ in range(_TRIES):
             self.port = self.port or _free_port()
             options = ["listen_addresses=127.0.0.1", f"port={self.port}", f"unix_socket_directories={self.socket}"]
-            options += () if self._durable else _FAST
+            options += [*(() if self._durable else _FAST), *self.settings]
             command = [
                 _program("postgres"),
                 "-D",
@@ -84,6 +88,14 @@ class PostgreSQL:
             lines = (self._data / "postmaster.pid").read_text(encoding="utf-8").splitlines()
             return len(lines) > 7 and lines[7].strip() == "ready" and int(lines[0]) == self.pid
         return False
+
+    def keep(self, name: str, text: str) -> Path:
+        """Write a file that only the server may read."""
+        file = self.folder / name
+        file.write_text(text, encoding="ascii")
+        file.chmod(0o600)
+        _give(file)
+        return file
 
     def log(self) -> str:
         """Return what the server has logged."""

@@ -20,7 +20,7 @@ from ocsgw.store.engine import Report, StoreSettings
 from ocsgw.store.errors import StatementError, StoreBusyError, StoreError
 from ocsgw.store.postgresql import own_schema
 from ocsgw.store.postgresql.address import Address
-from ocsgw.store.postgresql.connection import Connection, masked, translated
+from ocsgw.store.postgresql.connection import Connection, said, translated
 from ocsgw.store.postgresql.forms import Forms, quoted
 from ocsgw.store.postgresql.tables import PostgreSQLTables
 from ocsgw.store.tables import Declared
@@ -90,7 +90,7 @@ class PostgreSQLPlace:
             self._open(tables, is_target=is_target, exclusive=exclusive)
         except psycopg.Error as error:
             self.close()
-            raise StoreError(f"the store {self.shown} cannot be opened: {masked(str(error))}") from None
+            raise StoreError(f"the store {self.shown} cannot be opened: {said(error)}") from None
         except StoreFailureError as error:
             self.close()
             raise StoreError(f"the store {self.shown} cannot be opened: {error}") from None

@@ -19,6 +19,7 @@ from psycopg.types.numeric import Int8Dumper
 from ocsgw.contact.transaction import RefusedByTableError, StoreFailureError, UnstorableTextError
 from ocsgw.store.dialect import Parameters
 from ocsgw.store.errors import ConflictError, StatementError, StoreBusyError
+from ocsgw.store.postgresql.connecting import NotConnectedError
 
 _PARAMETER = re.compile(r"""('(?:[^']|'')*'|"(?:[^"]|"")*"|::)|:([a-z_]+)|(\?)|(%)""")
 _VALUES = re.compile(r"'[^']*'|\"[^\"]*\"|\([^()]*\)=\([^()]*\)|\S*@\S*|\+?[0-9][0-9 ().-]{2,}[0-9]")
@@ -86,7 +87,7 @@ class Connection:
     """
 
     def __init__(self, address: str, options: Mapping[str, Any], *, prepares: bool = False) -> None:
-        """Connect. Raises `psycopg.Error`: the caller knows what to say of it."""
+        """Connect. Raises `NotConnectedError`: the caller knows what it was for."""
         self.raw = self._connect(address, options)
         # A database without an encoding has whatever bytes somebody has written, and converts none of them.
         self._is_tolerant = self.raw.pgconn.parameter_status(b"server_encoding") == b"SQL_ASCII"
@@ -100,7 +101,10 @@ class Connection:
 
     @staticmethod
     def _connect(address: str, options: Mapping[str, Any]) -> psycopg.Connection[tuple[Any, ...]]:
-        return psycopg.connect(address, autocommit=True, prepare_threshold=None, context=_ADAPTERS, **options)
+        try:
+            return psycopg.connect(address, autocommit=True, prepare_threshold=None, context=_ADAPTERS, **options)
+        except psycopg.Error as error:
+            raise NotConnectedError(error) from None
 
     @property
     def descriptor(self) -> int:
@@ -203,6 +207,11 @@ class Connection:
 def masked(text: str) -> str:
     """Return the text of an error without what could be values of rows (R54)."""
     return _VALUES.sub("***", " ".join(text.split()))
+
+
+def said(error: psycopg.Error) -> str:
+    """Return the text of an error for people."""
+    return str(error) if isinstance(error, NotConnectedError) else masked(str(error))
 
 
 def translated(error: psycopg.Error) -> Exception:

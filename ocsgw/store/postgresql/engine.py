@@ -18,7 +18,7 @@ from ocsgw.store.lease import PairMember
 from ocsgw.store.open_tables import OpenTables
 from ocsgw.store.postgresql import own_schema
 from ocsgw.store.postgresql.address import Address
-from ocsgw.store.postgresql.connection import Connection, masked, translated
+from ocsgw.store.postgresql.connection import Connection, masked, said, translated
 from ocsgw.store.postgresql.forms import Forms
 from ocsgw.store.postgresql.lease import PostgreSQLLease
 from ocsgw.store.postgresql.tables import PostgreSQLTables
@@ -103,7 +103,7 @@ class PostgreSQLEngine:
             self.use(directory)
         except psycopg.Error as error:
             self.close()
-            raise StoreError(self._problem(masked(str(error)))) from None
+            raise StoreError(self._problem(said(error))) from None
         except StoreFailureError as error:
             self.close()
             raise StoreError(self._problem(str(error))) from None
@@ -210,7 +210,7 @@ class PostgreSQLEngine:
             self._connection = None
             self._pause = min(_LONGEST_PAUSE, 2 * self._pause or _FIRST_PAUSE)
             self._not_before = self._clock() + self._pause
-            raise StoreFailureError(masked(str(error))) from None
+            raise StoreFailureError(said(error)) from None
         self._pause = self._not_before = 0.0
         return connection
 

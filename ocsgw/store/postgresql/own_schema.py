@@ -15,7 +15,7 @@ from ocsgw.store.engine import StoreSettings
 from ocsgw.store.errors import StoreError, StoreVersionError
 from ocsgw.store.migrate import HEAD, OWN_TABLES, VERSION_TABLE, print_revisions, run_revisions
 from ocsgw.store.postgresql.address import Address
-from ocsgw.store.postgresql.connection import Connection, masked
+from ocsgw.store.postgresql.connection import Connection, said
 
 
 def tables_there(connection: Connection) -> set[str]:
@@ -76,7 +76,7 @@ def migrate(settings: StoreSettings, write: Callable[[str], object] | None) -> s
         finally:
             connection.close()
     except (psycopg.Error, StoreFailureError) as error:
-        raise StoreError(f"the store {address.shown} cannot be brought up to date: {masked(str(error))}") from None
+        raise StoreError(f"the store {address.shown} cannot be brought up to date: {said(error)}") from None
     return f"the tables of ocsgw in {address.shown} were brought from schema {revision or 'none'} to {HEAD}"
 
 
