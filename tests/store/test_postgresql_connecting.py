@@ -91,9 +91,14 @@ class TLSTests(ConnectingTestCase):
         self.authority = self.folder / "authority.pem"
         self.authority.write_text(self.secured.authority.pem, encoding="ascii")
 
-    def url(self, database: str = _DATABASE, host: str = "db.test", **parameters: object) -> str:
+    def url(self, database: str = _DATABASE, *, host: str = "db.test", **parameters: str | Path) -> str:
         """Return the address; the name of the host is only that of the certificate."""
-        given = {"hostaddr": "127.0.0.1", "sslmode": "verify-full", "sslrootcert": self.authority, **parameters}
+        given: dict[str, str | Path] = {
+            "hostaddr": "127.0.0.1",
+            "sslmode": "verify-full",
+            "sslrootcert": self.authority,
+            **parameters,
+        }
         return f"postgresql://{USER}@{host}:{self.secured.server.port}/{database}?{urlencode(given)}"
 
     def test_verified(self) -> None:
@@ -140,20 +145,20 @@ class TLSTests(ConnectingTestCase):
         Authority("Others").issue(subject=USER).write(self.folder, "stranger")
         self.secured.clients.issue(subject="somebody").write(self.folder, "somebody")
 
-        def own(name: str) -> dict[str, object]:
-            return {"sslcert": self.folder / f"{name}.pem", "sslkey": self.folder / f"{name}.key"}
+        def own(database: str, name: str) -> str:
+            return self.url(database, sslcert=self.folder / f"{name}.pem", sslkey=self.folder / f"{name}.key")
 
-        self.opened(self.url("both", **own("client")))
-        self.opened(self.url("certificate", **own("client")), None)
+        self.opened(own("both", "client"))
+        self.opened(own("certificate", "client"), None)
         for name, said in (
             ("stranger", "the server does not know the authority of sslcert"),
             ("somebody", "the server wants the user of [store] url as common name of sslcert"),
         ):
-            self.assertIn(said, self.refusal(self.url("certificate", **own(name)), None))
+            self.assertIn(said, self.refusal(own("certificate", name), None))
         text = self.refusal(self.url("both"))
         self.assertIn("requires a valid client certificate; name certificate and key of this client with sslcert", text)
         (self.folder / "client.key").chmod(0o644)
-        text = self.refusal(self.url("certificate", **own("client")), None)
+        text = self.refusal(own("certificate", "client"), None)
         self.assertIn(f'private key file "{self.folder}/client.key" has group or world access', text)
 
     def test_not_encrypted(self) -> None:

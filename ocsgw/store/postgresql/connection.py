@@ -209,7 +209,7 @@ def masked(text: str) -> str:
     return _VALUES.sub("***", " ".join(text.split()))
 
 
-def said(error: psycopg.Error) -> str:
+def said(error: Exception) -> str:
     """Return the text of an error for people."""
     return str(error) if isinstance(error, NotConnectedError) else masked(str(error))
 
