@@ -1,25 +1,22 @@
 """The import of a large file into a running server, while AddRecord over HTTP goes on."""
 
 import csv
-import http.client
 import random
+import signal
 import sqlite3
-import statistics
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import closing, suppress
 from pathlib import Path
 from typing import TextIO
 
-from benchmarks.runner import ROOT, Peer, cpu_of, memory_of
-from benchmarks.scripts import BODY, TARGET
+from benchmarks.runner import ROOT, Load, Peer, cpu_of, memory_of, read_wrk
+from benchmarks.scripts import TARGET, script_of
 
-_CLIENTS = 4
-# Each client sends, waits for the answer, and pauses so long.
-_PAUSE = 0.02
+_CONNECTIONS = 32
+_SECONDS_ALONE = 3
 _HEADER = "GSW_PHONE,GSW_PHONE_TYPE,GSW_FROM,GSW_UNTIL,GSW_TZ_NAME,GSW_ATTEMPTS,CustomerID,Segment,Remarks\r\n"
 
 
@@ -30,15 +27,15 @@ def bulk_import(rows: int) -> None:
         peer.start()
         file = peer.folder / "records.csv"
         write_file(file, rows)
-        beside = _Beside(peer.port)
-        beside.run(3.0)
-        alone = beside.take()
+        clients = _Clients(peer)
+        time.sleep(_SECONDS_ALONE)
+        alone = clients.end()
         command = [sys.executable, "-m", "ocsgw.ctl", "-c", str(peer.folder / "ocsgw.toml")]
         began = time.monotonic()
         ctl = subprocess.Popen(
             [*command, "list", "import", "CL_Test", str(file)], cwd=peer.folder, env={"PYTHONPATH": str(ROOT)}
         )
-        threads = beside.start()
+        clients = _Clients(peer)
         pids = dict(zip(("OCS", "HTTP Proxy", "ocsctl"), (*peer.pids()[:2], ctl.pid), strict=True))
         peaks, spent = dict.fromkeys(pids, 0.0), dict.fromkeys(pids, 0.0)
         before = {name: cpu_of(pid) for name, pid in pids.items()}
@@ -49,7 +46,7 @@ def bulk_import(rows: int) -> None:
                     spent[name] = max(spent[name], cpu_of(pid) - before[name])
             time.sleep(0.05)
         seconds = time.monotonic() - began
-        beside.end(threads)
+        beside = clients.end()
         if ctl.returncode != 0:
             raise RuntimeError(f"the import ended with {ctl.returncode}")
         plain = plain_import(file, peer.folder / "plain.sqlite", peer.folder / "ocsgw.sqlite")
@@ -61,8 +58,9 @@ def bulk_import(rows: int) -> None:
     print(
         f"csv and executemany in one transaction: {rows / plain:.0f} rows/s; the import is {plain / seconds:.2f} of it"
     )
-    for when, latencies in (("alone", alone), ("beside the import", beside.take())):
-        print(f"AddRecord {when}: {describe(latencies)}")
+    for when, load in (("alone", alone), ("beside the import", beside)):
+        print(f"AddRecord, {_CONNECTIONS} connections, {when}: {describe(load)}")
+    print(f"p99 beside the import is {beside.p99 / alone.p99:.1f} of that without")
 
 
 def plain_import(file: Path, store: Path, like: Path) -> float:
@@ -122,53 +120,22 @@ def write_file(path: Path, rows: int) -> None:
             )
 
 
-def describe(latencies: list[float]) -> str:
+def describe(load: Load) -> str:
     """Return what clients felt, in milliseconds."""
-    cuts = statistics.quantiles(latencies, n=100)
-    return (
-        f"{len(latencies)} requests, p50 {cuts[49] * 1000:.1f} ms, p99 {cuts[98] * 1000:.1f} ms,"
-        f" longest {max(latencies) * 1000:.0f} ms"
-    )
+    return f"{load.rate:.0f} requests/s, p50 {load.p50:.1f} ms, p99 {load.p99:.1f} ms, longest {load.longest:.0f} ms"
 
 
-class _Beside:
-    """Clients that add records one by one."""
+class _Clients:
+    """32 connections on which records are added, with pauses between."""
 
-    def __init__(self, port: int) -> None:
-        self._port = port
-        self._latencies: list[float] = []
-        self._ended = threading.Event()
+    def __init__(self, peer: Peer) -> None:
+        script = peer.folder / "load.lua"
+        script.write_text(script_of("paced", 1), encoding="utf-8")
+        url = f"http://127.0.0.1:{peer.port}{TARGET}"
+        command = ["wrk", "-t1", f"-c{_CONNECTIONS}", "-d3600s", "--latency", "-s", str(script), url]
+        self._wrk = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
 
-    def run(self, seconds: float) -> None:
-        threads = self.start()
-        time.sleep(seconds)
-        self.end(threads)
-
-    def start(self) -> list[threading.Thread]:
-        self._ended.clear()
-        threads = [threading.Thread(target=self._work, daemon=True) for _ in range(_CLIENTS)]
-        for thread in threads:
-            thread.start()
-        return threads
-
-    def end(self, threads: list[threading.Thread]) -> None:
-        self._ended.set()
-        for thread in threads:
-            thread.join()
-
-    def take(self) -> list[float]:
-        latencies, self._latencies = self._latencies, []
-        return latencies
-
-    def _work(self) -> None:
-        connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=60)
-        while not self._ended.is_set():
-            began = time.monotonic()
-            connection.request("POST", TARGET, BODY, {"Content-Type": "application/json"})
-            answer = connection.getresponse()
-            answer.read()
-            if answer.status != 200:
-                raise RuntimeError(f"AddRecord was answered with {answer.status}")
-            self._latencies.append(time.monotonic() - began)
-            time.sleep(_PAUSE)
-        connection.close()
+    def end(self) -> Load:
+        """End them and return what they have felt."""
+        self._wrk.send_signal(signal.SIGINT)
+        return read_wrk(self._wrk.communicate()[0], 0.0)

@@ -1,9 +1,10 @@
 """What wrk sends: Lua scripts, one for each kind of load.
 
 `constant` adds the same record again and again, which hides what random keys cost: two random index pages a row.
-`random` gives each record a phone and a customer id of its own. `claims` fetches a record and reports its result, in
-turn, `asked` fetches records of another group, which are validated, and `patient` does so every few seconds. `mixed` is
-a working day: of 100 requests 60 report results or update, 20 fetch, 15 add, 5 mark do-not-call.
+`random` gives each record a phone and a customer id of its own. `paced` is `constant` with pauses. `claims` fetches a
+record and reports its result, in turn, `asked` fetches records of another group, which are validated, and `patient`
+does so every few seconds. `mixed` is a working day: of 100 requests 60 report results or update, 20 fetch, 15 add, 5
+mark do-not-call.
 """
 
 BODY = (
@@ -69,12 +70,15 @@ end
 """
 
 _ASKED = 'function request() return wrk.format(nil, "/campaigngroups/103?req=PreviewRecordRequest", nil, "{}") end\n'
+# Made by the first request: before that wrk has not put its headers in yet.
+_CONSTANT = "local same\nfunction request() same = same or add('6505550100', 'C-123456') return same end\n"
+_PAUSE_MS = 20
 
 _REQUESTS = {
     "asked": _CLAIMS + _ASKED,
     "patient": _CLAIMS + _ASKED + "function delay() return math.random(0, 5000) end\n",
-    # Made by the first request: before that wrk has not put its headers in yet.
-    "constant": ("local same\nfunction request() same = same or add('6505550100', 'C-123456') return same end\n"),
+    "constant": _CONSTANT,
+    "paced": f"{_CONSTANT}function delay() return {_PAUSE_MS} end\n",
     "random": "function request() return add(phone(), customer()) end\n",
     "claims": _CLAIMS
     + """

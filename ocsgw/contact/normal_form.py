@@ -133,10 +133,10 @@ def search_key(contact: str) -> str:
 def search_keys(contact: str, country: str = "") -> tuple[str, ...]:
     """Return the search keys of every spelling that may have the normal form `contact`."""
     number = without_extension(contact)
-    keys = {search_key(number)}
-    if country and number.startswith("+"):
-        keys.update(map(search_key, _national(number)))
-    return tuple(sorted(keys))
+    key = search_key(number)
+    if not country or not number.startswith("+"):
+        return (key,)
+    return tuple(sorted({key, *map(search_key, _national(number))}))
 
 
 def coarse_key(contact: str) -> str:

@@ -14,7 +14,7 @@ from ocsgw.contact.unit_of_work import UnitOfWork
 from ocsgw.control.errors import ControlError
 from ocsgw.control.health import health_of
 from ocsgw.control.server import Command
-from ocsgw.operations.steps import OperationError, carry_out
+from ocsgw.operations.steps import BRIEF, OperationError, carry_out
 from ocsgw.protocol.context import RequestContext
 from ocsgw.protocol.errors import Refusal
 from ocsgw.protocol.key_values import checked
@@ -64,8 +64,8 @@ class Controlled(Protocol):
     def directory(self) -> Directory:
         """Return what is configured now."""
 
-    def chore(self, function: Callable[[UnitOfWork], T]) -> "Deferred[T]":
-        """Carry out a function in a transaction between batches.
+    def chore(self, function: Callable[[UnitOfWork], T], *, is_brief: bool = False) -> "Deferred[T]":
+        """Carry out a function in a transaction between batches; one that `is_brief` takes no longer than a batch.
 
         Raises `ControlError` while the store is not open, and where this server is the backup.
         """
@@ -272,7 +272,7 @@ class _Controller:
             unit.notes[:] = [{**who, **note} for note in unit.notes]
             return result
 
-        return self._ocs.chore(run).addErrback(_operation_failed)
+        return self._ocs.chore(run, is_brief=name in BRIEF).addErrback(_operation_failed)
 
 
 def _operation_failed(reason: Failure) -> Failure:

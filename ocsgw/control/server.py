@@ -48,6 +48,7 @@ class ControlProtocol(Protocol):
         self._waiting: list[bytes] = []
         self._busy = False
         self._gone = False
+        self._clock = clock
         self._waits_for = ""
         self._signs = Periodic("signs of life of a control connection", self._show_life, clock)
 
@@ -71,6 +72,7 @@ class ControlProtocol(Protocol):
         if self._busy or not self._waiting:
             return
         self._busy = True
+        begun = self._clock.seconds()
         try:
             request = decode_request(self._waiting.pop(0))
         except msgspec.MsgspecError as error:
@@ -81,7 +83,7 @@ class ControlProtocol(Protocol):
         done.addCallbacks(lambda result: ControlReply(result=result), self._failed, errbackArgs=(request.command,))
         if not done.called and not self._gone:
             self._signs.start(_SIGN_OF_LIFE)
-        done.addCallback(self._finish, request.command)
+        done.addCallback(self._finish, request.command, begun)
 
     def _run(self, request: ControlRequest) -> Any:
         command = self._commands.get(request.command)
@@ -100,8 +102,9 @@ class ControlProtocol(Protocol):
         say(self._log, 93140, command=command, log_failure=reason)
         return ControlReply(error=f"internal error: {reason.getErrorMessage()}; see the log of the server")
 
-    def _finish(self, reply: ControlReply, command: str) -> None:
+    def _finish(self, reply: ControlReply, command: str, begun: float) -> None:
         self._signs.stop()
+        reply.took = max(0.0, self._clock.seconds() - begun)
         try:
             self._reply(reply)
         except (TypeError, msgspec.MsgspecError, OverflowError):
@@ -109,7 +112,9 @@ class ControlProtocol(Protocol):
             self._reply(self._failed(Failure(), command))
         finally:
             self._busy = False
-        self._next()
+        if self._waiting:
+            # Everybody else has a turn before the next one.
+            self._clock.callLater(0, self._next)
 
     def _reply(self, reply: ControlReply) -> None:
         if not self._gone and self.transport is not None:

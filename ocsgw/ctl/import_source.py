@@ -4,6 +4,7 @@ import argparse
 import os
 import stat
 import sys
+from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import fields
@@ -14,9 +15,12 @@ from ocsgw.ctl.operator import Operator
 from ocsgw.ctl.output import rows_were
 from ocsgw.ctl.progress import Progress
 from ocsgw.ctl.streams import shown
-from ocsgw.files.known import KnownContacts
+from ocsgw.files.known import Contacts, KnownContacts
 from ocsgw.files.options import ImportOptions
 from ocsgw.files.source import Source, reading
+
+# Questions that are sent before the first of them is answered.
+_AHEAD = 2
 
 
 @contextmanager
@@ -80,15 +84,7 @@ def refuse_known_contacts(
     progress = Progress()
     try:
         with open_source(arguments) as source:
-            for asked in known.questions(source.rows):
-                contacts = [contact for _, contact in asked]
-                found = operator.call("known contacts", calling_list=calling_list, contacts=contacts)
-                if found is None:
-                    return
-                known.answered(asked, found)
-                progress.show(known.rows, source.done)
-                if known.is_enough:
-                    break
+            _ask(operator, calling_list, known, source, progress)
     finally:
         progress.clear()
     text = known.in_words()
@@ -101,3 +97,25 @@ def refuse_known_contacts(
         f"{text}. Nothing was imported. Say what to do with them: --duplicates skip leaves them out, --duplicates "
         "update writes what the rows have over the records, --duplicates add adds further records"
     )
+
+
+def _ask(operator: Operator, calling_list: str, known: KnownContacts, source: Source, progress: Progress) -> None:
+    """Ask about the contacts of a file, one question ahead, until the answers are enough; every answer is received."""
+    questions = known.questions(source.rows)
+    ahead: deque[Contacts] = deque()
+    goes_on = True
+    while True:
+        asked = next(questions, None) if goes_on else None
+        if asked is not None:
+            contacts = [contact for _, contact in asked]
+            operator.send("known contacts", calling_list=calling_list, contacts=contacts)
+            ahead.append(asked)
+        elif not ahead:
+            return
+        if asked is None or len(ahead) == _AHEAD:
+            answered, found = ahead.popleft(), operator.receive()
+            if goes_on and found is not None:
+                known.answered(answered, found)
+                progress.show(known.rows, source.done)
+            # None: the list has no record at all.
+            goes_on = goes_on and found is not None and not known.is_enough

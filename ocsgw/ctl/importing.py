@@ -22,8 +22,8 @@ from ocsgw.files.seen import SeenContacts
 from ocsgw.files.slices import Slice, SliceSize, slices
 from ocsgw.files.source import Source
 
-# One slice is prepared while another one is stored.
-_IN_FLIGHT = 2
+# Slices are prepared while others are stored.
+_IN_FLIGHT = 4
 _NAMES = ("added", "updated", "replaced", "skipped", "refused")
 
 
@@ -119,10 +119,11 @@ def _transfer(
         sent.append(slice_)
         if len(sent) == _IN_FLIGHT or seen is not None:
             result = operator.receive()
-            slice_size.stored()
+            stored = sent.popleft()
+            slice_size.stored(len(stored), operator.took)
             if seen is not None:
-                seen.add(slice_, result["verdicts"])
-            yield sent.popleft(), result
+                seen.add(stored, result["verdicts"])
+            yield stored, result
     while sent:
         yield sent.popleft(), operator.receive()
 

@@ -35,6 +35,10 @@ T = TypeVar("T")
 class Operator(Protocol):
     """Carries out operations of `contact.operations`. Every method raises `CommandError`."""
 
+    @property
+    def took(self) -> float:
+        """How many seconds others have waited for the last operation whose result was received."""
+
     def send(self, name: str, **arguments: object) -> None:
         """Begin an operation; one is carried out after the other."""
 
@@ -51,6 +55,10 @@ class _Server:
     def __init__(self, client: ControlClient) -> None:
         self._client = client
 
+    @property
+    def took(self) -> float:
+        return self._client.took
+
     def send(self, name: str, **arguments: object) -> None:
         self._client.send("operation", name=name, arguments=arguments)
 
@@ -63,7 +71,9 @@ class _Server:
 
 
 class _Store:
-    """A store that no server uses."""
+    """A store that no server uses: nobody waits."""
+
+    took = 0.0
 
     def __init__(self, store: Engine, directory: Directory, auditor: Auditor | None) -> None:
         self._store = store

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
 from twisted.internet.defer import Deferred
+from twisted.internet.defer import execute as execute_now
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
@@ -167,17 +168,18 @@ class Committer:
         """Call `listener` with what desktops are shown, likewise."""
         self._notice_listeners.append(listener)
 
-    def chore(self, function: Callable[[UnitOfWork], T | Unfinished[T]]) -> "Deferred[T]":
+    def chore(self, function: Callable[[UnitOfWork], T | Unfinished[T]], *, is_brief: bool = False) -> "Deferred[T]":
         """Return a Deferred with the result of `function`, called in a transaction of its own between batches.
 
         Where that is `Unfinished`, it goes on in further transactions. It fails with `StoreFailureError` or
-        `CommitUnknownError` if the store does.
+        `CommitUnknownError` if the store does. One that `is_brief` takes no longer than a batch; it is carried out
+        where batches are.
         """
         directory = self.directory
 
-        def run(attempt: int = 1) -> tuple[UnitOfWork, T | Unfinished[T]]:
+        def run(wait: float, attempt: int = 1) -> tuple[UnitOfWork, T | Unfinished[T]]:
             try:
-                with self._audited() as record, self._store.transaction(min(_CHORE_WAIT, self._busy_timeout)) as tx:
+                with self._audited() as record, self._store.transaction(wait) as tx:
                     unit = self._unit(tx, directory)
                     result = function(unit)
                     unit.store_outbox()
@@ -185,7 +187,7 @@ class Committer:
             except ConflictError:
                 if attempt >= _MOST_ATTEMPTS:
                     raise
-                return run(attempt + 1)
+                return run(wait, attempt + 1)
             except CommitUnknownError:
                 self.backlog.forget()
                 raise
@@ -198,7 +200,14 @@ class Committer:
             self._publish(unit)
             return self.chore(result.function) if isinstance(result, Unfinished) else result
 
-        running: Deferred[tuple[UnitOfWork, T | Unfinished[T]]] = self._worker.run(run)
+        def on_worker() -> "Deferred[tuple[UnitOfWork, T | Unfinished[T]]]":
+            return self._worker.run(lambda: run(min(_CHORE_WAIT, self._busy_timeout)))
+
+        def busy(reason: Failure) -> "Deferred[tuple[UnitOfWork, T | Unfinished[T]]]":
+            reason.trap(StoreBusyError)
+            return on_worker()
+
+        running = execute_now(run, 0.0).addErrback(busy) if is_brief and self._is_quick() else on_worker()
         return running.addCallback(committed)
 
     def recovered(self) -> None:

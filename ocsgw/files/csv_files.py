@@ -3,7 +3,7 @@
 import csv
 import io
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import BinaryIO, NamedTuple
 
 from ocsgw.files.file_form import FileForm
@@ -81,12 +81,13 @@ class CsvReader:
                 again.extendleft(reversed(taken[1:]))
                 reader = csv.reader(lines(), strict=True, delimiter=self._form.delimiter)
             if isinstance(cells, list):
-                if self._is_broken(cells):
+                text = "".join(cells)
+                if not text.isascii() and self._is_broken(text):
                     cells = f"is not valid {self._form.encoding}; use --encoding"
-                elif not "".join(cells).strip():
+                elif not text or text.isspace():
                     self.skipped += bool(cells)
                     continue
-                else:
+                elif len(cells) != self._width:
                     self._fit(cells)
             yield NumberedRow(self._number, cells)
 
@@ -103,11 +104,8 @@ class CsvReader:
             while len(cells) > self._width and not cells[-1]:
                 cells.pop()
 
-    def _is_broken(self, cells: Sequence[str]) -> bool:
-        """Whether a row has bytes that could not be decoded."""
-        text = "".join(cells)
-        if text.isascii():
-            return False
+    def _is_broken(self, text: str) -> bool:
+        """Whether a text has bytes that could not be decoded."""
         if not self._is_utf8:
             return _REPLACEMENT in text
         try:

@@ -1,39 +1,32 @@
 """Rows in slices, each of which becomes one transaction."""
 
-import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 
 from ocsgw.files.csv_files import NumberedRow
 
-SLICE = 1000
-_FEWEST = 250
+FIRST = 250
+_FEWEST = 200
+_MOST = 1000
 # Characters; a slice of long rows has fewer of them.
 _LONGEST_SLICE = 1 << 20
-# Requests of clients wait for a slice; these are seconds.
-_TOO_LONG = 0.1
-_SHORT = 0.05
+# Requests of clients wait for a slice (seconds).
+_WANTED = 0.01
 
 Slice = list[NumberedRow]
 
 
 class SliceSize:
-    """How many rows a slice has: fewer where slices take long, so that clients of the server need not wait for them."""
+    """How many rows a slice has: so many that clients of the server hardly notice how long it takes."""
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        self.rows = SLICE
-        self._clock = clock
-        self._last: float | None = None
+    def __init__(self) -> None:
+        self.rows = FIRST
 
-    def stored(self) -> None:
-        """A slice was stored; slices follow each other at once."""
-        now = self._clock()
-        if self._last is not None:
-            seconds = now - self._last
-            if seconds > _TOO_LONG:
-                self.rows = max(_FEWEST, self.rows // 2)
-            elif seconds < _SHORT:
-                self.rows = min(SLICE, self.rows * 2)
-        self._last = now
+    def stored(self, rows: int, seconds: float) -> None:
+        """A slice of so many rows was stored, for which others have waited so long."""
+        if rows >= _FEWEST:
+            wanted = rows * _WANTED / max(seconds, 1e-6)
+            # One that was slow by accident makes less difference than several.
+            self.rows = round(min(max(wanted, self.rows / 2, _FEWEST), self.rows * 1.25, _MOST))
 
 
 def slices(rows: Iterable[NumberedRow], slice_size: SliceSize) -> Iterator[Slice]:

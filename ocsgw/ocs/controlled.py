@@ -52,14 +52,14 @@ class ControlledOCS:
         """Return what is configured now."""
         return self._ocs.context.directory
 
-    def chore(self, function: Callable[[UnitOfWork], T]) -> "Deferred[T]":
-        """Carry out a function in a transaction between batches.
+    def chore(self, function: Callable[[UnitOfWork], T], *, is_brief: bool = False) -> "Deferred[T]":
+        """Carry out a function in a transaction between batches; one that `is_brief` takes no longer than a batch.
 
         Raises `ControlError` while the store is not open, and where this server is the backup.
         """
         committer = self._store.committer()
         self._role.check_primary()
-        return committer.chore(function)
+        return committer.chore(function, is_brief=is_brief)
 
     def handle(self, request: Request, context: RequestContext, reply: Callable[[Event], None]) -> None:
         """Carry out a request; `reply` takes its events, of which the last one is final. Raises like `chore`."""

@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Annotated, Any
 
 import msgspec
@@ -191,14 +192,18 @@ def _digest(row: Record | StoredEntry) -> int:
 
 
 def _header_of(unit: UnitOfWork, calling_list: CallingList, arguments: Import) -> Header:
-    return read_header(
+    return _read_header(
         unit.directory,
         calling_list,
-        arguments.header,
+        tuple(arguments.header),
         ignore_unknown=arguments.ignore_unknown,
         form=arguments.form,
         by_customer_id=arguments.duplicates == "update",
     )
+
+
+# Every slice of an import has the same one.
+_read_header = lru_cache(maxsize=2)(read_header)
 
 
 def _country_of(unit: UnitOfWork, arguments: Import) -> str:

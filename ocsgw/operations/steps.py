@@ -20,7 +20,10 @@ from ocsgw.operations.header import HeaderError
 from ocsgw.operations.history import chains_numbered, chains_of_contact, chains_of_handle, history
 from ocsgw.operations.remove_entries import RemoveEntries, remove_entries
 
-__all__ = ["OperationError", "carry_out"]
+__all__ = ["BRIEF", "OperationError", "carry_out"]
+
+# Those who ask for these ask for as much at once as takes some milliseconds (`files/slices.py`).
+BRIEF = frozenset({"import", "known contacts"})
 
 # The end of the year 9000, behind which there is no calendar.
 _LATEST = 221845132800

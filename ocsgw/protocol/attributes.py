@@ -94,7 +94,12 @@ def _contact(maximum: int) -> Converter:
     as_text = _text(maximum, trim=True)
 
     def convert(key: str, value: object) -> Value | None:
-        if type(value) is str and value.isdigit() and value.isascii() and len(value) <= maximum:
+        if (
+            type(value) is str
+            and (value.isdigit() or (value.startswith("+") and value[1:].isdigit()))
+            and value.isascii()
+            and len(value) <= maximum
+        ):
             # The usual case.
             return value
         if isinstance(value, str) and (_ROUNDED(value) or (type(value) is NumberText and _FRACTION(value))):

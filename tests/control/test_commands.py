@@ -17,9 +17,11 @@ class FakeOCS:
 
     def __init__(self, done: "Deferred[Any]") -> None:
         self._done = done
+        self.is_brief = False
 
-    def chore(self, function: object) -> "Deferred[Any]":
+    def chore(self, function: object, *, is_brief: bool) -> "Deferred[Any]":
         """Return the end that the test has chosen."""
+        self.is_brief = is_brief
         return self._done
 
 
@@ -40,6 +42,13 @@ class OperationTests(SynchronousTestCase):
     def test_result(self) -> None:
         """What the step gives is the result."""
         self.assertEqual(self.successResultOf(self.run_operation(succeed({"rows": 1}))), {"rows": 1})
+
+    def test_brief_steps(self) -> None:
+        """Slices of imports are brief, work whose length nobody has chosen is not."""
+        for name, is_brief in (("import", True), ("known contacts", True), ("export", False), ("explain", False)):
+            ocs = FakeOCS(succeed({}))
+            commands_of(cast("Controlled", ocs))["operation"].run({"name": name, "arguments": {}})
+            self.assertEqual(ocs.is_brief, is_brief, name)
 
     def test_errors_are_told_in_words(self) -> None:
         """C41: what was wrong, and whether something was changed; nothing of it is an internal error."""

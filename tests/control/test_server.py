@@ -42,6 +42,8 @@ class ControlTests(SynchronousTestCase):
         raise InvalidConfigurationError("line 1")
 
     def replies(self) -> list[ControlReply]:
+        """Return what has been answered once the reactor has had a turn."""
+        self.clock.advance(0)
         payloads = FrameDecoder(FRAME_LIMIT).feed(self.transport.value())
         return [decode_reply(payload) for payload in payloads]
 
@@ -56,8 +58,15 @@ class ControlTests(SynchronousTestCase):
         for at in range(len(data)):
             self.protocol.dataReceived(data[at : at + 1])
         self.assertEqual(self.replies(), [])
+        self.clock.advance(0.25)
         self.waiting[0].callback("first")
-        self.assertEqual(self.replies(), [ControlReply("first"), ControlReply({"b": 2})])
+        self.assertEqual(self.replies(), [ControlReply("first", took=0.25), ControlReply({"b": 2})])
+
+    def test_others_have_a_turn(self) -> None:
+        """However many commands have come, the reactor serves everybody else between two of them."""
+        self.protocol.dataReceived(encode(ControlRequest("echo")) * 2)
+        first = list(FrameDecoder(FRAME_LIMIT).feed(self.transport.value()))
+        self.assertEqual((len(first), len(self.replies())), (1, 2))
 
     def test_refused(self) -> None:
         """A command that cannot be carried out is answered with the reason."""
@@ -88,9 +97,7 @@ class ControlTests(SynchronousTestCase):
         self.clock.pump([1.0] * 2)
         self.waiting[0].callback("done")
         self.clock.pump([1.0] * 2)
-        self.assertEqual(
-            self.replies(), [ControlReply(waiting="the test"), ControlReply(waiting="the test"), ControlReply("done")]
-        )
+        self.assertEqual(self.replies(), [*[ControlReply(waiting="the test")] * 2, ControlReply("done", took=2.0)])
         self.assertEqual(self.clock.getDelayedCalls(), [])
 
     def test_result_that_cannot_be_sent(self) -> None:

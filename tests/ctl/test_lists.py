@@ -126,14 +126,15 @@ class ListImportTests(CommandTestCase):
         """An import that was interrupted goes on behind the last stored row: none is lost, none is there twice."""
         numbers = [str(number) for number in range(3500)]
         file = self.write("f.csv", "\n".join(["GSW_PHONE", *numbers]))
-        receive = mock.Mock(side_effect=[KeyboardInterrupt])
+        # Two questions about contacts, then the import.
+        receive = mock.Mock(side_effect=[None, None, KeyboardInterrupt])
         with mock.patch("ocsgw.ctl.operator._Store.receive", receive):
             done = self.run_command("list", "import", "CL_Test", file)
         self.assertEqual(done.status, 130)
         self.assertIn("goes on where it was", done.messages)
-        self.assertEqual(len(self.contacts()), 2000)
+        self.assertEqual(len(self.contacts()), 1000)
         done = self.run_command("list", "import", "CL_Test", file)
-        self.assertIn("going on behind the 2000 rows", done.output)
+        self.assertIn("going on behind the 1000 rows", done.output)
         self.assertIn("3500 rows: 3500 added", done.output)
         self.assertEqual(self.contacts(), numbers)
 
@@ -283,14 +284,15 @@ class PaceTests(SynchronousTestCase):
 
     def test_slices_follow_the_machine(self) -> None:
         """Slices get smaller where they take long, within a bound, and larger again where they do not."""
-        now = [0.0]
-        slice_size = slices.SliceSize(lambda: now[0])
+        slice_size = slices.SliceSize()
         sizes = []
-        for seconds in (9.0, 0.2, 0.2, 0.2, 0.07, 0.04, 0.04, 0.04):
-            now[0] += seconds
-            slice_size.stored()
+        for seconds in (0.04, 0.04, 0.04, 0.04, 0.005, *[0.0] * 13):
+            slice_size.stored(slice_size.rows, seconds)
             sizes.append(slice_size.rows)
-        self.assertEqual(sizes, [1000, 500, 250, 250, 250, 500, 1000, 1000])
+        self.assertEqual(sizes[:6], [200, 200, 200, 200, 250, 312])
+        self.assertEqual(sizes[-2:], [1000, 1000])
+        slice_size.stored(10, 0.1)
+        self.assertEqual(slice_size.rows, 1000)
 
 
 class ProgressTests(CommandTestCase):

@@ -133,6 +133,29 @@ class QuickCommitterTests(RuleTestCase):
         self.worker.go_on()
         self.assertEqual((self.seen, self.worker.tasks), ([("1", ""), ("2", "")], []))
 
+    def test_brief_chores(self) -> None:
+        """A brief chore is carried out where batches are, at once; others go to the worker."""
+        done = self.committer.chore(lambda unit: unit.now, is_brief=True)
+        self.assertEqual((self.successResultOf(done), self.worker.tasks), (NOW, []))
+        self.assertNoResult(self.committer.chore(lambda unit: unit.now))
+        self.worker.go_on()
+        self.worker.is_idle = False
+        waiting = self.committer.chore(lambda unit: unit.now, is_brief=True)
+        self.assertNoResult(waiting)
+        self.worker.go_on()
+        self.assertEqual(self.successResultOf(waiting), NOW)
+
+    def test_brief_chore_beside_another_program(self) -> None:
+        """C41: it waits on the worker for a program that holds the store, and tells what fails."""
+        self.flaky.before = StoreBusyError("database is locked")
+        waiting = self.committer.chore(lambda unit: unit.now, is_brief=True)
+        self.assertNoResult(waiting)
+        self.flaky.before = None
+        self.worker.go_on()
+        self.assertEqual((self.successResultOf(waiting), self.flaky.waits), (NOW, [0.0, 5.0]))
+        self.flaky.before = StoreFailureError("full")
+        self.failureResultOf(self.committer.chore(lambda unit: unit.now, is_brief=True), StoreFailureError)
+
     def test_another_program(self) -> None:
         """C41: a program that holds the store is waited for on the worker, as long as the deadline allows."""
         self.flaky.before = StoreBusyError("database is locked")

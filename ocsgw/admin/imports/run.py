@@ -180,15 +180,16 @@ class ImportRun:
         if job.dry_run and common["duplicates"] != "add" and begun["contact_at"] is not None:
             seen = SeenContacts(begun["contact_at"], begun["country"])
             stack.callback(seen.close)
-        slice_size = SliceSize(self.clock)
+        slice_size = SliceSize()
         rest = slices(itertools.islice(source.rows, first, None), slice_size)
         while not self._is_to_stop:
             slice_: Any = yield self.work(lambda: next(rest, []))
             places = seen.places(slice_) if seen is not None else []
             cells = [each.cells for each in slice_]
+            asked_at = self.clock()
             # The last slice, empty, says that all rows are there.
             result: Any = yield self.ask("import", **common, first=first, rows=cells, last=not slice_, seen=places)
-            slice_size.stored()
+            slice_size.stored(len(slice_), self.clock() - asked_at)
             first += len(slice_)
             if seen is not None:
                 seen.add(slice_, result["verdicts"])

@@ -140,7 +140,7 @@ def list_text(
         ),
         records_by_contact=(
             f"SELECT record_id, contact_info::text FROM {table} WHERE {by_contact}"
-            f" UNION SELECT record_id, contact_info::text FROM {table} WHERE {beyond_ascii} ORDER BY 1"
+            f" UNION ALL SELECT record_id, contact_info::text FROM {table} WHERE {beyond_ascii}"
         ),
         export_records=(
             f"SELECT {record} FROM {table} AS t"

@@ -65,9 +65,9 @@ def do_not_call_text(table_name: str, *, has_expiry: bool, is_indexed: bool) -> 
         entries_for=(
             f"SELECT {columns} FROM {table} AS d"
             f" WHERE d.phone IS NOT NULL AND {contact} IN (SELECT value FROM json_each(:contacts))"
-            f" UNION SELECT {columns} FROM {table} AS d WHERE {beyond_ascii('d.phone')}"
-            f" UNION SELECT {columns} FROM {table} AS d"
-            f" WHERE d.customer_id IS NOT NULL AND {customer_id} IN (SELECT value FROM json_each(:ids)) ORDER BY 1"
+            f" UNION ALL SELECT {columns} FROM {table} AS d WHERE {beyond_ascii('d.phone')}"
+            f" UNION ALL SELECT {columns} FROM {table} AS d"
+            f" WHERE d.customer_id IS NOT NULL AND {customer_id} IN (SELECT value FROM json_each(:ids))"
         ),
         entries=f"SELECT {columns} FROM {table} AS d WHERE d.rowid IN (SELECT value FROM json_each(?))",
         export_entries=(
