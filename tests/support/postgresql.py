@@ -21,6 +21,7 @@ PASSWORD = "tests-only"
 PATIENCE = 30.0
 
 _TRIES = 5
+_AS_ROOT = () if os.geteuid() == 0 else ("sudo", "-n")
 # Nothing here has to survive a loss of power; a server with `durable` does as a real one.
 _FAST = ("fsync=off", "synchronous_commit=off", "full_page_writes=off")
 _INI = """
@@ -51,6 +52,7 @@ class PostgreSQL:
         self.port = 0
         self._durable = durable
         self.settings: list[str] = []
+        self._mounted: list[Path] = []
         self._server: subprocess.Popen[bytes] | None = None
         self._data = self.folder / "data"
         # Made once a run; a copy takes a tenth of the time.
@@ -116,6 +118,23 @@ class PostgreSQL:
         self.query(f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
         return self.url(name)
 
+    def move_to_small_disk(self, name: str, mebibytes: int) -> Path:
+        """Move the tables of a database that nobody uses onto a small file system, and return a folder on it.
+
+        Only root may mount: another user needs `sudo` without a password.
+        """
+        place = self.folder / "small"
+        place.mkdir()
+        command = ["mount", "-t", "tmpfs", "-o", f"size={mebibytes}m", "tmpfs", str(place)]
+        subprocess.run([*_AS_ROOT, *command], capture_output=True, timeout=PATIENCE, check=True)
+        self._mounted.append(place)
+        tables = place / "tables"
+        tables.mkdir()
+        _give(tables)
+        self.query(f"CREATE TABLESPACE small LOCATION '{tables}'")
+        self.query(f'ALTER DATABASE "{name}" SET TABLESPACE small')
+        return place
+
     def drop_database(self, name: str) -> None:
         """Remove a database, whoever is still connected to it."""
         self.query(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
@@ -123,6 +142,34 @@ class PostgreSQL:
     def url(self, name: str, port: int | None = None) -> str:
         """Return the address of a database, perhaps by way of another port."""
         return f"postgresql://{USER}@127.0.0.1:{port or self.port}/{name}"
+
+    def follow(self, primary: "PostgreSQL") -> "PostgreSQL":
+        """Become a standby of another server, which has to run; what this one had is gone. It has to be started."""
+        shutil.rmtree(self._data)
+        address = f"host={primary.socket} port={primary.port} user={USER}"
+        copied = _run(_program("pg_basebackup"), "-d", address, "-D", str(self._data), "-R", "--checkpoint=fast")
+        if copied.returncode != 0:
+            raise AssertionError(copied.stderr)
+        with (self._data / "postgresql.auto.conf").open("a", encoding="utf-8") as settings:
+            # Once it is promoted it has no standby of its own yet.
+            settings.write("synchronous_standby_names = ''\n")
+        return self
+
+    def wait_for_standby(self) -> None:
+        """Acknowledge commits only when the standby has them on its disk, too, and wait until it does."""
+        self.query("ALTER SYSTEM SET synchronous_standby_names = '*'")
+        self.query("SELECT pg_reload_conf()")
+        end = time.monotonic() + PATIENCE
+        while ["sync"] not in self.query("SELECT sync_state FROM pg_stat_replication"):
+            if time.monotonic() > end:
+                raise AssertionError(f"no standby:\n{self.log()[-4000:]}")
+            time.sleep(0.05)
+
+    def promote(self) -> None:
+        """Make a standby the primary; it takes writes when this is done."""
+        done = _run(_program("pg_ctl"), "promote", "-D", str(self._data), "-t", str(int(PATIENCE)))
+        if done.returncode != 0:
+            raise AssertionError(done.stderr + done.stdout)
 
     def kill(self) -> None:
         """End it as a crash does; `start` then recovers."""
@@ -140,6 +187,8 @@ class PostgreSQL:
     def remove(self) -> None:
         """Stop it and remove everything it had."""
         self.stop()
+        for each in self._mounted:
+            subprocess.run([*_AS_ROOT, "umount", "-l", str(each)], check=True, timeout=PATIENCE)
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
