@@ -8,6 +8,7 @@ SUDO := $(shell [ "$$(id -u)" = 0 ] || command -v sudo)
 # Rounds of the long tests: kills and replaced keys under load, generated inputs, sequences of requests and texts for the log.
 SOAK := OCSGW_KILLS=200 \
         OCSGW_PAIR_KILLS=50 \
+        OCSGW_NOTIFICATION_KILLS=50 \
         OCSGW_PAIR_FREEZES=50 \
         OCSGW_SWITCHES=100 \
         OCSGW_HEARTBEAT=3 \

@@ -1,6 +1,7 @@
 """A receiver of outgoing calls, in a thread of the test; what it was sent is the ledger."""
 
 import json
+import sys
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -55,7 +56,13 @@ def receive(test: Any, port: int = 0) -> Ledger:
         def log_message(self, *args: Any) -> None:
             """Nothing is logged."""
 
-    server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
+    class Receiver(ThreadingHTTPServer):
+        def handle_error(self, request: Any, client_address: Any) -> None:
+            """A client that is killed breaks its connections."""
+            if not isinstance(sys.exc_info()[1], ConnectionError):
+                super().handle_error(request, client_address)
+
+    server = Receiver(("127.0.0.1", port), Handler)
     server.daemon_threads = True
     ledger.port = server.server_port
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})

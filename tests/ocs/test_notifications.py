@@ -105,9 +105,9 @@ class _World:
 class NotificationTests(ConfigTestCase):
     """The sender."""
 
-    def start(self, more: str = "") -> None:
+    def start(self, more: str = "", retention: str = "1h") -> None:
         """Start a sender."""
-        world: Any = _World(self.parse_tables(TEXT + more))
+        world: Any = _World(self.parse_tables(TEXT.replace("1h", retention) + more))
         self.world = world
         self.log = LogCapture(self)
         self.sender = Notifications(world, world, world)
@@ -155,6 +155,29 @@ class NotificationTests(ConfigTestCase):
         self.world.answer(200)
         self.assertEqual(self.world.numbers(), [2])
         self.assertEqual((len(self.log.texts(93242)), len(self.log.texts(93243))), (1, 1))
+
+    def test_an_hour_away(self) -> None:
+        """O52, O54, O62: after an hour without the receiver everything arrives, once, and each chain in its order."""
+        self.start(retention="1d")
+        for chain in range(20):
+            self.world.add(("history", chain), ("history", chain), ("contact_processed", chain))
+        for _ in range(720):
+            self.pass_time(5)
+            while self.world.calls:
+                self.world.answer(None)
+        self.assertEqual(len(self.world.rows), 60)
+        arrived: list[int] = []
+        for _ in range(480):
+            self.pass_time(0.5)
+            while self.world.calls:
+                arrived += self.world.numbers()[:1]
+                self.world.answer(200)
+        self.assertEqual(sorted(arrived), list(range(1, 61)))
+        self.assertEqual([each for each in arrived if each % 3 == 1], sorted(each for each in arrived if each % 3 == 1))
+        for first in range(1, 61, 3):
+            self.assertLess(arrived.index(first), arrived.index(first + 1))
+        self.pass_time(0.5)
+        self.assertEqual((self.world.rows, NOTIFICATIONS_WAITING.cell().value), ([], 0))
 
     def test_dropped(self) -> None:
         """O52: too many tries, too old, or a kind that is not repeated: dropped, and the next one comes."""
