@@ -31,7 +31,7 @@ SOAK := OCSGW_KILLS=200 \
         OCSGW_SLOW=400 \
         OCSGW_PIPELINED=20000
 
-.PHONY: run test soak lint format diagram html man messages schema reference bench bench-quick fuzz tls-audit deb clean
+.PHONY: run test soak lint format diagram html man messages schema reference bench bench-quick fuzz tls-audit deb deb-check clean
 
 run: $(VENV)/.run
 	@exec $(BIN)/python -m ocsgw run --config etc/ocsgw.toml --example
@@ -100,6 +100,13 @@ tls-audit: $(VENV)/.dev
 # build/ocsgw_VERSION_ARCHITECTURE.deb, for machines with the Debian of this one.
 deb: $(VENV)/.run
 	@$(BIN)/python packaging/deb/build.py build
+
+# The package in a clean Debian: installed, started, upgraded, removed. Minutes; needs root and a Debian mirror.
+deb-check: $(VENV)/.dev
+	@command -v mmdebstrap >/dev/null || { \
+	  echo "Installing mmdebstrap ..."; \
+	  $(SUDO) apt-get update -qq && $(SUDO) apt-get install -y -qq --no-install-recommends mmdebstrap >/dev/null; }
+	@$(SUDO) $(BIN)/python -m tests.integration.deb_chroot build/chroot/base.tar
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info _trial_temp*

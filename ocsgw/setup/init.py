@@ -17,6 +17,8 @@ from ocsgw.setup.shared import shared_file
 SYSTEM: Final = Path("/etc")
 SYSTEM_STATE: Final = Path("/var/lib/ocsgw")
 SERVICE_USER: Final = "ocsgw"
+# A package has the unit already, for the standard places.
+PACKAGED_UNIT: Final = Path("/usr/lib/systemd/system/ocsgw.service")
 
 _TRIAL_URL: Final = "http://127.0.0.1:8080/lists/Customers?req=AddRecord"
 _PRINCIPAL: Final = "first-client"
@@ -92,7 +94,7 @@ class Made(NamedTuple):
     config: Path
     key: str
     service: Path | None
-    """The unit for this installation; None if the supplied one is not installed."""
+    """The unit for this installation; None if the supplied one is not installed, or a package has it in its place."""
     steps: tuple[str, ...]
     """Commands for root."""
     trial: tuple[str, ...]
@@ -109,6 +111,7 @@ def initialize(folder: Path, state: Path, command: Sequence[str]) -> Made:
     # Without "..", which systemd does not take.
     folder, state = Path(os.path.abspath(folder)), Path(os.path.abspath(state))
     config, service = folder / "ocsgw.toml", folder / "ocsgw.service"
+    is_packaged = PACKAGED_UNIT.exists() and (folder, state) == (SYSTEM / "ocsgw", SYSTEM_STATE)
     for each in (folder, state):
         if not str(each).isprintable():
             raise InitError(f"{str(each)!r} has characters that cannot stand in a configuration; name another folder")
@@ -120,7 +123,7 @@ def initialize(folder: Path, state: Path, command: Sequence[str]) -> Made:
             each.mkdir(mode=_FOLDER_MODE, parents=True, exist_ok=True)
         made = create_key(_PRINCIPAL, str(folder))
         _write(config, _configuration(config, state, made.lines))
-        supplied = shared_file("systemd/ocsgw.service")
+        supplied = None if is_packaged else shared_file("systemd/ocsgw.service")
         if supplied is not None:
             _write(service, _unit(supplied.read_text(encoding="utf-8"), command, config, state))
     except KeyFileError as error:
@@ -131,7 +134,7 @@ def initialize(folder: Path, state: Path, command: Sequence[str]) -> Made:
         config,
         made.key,
         service if supplied is not None else None,
-        _steps(folder, state, service if supplied is not None else None),
+        _steps(folder, state, service if supplied is not None else None, is_packaged=is_packaged),
         _trial(command, config, made.key),
     )
 
@@ -160,7 +163,7 @@ def _unit(supplied: str, command: Sequence[str], config: Path, state: Path) -> s
     return "\n".join(lines) + "\n"
 
 
-def _steps(folder: Path, state: Path, service: Path | None) -> tuple[str, ...]:
+def _steps(folder: Path, state: Path, service: Path | None, *, is_packaged: bool) -> tuple[str, ...]:
     places = shlex.join(dict.fromkeys((str(folder), str(state))))
     steps = [f"chown -R {SERVICE_USER}:{SERVICE_USER} {places}"]
     if not _is_user(SERVICE_USER):
@@ -170,8 +173,9 @@ def _steps(folder: Path, state: Path, service: Path | None) -> tuple[str, ...]:
         steps += [
             f"install -m 644 {shlex.quote(str(service))} /etc/systemd/system/ocsgw.service",
             "systemctl daemon-reload",
-            "systemctl enable --now ocsgw",
         ]
+    if service is not None or is_packaged:
+        steps.append("systemctl enable --now ocsgw")
     return tuple(steps)
 
 

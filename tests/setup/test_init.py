@@ -101,6 +101,19 @@ class InitTests(SynchronousTestCase):
         self.assertNotIn("StateDirectory=ocsgw", lines)
         self.assertIn(f"useradd --system --home-dir {state} --shell /usr/sbin/nologin no-such-user", made.steps)
 
+    def test_packaged_unit(self) -> None:
+        """Where a package has the unit for the standard places, none is written that would hide it and grow old."""
+        system = self.folder / "etc"
+        self.patch(init, "SYSTEM", system)
+        self.patch(init, "SYSTEM_STATE", self.folder / "state")
+        self.patch(init, "PACKAGED_UNIT", Path(__file__))
+        made = initialize(system / "ocsgw", self.folder / "state", COMMAND)
+        self.assertIsNone(made.service)
+        self.assertEqual(made.steps[-1], "systemctl enable --now ocsgw")
+        self.assertEqual([each for each in made.steps if "install" in each], [])
+        other = initialize(self.folder / "other", self.folder / "other-state", COMMAND)
+        self.assertIsNotNone(other.service)
+
     def test_unit_is_valid(self) -> None:
         """systemd, where it is there, has nothing against the unit."""
         made = initialize(self.folder / "n w", self.folder / "100%", ("/bin/true",))
