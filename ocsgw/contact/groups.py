@@ -194,7 +194,7 @@ def change_state(
     save_status(unit, changed)
     if (changed.state, changed.dial_mode) != (status.state, status.dial_mode):
         event = _EVENTS_OF_CHANGES.get(number, "CampaignModeChanged")
-        unit.outbox.append(GroupChanged(event, group_members(group, changed)))
+        unit.outbox.append(GroupChanged(event, group_members(group, changed), changed.state, changed.guid))
     if number is not None and state != status.state:
         unit.group_messages.append((number, group.name))
     return changed

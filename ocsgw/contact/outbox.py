@@ -16,11 +16,14 @@ from ocsgw.protocol.messages import KV
 class GroupChanged:
     """A campaign group was loaded, started, stopped or unloaded, or its dial mode changed (protocol.md section 3.2).
 
-    `event` is the name of the unsolicited event, `members` are its key-values without the common keys.
+    `event` is the name of the unsolicited event, `members` are its key-values without the common keys. `state` is what
+    the group has become, `guid` the id of its loaded session.
     """
 
     event: str
     members: KV
+    state: str
+    guid: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -78,16 +78,21 @@ class GroupNotifications(Service):
             self._ticker.start(config.notifications.campaigngroup_states_interval)
 
     def _changed(self, changes: Sequence[Change]) -> None:
-        changed: list[int] = []
         for each in changes:
             if isinstance(each, RecordChanged):
                 self._count(each)
-            elif isinstance(each, GroupChanged):
-                dbid = each.members.get("GSW_CAMPAIGN_GROUP_DBID")
-                if isinstance(dbid, int):
-                    changed.append(dbid)
-        if changed and self.running and self._context.config.notifications.send_campaigngroup_states:
-            self._send(changed, 81000)
+            elif self.running and self._is_on():
+                self._send_change(each)
+
+    def _is_on(self) -> bool:
+        return self._context.config.notifications.send_campaigngroup_states
+
+    def _send_change(self, change: GroupChanged) -> None:
+        """Send the state that a group has got with a change; it may have another one already."""
+        group = self._context.directory.group_by_dbid(change.members.get("GSW_CAMPAIGN_GROUP_DBID"))
+        mode = change.members.get("GSW_CAMPAIGN_MODE")
+        if group is not None and isinstance(mode, str):
+            self._send(group, GroupStatus(group.dbid, change.state, mode, change.guid), 81000)
 
     def _count(self, change: RecordChanged) -> None:
         if change.kind == "RecordProcessed" and "call_result" in change.after:
@@ -102,30 +107,26 @@ class GroupNotifications(Service):
             self._tallies = {key: each for key, each in self._tallies.items() if key[0] != status.dbid}
 
     def _send_started(self) -> "Deferred[None] | None":
-        if not self._context.config.notifications.send_campaigngroup_states:
+        """Send the states of the groups that are started."""
+        if not self._is_on():
             return None
-        return self._send(None, 81001)
-
-    def _send(self, dbids: Sequence[int] | None, number: int) -> "Deferred[None]":
-        """Send the states of groups as they are now; without DBIDs those of all that are started."""
 
         def read(unit: UnitOfWork) -> list[tuple[CampaignGroup, GroupStatus]]:
             found = [(each, status_of(unit, each)) for each in unit.directory.groups]
-            return [
-                (group, status)
-                for group, status in found
-                if (status.state == "started" if dbids is None else group.dbid in dbids)
-            ]
+            return [(group, status) for group, status in found if status.state == "started"]
 
         def send(found: list[tuple[CampaignGroup, GroupStatus]]) -> None:
             for group, status in found:
-                self._look_at_session(status)
-                self._waiting[group.dbid] = (self._body(group, status), number)
-                self._send_next(group.dbid)
+                self._send(group, status, 81001)
 
         done: Deferred[Any] = self._store.committer().chore(read)
         # What cannot be read now is sent with the next change, or the next time.
         return done.addCallback(send).addErrback(lambda reason: say(self._log, 93244, log_failure=reason))
+
+    def _send(self, group: CampaignGroup, status: GroupStatus, number: int) -> None:
+        self._look_at_session(status)
+        self._waiting[group.dbid] = (self._body(group, status), number)
+        self._send_next(group.dbid)
 
     def _send_next(self, dbid: int) -> None:
         config = self._context.config.notifications

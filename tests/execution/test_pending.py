@@ -247,7 +247,7 @@ class PendingTests(RuleTestCase):
                 self.assertEqual(set(self.column("record_status")), {1})
                 self.assertEqual(len(self.flaky.waits), 3)
                 groups = [each for each in told if isinstance(each, GroupChanged)]
-                self.assertEqual(groups, [GroupChanged("CampaignUnloaded", mock.ANY)])
+                self.assertEqual(groups, [GroupChanged("CampaignUnloaded", mock.ANY, "unloaded", mock.ANY)])
                 self.assertEqual(len(told) - len(groups), count)
                 self.reply(of_group("StartDialing"))
                 for _ in range(0, count, 100):

@@ -12,7 +12,7 @@ from ocsgw.protocol.messages import News
 from tests.ocs.service import ServiceTestCase
 from tests.support.logs import LogCapture
 
-_CHANGE = [GroupChanged("CampaignLoaded", {})]
+_CHANGE = [GroupChanged("CampaignLoaded", {}, "loaded", "")]
 
 
 class BellTests(SynchronousTestCase):

@@ -78,6 +78,17 @@ class StatusTests(ListenerTestCase):
         self.assertEqual(self.log.texts(81000), [text] * 6)
         self.finish(self.proxy)
 
+    def test_auto_completion(self) -> None:
+        """P127: the group is stopped and unloaded in one go, and there is a status for both."""
+        self.begin()
+        self.order("StartDialing", GSW_AUTO_COMPLETION=1)
+        self.wait(10)
+        self.assertEqual(
+            [self.one()["GSW_CAMPAIGN_GROUP_STATE"], self.one()["GSW_CAMPAIGN_GROUP_STATE"]], ["Loaded", "Unloaded"]
+        )
+        self.assertEqual((len(self.log.texts(52002)), len(self.log.texts(52004))), (1, 1))
+        self.finish(self.proxy)
+
     def test_interval(self) -> None:
         """O41, O43: every ten seconds while the group is started."""
         self.begin()
