@@ -8,9 +8,9 @@ from ocsgw.contact.custom import lenient_columns
 from ocsgw.contact.directory import ValidationRule
 from ocsgw.contact.handout_cache import HandoutCache
 from ocsgw.contact.handouts import UNDER_VALIDATION, ActiveHandout, Member
-from ocsgw.contact.journal import note_members, note_records
+from ocsgw.contact.journal import GROUP_UNLOADED, RECORD_TIMEOUT, note_members, note_records
 from ocsgw.contact.reports import report_handout, report_kept_back
-from ocsgw.contact.transaction import UnavailableListError
+from ocsgw.contact.transaction import Record, UnavailableListError
 from ocsgw.contact.treatments import apply_treatment, find_treatment
 from ocsgw.contact.unit_of_work import Continuation, PendingRequest, Reply, UnitOfWork
 from ocsgw.protocol.enumerations import CALL_RESULTS, CallResult, RecordStatus, RecordType, plain_name
@@ -23,6 +23,9 @@ _PERSONAL = frozenset({RecordType.PERSONAL_RESCHEDULED.value, RecordType.PERSONA
 _LAST_TIME = 2147483647
 # What a further try needs beside the time of the call, in seconds (O31).
 _MARGIN = 1.0
+# What ends a claim without a result, and how far back that is looked for.
+_RELEASES = frozenset({RECORD_TIMEOUT, GROUP_UNLOADED})
+_LAST_ENTRIES = 100
 VALIDATION = "pre-dial validation"
 
 
@@ -179,7 +182,7 @@ def _result_of(data: KV, otherwise: int) -> int:
 
 
 def _lose_race(unit: UnitOfWork, claim: _Claim) -> None:
-    """The record was taken away before its positive verdict came; one that was only released says so (O56)."""
+    """The record was taken away before its positive verdict came; one that time or unloading released says so (O56)."""
     calling_list = unit.directory.list_by_dbid(claim.list_dbid)
     if calling_list is None:
         return
@@ -188,9 +191,16 @@ def _lose_race(unit: UnitOfWork, claim: _Claim) -> None:
     except UnavailableListError:
         return
     for record in records:
-        if record.record_status == _READY and record.record_type != _NO_CALL:
+        if record.record_status == _READY and record.record_type != _NO_CALL and _was_released(unit, claim, record):
             member = Member(record)
             member.set(call_result=unit.directory.validation_race_result)
             unit.tx.change_records(calling_list, {record.record_id: member.changes})
             changed = [(record.chain_id, record.record_id, member.before)]
             note_records(unit, calling_list, changed, member.after, VALIDATION, "")
+
+
+def _was_released(unit: UnitOfWork, claim: _Claim, record: Record) -> bool:
+    """Whether the last that happened to a record is the end of a claim by `record_timeout` or by unloading."""
+    entries = unit.tx.outbox_of_chain(claim.list_dbid, record.chain_id, _LAST_ENTRIES)
+    of_record = [each for each in entries if each.record_id == record.record_id]
+    return bool(of_record) and of_record[-1].handle == claim.handle and of_record[-1].kind in _RELEASES

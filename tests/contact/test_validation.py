@@ -206,6 +206,26 @@ class ValidationTests(RuleTestCase):
         self.assertEqual(self.preview()["GSW_USER_EVENT"], "PreviewRecordEmpty")
         self.assertEqual(self.columns(2)[:3], (1, 2, 9))
 
+    def test_ended_by_request(self) -> None:
+        """O56: whoever ends the record meanwhile, by the handle that the server was told, decides what it is."""
+        self.use(treatments=(Treatment(1, "later", 6, "retry_in", interval=60),), max_tries=1)
+        busy = {"GSW_CALL_RESULT": 6, "GSW_TREATMENT": "RecordTreatCampaign"}
+        ends: list[tuple[str, dict[str, Any], Any]] = [
+            ("RecordProcessed", busy, (1, 3, 6)), ("RecordReject", {}, (1, 2, 28))
+        ]  # fmt: skip
+        for request, keys, expected in ends:
+            self.add()
+            record_id = max(self.column("record_id"))
+
+            def end(request: str = request, keys: dict[str, Any] = keys) -> Verdict:
+                ((handle,),) = self.store.sql("SELECT max(handle) FROM ocsgw_handle")
+                self.reply(by_handle(request, handle, **keys))
+                return POSITIVE
+
+            self.answer(end)
+            self.assertEqual(self.preview()["GSW_USER_EVENT"], "PreviewRecordEmpty")
+            self.assertEqual(self.columns(record_id)[:3], expected)
+
     def test_crash(self) -> None:
         """O32: what was being validated at a crash expires like a hand-out, and is validated again."""
         self.add("1")
