@@ -46,8 +46,15 @@ class AdminRequest(Request):
     def process(self) -> None:
         """Answer, unless the body was too large."""
         if self.reception is not None:
-            self.reception.end()
             self.args.update(self.reception.fields)
+            self.reception.end().addCallback(lambda _: self._answer())
+        else:
+            self._answer()
+
+    def _answer(self) -> None:
+        if self._disconnected:
+            # While the file was still on its way to the disk.
+            return
         if self._received <= LARGEST_BODY:
             super().process()
             return

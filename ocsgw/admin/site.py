@@ -1,5 +1,7 @@
 """The resources of an admin listener, and who may see them."""
 
+from typing import cast
+
 from twisted.internet.interfaces import IReactorTime
 from twisted.web.resource import IResource, Resource
 from twisted.web.server import Request, Site
@@ -10,7 +12,7 @@ from ocsgw.admin.console.console import Console
 from ocsgw.admin.console.login import Doorkeeper
 from ocsgw.admin.console.pages import comes_from_here
 from ocsgw.admin.health import Live, Ready
-from ocsgw.admin.imports.reception import Reception
+from ocsgw.admin.imports.reception import Reception, Sender
 from ocsgw.admin.metrics import Metrics
 from ocsgw.admin.request import AdminRequest
 from ocsgw.admin.shared import Shared
@@ -53,7 +55,7 @@ class AdminSite(Site):
     def receive(self, request: Request, content_type: bytes, size: int | None) -> Reception:
         """Return what takes a form with a file."""
         visitor = self._door.visitor_of(request, is_page=False) if comes_from_here(request) else None
-        return Reception(self._imports.files, visitor, content_type, size)
+        return Reception(self._imports, visitor, content_type, size, cast("Sender", request.transport))
 
     def startFactory(self) -> None:
         """Open no access log."""

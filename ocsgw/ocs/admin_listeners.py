@@ -1,6 +1,5 @@
 """The admin listeners of a running OCS: open in every state, so that a backup and a server that opens can be asked."""
 
-import os
 import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -59,7 +58,7 @@ class AdminListeners(Service):
             from ocsgw.ocs.admin_listener import AdminListener  # noqa: PLC0415
 
             clock = self._context.reactor.seconds
-            files = KeptFiles(os.path.join(self._context.config.application.state_dir, "imports"), clock)
+            files = KeptFiles(self._context.config.application.state_dir, clock)
             imports = self._imports = ImportOffice(files, self._work, clock)
             counts = RecordCounts(self._count, clock)
             shared = Shared(self._history, imports, counts)

@@ -9,6 +9,7 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from ocsgw.admin.console.import_form import in_words_of_the_form
+from ocsgw.admin.imports.nameless import NamelessFile
 from ocsgw.admin.imports.run import ImportRun, Job
 from ocsgw.control.errors import ControlError
 from ocsgw.files.options import ImportOptions
@@ -35,9 +36,13 @@ class RunTests(SynchronousTestCase):
             "known contacts": [],
             "import": lambda rows, **_: {"counts": {"added": len(rows)}, "verdicts": []},
         }
-        self.path = self.mktemp()
-        with open(self.path, "w", encoding="ascii") as stream:
-            stream.write("GSW_PHONE\n" + "".join(f"{number}\n" for number in range(2500)))
+        folder = self.mktemp()
+        os.mkdir(folder)
+        self.contents, self.verdicts = NamelessFile(folder), NamelessFile(folder)
+        self.addCleanup(self.contents.close)
+        self.addCleanup(self.verdicts.close)
+        with self.contents.open_to_write() as stream:
+            stream.write(b"GSW_PHONE\n" + b"".join(b"%d\n" % number for number in range(2500)))
 
     def ask(self, name: str, /, **arguments: Any) -> "Deferred[Any]":
         """Answer an operation."""
@@ -50,8 +55,8 @@ class RunTests(SynchronousTestCase):
     def run_of(self, *, dry_run: bool = False, **options: Any) -> ImportRun:
         """Begin a run."""
         job = Job(
-            path=self.path,
-            verdicts=f"{self.path}.verdicts",
+            contents=self.contents,
+            verdicts=self.verdicts,
             name="a.csv",
             calling_list="CL",
             options=ImportOptions(**options),
@@ -117,8 +122,8 @@ class RunTests(SynchronousTestCase):
         self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
 
     def test_file_is_gone(self) -> None:
-        """A file that was removed meanwhile is said."""
-        os.unlink(self.path)
+        """A file that was discarded meanwhile is said."""
+        self.contents.close()
         run = self.run_of()
         self.assertEqual((run.state, run.reason), ("failed", "the file cannot be read: No such file or directory"))
 
@@ -141,7 +146,7 @@ class RunTests(SynchronousTestCase):
         self.assertEqual(len(run.shown), 250)
         self.assertEqual(run.shown[0], (2, "refused", "reason 0"))
         self.assertEqual(run.reasons, {("refused", "reason N"): 1250, ("skipped", "reason N"): 1250})
-        with open(run.job.verdicts, encoding="utf-8") as stream:
+        with self.verdicts.open_to_read() as stream:
             self.assertEqual(len(stream.readlines()), 2501)
         self.assertIsNone(run.number)
 

@@ -1,13 +1,16 @@
 """Files on their way to the console: kept for who may import, and for nobody else."""
 
+import errno
 import os
 import re
 import shutil
+import tempfile
 from collections import namedtuple
+from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
-from twisted.internet.defer import maybeDeferred
+from twisted.internet.defer import Deferred, fail, maybeDeferred
 from twisted.internet.error import ConnectionLost
 from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransport
@@ -17,7 +20,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from ocsgw.access.keys import KeyRing
 from ocsgw.access.permissions import EVERYTHING, Permissions
 from ocsgw.admin.access import AdminAccess
-from ocsgw.admin.imports import kept_files
+from ocsgw.admin.imports import incoming, kept_files
 from ocsgw.admin.imports.kept_files import KeptFiles
 from ocsgw.admin.imports.office import ImportOffice
 from ocsgw.admin.site import AdminSite
@@ -32,12 +35,14 @@ class UploadTests(SynchronousTestCase):
 
     def setUp(self) -> None:
         self.permissions: Permissions = EVERYTHING
+        self.work: Callable[[Callable[[], Any]], Deferred[Any]] = maybeDeferred
         self.clock = Clock()
         self.folder = self.mktemp()
+        os.mkdir(self.folder)
         self.files = KeptFiles(self.folder, self.clock.seconds)
         view: Any = SimpleNamespace(directory=lambda: self)
         access = AdminAccess(KeyRing([]), None, lambda: 0.0, verifies=False)
-        office = ImportOffice(self.files, maybeDeferred, self.clock.seconds)
+        office = ImportOffice(self.files, self.do_work, self.clock.seconds)
         self.site = AdminSite(view, access, self.clock, shared_of(office))
         self.cookie = self.token = ""
         found = self.ask(b"GET /import HTTP/1.0\r\nHost: 127.0.0.1\r\n\r\n")
@@ -49,6 +54,10 @@ class UploadTests(SynchronousTestCase):
     def permissions_of(self, principal: str) -> Permissions:
         """Return what everybody may do."""
         return self.permissions
+
+    def do_work(self, function: Callable[[], Any]) -> "Deferred[Any]":
+        """Call a function away from the reactor, as the test wants it."""
+        return self.work(function)
 
     def list_named(self, name: str) -> object:
         """Know one list."""
@@ -65,29 +74,34 @@ class UploadTests(SynchronousTestCase):
         answer: str = transport.value().decode()
         return answer
 
-    def post(
+    def post(self, *, ends: bool = True, **options: Any) -> str:
+        """Send a file; return the answer."""
+        return self.ask(self.body(ends=ends, **options), ends=ends)
+
+    def body(
         self,
         *,
         token: str | None = None,
         more: str = "",
         size: int | None = None,
         name: str = "a.csv",
+        contents: str = "GSW_PHONE\n1\n",
         ends: bool = True,
-    ) -> str:
-        """Send a file."""
+    ) -> bytes:
+        """Return a request that sends a file."""
         token = self.token if token is None else token
         fields = {"token": token, "do": "upload", "list": "CL"}
         parts = [f'Content-Disposition: form-data; name="{key}"\r\n\r\n{value}' for key, value in fields.items()]
-        parts.append(f'Content-Disposition: form-data; name="file"; filename="{name}"\r\n\r\nGSW_PHONE\n1\n')
+        parts.append(f'Content-Disposition: form-data; name="file"; filename="{name}"\r\n\r\n{contents}')
         body = "".join(f"--xYz\r\n{each}\r\n" for each in parts) + ("--xYz--\r\n" if ends else "")
         length = size if size is not None else len(body) + (not ends)
         head = f"POST /import HTTP/1.0\r\nHost: 127.0.0.1\r\nContent-Type: {KIND.decode()}\r\n"
         head += f"Content-Length: {length}\r\nCookie: {self.cookie}\r\n{more}\r\n"
-        return self.ask((head + body).encode(), ends=ends)
+        return (head + body).encode()
 
     def kept(self) -> list[str]:
-        """Return what is on the disk."""
-        return os.listdir(self.folder) if os.path.isdir(self.folder) else []
+        """Return the names of the files that are kept."""
+        return [each.name for each in self.files.of("")]
 
     def test_kept(self) -> None:
         """The file of somebody who may import is kept, for nobody else to read, and the browser sent to its page."""
@@ -97,9 +111,9 @@ class UploadTests(SynchronousTestCase):
         found = self.files.find(key, "")
         assert found is not None
         self.assertEqual((found.name, found.size, found.calling_list), ("a.csv", 12, "CL"))
-        with open(found.path, encoding="ascii") as stream:
-            self.assertEqual(stream.read(), "GSW_PHONE\n1\n")
-        self.assertEqual(os.stat(found.path).st_mode & 0o777, 0o600)
+        with found.contents.open_to_read() as stream:
+            self.assertEqual(stream.read(), b"GSW_PHONE\n1\n")
+        self.assertEqual(os.listdir(self.folder), [])
         self.assertIsNone(self.files.find(key, "somebody else"))
 
     def test_not_kept(self) -> None:
@@ -137,19 +151,53 @@ class UploadTests(SynchronousTestCase):
         self.assertEqual(len(self.kept()), 8)
 
     def test_no_folder(self) -> None:
-        """A state directory that cannot be written is said."""
-        with open(self.folder, "w", encoding="ascii"):
-            pass
+        """A state directory that is gone, or cannot be written, is said."""
+        self.patch(tempfile, "TemporaryFile", self.fail_to_open)
+        self.assertIn("the file cannot be kept: Read-only file system", self.post())
+        os.rmdir(self.folder)
         self.assertIn("cannot be used: ", self.post())
 
+    def fail_to_open(self, **_: Any) -> None:
+        """Fail as a disk does that is mounted for reading."""
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+
+    def test_slow_disk(self) -> None:
+        """While too much waits for the disk nothing is read from the browser; the answer comes after the last byte."""
+        self.patch(incoming, "_MOST_WAITING", 10)
+        tasks: list[tuple[Any, Deferred[Any]]] = []
+
+        def later(function: Any) -> "Deferred[Any]":
+            tasks.append((function, Deferred()))
+            return tasks[-1][1]
+
+        self.work = later
+        protocol: Any = self.site.buildProtocol(None)
+        transport = StringTransport()
+        protocol.makeConnection(transport)
+        whole = self.body(contents="GSW_PHONE\n1\n" * 2)
+        protocol.dataReceived(whole)
+        self.assertEqual(transport.producerState, "paused")
+        self.assertEqual(transport.value(), b"")
+        while tasks:
+            function, done = tasks.pop(0)
+            done.callback(function())
+        self.assertEqual(transport.producerState, "producing")
+        self.assertIn(b" 303 ", transport.value())
+        self.assertEqual([each.size for each in self.files.of("")], [24])
+
+    def test_disk_fails(self) -> None:
+        """A disk that fails while the file comes in is said, and nothing is kept."""
+
+        def failing(function: Any) -> "Deferred[Any]":
+            return fail(OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)))
+
+        self.work = failing
+        self.assertIn("the file cannot be kept: No space left on device", self.post())
+        self.assertEqual(self.kept(), [])
+
     def test_forgotten(self) -> None:
-        """A file that nobody touches goes after an hour; what an earlier process has left goes with the first file."""
-        os.makedirs(self.folder)
-        with open(os.path.join(self.folder, "old"), "w", encoding="ascii"):
-            pass
+        """A file that nobody touches goes after an hour."""
         self.post()
-        self.assertEqual(len(self.kept()), 1)
-        self.assertNotIn("old", self.kept())
         self.clock.advance(3599)
         self.files.tidy()
         self.assertEqual(len(self.kept()), 1)

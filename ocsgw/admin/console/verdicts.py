@@ -29,7 +29,7 @@ class VerdictFile(Resource):
             return redirect(request, b"/login")
         kept = self._files.find(field(request, "file"), visitor.principal)
         try:
-            file = open(kept.verdicts, "rb") if kept is not None else None  # noqa: SIM115 - closed when it was sent
+            file = kept.verdicts.open_to_read() if kept is not None else None
         except OSError:
             file = None
         if file is None:

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Callable
-from typing import BinaryIO
+from typing import Protocol
 
 from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
@@ -14,20 +14,28 @@ logging.getLogger("python_multipart").addHandler(logging.NullHandler())
 _LARGEST_FIELDS = 64 << 10
 
 
+class Sink(Protocol):
+    """Where the contents of a file go."""
+
+    def write(self, piece: bytes, /) -> object:
+        """Take a piece."""
+
+    def close(self) -> None:
+        """There is nothing more to come."""
+
+
 class FormData:
     """Takes the body of a request piece by piece, in constant memory.
 
     `open_file` is called with the name of the file when its part begins, and returns where it goes; None throws it
-    away. Afterwards `fields` has the other parts, `file_size` the bytes of the file, and `problem` says why the form
-    cannot be used, if it cannot.
+    away. Afterwards `fields` has the other parts, and `problem` says why the form cannot be used, if it cannot.
     """
 
-    def __init__(self, content_type: bytes, open_file: Callable[[str], BinaryIO | None]) -> None:
+    def __init__(self, content_type: bytes, open_file: Callable[[str], Sink | None]) -> None:
         self.fields: dict[bytes, list[bytes]] = {}
-        self.file_size = 0
         self.problem: str | None = None
         self._open_file = open_file
-        self._file: BinaryIO | None = None
+        self._file: Sink | None = None
         self._size = 0
         self._headers: dict[bytes, bytes] = {}
         self._header = self._value = b""
@@ -107,7 +115,7 @@ class FormData:
     def _part_data(self, data: bytes, start: int, end: int) -> None:
         if self._field is None:
             if self._file is not None:
-                self.file_size += self._file.write(memoryview(data)[start:end])
+                self._file.write(data[start:end])
             return
         self._size += end - start
         if self._size > _LARGEST_FIELDS:

@@ -1,13 +1,11 @@
-"""Files that a browser has sent, in a folder of the state directory until their import is over."""
+"""Files that a browser has sent, on the disk of the state directory until their import is over."""
 
-import os
 import secrets
 import shutil
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import BinaryIO
 
+from ocsgw.admin.imports.nameless import NamelessFile
 from ocsgw.admin.imports.run import ImportRun
 from ocsgw.files.options import ImportOptions
 
@@ -46,11 +44,13 @@ class Looked:
 class KeptFile:
     """A file of a principal, to be imported into a calling list, or without one into the do-not-call list.
 
-    `key` is known to its sender alone. `name` and `size`, in bytes, are those in the browser.
+    `key` is known to its sender alone. `name` and `size`, in bytes, are those in the browser. `verdicts` gets what
+    became of each row.
     """
 
     key: str
-    path: str
+    contents: NamelessFile
+    verdicts: NamelessFile
     name: str
     principal: str
     touched: float
@@ -61,23 +61,14 @@ class KeptFile:
     looked: Looked | None = None
     run: ImportRun | None = None
 
-    @property
-    def verdicts(self) -> str:
-        """The path of the file with what became of each row."""
-        return f"{self.path}.verdicts"
-
 
 class KeptFiles:
-    """The files in a folder; what an earlier process has left there goes with the first one.
-
-    `clock` gives seconds.
-    """
+    """The files on the disk of a folder, which they share with others. `clock` gives seconds."""
 
     def __init__(self, folder: str, clock: Callable[[], float]) -> None:
         self._folder = folder
         self._clock = clock
         self._files: dict[str, KeptFile] = {}
-        self._is_prepared = False
 
     def check_room(self, size: int | None) -> None:
         """Raise `NotKeptError` if there is no place for a further file of so many bytes, None if nobody knows yet."""
@@ -87,20 +78,18 @@ class KeptFiles:
         if len(self._files) >= _MOST:
             raise NotKeptError(f"{_MOST} files are being imported already; finish or discard one of them first")
         try:
-            self._prepare()
             free = shutil.disk_usage(self._folder).free
         except OSError as error:
             raise NotKeptError(f"{self._folder} cannot be used: {error.strerror or error}") from None
         if free - (size if size is not None else LARGEST) < _LEFT_FREE:
             raise NotKeptError(f"the disk with {self._folder} has too little space left for this file")
 
-    def open(self, name: str, principal: str) -> tuple[KeptFile, BinaryIO]:
+    def open(self, name: str, principal: str) -> KeptFile:
         """Begin to keep a file. Raises `OSError`."""
         key = secrets.token_urlsafe(16)
-        path = os.path.join(self._folder, secrets.token_hex(8))
-        file = os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600), "wb")
-        kept = self._files[key] = KeptFile(key, path, name, principal, self._clock())
-        return kept, file
+        contents, verdicts = NamelessFile(self._folder), NamelessFile(self._folder)
+        kept = self._files[key] = KeptFile(key, contents, verdicts, name, principal, self._clock())
+        return kept
 
     def find(self, key: str, principal: str) -> KeptFile | None:
         """Return a file of a principal, if it is still there."""
@@ -119,9 +108,8 @@ class KeptFiles:
         self._files.pop(kept.key, None)
         if kept.run is not None:
             kept.run.stop()
-        for path in (kept.path, kept.verdicts):
-            with suppress(OSError):
-                os.unlink(path)
+        kept.contents.close()
+        kept.verdicts.close()
 
     def tidy(self) -> None:
         """Forget what nobody has touched for long, unless it is being worked on."""
@@ -136,12 +124,3 @@ class KeptFiles:
         """Forget all."""
         for each in list(self._files.values()):
             self.discard(each)
-
-    def _prepare(self) -> None:
-        """Make the folder, or empty one that an earlier process has left."""
-        if self._is_prepared:
-            return
-        os.makedirs(self._folder, mode=0o700, exist_ok=True)
-        for entry in os.scandir(self._folder):
-            os.unlink(entry.path)
-        self._is_prepared = True

@@ -6,8 +6,9 @@ from typing import Any
 
 from twisted.internet.defer import inlineCallbacks
 
+from ocsgw.admin.imports.incoming import Work
 from ocsgw.admin.imports.kept_files import KeptFile, Looked
-from ocsgw.admin.imports.run import Ask, Work
+from ocsgw.admin.imports.run import Ask
 from ocsgw.control.errors import ControlError
 from ocsgw.files.errors import FileError
 from ocsgw.files.source import reading
@@ -16,7 +17,7 @@ _SAMPLE = 3
 
 
 @inlineCallbacks
-def look(kept: KeptFile, likely: Callable[[Sequence[str]], list[str | None]], ask: Ask, work: "Work[Any]") -> Any:
+def look(kept: KeptFile, likely: Callable[[Sequence[str]], list[str | None]], ask: Ask, work: Work) -> Any:
     """Look at a file; fires with `Looked`, whatever is wrong with it."""
     looked = Looked()
     try:
@@ -35,7 +36,7 @@ def look(kept: KeptFile, likely: Callable[[Sequence[str]], list[str | None]], as
 
 def _recognize(kept: KeptFile, looked: Looked) -> dict[str, Any]:
     """Return what the operations are told of a file."""
-    with reading(kept.name, open(kept.path, "rb"), kept.options) as source:
+    with reading(kept.name, kept.contents.open_to_read(), kept.options) as source:
         looked.words, looked.named, looked.chosen = source.in_words(), source.named, source.header
         rows = (each.cells for each in source.rows)
         looked.sample = list(itertools.islice((cells for cells in rows if isinstance(cells, list)), _SAMPLE))

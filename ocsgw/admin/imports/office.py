@@ -2,10 +2,11 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from ocsgw.admin.imports.incoming import Work
 from ocsgw.admin.imports.kept_files import KeptFile, KeptFiles
-from ocsgw.admin.imports.run import Ask, ImportRun, Job, Work
+from ocsgw.admin.imports.run import Ask, ImportRun, Job
 
 if TYPE_CHECKING:
     from twisted.internet.defer import Deferred
@@ -16,13 +17,13 @@ class ImportOffice:
     """The imports of all admin listeners. `work` calls functions away from the reactor, `clock` gives seconds."""
 
     files: KeptFiles
-    work: "Work[Any]"
+    work: Work
     clock: Callable[[], float]
 
     def begin(self, kept: KeptFile, ask: Ask, *, dry_run: bool, again: bool) -> "Deferred[None]":
         """Begin to import a file, or only to try it, in place of an earlier run; fires when that has ended."""
         job = Job(
-            path=kept.path,
+            contents=kept.contents,
             verdicts=kept.verdicts,
             name=kept.name,
             calling_list=kept.calling_list,

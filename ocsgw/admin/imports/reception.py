@@ -1,14 +1,28 @@
 """A form with a file on its way in: kept for who may import, thrown away for everybody else."""
 
 import hmac
-from typing import BinaryIO
+from typing import Protocol
+
+from twisted.internet.defer import Deferred, succeed
 
 from ocsgw.admin.console.layout import Visitor
 from ocsgw.admin.imports.form_data import FormData
-from ocsgw.admin.imports.kept_files import LARGEST, KeptFile, KeptFiles, NotKeptError
+from ocsgw.admin.imports.incoming import IncomingFile
+from ocsgw.admin.imports.kept_files import LARGEST, KeptFile, NotKeptError
+from ocsgw.admin.imports.office import ImportOffice
 
 # Bytes of a form around its file.
 _AROUND = 128 << 10
+
+
+class Sender(Protocol):
+    """The connection that the body comes from."""
+
+    def pauseProducing(self) -> None:
+        """Read nothing more for now."""
+
+    def resumeProducing(self) -> None:
+        """Go on."""
 
 
 class Reception:
@@ -18,9 +32,13 @@ class Reception:
     the form, and `problem` says why there is no file.
     """
 
-    def __init__(self, files: KeptFiles, visitor: Visitor | None, content_type: bytes, size: int | None) -> None:
-        self._files = files
+    def __init__(
+        self, office: ImportOffice, visitor: Visitor | None, content_type: bytes, size: int | None, sender: Sender
+    ) -> None:
+        self._office = office
         self._visitor = visitor
+        self._sender = sender
+        self._incoming: IncomingFile | None = None
         self._form = FormData(content_type, self._open)
         self._kept: KeptFile | None = None
         self._problem: str | None = None
@@ -29,7 +47,7 @@ class Reception:
             self._refuse("imports are for principals without limits")
             return
         try:
-            files.check_room(size)
+            office.files.check_room(size)
         except NotKeptError as error:
             self._refuse(str(error))
 
@@ -42,6 +60,8 @@ class Reception:
     def problem(self) -> str | None:
         """Why there is no file to import, None if there is one."""
         problem = self._problem or self._form.problem
+        if problem is None and self._incoming is not None:
+            problem = self._incoming.problem
         return problem or (None if self._kept is not None else "choose a file first")
 
     def take(self, data: bytes) -> None:
@@ -54,17 +74,18 @@ class Reception:
         if self._form.problem is not None:
             self.release()
 
-    def end(self) -> None:
-        """The body is complete."""
+    def end(self) -> "Deferred[None]":
+        """The body is complete; fires when the file is."""
         self._form.end()
         if self._form.problem is not None:
             self.release()
+        return self._incoming.done() if self._incoming is not None else succeed(None)
 
     def claim(self) -> KeptFile | None:
         """Return the file, which is the caller's from now on; None if there is none."""
         kept, self._kept = self._kept, None
-        if kept is not None:
-            kept.size = self._form.file_size
+        if kept is not None and self._incoming is not None:
+            kept.size = self._incoming.size
         return kept
 
     def release(self) -> None:
@@ -72,13 +93,13 @@ class Reception:
         kept, self._kept = self._kept, None
         if kept is not None:
             self._form.close()
-            self._files.discard(kept)
+            self._office.files.discard(kept)
 
     def _refuse(self, problem: str) -> None:
         self._problem = self._problem or problem
         self.release()
 
-    def _open(self, name: str) -> BinaryIO | None:
+    def _open(self, name: str) -> IncomingFile | None:
         """Begin to keep the file, if the form is one of our own: its token stands before the file."""
         visitor = self._visitor
         token = self.fields.get(b"token", [b""])[-1]
@@ -86,5 +107,8 @@ class Reception:
             return None
         if not hmac.compare_digest(token, visitor.token.encode()):
             return None
-        self._kept, file = self._files.open(name, visitor.principal)
-        return file
+        self._kept = self._office.files.open(name, visitor.principal)
+        file = self._kept.contents.open_to_write()
+        sender = self._sender
+        self._incoming = IncomingFile(file, self._office.work, sender.pauseProducing, sender.resumeProducing)
+        return self._incoming

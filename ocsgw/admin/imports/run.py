@@ -1,17 +1,20 @@
 """The work on a file of an import: looked at, tried, or imported slice by slice, beside everything else."""
 
+import io
 import itertools
 import time
 from collections import Counter
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal
 
 from twisted.internet.defer import Deferred, inlineCallbacks
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from ocsgw.admin.imports.incoming import Work
+from ocsgw.admin.imports.nameless import NamelessFile
 from ocsgw.control.errors import ControlError
 from ocsgw.files.errors import FileError
 from ocsgw.files.known import KnownContacts
@@ -22,11 +25,8 @@ from ocsgw.files.source import Source, reading
 from ocsgw.files.verdicts import NumberedVerdict, VerdictBook
 from ocsgw.guard import contain
 
-T = TypeVar("T")
 # Carries out an operation by its name; fails with `ControlError`.
 Ask = Callable[..., "Deferred[Any]"]
-# Calls a function away from the reactor.
-Work = Callable[[Callable[[], T]], "Deferred[T]"]
 
 State = Literal["under way", "done", "imported before", "stopped", "refused", "failed"]
 
@@ -49,8 +49,8 @@ class Progress:
 class Job:
     """What is to be imported, from where and into what; `dry_run` changes nothing, `again` imports it once more."""
 
-    path: str
-    verdicts: str
+    contents: NamelessFile
+    verdicts: NamelessFile
     name: str
     calling_list: str | None
     options: ImportOptions
@@ -67,7 +67,7 @@ class ImportRun:
 
     job: Job
     ask: Ask
-    work: "Work[Any]"
+    work: Work
     clock: Callable[[], float] = time.monotonic
     state: State = "under way"
     # Why it has not come to its end, in words.
@@ -143,7 +143,7 @@ class ImportRun:
             self.state, self.progress.done = "done", 1.0
 
     def _open(self, stack: ExitStack) -> Source:
-        return stack.enter_context(reading(self.job.name, open(self.job.path, "rb"), self.job.options))
+        return stack.enter_context(reading(self.job.name, self.job.contents.open_to_read(), self.job.options))
 
     @inlineCallbacks
     def _refuse_known_contacts(self, calling_list: str, contact_at: int | None) -> Any:
@@ -172,8 +172,7 @@ class ImportRun:
         job = self.job
         first = begun["rows"]
         self.counts.update(begun["counts"])
-        stream = open(job.verdicts, "w", encoding="utf-8", newline="")  # noqa: SIM115 - closed by the stack
-        stack.enter_context(stream)
+        stream = stack.enter_context(io.TextIOWrapper(job.verdicts.open_to_write(), "utf-8", newline=""))
         book = VerdictBook(stream)
         self.reasons = book.reasons
         seen = None
