@@ -48,9 +48,10 @@ class OwnRequests:
         """Refuse a PreviewRecordRequest outside of preview mode where that has to be started (P23)."""
         if not self._needs_start():
             return
-        group = self._directory().group_by_dbid(data.get("GSW_CAMPAIGN_GROUP_DBID"))
-        name = group.campaign.name if group is not None else str(data.get("GSW_CAMPAIGN_NAME", ""))
-        if not desktop.is_eligible(name, needs_start=True):
+        directory = self._directory()
+        group = directory.group_by_dbid(data.get("GSW_CAMPAIGN_GROUP_DBID"))
+        campaign = group.campaign if group is not None else directory.campaign_named(data.get("GSW_CAMPAIGN_NAME"))
+        if not desktop.is_eligible(campaign.name if campaign is not None else "", needs_start=True):
             raise Refusal("invalid_state")
 
     def _campaign(self, data: KV) -> str | None:
