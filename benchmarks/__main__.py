@@ -11,6 +11,7 @@ from benchmarks.bulk_import import bulk_import
 from benchmarks.compare import WHAT, earlier, interleave
 from benchmarks.database import database
 from benchmarks.desktops import desktops
+from benchmarks.events import events
 from benchmarks.life import life
 from benchmarks.outgoing import outgoing
 from benchmarks.report import Report, head, row_of
@@ -30,6 +31,7 @@ PARTS = (
     "import",
     "next",
     "desktops",
+    "events",
     "outgoing",
 )
 # Connections -> what the durable path has to reach beside Starlette, on one core and on all.
@@ -138,6 +140,8 @@ def main() -> None:
         next_record.report(arguments.rows)
     if "desktops" in what:
         desktops(report, rounds, 60)
+    if "events" in what:
+        events(report, rounds)
     if "outgoing" in what:
         outgoing(report, rounds, seconds)
     report.write(arguments.output)

@@ -27,6 +27,9 @@ RESOURCE_TYPES: Mapping[str, ResourceType] = MappingProxyType(
     }
 )
 
+# First segments of targets that are no resources.
+OWN_PATHS = ("events", "openapi.json")
+
 # The key that carries the identifier of a target (protocol.md section 2.2).
 IDENTIFIER_KEYS: Mapping[ResourceType, str] = MappingProxyType(
     {

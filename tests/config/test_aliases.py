@@ -31,6 +31,13 @@ class AliasTests(ConfigTestCase):
             with self.subTest(spelling=spelling):
                 self.assert_problem(f'[aliases]\n{target} = ["{spelling}"]\n', 2, f"[aliases] {target}", words)
 
+    def test_clash_with_a_path(self) -> None:
+        """What is served beside the resources is no alias of one."""
+        for spelling in ("events", "Events", "openapi.json"):
+            text = f'[aliases]\nlists = ["{spelling}"]\n'
+            self.assert_problem(text, 2, "[aliases] lists", "is a path of ocsgw itself", "choose another")
+        self.parse_tables('[aliases]\nAddRecord = ["events"]\n')
+
     def test_clash_of_two_aliases(self) -> None:
         """A spelling means one thing; requests and resource types are apart."""
         text = '[aliases]\nAddRecord = ["Add"]\nDoNotCall = ["ADD"]\n'

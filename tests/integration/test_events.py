@@ -15,6 +15,7 @@ from typing import Any, Self
 from twisted.trial.unittest import SynchronousTestCase
 
 from ocsgw.access.key_file import create_key
+from tests.integration.pair import Pair
 from tests.integration.server import PATIENCE, Server, make_server
 from tests.support.certificates import Authority
 from tests.support.postgresql import PASSWORD, PostgreSQL
@@ -289,3 +290,30 @@ class EventStreamTests(SynchronousTestCase):
         self.add(server, 5, 20)
         with EventClient(server.port, last=18) as client:
             self.assertEqual([number for number, _, _ in client.take(7)], list(range(19, 26)))
+
+
+class PairTests(SynchronousTestCase):
+    """Two servers of a pair."""
+
+    def test_switch_over(self) -> None:
+        """A backup has no stream to offer; after a switch clients go on at the other server where they were."""
+        for postgresql in (False, True):
+            pair = Pair(self, postgresql=postgresql).start()
+            one, two = pair.servers
+            self.assertFalse(two.serves())
+            with EventClient(one.port) as client:
+                for phone in ("1", "2", "3"):
+                    one.post(_ADD, {"GSW_PHONE": phone})
+                first = client.take(1)[0]
+                self.assertEqual(one.control("switchover").returncode, 0)
+                rest = list(client.events())
+            pair.wait_for_primary(other_than=one)
+            two.wait_until(two.serves)
+            self.assertFalse(one.serves())
+            two.post(_ADD, {"GSW_PHONE": "4"})
+            with EventClient(two.port, last=first[0]) as client:
+                again = client.take(3)
+            self.assertEqual(rest, again[: len(rest)])
+            self.assertEqual([members["GSW_RECORD_ID"] for _, _, members in again], [2, 3, 4])
+            for each in pair.servers:
+                each.stop()

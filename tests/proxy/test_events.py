@@ -6,7 +6,10 @@ from ocsgw.counters import EVENT_STREAMS
 from ocsgw.protocol.errors import Refusal
 from ocsgw.protocol.event_stream import StreamedEvent
 from ocsgw.protocol.messages import Event, KeySettings
+from ocsgw.protocol.requests import OWN_PATHS
+from ocsgw.proxy import openapi
 from ocsgw.proxy.events.query import EventFilter
+from ocsgw.proxy.events.route import SEGMENT
 from tests.proxy.test_request_policy import api_key
 from tests.support.event_streams import StreamTestCase, ask, body_of, events_of
 from tests.support.http import request
@@ -313,6 +316,11 @@ class AccessTests(StreamTestCase):
         self.assertIn("GET", answer.header("access-control-allow-methods") or "")
         taken = self.open("/events", fields[0]).transport.taken
         self.assertIn(b"Access-Control-Allow-Origin: https://agents.example\r\n", taken)
+
+    def test_own_paths(self) -> None:
+        """What is mounted beside the resources is known as such, so that no alias hides behind it."""
+        self.begin()
+        self.assertEqual({SEGMENT, openapi.SEGMENT}, {each.encode() for each in OWN_PATHS})
 
     def test_limits_of_addresses(self) -> None:
         """A stream counts as a request and as a connection of its address."""
