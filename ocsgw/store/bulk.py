@@ -188,7 +188,7 @@ class BulkTransaction(RecordTransaction):
 
     def import_entries(self, entries: Sequence[ImportedEntry], now: int) -> list[int]:
         """Add entries to the do-not-call table and return their numbers; they are not ours (`is_internal` 0)."""
-        self.entries_change()
+        self.entries_added(each.phone for each in entries)
         text = self._do_not_call_text().import_entries
         return [row[0] for row in self._connection.rows(text, {"entries": as_json(entries), "now": now})]
 
@@ -198,12 +198,11 @@ class BulkTransaction(RecordTransaction):
 
     def delete_entries(self, numbers: Collection[int]) -> None:
         """Delete entries of the do-not-call table."""
-        self.entries_change()
+        self.entries_removed()
         self._connection.change(self._do_not_call_text().delete_entries, (as_json(list(numbers)),))
 
     def change_entries(self, changes: Mapping[int, ImportedEntry], now: int) -> None:
         """Give stored entries, by their numbers, another message and end."""
-        self.entries_change()
         rows = [(number, entry.message, entry.expires_at) for number, entry in changes.items()]
         self._connection.change(self._do_not_call_text().change_entries, {"rows": as_json(rows), "now": now})
 

@@ -1,6 +1,7 @@
 """The tables that an engine has open, and what it has learned about them while they were."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from ocsgw.contact.directory import CallingList
@@ -11,15 +12,29 @@ from ocsgw.store.texts import DncStatements, ListStatements
 _MOST_REFUSALS = 1000
 
 
+@dataclass(slots=True)
+class CompleteForms:
+    """When every do-not-call entry beyond ASCII had its normal form stored: the `version` of the store.
+
+    Then there were `count` of them, and the one that was added last had the number `newest`, None if that is not known.
+    At the version `alike_at` none had been added since.
+    """
+
+    version: object
+    count: int
+    newest: int | None
+    alike_at: object = None
+
+
 class OpenTables:
     """Statements by calling list, None for one that is closed; the do-not-call table.
 
     `unsettled` are the tables whose records in process have not been looked after since they were opened (K2).
     `skipped` are, by table, records that previews pass over because they cannot be represented, as of the version
     `skipped_at` of the store. `largest_record` is how many bytes the texts of a record may have together.
-    `complete_forms` are, by country, the versions of the store at which every do-not-call entry had its normal form
-    stored; `keeps_forms` says whether missing ones may be. `entries_reported` says that there are unreadable entries,
-    `old_forms_forgotten` that no form by the rules of another version is left.
+    `complete_forms` are the countries in which every do-not-call entry had its normal form stored; `keeps_forms` says
+    whether missing ones may be. `entries_reported` says that there are unreadable entries, `old_forms_forgotten` that
+    no form by the rules of another version is left.
     """
 
     def __init__(self) -> None:
@@ -27,7 +42,7 @@ class OpenTables:
         self.do_not_call: DncStatements | None = None
         self.do_not_call_widths = (0, 0)
         self.largest_record = 0
-        self.complete_forms: dict[str, object] = {}
+        self.complete_forms: dict[str, CompleteForms] = {}
         self.keeps_forms = False
         self.entries_reported = False
         self.old_forms_forgotten = False

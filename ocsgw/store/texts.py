@@ -69,15 +69,18 @@ class DncStatements:
 
     `blocked` are the places of look-ups with the contacts of entries that have one of their search keys, NULL where the
     customer id is the same. `beyond_ascii` are the entries whose search keys SQL cannot compute, with their scopes,
-    `of_contacts` those of them with one of a list of texts, `without_form` the contacts of those that have no stored
-    normal form, and `any_beyond_ascii` an expression for whether there are any. `lasting` are the contacts of entries
-    without an end that have one of some search keys. The others are for `StoredEntry` by search keys and customer ids,
-    or by number.
+    `newest_beyond_ascii` the number of the last of them and `added_beyond_ascii` the contacts of those behind a number,
+    both empty where that cannot be told, `of_contacts` those with one of a list of texts, `without_form` the contacts
+    of those that have no stored normal form, and `any_beyond_ascii` an expression for whether there are any. `lasting`
+    are the contacts of entries without an end that have one of some search keys. The others are for `StoredEntry` by
+    search keys and customer ids, or by number.
     """
 
     blocked: str
     any_beyond_ascii: str
     beyond_ascii: str
+    newest_beyond_ascii: str
+    added_beyond_ascii: str
     of_contacts: str
     without_form: str
     lasting: str

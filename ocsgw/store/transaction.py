@@ -1,6 +1,5 @@
 """One transaction, in the language of the rules."""
 
-import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any
@@ -33,9 +32,6 @@ from ocsgw.store.outbox import OutboxTable
 from ocsgw.store.own_tables import OwnTables
 from ocsgw.store.records import column_at, is_text, record_of, unreadable_column
 from ocsgw.store.texts import DncStatements, ListStatements, insert_text
-
-# Contacts that statements bring into their form.
-_is_printable_ascii = re.compile(r"[ -~\t]*").fullmatch
 
 # Names with the numbers that they have at least.
 NOTE_NUMBERS = (
@@ -233,8 +229,7 @@ class RecordTransaction(ContactForms, OwnTables, OutboxTable):
             ):
                 rows.append(entry)
                 known.add((contact, entry.country))
-        if not all(_is_printable_ascii(each.phone or "") for each in rows):
-            self.entries_change()
+        self.entries_added(each.phone for each in rows)
         added = self._connection.change(text.insert, {"entries": as_json(rows), "now": now})
         # Those by customer id are left out by the statement itself where they exist.
         if added < len(rows) and (

@@ -7,6 +7,7 @@ from ocsgw.contact.normal_form import _RULES, normal_contact, rules_of, search_k
 from ocsgw.contact.opening import prepare
 from ocsgw.contact.transaction import DncLookup, StoreFailureError
 from ocsgw.contact.unit_of_work import Unfinished, UnitOfWork
+from ocsgw.store import contact_forms
 from ocsgw.store.sqlite.engine import SQLiteEngine
 from ocsgw.store.sqlite.forms import IGNORED_BEYOND_ASCII, beyond_ascii
 from tests.support.reports import unreported
@@ -111,6 +112,55 @@ class EntriesBeyondAsciiTests(RuleTestCase):
             self.assertEqual(str(error), "do-not-call entries of another program are being prepared")
             self.assertEqual(self.renew(9), 4)
             self.assertTrue(self.is_blocked("6505550100"))
+
+    def test_many(self) -> None:
+        """K45: of many entries a request sees at once which were added, and housekeeping which were changed."""
+        self.patch(contact_forms, "_MANY", 1)
+        self.store.sql("INSERT INTO gsw_donotcall_list (phone) VALUES (?)", OTHER)
+        while self.renew(9):
+            pass
+        with mock.patch.object(contact_forms.ContactForms, "_missing", side_effect=AssertionError):
+            self.store.sql("INSERT INTO gsw_donotcall_list (phone) VALUES ('1')")
+            self.assertEqual((self.is_blocked("6505550100"), self.is_blocked("6505550200")), (False, True))
+            self.store.sql("INSERT INTO gsw_donotcall_list (phone) VALUES (?)", PHONE)
+            for _ in range(2):
+                self.assertTrue(self.is_blocked("6505550100"))
+            self.store.sql("DELETE FROM gsw_donotcall_list WHERE phone = ?", OTHER)
+            self.assertFalse(self.is_blocked("6505550200"))
+            self.reply(by_phone("DoNotCall", OTHER))
+            self.assertTrue(self.is_blocked("6505550200"))
+            self.store.sql("UPDATE gsw_donotcall_list SET phone = ? WHERE phone = ?", "６５０", OTHER)
+            self.assertFalse(self.is_blocked("6505550200"))
+        while self.renew(9):
+            pass
+        self.assertTrue(self.is_blocked("650"))
+
+    def test_many_undone(self) -> None:
+        """Of many entries, one that was removed but is there all the same is not taken as seen."""
+        self.patch(contact_forms, "_MANY", 1)
+        self.store.sql("INSERT INTO gsw_donotcall_list (phone) VALUES (?)", OTHER)
+        while self.renew(9):
+            pass
+        self.store.sql("INSERT INTO gsw_donotcall_list (phone) VALUES (?)", PHONE)
+        lookups = [DncLookup("6505550100", None, (), search_keys("6505550100"))]
+
+        def fail() -> None:
+            with self.store.store.transaction(0.0) as tx:
+                tx.delete_entries([2])
+                self.assertEqual(tx.blocked(self.directory.calling_lists[0], lookups, self.now), set())
+                raise ZeroDivisionError
+
+        self.assertRaises(ZeroDivisionError, fail)
+        self.assertTrue(self.is_blocked("6505550100"))
+
+    def test_many_are_not_read(self) -> None:
+        """What was added is found by an index in the order of the numbers."""
+        connection = self.store.store._needed()
+        text = self.store.store._tables.do_not_call
+        assert text is not None
+        for statement in (text.newest_beyond_ascii, text.added_beyond_ascii):
+            plan = connection.rows(f"EXPLAIN QUERY PLAN {statement}", {"after": 1, "limit": 1})
+            self.assertEqual([step.partition(" USING ")[0] for *_, step in plan], ["SEARCH d"], plan)
 
     def test_start(self) -> None:
         """At the start all forms are made before anything else, some in each transaction."""

@@ -90,6 +90,8 @@ def do_not_call_text(table: str, forms: Forms, *, has_expiry: bool, has_number: 
             f"SELECT {scope}, {'coalesce(d.expires_at, 0)' if has_expiry else '0'} FROM {table} AS d"
             f" WHERE {beyond_ascii}"
         ),
+        newest_beyond_ascii="",
+        added_beyond_ascii="",
         of_contacts=(
             f"SELECT {scope}, {'coalesce(d.expires_at, 0)' if has_expiry else '0'} FROM {table} AS d"
             f" WHERE {beyond_ascii} AND d.phone::text IN (SELECT value FROM jsonb_array_elements_text(?::jsonb))"

@@ -7,6 +7,8 @@ DO_NOT_CALL_INDEXES = {
     1: Index(search_key_of("phone"), "phone IS NOT NULL"),
     2: Index("phone", beyond_ascii("phone")),
     3: Index(trimmed("customer_id"), "customer_id IS NOT NULL"),
+    # In the order of their numbers.
+    4: Index("typeof(phone)", beyond_ascii("phone")),
 }
 
 
@@ -34,12 +36,15 @@ def do_not_call_text(table_name: str, *, has_expiry: bool, is_indexed: bool) -> 
     expiry = (", nullif(json_extract(value, '$[6]'), 0)", ", expires_at = nullif(json_extract(j.value, '$[2]'), 0)")
     if not has_expiry:
         expiry = ("", "")
+    of_text = f" FROM {table} AS d WHERE {beyond_ascii('d.phone')} AND typeof(d.phone) = 'text'"
     ending = "coalesce(d.expires_at, 0)" if has_expiry else "0"
     make = _blocked_by_index if is_indexed else _blocked_by_scan
     return DncStatements(
         blocked=make(table, contact, customer_id, of_list),
         any_beyond_ascii=f"EXISTS (SELECT 1 FROM {table} AS d WHERE {beyond_ascii('d.phone')})",
         beyond_ascii=f"SELECT {scope_columns}, {ending} FROM {table} AS d WHERE {beyond_ascii('d.phone')}",
+        newest_beyond_ascii=f"SELECT d.rowid{of_text} ORDER BY d.rowid DESC LIMIT 1",
+        added_beyond_ascii=f"SELECT d.phone{of_text} AND d.rowid > :after ORDER BY d.rowid LIMIT :limit",
         of_contacts=(
             f"SELECT {scope_columns}, {ending} FROM {table} AS d WHERE {beyond_ascii('d.phone')}"
             " AND d.phone IN (SELECT value FROM json_each(?))"
