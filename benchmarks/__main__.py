@@ -15,6 +15,7 @@ from benchmarks.events import events
 from benchmarks.life import life
 from benchmarks.outgoing import outgoing
 from benchmarks.report import Report, head, row_of
+from benchmarks.watched import watched
 from benchmarks.work import growth, working_day
 
 ECHO = ("nginx", "front", "tree", "asgi", "twisted")
@@ -33,6 +34,7 @@ PARTS = (
     "desktops",
     "events",
     "outgoing",
+    "watched",
 )
 # Connections -> what the durable path has to reach beside Starlette, on one core and on all.
 _GOALS = {True: {1: 0.65, 32: 6.0, 256: 9.0}, False: {32: 7.0, 256: 11.0}}
@@ -144,6 +146,8 @@ def main() -> None:
         events(report, rounds)
     if "outgoing" in what:
         outgoing(report, rounds, seconds)
+    if "watched" in what:
+        watched(report, rounds, max(seconds, 6))
     report.write(arguments.output)
 
 
