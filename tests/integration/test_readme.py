@@ -14,7 +14,7 @@ from pathlib import Path
 
 from twisted.trial.unittest import TestCase
 
-from tests.integration.server import PATIENCE, ROOT, make_server
+from tests.integration.server import PATIENCE, ROOT, Server, make_server
 
 SECTION = re.compile(r"^## Install and run it for real\n(.*?)^## ", re.MULTILINE | re.DOTALL)
 BLOCK = re.compile(r"^ *```sh\n(.*?)^ *```", re.MULTILINE | re.DOTALL)
@@ -168,3 +168,51 @@ class FirstTryTests(TestCase):
         self.assertTrue(uri.startswith(f"http://127.0.0.1:{server.port}/records/"), uri)
         target = f"{uri.removeprefix(f'http://127.0.0.1:{server.port}')}?req=RecordProcessed"
         self.assertEqual(server.post(target, {"GSW_CALL_RESULT": 33}).status, 200)
+
+
+class OtherCommandTests(TestCase):
+    """Every other command of the page, as printed, beside the server of `make run`."""
+
+    timeout = 240
+
+    def run_line(self, server: Server, line: str, seconds: float | None = None) -> subprocess.CompletedProcess[str]:
+        """Run one command as printed, on another port and with another place for a backup."""
+        line = line.replace("http://127.0.0.1:8080", f"http://127.0.0.1:{server.port}").replace("/backup/", "./")
+        line = re.sub(r"^ocsctl ", f"{sys.executable} -m ocsgw.ctl -c {server.config} ", line)
+        # What goes on until Ctrl-C gets one.
+        line = f"timeout --foreground --signal INT {seconds} {line}" if seconds is not None else line
+        environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+        command = ["/bin/sh", "-c", line]
+        return subprocess.run(
+            command, cwd=server.folder, env=environment, capture_output=True, text=True, timeout=120, check=False
+        )
+
+    def test_every_command(self) -> None:
+        """Blocks are those of make, those with curl, with what they print, the numbered list, and those of ocsctl."""
+        page = (ROOT / "README.md").read_text(encoding="utf-8")
+        blocks = [block.splitlines() for block in BLOCK.findall(page)]
+        make, curl, more_curl, *numbered, ocsctl = blocks
+        self.assertEqual([line.strip() for block in numbered for line in block], commands())
+        targets = (ROOT / "Makefile").read_text(encoding="utf-8")
+        for line in make:
+            self.assertRegex(targets, rf"(?m)^{line.split()[1]}: ")
+        server = make_server(self)
+        text = (ROOT / "etc" / "ocsgw.toml").read_text(encoding="utf-8").replace("port = 8080", "port = 0")
+        server.config.write_text(text, encoding="utf-8")
+        server.spawn()
+        server.wait_until(lambda: READY.search(server.log()))
+        server.port = int(READY.findall(server.log())[-1])
+        (printed,) = re.findall(r"^```json\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
+        answer = self.run_line(server, curl[0]).stdout
+        self.assertRegex(answer, ".*".join(map(re.escape, printed.strip().split(" ... "))))
+        for line in more_curl:
+            self.assertIn('"GSW_USER_EVENT":', self.run_line(server, line).stdout)
+            self.assertNotIn("GSW_ERROR", self.run_line(server, "ocsctl status").stdout)
+        for line in ocsctl:
+            endless = 3.0 if re.match(r"ocsctl (top|log)\b", line) else None
+            done = self.run_line(server, line.partition("#")[0], endless)
+            if line.startswith("ocsctl switchover"):
+                self.assertIn("this server has no partner", done.stderr)
+                continue
+            self.assertIn(done.returncode, (0, 124) if endless else (0,), f"{line}\n{done.stdout}{done.stderr}")
+            self.assertTrue(done.stdout or done.stderr or ">" in line, line)
