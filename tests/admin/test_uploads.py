@@ -149,6 +149,13 @@ class UploadTests(SynchronousTestCase):
             self.assertIn(" 303 ", self.post())
         self.assertIn("finish or discard one of them first", self.post())
         self.assertEqual(len(self.kept()), 8)
+        # One that is imported makes room.
+        over: Any = SimpleNamespace(is_complete=True, is_under_way=False, stop=lambda: None)
+        imported = next(self.files.of(""))
+        imported.run = over
+        self.assertIn(" 303 ", self.post())
+        self.assertEqual(len(self.kept()), 8)
+        self.assertIsNone(self.files.find(imported.key, ""))
 
     def test_no_folder(self) -> None:
         """A state directory that is gone, or cannot be written, is said."""

@@ -87,8 +87,11 @@ class ImportTests(ImportTestCase):
         self.assertEqual(self.records(), 2)
         self.check_page("import-done")
         browser.driver.find_element(By.PARTIAL_LINK_TEXT, "as a CSV file")
+        browser.press("Done with contacts.csv")
+        browser.expect("Calling lists")
+        browser.fill("number", "1")
         browser.fill("reason", "only a test")
-        browser.press("Take import 1 back")
+        browser.press("Take back")
         browser.expect("Import 1: 2 rows removed")
         self.assertEqual(self.records(), 0)
         self.assertEqual(browser.complaints(), [])
@@ -134,6 +137,10 @@ class ImportTests(ImportTestCase):
         browser.press("Import")
         browser.expect("The file is imported.")
         self.assertEqual(self.server.rows("SELECT remarks FROM CL_Test"), [("Müller",)])
+        browser.fill("reason", "only a test")
+        browser.press("Take import 1 back")
+        browser.expect("Import 1: 1 rows removed")
+        self.assertEqual(self.records(), 0)
 
     def test_known_contacts(self) -> None:
         """Contacts that the list has already are asked about before anything is changed."""

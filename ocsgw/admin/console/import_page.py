@@ -52,7 +52,7 @@ class ImportPage(Page):
         kept = self._kept(request, visitor)
         run = kept.run
         shown = None if run is None else progress_section(kept, run, visitor)
-        if run is not None and (run.is_under_way or (run.state == "done" and not run.job.dry_run)):
+        if run is not None and (run.is_under_way or run.is_complete):
             return join(message, _about(kept), shown)
         looking = self._looked(kept, visitor)
         return looking.addCallback(

@@ -22,6 +22,8 @@ def progress_section(kept: KeptFile, run: ImportRun, visitor: Visitor) -> Markup
         parts += [_mended(run), _reasons(run), _verdicts(kept, run)]
     if run.number is not None and not run.job.dry_run:
         parts.append(_undo(run, visitor))
+    if run.is_complete:
+        parts.append(form("/import", visitor, "Done", title=f"Done with {kept.name}", do="discard", file=kept.key))
     # The script asks for the whole page again when it sees that the work is over.
     return section("progress", _title(run), el("div", *parts, data_over=""))
 

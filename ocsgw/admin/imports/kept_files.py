@@ -75,6 +75,7 @@ class KeptFiles:
         if size is not None and size > LARGEST:
             raise NotKeptError(f"a file may have {LARGEST >> 20} MiB here; import a larger one with ocsctl list import")
         self.tidy()
+        self._make_room()
         if len(self._files) >= _MOST:
             raise NotKeptError(f"{_MOST} files are being imported already; finish or discard one of them first")
         try:
@@ -119,6 +120,12 @@ class KeptFiles:
                 each.touched = now
             elif now - each.touched >= _FORGOTTEN:
                 self.discard(each)
+
+    def _make_room(self) -> None:
+        """Forget the oldest files of which nothing but verdicts is left to see."""
+        over = [each for each in self._files.values() if each.run is not None and each.run.is_complete]
+        for each in over[: max(len(self._files) - _MOST + 1, 0)]:
+            self.discard(each)
 
     def close(self) -> None:
         """Forget all."""

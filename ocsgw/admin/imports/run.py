@@ -89,6 +89,11 @@ class ImportRun:
         return self.state == "under way"
 
     @property
+    def is_complete(self) -> bool:
+        """Whether the file is imported, so that nobody needs it any more."""
+        return self.state == "done" and not self.job.dry_run
+
+    @property
     def shown(self) -> list[NumberedVerdict]:
         """The first verdicts, by the numbers of their rows."""
         return sorted(self._shown)
