@@ -109,6 +109,10 @@ class OpenTables:
         changed = self._changed.copy()
         return {**self._closed, **{each.name: reason for each, reason in changed.items() if each in self._newest}}
 
+    def is_changed(self, calling_list: CallingList) -> bool:
+        """Whether the table of a list is known to have been changed under us."""
+        return calling_list in self._changed
+
     def is_newly_changed(self, calling_list: CallingList, reason: str) -> bool:
         """Note that the table of a list was changed under us; return whether that was not known."""
         is_new = calling_list not in self._changed

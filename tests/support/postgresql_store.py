@@ -27,13 +27,10 @@ class PostgreSQLSettings:
     file: str | None = None
 
 
-def new_database(test: SynchronousTestCase, options: str = "") -> str:
-    """Make a database for a test and return its address; it is removed afterwards."""
+def new_database(test: SynchronousTestCase, options: str = "", template: str = "template0") -> str:
+    """Make a database for a test, as a copy of another one, and return its address; it is removed afterwards."""
     server = shared_postgresql()
     name = f"t{os.getpid()}_{next(_numbers)}"
-    if options:
-        server.query(f'CREATE DATABASE "{name}" TEMPLATE template0 {options}')
-    else:
-        server.make_database(name)
+    server.query(f'CREATE DATABASE "{name}" TEMPLATE "{template}" {options}')
     test.addCleanup(server.drop_database, name)
     return server.url(name)

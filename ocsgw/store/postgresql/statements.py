@@ -106,7 +106,7 @@ def list_text(
             f" {_highest(table, 'chain_id')}{lone_chains}, (SELECT value FROM counters WHERE name = :chains)"
         ),
         chain_ends=(
-            f"SELECT coalesce(chain_id, record_id), max({_whole_or(0, 'chain_n', chain_n)})"
+            f"SELECT coalesce(chain_id, record_id), coalesce(max({_whole_or(0, 'chain_n', chain_n)}), 0)"
             f" FROM {table} WHERE {of_chains} GROUP BY 1"
         ),
         insert=f"INSERT INTO {table} ({names}) SELECT {values} FROM jsonb_array_elements(?::jsonb)",

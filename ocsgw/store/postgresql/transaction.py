@@ -3,16 +3,17 @@
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
+from typing import Any, TypeVar
 
 import msgspec
 
 from ocsgw.contact.directory import CallingList
 from ocsgw.contact.outbox import OutboxEntry
-from ocsgw.contact.transaction import Admission, DncLookup, RefusedByTableError, StoreFailureError
+from ocsgw.contact.transaction import Admission, DncLookup, RefusedByTableError, StoreFailureError, UnavailableListError
 from ocsgw.store.bulk import BulkTransaction
 from ocsgw.store.dialect import as_json, upsert
 from ocsgw.store.engine import Report
-from ocsgw.store.errors import NotPrimaryError
+from ocsgw.store.errors import ConflictError, NotPrimaryError
 from ocsgw.store.open_tables import OpenTables
 from ocsgw.store.outbox import OUTBOX_COLUMNS, OUTBOX_KINDS
 from ocsgw.store.postgresql.connection import Connection
@@ -21,6 +22,8 @@ from ocsgw.store.texts import DncStatements, ListStatements
 from ocsgw.store.transaction import NOTE_NUMBERS, covered, highest_of, names_of_numbers, scope_of
 
 _found = msgspec.json.Decoder(list[tuple[int, str | None]])
+T = TypeVar("T")
+
 _CASTS = {"n": "::bigint", "t": ""}
 
 
@@ -113,6 +116,33 @@ class PostgreSQLTransaction(BulkTransaction):
             # There are no rows in it, but the check of the lease of a pair.
             raise NotPrimaryError("this server is no longer the primary") from error
         self._connection.has_written = False
+
+    # A statement that fails ends the whole transaction. So the one that finds that the table of a list was changed lets
+    # the transaction be carried out again, in which statements about that list are made in a savepoint.
+
+    def _rows(self, calling_list: CallingList, text: str, *parameters: object) -> list[tuple[Any, ...]]:
+        rows = super()._rows
+        return self._of_list(calling_list, lambda: rows(calling_list, text, *parameters))
+
+    def _change(self, calling_list: CallingList, text: str, *parameters: object) -> int:
+        change = super()._change
+        return self._of_list(calling_list, lambda: change(calling_list, text, *parameters))
+
+    def _of_list(self, calling_list: CallingList, statement: Callable[[], T]) -> T:
+        if not self._tables.is_changed(calling_list):
+            try:
+                return statement()
+            except UnavailableListError:
+                raise ConflictError(f"the table {calling_list.table} was changed while the server runs") from None
+        connection = self._connection
+        connection.change("SAVEPOINT of_list")
+        try:
+            result = statement()
+        except UnavailableListError:
+            connection.change("ROLLBACK TO SAVEPOINT of_list; RELEASE SAVEPOINT of_list")
+            raise
+        connection.change("RELEASE SAVEPOINT of_list")
+        return result
 
     def save_audit_position(self, number: int, mark: str) -> None:
         """Store number and hash of the last line of the audit log, with the changes that it stands for."""
