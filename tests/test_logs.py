@@ -84,6 +84,14 @@ class LogTests(SynchronousTestCase):
             text = generator[place].read_text(encoding="utf-8")
             self.assertEqual(generator[write](text), text)
 
+    def test_troubleshooting(self) -> None:
+        """docs/troubleshooting.md says what to do about every warning and error, once, and about nothing else."""
+        page = (ROOT / "docs" / "troubleshooting.md").read_text(encoding="utf-8")
+        rows = re.findall(r"^\| ([\d, ]+) \|", page, re.MULTILINE)
+        told = [int(each) for row in rows for each in row.split(",")]
+        expected = {number for number, (level, _) in MESSAGES.items() if level in {"warning", "error"}}
+        self.assertEqual(sorted(told), sorted(expected))
+
     def test_every_message_has_a_number(self) -> None:
         """Whatever is more than a line for debugging goes through the table of messages."""
         unnumbered = [
