@@ -14,7 +14,7 @@ from ocsgw.contact.reports import report_handout
 from ocsgw.contact.shown_ends import show_ends
 from ocsgw.contact.transaction import GroupStatus, Handle, Handout, further_columns
 from ocsgw.contact.unit_of_work import PendingRequest, Reply, UnitOfWork
-from ocsgw.contact.validation import Receiver, ask_first
+from ocsgw.contact.validation import Receiver, ask_first, not_asked_about, with_questions
 from ocsgw.protocol.enumerations import RecordStatus
 from ocsgw.protocol.errors import Refusal
 
@@ -41,7 +41,9 @@ def preview(unit: UnitOfWork, requests: Sequence[PendingRequest]) -> list[Reply]
     for (dbid, principal), asked in asking.items():
         group, status = groups[dbid]
         for agent, places in _by_agent(unit, group, principal, asked).items():
-            choices, is_complete = choose(unit, group, agent, unit.room(len(places)), principal)
+            room, but = unit.room(len(places)), not_asked_about(unit, group)
+            choices, is_complete = choose(unit, group, agent, room, principal, but=but)
+            choices = with_questions(unit, group, choices)
             claimed = claim(unit, group, [agent for _, agent in places], choices)
             note_handouts(unit, claimed, principal)
             for (at, of), (handed_out, member) in zip(places, claimed, strict=False):
@@ -81,7 +83,9 @@ def _next(unit: UnitOfWork, pending: PendingRequest, agent: str, tried: int | No
     except Refusal as refusal:
         return refusal
     if tried is not None and unit.room(1):
-        choices, _ = choose(unit, group, agent, 1, pending.context.principal)
+        but = not_asked_about(unit, group)
+        choices, _ = choose(unit, group, agent, 1, pending.context.principal, but=but)
+        choices = with_questions(unit, group, choices)
         claimed = claim(unit, group, [agent], choices)
         note_handouts(unit, claimed, pending.context.principal)
         for handed_out, member in claimed:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from functools import partial
 
 from ocsgw.contact.choice.choose import Choice, choose
@@ -15,7 +15,7 @@ from ocsgw.contact.record_events import preview_members
 from ocsgw.contact.reports import report_handout
 from ocsgw.contact.transaction import UnavailableListError
 from ocsgw.contact.unit_of_work import Continuation, PendingRequest, Reply, Unfinished, UnitOfWork
-from ocsgw.contact.validation import Receiver, ask_first
+from ocsgw.contact.validation import Receiver, ask_first, not_asked_about, with_questions
 from ocsgw.protocol.context import RequestContext
 from ocsgw.protocol.messages import KV
 from ocsgw.protocol.requests import RequestType
@@ -65,16 +65,8 @@ class AskedCall:
 Call = ScheduledCall | AskedCall
 
 
-@dataclass(frozen=True, slots=True)
-class Asking:
-    """How records are asked about.
-
-    `room` has how many questions a URI takes at the moment; one without an entry takes all. `is_there` says whether a
-    session still takes calls of a campaign.
-    """
-
-    room: dict[str, int] = field(default_factory=dict)
-    is_there: Callable[[int, str], bool] = lambda session, campaign: True
+# Whether a session still takes calls of a campaign, by its name.
+IsThere = Callable[[int, str], bool]
 
 
 def agents_with_callbacks(unit: UnitOfWork) -> frozenset[str] | None:
@@ -96,29 +88,31 @@ def agents_with_callbacks(unit: UnitOfWork) -> frozenset[str] | None:
 
 
 def hand_out_callbacks(
-    unit: UnitOfWork, desktops: Sequence[WaitingDesktop], asking: Asking | None = None
+    unit: UnitOfWork, desktops: Sequence[WaitingDesktop], is_there: IsThere = lambda session, campaign: True
 ) -> "list[Call] | Unfinished[list[Call]]":
     """Hand out the personal callbacks that are due, each from the first started group that may (P135).
 
     There is one desktop for each agent. A record whose desktop has gone meanwhile stays handed out (P92); with
-    pre-dial validation it is handed out only if the desktop is still there when the verdict comes.
+    pre-dial validation it is handed out only if `is_there` says so when the verdict comes.
     """
-    return _go_on(unit, desktops, asking or Asking(), [])
+    return _go_on(unit, desktops, is_there, [])
 
 
 def _go_on(
-    unit: UnitOfWork, desktops: Sequence[WaitingDesktop], asking: Asking, before: Sequence[Call]
+    unit: UnitOfWork, desktops: Sequence[WaitingDesktop], is_there: IsThere, before: Sequence[Call]
 ) -> "list[Call] | Unfinished[list[Call]]":
     # A transaction may be carried out again: nothing that it is given is changed.
-    calls, asking = list(before), replace(asking, room=dict(asking.room))
+    calls = list(before)
     for group in sorted(unit.directory.groups, key=lambda each: each.dbid):
         if status_of(unit, group).state == "started":
-            calls += _of_group(unit, group, desktops[:_AGENTS_AT_ONCE], asking)
+            calls += _of_group(unit, group, desktops[:_AGENTS_AT_ONCE], is_there)
     rest = desktops[_AGENTS_AT_ONCE:]
-    return Unfinished(lambda unit: _go_on(unit, rest, asking, calls)) if rest else calls
+    return Unfinished(lambda unit: _go_on(unit, rest, is_there, calls)) if rest else calls
 
 
-def _of_group(unit: UnitOfWork, group: CampaignGroup, desktops: Sequence[WaitingDesktop], asking: Asking) -> list[Call]:
+def _of_group(
+    unit: UnitOfWork, group: CampaignGroup, desktops: Sequence[WaitingDesktop], is_there: IsThere
+) -> list[Call]:
     tenant = group.campaign.tenant.name
     calls: list[Call] = []
     waiting = {
@@ -129,11 +123,11 @@ def _of_group(unit: UnitOfWork, group: CampaignGroup, desktops: Sequence[Waiting
         and unit.directory.permissions_of(each.context.principal).missing_for_group(tenant, group.name) is None
     }
     for agent in _agents_with_due_callbacks(unit, group, waiting.keys()) if waiting else ():
-        calls += _of_desktop(unit, group, waiting[agent], asking)
+        calls += _of_desktop(unit, group, waiting[agent], is_there)
     return calls
 
 
-def _of_desktop(unit: UnitOfWork, group: CampaignGroup, desktop: WaitingDesktop, asking: Asking) -> list[Call]:
+def _of_desktop(unit: UnitOfWork, group: CampaignGroup, desktop: WaitingDesktop, is_there: IsThere) -> list[Call]:
     context = desktop.context
     calls: list[Call] = []
     dial_mode = status_of(unit, group).dial_mode
@@ -142,7 +136,7 @@ def _of_desktop(unit: UnitOfWork, group: CampaignGroup, desktop: WaitingDesktop,
         event: KV = {"GSW_USER_EVENT": "ScheduledCall", "GSW_APPLICATION_ID": unit.directory.application_dbid}
         return {**event, **preview_members(unit, context, handed_out, member, dial_mode)}
 
-    choices = _choices(unit, group, desktop, asking)
+    choices = _choices(unit, group, desktop)
     claimed = claim(unit, group, [context.agent_id] * len(choices), choices)
     note_handouts(unit, claimed, context.principal)
     for handed_out, member in claimed:
@@ -153,11 +147,9 @@ def _of_desktop(unit: UnitOfWork, group: CampaignGroup, desktop: WaitingDesktop,
             unit.notes.append(_note(context, group, handed_out, member))
             continue
         pending = PendingRequest(_SCHEDULED_CALL, {}, context)
-        is_there = partial(asking.is_there, context.session, group.campaign.name)
-        receiver = Receiver(pending, show, partial(_no_call, pending), is_there)
+        still_there = partial(is_there, context.session, group.campaign.name)
+        receiver = Receiver(pending, show, partial(_no_call, pending), still_there)
         calls.append(AskedCall(pending, ask_first(unit, receiver, rule, handed_out, member)))
-        if rule.uri in asking.room:
-            asking.room[rule.uri] -= 1
     return calls
 
 
@@ -166,22 +158,16 @@ def _no_call(pending: PendingRequest, unit: UnitOfWork, _: object) -> Reply:
     return unit.event("PreviewRecordEmpty", pending, {})
 
 
-def _choices(unit: UnitOfWork, group: CampaignGroup, desktop: WaitingDesktop, asking: Asking) -> list[Choice]:
+def _choices(unit: UnitOfWork, group: CampaignGroup, desktop: WaitingDesktop) -> list[Choice]:
     """Return the callbacks of an agent that may be handed out now, with one at most that has to be asked about."""
-    context, directory = desktop.context, unit.directory
-    rules = {each: directory.validation_of(each, group) for each in group.campaign.calling_lists}
-    but = {
-        each
-        for each, rule in rules.items()
-        if rule is not None and (desktop.is_asking or asking.room.get(rule.uri, 1) <= 0)
-    }
+    context = desktop.context
+    rules = {each: unit.directory.validation_of(each, group) for each in group.campaign.calling_lists}
+    validated = [each for each, rule in rules.items() if rule is not None]
+    but = validated if desktop.is_asking else not_asked_about(unit, group)
     room = unit.room(_CALLS_AT_ONCE)
-    try:
-        found, _ = choose(unit, group, context.agent_id, room, context.principal, only_own=True, but=but)
-    except UnavailableListError:
-        return []
-    asked = [each for each in found if rules[each.calling_list] is not None]
-    return [each for each in found if each not in asked[1:]]
+    found, _ = choose(unit, group, context.agent_id, room, context.principal, only_own=True, but=but)
+    asked = [each for each in found if each.calling_list in validated]
+    return with_questions(unit, group, [each for each in found if each not in asked[1:]])
 
 
 def _note(

@@ -1,5 +1,6 @@
 """A request on its way through the rules, and what a batch of them shares."""
 
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Generic, Literal, TypeVar
@@ -61,7 +62,8 @@ class UnitOfWork:
     `deliveries` are notifications to be sent, `delivered` the numbers of those that nobody has to send any more, and
     `removed` the purposes of these that were in the store; `backlog` is what waits. `notices` are what desktops are
     shown. `blocked` has an item for each record that the do-not-call list keeps from being called: on which occasion
-    that was found. `group_statuses` are those of the store, None while not read.
+    that was found. `question_room` says how many questions a URI takes at the moment, `questions` how many of these the
+    unit has used. `group_statuses` are those of the store, None while not read.
     """
 
     tx: Transaction
@@ -81,6 +83,8 @@ class UnitOfWork:
     notices: list[Notice] = field(default_factory=list)
     blocked: list[BlockedAt] = field(default_factory=list)
     group_statuses: dict[int, GroupStatus] | None = None
+    question_room: Callable[[str], int] = lambda uri: sys.maxsize
+    questions: dict[str, int] = field(default_factory=dict)
 
     def event(self, name: str, pending: PendingRequest, members: KV) -> KV:
         """Return an acknowledgement: the common keys, then `members` (http.md section 10)."""
@@ -96,6 +100,10 @@ class UnitOfWork:
         limit = self.directory.history_wait
         room = self.backlog.room(self.tx, limit, self.now, self.deliveries) if limit is not None else None
         return wanted if room is None else min(wanted, room)
+
+    def may_ask(self, uri: str) -> bool:
+        """Whether somebody outside may be asked one more question now."""
+        return self.questions.get(uri, 0) < self.question_room(uri)
 
     def mark(self) -> tuple[int, ...]:
         """Return how much has been noted so far, for `undo`."""

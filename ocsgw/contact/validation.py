@@ -1,11 +1,12 @@
 """Pre-dial validation: a record is claimed, somebody outside is asked, then it is handed out or not (outgoing.md 2)."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import cast
 
+from ocsgw.contact.choice.choose import Choice
 from ocsgw.contact.custom import lenient_columns
-from ocsgw.contact.directory import ValidationRule
+from ocsgw.contact.directory import CallingList, CampaignGroup, ValidationRule
 from ocsgw.contact.handout_cache import HandoutCache
 from ocsgw.contact.handouts import UNDER_VALIDATION, ActiveHandout, Member
 from ocsgw.contact.journal import GROUP_UNLOADED, RECORD_TIMEOUT, note_members, note_records
@@ -40,6 +41,25 @@ class ValidationQuestion:
     data: KV
     timeout: float
     link: int
+
+
+def not_asked_about(unit: UnitOfWork, group: CampaignGroup) -> list[CallingList]:
+    """Return the lists of a group whose records nobody can be asked about now: none of them is claimed meanwhile."""
+    rules = ((each, unit.directory.validation_of(each, group)) for each in group.campaign.calling_lists)
+    return [each for each, rule in rules if rule is not None and not unit.may_ask(rule.uri)]
+
+
+def with_questions(unit: UnitOfWork, group: CampaignGroup, choices: Sequence[Choice]) -> list[Choice]:
+    """Return those of some choices that need no question, or about which one may be asked now."""
+    taken = []
+    for choice in choices:
+        rule = unit.directory.validation_of(choice.calling_list, group)
+        if rule is not None:
+            if not unit.may_ask(rule.uri):
+                continue
+            unit.questions[rule.uri] = unit.questions.get(rule.uri, 0) + 1
+        taken.append(choice)
+    return taken
 
 
 @dataclass(frozen=True, slots=True)

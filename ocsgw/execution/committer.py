@@ -6,6 +6,7 @@ itself, else a worker does, which pauses shortly where that joins two small batc
 
 import base64
 import secrets
+import sys
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -97,7 +98,8 @@ class Committer:
     """Collects jobs and commits them in batches.
 
     `wall_clock` is the clock of the rules, in seconds since 1970 UTC (R56); `new_guid` makes ids of hand-outs;
-    `auditor` writes the audit log, None without one. `ask` gets the question of a `Continuation` answered.
+    `auditor` writes the audit log, None without one. `ask` gets the question of a `Continuation` answered;
+    `question_room` says how many a URI takes at the moment, in any thread.
     `busy_timeout` is how many seconds a batch waits for other programs that hold the store; then its requests, which
     were not begun, get 503. `in_reactor` is whether the reactor may carry out batches itself.
     """
@@ -117,11 +119,13 @@ class Committer:
         ask: Callable[[object], "Deferred[object]"] = nobody_to_ask,
         busy_timeout: float = _LONGEST_WAIT,
         *,
+        question_room: Callable[[str], int] = lambda uri: sys.maxsize,
         in_reactor: bool = True,
     ) -> None:
         self._in_reactor = in_reactor
         self._busy_timeout = busy_timeout
         self._ask = ask
+        self._question_room = question_room
         self._pace = pace or Pace()
         self._audited = auditor.batch if auditor is not None else not_audited
         self.directory = directory
@@ -467,7 +471,8 @@ class Committer:
         self.failure = failure
 
     def _unit(self, tx: Transaction, directory: Directory) -> UnitOfWork:
-        return UnitOfWork(tx, int(self._wall_clock()), directory, self._new_guid, self.backlog)
+        now = int(self._wall_clock())
+        return UnitOfWork(tx, now, directory, self._new_guid, self.backlog, question_room=self._question_room)
 
     def _log_notes(self, unit: UnitOfWork) -> None:
         """Log, and count, what a committed transaction has noted."""

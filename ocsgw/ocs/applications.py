@@ -35,8 +35,7 @@ _LOOK = 0.05
 class Applications(Service):
     """Knows the sessions of all `ocs` listeners, and brings them what they have to learn of (section 3.2).
 
-    `find_base_uri` returns what record URIs begin with, `question_room` how many questions of pre-dial validation each
-    URI takes, where that is not all of them.
+    `find_base_uri` returns what record URIs begin with.
     """
 
     name = "applications"
@@ -47,7 +46,6 @@ class Applications(Service):
         life_cycle: LifeCycle,
         store: StoreService,
         find_base_uri: Callable[[], str | None],
-        question_room: Callable[[], dict[str, int]],
     ) -> None:
         self._context = context
         self._life_cycle = life_cycle
@@ -56,7 +54,7 @@ class Applications(Service):
         self.identity: Identity = identity_of(context.config)
         self.sessions: dict[int, OcsSession] = {}
         self.by_agent: dict[str, dict[int, OcsSession]] = {}
-        self._calls = ScheduledCalls(context, store, self, question_room)
+        self._calls = ScheduledCalls(context, store, self)
         self._own = OwnRequests(lambda: context.directory, self._needs_start, self._calls.look_soon)
         self._heard: Committer | None = None
         self._stopped: Deferred[None] = succeed(None)

@@ -69,11 +69,11 @@ def make_service(
     http = HttpListeners(context, store, notifier.look, say_example)
     notifier.watch(http, store)
     validation = Validation(http, reactor, lambda: context.config.limits.in_flight)
-    store.ask = validation.ask
+    store.ask, store.question_room = validation.ask, validation.room
     notifications = Notifications(context, store, http)
     group_notifications = GroupNotifications(context, store, http)
     admin = AdminListeners(context)
-    applications = Applications(context, life_cycle, store, http.base_uri, validation.room)
+    applications = Applications(context, life_cycle, store, http.base_uri)
     ocs_listeners = OcsListeners(context, applications)
     while_active = WhileActive(life_cycle, ocs.failed)
     lease = store.lease

@@ -1,7 +1,7 @@
 """Looks for personal callbacks that are due, and brings them to their agents (protocol.md P34, P135)."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from functools import partial
 from typing import Any, Protocol
 
@@ -10,7 +10,6 @@ from twisted.internet.defer import Deferred
 from ocsgw.contact.batch import Outcome
 from ocsgw.contact.scheduled_calls import (
     AskedCall,
-    Asking,
     Call,
     WaitingDesktop,
     agents_with_callbacks,
@@ -41,18 +40,12 @@ class StoreAccess(Protocol):
 
 
 class ScheduledCalls:
-    """Hands out the personal callbacks that are due, to desktops that take them; one look at a time.
+    """Hands out the personal callbacks that are due, to desktops that take them; one look at a time."""
 
-    `room` says how many questions of pre-dial validation each URI takes, where that is not all of them.
-    """
-
-    def __init__(
-        self, context: OCSContext, store: StoreAccess, desktops: Desktops, room: Callable[[], dict[str, int]]
-    ) -> None:
+    def __init__(self, context: OCSContext, store: StoreAccess, desktops: Desktops) -> None:
         self._context = context
         self._store = store
         self._desktops = desktops
-        self._room = room
         self._ticker = Periodic("scheduled calls", self._look, context.reactor)
         self._runs = False
         self._is_looking = False
@@ -94,8 +87,7 @@ class ScheduledCalls:
         waiting = self._waiting(connected if agents is None else agents & connected)
         if not waiting or not self._runs:
             return None
-        asking = Asking(self._room(), self._is_there)
-        calls = self._store.committer().chore(lambda unit: hand_out_callbacks(unit, waiting, asking))
+        calls = self._store.committer().chore(lambda unit: hand_out_callbacks(unit, waiting, self._is_there))
         return calls.addCallback(self._deliver)
 
     def _has_looked(self, result: Any) -> Any:

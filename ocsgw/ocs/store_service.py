@@ -65,6 +65,8 @@ class StoreService(Service):
         self.waits: str | None = None
         # What answers questions of rules.
         self.ask: Callable[[object], Deferred[object]] = nobody_to_ask
+        # How many a URI takes at the moment.
+        self.question_room: Callable[[str], int] = lambda uri: 0
         member = (
             PairMember(config.ha.name, config.ha.lease_time, config.ha.renew_interval) if config.ha.enabled else None
         )
@@ -89,6 +91,7 @@ class StoreService(Service):
             context.wall_clock,
             auditor=self._auditor,
             ask=self._ask,
+            question_room=self._question_room,
             busy_timeout=context.config.store.busy_timeout,
             in_reactor=self._store.runs_in_reactor,
         )
@@ -96,6 +99,9 @@ class StoreService(Service):
         self.dispatcher = Dispatcher(self._committer, context.reactor, options, context.wall_clock)
         opening: Deferred[None] = self._open(worker)
         return opening
+
+    def _question_room(self, uri: str) -> int:
+        return self.question_room(uri)
 
     def _ask(self, question: object) -> "Deferred[object]":
         return self.ask(question)

@@ -1,5 +1,6 @@
 """Questions of pre-dial validation, asked through HTTP Proxy, and a circuit breaker for servers that are away."""
 
+import math
 from collections.abc import Callable
 from typing import Protocol
 
@@ -60,38 +61,40 @@ class Validation:
         self._clock = clock
         self._places = places
         self._circuits: dict[str, _Circuit] = {}
+        self._asking = 0
+
+    def room(self, uri: str) -> int:
+        """Return how many questions a URI takes at the moment; called in the thread of the store, too."""
+        circuit, places = self._circuits.get(uri), self._places()
+        asking = circuit.asking if circuit is not None else 0
+        room = max(0, min(math.ceil(places / 4) - asking, math.ceil(places / 2) - self._asking))
+        if circuit is None or not circuit.is_open:
+            return room
+        # One that tries, once the pause is over.
+        return min(room, int(self._clock.seconds() >= circuit.closed_until and not circuit.trying))
 
     def ask(self, question: object) -> "Deferred[object]":
         """Return a Deferred with the verdict; None if nobody is asked now. It never fails."""
         if not isinstance(question, ValidationQuestion):
             raise TypeError(f"nobody answers {question!r}")
-        circuit = self._circuits.setdefault(question.uri, _Circuit())
-        if self._is_full(question.uri, circuit) or (circuit.is_open and not circuit.room(self._clock.seconds())):
+        uri = question.uri
+        circuit = self._circuits.setdefault(uri, _Circuit())
+        if not self.room(uri):
             OUTGOING_CALLS.add(purpose="validation", outcome="skipped")
             return succeed(None)
         circuit.trying = circuit.is_open
         circuit.asking += 1
-        asked = self._caller.order("validation", question.uri, question.data, question.timeout, question.link)
-        return asked.addCallback(self._answered, question, circuit)
-
-    def _is_full(self, uri: str, circuit: "_Circuit") -> bool:
-        places = self._places()
-        asking = sum(each.asking for each in self._circuits.values())
-        if circuit.asking < places / 4 and asking < places / 2:
-            return False
-        if not circuit.is_crowded:
+        self._asking += 1
+        if not circuit.is_open and not circuit.is_crowded and not self.room(uri):
             circuit.is_crowded = True
-            say(self._log, 93249, uri=without_query(uri), count=asking)
-        return True
-
-    def room(self) -> dict[str, int]:
-        """Return how many questions each URI takes whose circuit is open; all others take as many as there are."""
-        now = self._clock.seconds()
-        return {uri: each.room(now) for uri, each in self._circuits.items() if each.is_open}
+            say(self._log, 93249, uri=without_query(uri), count=self._asking)
+        asked = self._caller.order("validation", uri, question.data, question.timeout, question.link)
+        return asked.addCallback(self._answered, question, circuit)
 
     def _answered(self, verdict: Verdict, question: ValidationQuestion, circuit: "_Circuit") -> object:
         circuit.trying = False
         circuit.asking -= 1
+        self._asking -= 1
         circuit.is_crowded = circuit.is_crowded and circuit.asking > 0
         uri = without_query(question.uri)
         if verdict.outcome == "failed":
@@ -127,10 +130,6 @@ class _Circuit:
     def is_open(self) -> bool:
         """Whether there were too many failures in a row."""
         return self.failures >= FAILURES
-
-    def room(self, now: float) -> int:
-        """Return how many questions may be asked while it is open: one that tries, once the pause is over."""
-        return int(now >= self.closed_until and not self.trying)
 
 
 def without_query(uri: str) -> str:

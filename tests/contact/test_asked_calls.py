@@ -6,7 +6,6 @@ from typing import Any
 from ocsgw.contact.directory import Directory, Treatment, ValidationRule
 from ocsgw.contact.scheduled_calls import (
     AskedCall,
-    Asking,
     ScheduledCall,
     WaitingDesktop,
     hand_out_callbacks,
@@ -60,8 +59,8 @@ class AskedCallTests(RuleTestCase):
         room: int | None = None,
     ) -> list[Any]:
         """Look for callbacks once; `room` is that of the URI."""
-        asking = Asking({} if room is None else {URI: room}, there)
-        return self.store.chore(lambda unit: hand_out_callbacks(unit, desktops or (desktop("A"),), asking))
+        self.store.question_room = lambda uri: 99 if room is None or uri != URI else room
+        return self.store.chore(lambda unit: hand_out_callbacks(unit, desktops or (desktop("A"),), there))
 
     def ask(self, *desktops: WaitingDesktop, **options: Any) -> AskedCall:
         """Look for callbacks; return the one that has to be asked about."""

@@ -161,6 +161,24 @@ class ValidationTests(RuleTestCase):
         self.assertEqual(self.preview()["GSW_USER_EVENT"], "PreviewRecordEmpty")
         self.assertEqual((len(asked), self.columns(2)), (1, (1, 2, 28, 0)))
 
+    def test_nobody_is_asked(self) -> None:
+        """O9, O26: while nobody can be asked nothing is claimed, and records without validation are handed out."""
+        self.add("1")
+        self.add("2", "CL_CALLBACK")
+        self.store.question_room = lambda uri: 0
+        self.assertEqual([self.preview()["GSW_USER_EVENT"] for _ in range(2)], ["PreviewRecord", "PreviewRecordEmpty"])
+        self.assertEqual(self.columns(), (1, 2, 28, 0))
+        self.store.question_room = lambda uri: 1
+        self.add("3")
+        asked = self.answer(POSITIVE)
+        outcomes = self.outcomes(*(pending(preview_record()) for _ in range(3)))
+        names = [each.reply["GSW_USER_EVENT"] for each in outcomes if isinstance(each.reply, dict)]
+        self.assertEqual((names, len(asked)), (["PreviewRecord"] + ["PreviewRecordEmpty"] * 2, 1))
+        # After one that was kept back there is no room for another.
+        self.store.question_room = lambda uri: int(not asked)
+        asked = self.answer(NEGATIVE)
+        self.assertEqual((self.preview()["GSW_USER_EVENT"], len(asked)), ("PreviewRecordEmpty", 1))
+
     def test_treatment(self) -> None:
         """O27, O28: the treatment for the result is applied, after a verdict and after a failure."""
         self.use(treatments=(Treatment(1, "later", 3, "retry_in", interval=60),))

@@ -8,6 +8,7 @@ import itertools
 import os
 import shutil
 import sqlite3
+import sys
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
@@ -168,6 +169,8 @@ class RuleStore:
         # What somebody outside says to the question of a rule.
         self.answer: Callable[[object], object] = lambda question: None
         self.backlog = Backlog()
+        # How many questions a URI takes.
+        self.question_room: Callable[[str], int] = lambda uri: sys.maxsize
         self._options = options
         self._guids = itertools.count(1)
         self._open()
@@ -203,10 +206,13 @@ class RuleStore:
     def _guid(self) -> str:
         return f"GUID{next(self._guids):028d}"
 
+    def _unit(self, tx: Any) -> UnitOfWork:
+        return UnitOfWork(tx, self.now, self.directory, self._guid, self.backlog, question_room=self.question_room)
+
     def chore(self, function: Callable[[UnitOfWork], T | Unfinished[T]]) -> T:
         """Return the result of `function`, called in a transaction, or in several."""
         with self.store.transaction(1.0) as tx:
-            unit = UnitOfWork(tx, self.now, self.directory, self._guid, self.backlog)
+            unit = self._unit(tx)
             result = function(unit)
             unit.store_outbox()
         unit.committed()
@@ -221,7 +227,7 @@ class RuleStore:
         Requests whose answer is pending go on in further transactions, whose number is added to `further`.
         """
         with self.store.transaction(1.0) as tx:
-            self.unit = UnitOfWork(tx, self.now, self.directory, self._guid, self.backlog)
+            self.unit = self._unit(tx)
             outcomes = execute(self.unit, requests, lambda pending, error: self.defects.append(error))
             self.unit.store_outbox()
         self.unit.committed()

@@ -1,6 +1,6 @@
 """Which record comes next (http.md H271 to H274)."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -62,7 +62,7 @@ def choose(
     principal: str = ANONYMOUS,
     *,
     only_own: bool = False,
-    but: Iterable[CallingList] = (),
+    but: Collection[CallingList] = (),
 ) -> tuple[list[Choice], bool]:
     """Return up to `wanted` records with their chains, in the order of H359, of lists that `principal` may touch.
 
@@ -73,11 +73,11 @@ def choose(
 
     Lists that are closed are left out. Raises `UnavailableListError` if all are.
     """
-    closed = set(but)
+    closed: set[CallingList] = set()
     agents = [agent] if only_own or not agent else ["", agent]
     while True:
         try:
-            return _choose(unit, _sources(unit, group, agents, principal, closed), wanted)
+            return _choose(unit, _sources(unit, group, agents, principal, closed, but), wanted)
         except UnavailableListError as error:
             # Its table has been changed just now; others go on.
             if error.calling_list in closed:
@@ -129,7 +129,12 @@ def agents_with_callbacks(
 
 
 def _sources(
-    unit: UnitOfWork, group: CampaignGroup, agents: Sequence[str], principal: str, closed: set[CallingList]
+    unit: UnitOfWork,
+    group: CampaignGroup,
+    agents: Sequence[str],
+    principal: str,
+    closed: set[CallingList],
+    but: Collection[CallingList],
 ) -> list[_Source]:
     """Return the lists that may be used, with what is open now; adds to `closed` those that cannot be used.
 
@@ -140,7 +145,9 @@ def _sources(
     sources = []
     permitted = unit.directory.lists_of(principal, campaign.calling_lists)
     wanted = [
-        (number, each) for number, each in enumerate(campaign.calling_lists) if each.enabled and each in permitted
+        (number, each)
+        for number, each in enumerate(campaign.calling_lists)
+        if each.enabled and each in permitted and each not in but
     ]
     for number, calling_list in wanted:
         if calling_list in closed:
