@@ -1,11 +1,11 @@
 """Tables of calling lists on PostgreSQL: what is promised of older and foreign tables, on a real server."""
 
-from ocsgw.contact.directory import Directory, DoNotCallOptions
+from ocsgw.contact.directory import CallingList, Directory, DoNotCallOptions
 from ocsgw.store.errors import StoreError
 from tests.store import test_calling_lists
 from tests.store.test_calling_lists import table
 from tests.support.postgresql_rules import OnPostgreSQL
-from tests.support.rules import add_record, make_directory
+from tests.support.rules import ENVIRONMENT, TYPED_FIELDS, add_record, by_customer_id, by_handle, make_directory
 
 
 class UnusableTableTests(OnPostgreSQL, test_calling_lists.UnusableTableTests):
@@ -148,3 +148,51 @@ class NameTests(OnPostgreSQL, test_calling_lists.NameTests):
 
 class TreatmentColumnTests(OnPostgreSQL, test_calling_lists.TreatmentColumnTests):
     """Tables without the column `treatments` (K69)."""
+
+
+class SchemaTests(OnPostgreSQL, test_calling_lists.OldListTestCase):
+    """Tables in any schema, and columns of the types that sites give them (K14, K22, K24)."""
+
+    def test_schemas(self) -> None:
+        """K22: schema and table are found as written, then in lower case; equal names in other schemas are others."""
+        for written, schema, name in (
+            ("Dialer.CL_Old", "Dialer", "CL_Old"),
+            ("Dialer.CL_Old", "dialer", "cl_old"),
+            ("of a site.Leads 1", "of a site", "Leads 1"),
+        ):
+            self.use_directory(
+                make_directory(lists=[CallingList.of(205, "CL_Old", written, ENVIRONMENT, customer_id="cust_id")]),
+                tables=[
+                    f'CREATE SCHEMA "{schema}"',
+                    table(name).replace("CREATE TABLE ", f'CREATE TABLE "{schema}".'),
+                    table(name),
+                ],
+            )
+            self.assertEqual(self.store.reports, [])
+            self.add("1", "CL_Old")
+            self.assertEqual(self.preview()["GSW_PHONE"], "1")
+            count = f'SELECT (SELECT count(*) FROM "{schema}"."{name}"), (SELECT count(*) FROM public."{name}")'
+            self.assertEqual(self.store.sql(count), [(1, 0)])
+
+    def test_types_of_fields(self) -> None:
+        """Fields work with the types that a site has: what was given is shown, and stored as the column wants it."""
+        columns = (
+            "cust_id numeric(12,0)", "amount numeric(10,2)", "code char(4)", "label text", "due timestamp(0)",
+            "level bigint", "hidden varchar(10)", "seen timestamptz DEFAULT now()", "extra jsonb",
+        )  # fmt: skip
+        self.fields = TYPED_FIELDS
+        self.open_with(table(more=columns))
+        self.assertEqual(self.store.reports, [])
+        given = {"CustomerID": 7, "Amount": "12.5", "Code": "ab", "Label": "été", "Due": "2026-12-24 09:05:00"}
+        self.add("1", "CL_Old", **given)
+        event = self.preview()
+        self.assertEqual({key: event[key] for key in (*given, "Level")}, {**given, "Level": 3})
+        handle = event["GSW_RECORD_HANDLE"]
+        self.reply(
+            by_handle("UpdateCallCompletionStats", handle, Amount="0.25", Due="2027-01-01 00:00:00", Code="wxyz")
+        )
+        (row,) = self.store.sql("SELECT amount::text, due::text, code, level, hidden, seen IS NULL FROM CL_Old")
+        self.assertEqual(row, ("0.25", "2027-01-01 00:00:00", "wxyz", 3, "secret", False))
+        said = self.refusal(by_handle("UpdateCallCompletionStats", handle, Amount="123456789.5"))
+        self.assertEqual(said, "409 Calling list CL_Old does not accept the record: numeric field overflow")
+        self.assertEqual(self.reply(by_customer_id("RequestRecordCancel", "7"))["GSW_RECORDS_COUNT"], 1)
