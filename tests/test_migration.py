@@ -9,6 +9,17 @@ from ocsgw.config.grammar import GRAMMAR
 from ocsgw.config.schema import Table
 
 PAGE = (Path(__file__).parents[1] / "docs" / "migration.md").read_text(encoding="utf-8")
+# Keys about other servers that the classic product has not.
+NEW = {
+    "campaigngroup_states_per_list",
+    "failure_retry",
+    "headers_file",
+    "history_retention",
+    "max_tries",
+    "signing_key_file",
+    "store_answer_fields",
+    "tls_minimum",
+}
 # `[table] key` or `[table]` and further keys behind it.
 NAMED = re.compile(r"`\[+([a-z_.]+)\]+(?: ([a-z_]+))?`((?:,? `[a-z_]+`)*)")
 
@@ -35,3 +46,11 @@ class MigrationTests(SynchronousTestCase):
         self.assertGreater(len(named), 20)
         wrong = {table: keys for table, keys in named if (known := keys_of(table)) is None or keys - known}
         self.assertEqual(wrong, {})
+
+    def test_outgoing_options(self) -> None:
+        """Each key that concerns other servers stands in the page with its classic spelling, but those that are new."""
+        known = keys_of("pre_dial_validation"), keys_of("notifications")
+        keys = {key for table in known for key in table or ()}
+        classic = {key.replace("_", "-") for key in keys if f"`{key.replace('_', '-')}`" in PAGE}
+        new = keys - {each.replace("-", "_") for each in classic}
+        self.assertEqual(new, NEW)

@@ -1,8 +1,9 @@
-"""The wheel: what is in it, and that it works in a clean environment."""
+"""The source distribution, and the wheel that is built from it: what is in them, and that it works when installed."""
 
 import shutil
 import subprocess
 import sys
+import tarfile
 import tempfile
 import venv
 import zipfile
@@ -36,8 +37,16 @@ class PackagingTests(TestCase):
         ignored = shutil.ignore_patterns(".git", ".venv", "build", "var", "_trial_temp*", "*.egg-info", "__pycache__")
         shutil.copytree(ROOT, source, ignore=ignored)
         # The environment of the tests has setuptools; nothing is fetched for the build.
-        built = run(sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", self.folder, cwd=source)
+        # The wheel is made from the source distribution, so that has everything too.
+        built = run(sys.executable, "-m", "build", "--no-isolation", "--outdir", self.folder, cwd=source)
         self.assertEqual(built.returncode, 0, built.stdout + built.stderr)
+        (sdist,) = self.folder.glob("*.tar.gz")
+        with tarfile.open(sdist) as archive:
+            sources = {name.partition("/")[2] for name in archive.getnames()}
+        for wanted in ("Makefile", "docs/man/ocsctl.md", "man/ocsctl.8", "packaging/deb/build.py", "etc/ocsgw.toml"):
+            self.assertIn(wanted, sources)
+        tests = {path.relative_to(ROOT).as_posix() for path in (ROOT / "tests").rglob("*.py")}
+        self.assertEqual(tests - sources, set())
         (wheel,) = self.folder.glob("*.whl")
         names = set(zipfile.ZipFile(wheel).namelist())
         modules = {path.relative_to(ROOT).as_posix() for path in (ROOT / "ocsgw").rglob("*.py")}
