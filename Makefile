@@ -146,6 +146,11 @@ $(VENV)/.servers: $(VENV)/.run
 	  $(SUDO) apt-get update -qq && \
 	  $(SUDO) env RUNLEVEL=1 DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
 	    haproxy >/dev/null; }
+	@command -v patroni >/dev/null && command -v etcd >/dev/null && { command -v keepalived || ls /usr/sbin/keepalived; } >/dev/null 2>&1 || { \
+	  echo "Installing Patroni, etcd and keepalived ..."; \
+	  $(SUDO) apt-get update -qq && \
+	  $(SUDO) env RUNLEVEL=1 DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
+	    patroni python3-etcd etcd-server keepalived >/dev/null; }
 	@touch $@
 
 # promtool checks the rules of Prometheus, Chromium looks at the console. Prometheus itself is not started.

@@ -22,12 +22,12 @@ class DatabaseTestCase(TestCase):
 
     timeout = 3600
 
-    def serve_on(self, *ports: int) -> Server:
+    def serve_on(self, *ports: int, password: str = PASSWORD) -> Server:
         """Start a server on a database at one of these ports of 127.0.0.1."""
         server = make_server(self)
-        password = server.folder / "password"
-        password.write_text(f"{PASSWORD}\n", encoding="ascii")
-        password.chmod(0o600)
+        secret = server.folder / "password"
+        secret.write_text(f"{password}\n", encoding="ascii")
+        secret.chmod(0o600)
         hosts = ",".join(f"127.0.0.1:{port}" for port in ports)
         address = f"postgresql://{USER}@{hosts}/ocsgw?target_session_attrs=read-write"
         server.configure(store=f'url = "{address}"\npassword_file = "password"\nconnect_timeout = "2s"')
@@ -56,15 +56,22 @@ class DatabaseTestCase(TestCase):
         return time.monotonic() - begun
 
     def settle(self, database: PostgreSQL, server: Server, stop: threading.Event, clients: list[Client]) -> None:
-        """Compare what clients know with the table: nothing lost, nothing twice."""
-        # So many that the comparison says something, however busy the machine is.
+        """Stop; compare what clients know with the table."""
+        self.finish(server, stop, clients)
+        self.compare([row[0] for row in database.query('SELECT contact_info FROM "CL_Test"', "ocsgw")], clients)
+
+    def finish(self, server: Server, stop: threading.Event, clients: list[Client]) -> None:
+        """Stop the clients, once they have had so many answers that a comparison says something."""
         server.wait_until(lambda: sum(len(client.ledger.acknowledged) for client in clients) > _ENOUGH)
         stop.set()
         for client in clients:
             client.join(60)
         self.assertLess(peak_of(server.pid) + peak_of(server.child_pid), _MOST_MEMORY)
         self.assertEqual([client.unexpected for client in clients if client.unexpected], [])
-        stored = Counter(row[0] for row in database.query('SELECT contact_info FROM "CL_Test"', "ocsgw"))
+
+    def compare(self, contacts: list[str], clients: list[Client]) -> None:
+        """Compare what clients know with what is stored: nothing lost, nothing twice."""
+        stored = Counter(contacts)
         acknowledged = {phone for client in clients for phone in client.ledger.acknowledged}
         refused = {phone for client in clients for phone in client.ledger.refused}
         self.assertEqual(sorted(acknowledged - stored.keys()), [])

@@ -7,6 +7,7 @@ import os
 import time
 
 from tests.integration.database import DatabaseTestCase
+from tests.support.patroni import Patroni
 from tests.support.postgresql import PostgreSQL
 
 ROUNDS = int(os.environ.get("OCSGW_FAILOVERS", "2"))
@@ -40,3 +41,20 @@ class FailoverTests(DatabaseTestCase):
             primary.wait_for_standby()
         self.assertEqual(late, [])
         self.settle(primary, server, stop, clients)
+
+    def test_patroni(self) -> None:
+        """With etc/patroni/patroni.yml the standby is promoted without anybody, and the old primary follows it."""
+        cluster = Patroni()
+        self.addCleanup(cluster.remove)
+        cluster.start().make_database()
+        server = self.serve_on(*cluster.ports.values(), password=cluster.password)
+        stop, clients = self.load(server)
+        time.sleep(0.5)
+        primary, standby = cluster.wait_for_standby()
+        cluster.kill(primary)
+        server.wait_until(lambda: cluster.takes_writes(standby), patience=120)
+        self.assertLess(self.wait_for_service(server), _BACK)
+        cluster.start_one(primary)
+        self.assertEqual(cluster.wait_for_standby(), (standby, primary))
+        self.finish(server, stop, clients)
+        self.compare(cluster.query(standby, 'SELECT contact_info FROM "CL_Test"').splitlines(), clients)
