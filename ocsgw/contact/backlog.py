@@ -8,6 +8,8 @@ from ocsgw.contact.outbox import Delivery
 from ocsgw.contact.transaction import Transaction
 
 _HELD, _RECOVERED, _GIVEN_UP = 93246, 93247, 93248
+# So many seconds nothing is said again about a threshold that is crossed back and forth.
+_QUIET = 60
 # As in `UnitOfWork.warnings`.
 _Warnings = list[tuple[int, dict[str, object]]]
 
@@ -24,6 +26,9 @@ class Backlog:
         self._full_since: int | None = None
         # Whether that has taken so long that hand-outs go on.
         self._given_up = False
+        # When that was said last, and whether it was said of this time.
+        self._said_at: int | None = None
+        self._is_said = False
 
     @property
     def holds(self) -> bool:
@@ -71,15 +76,18 @@ class Backlog:
 
     def _judged(self, limit: HistoryWait, now: int, waiting: int) -> _Warnings:
         if waiting < limit.threshold:
-            was_full = self._full_since is not None
+            was_said, self._is_said = self._is_said, False
             self._full_since, self._given_up = None, False
-            return [(_RECOVERED, {"waiting": waiting})] if was_full else []
+            return [(_RECOVERED, {"waiting": waiting})] if was_said else []
         if self._full_since is None:
             self._full_since = now
+            if self._said_at is not None and 0 <= now - self._said_at < _QUIET:
+                return []
+            self._said_at, self._is_said = now, True
             return [(_HELD, {"waiting": waiting, "timeout": limit.timeout})]
         # The clock may have been put back.
         self._full_since = min(self._full_since, now)
         if self._given_up or now - self._full_since < limit.timeout:
             return []
-        self._given_up = True
+        self._given_up = self._is_said = True
         return [(_GIVEN_UP, {"waiting": waiting, "timeout": limit.timeout})]

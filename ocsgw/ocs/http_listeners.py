@@ -14,10 +14,11 @@ from ocsgw.execution.committer import Committer
 from ocsgw.logs import LogFile, say
 from ocsgw.ocs.access_log import AccessLog
 from ocsgw.ocs.bell import Bell
+from ocsgw.ocs.child import ProxyChild
 from ocsgw.ocs.context import OCSContext
 from ocsgw.ocs.dispatch import Dispatcher
 from ocsgw.ocs.listeners import HttpListener, match_listeners
-from ocsgw.ocs.outgoing import not_made
+from ocsgw.ocs.outgoing import untried
 from ocsgw.ocs.settings import served_listeners
 from ocsgw.ocs.store_service import StoreService
 from ocsgw.protocol.messages import KV, Purpose, Verdict
@@ -124,10 +125,10 @@ class HttpListeners(Service):
 
         Fires with the verdict and never fails.
         """
-        callers = [caller for each in self._listeners for proxy in each.proxies if (caller := proxy.caller())]
+        callers = self._callers()
         if not callers:
             OUTGOING_CALLS.add(purpose=purpose, outcome="failed")
-            return succeed(not_made("connect", "no HTTP Proxy runs"))
+            return succeed(untried("no HTTP Proxy runs"))
         caller = next((each for each in callers if each.session == link), callers[0])
         begun = self.reactor.seconds()
 
@@ -137,6 +138,14 @@ class HttpListeners(Service):
             return verdict
 
         return caller.order(purpose, uri, data, timeout).addCallback(count)
+
+    def _callers(self) -> list[ProxyChild]:
+        return [caller for each in self._listeners for proxy in each.proxies if (caller := proxy.caller())]
+
+    @property
+    def makes_calls(self) -> bool:
+        """Whether an HTTP Proxy is there that can make outgoing calls."""
+        return bool(self._callers())
 
     def base_uri(self) -> str | None:
         """Return what record URIs begin with for clients of other listeners: those of the first one (H68)."""

@@ -17,6 +17,7 @@ from ocsgw.counters import NOTIFICATIONS_DROPPED, NOTIFICATIONS_LAG, NOTIFICATIO
 from ocsgw.execution.committer import Committer
 from ocsgw.logs import say
 from ocsgw.ocs.context import OCSContext
+from ocsgw.ocs.outgoing import was_tried
 from ocsgw.periodic import Periodic
 from ocsgw.protocol.messages import KV, Purpose, Verdict
 from ocsgw.store.errors import CommitUnknownError
@@ -34,6 +35,10 @@ _Key = tuple[str, int, int]
 
 class Caller(Protocol):
     """Makes outgoing calls."""
+
+    @property
+    def makes_calls(self) -> bool:
+        """Whether there is an HTTP Proxy that can."""
 
     def order(self, purpose: Purpose, uri: str, data: KV, timeout: float, link: int = 0) -> "Deferred[Verdict]":
         """Make a call; fires with the verdict and never fails."""
@@ -139,7 +144,7 @@ class Notifications(Service):
         reason.trap(StoreFailureError, CommitUnknownError)
 
     def _send_due(self) -> None:
-        if not self.running:
+        if not self.running or not self._caller.makes_calls:
             return
         config, now = self._context.config.notifications, self._context.reactor.seconds()
         for key, line in list(self._lines.items()):
@@ -177,6 +182,9 @@ class Notifications(Service):
                 self._failing.discard(purpose)
                 say(self._log, 93243, purpose=purpose)
             self._end(key, line)
+        elif not was_tried(verdict):
+            # Its receiver has nothing to do with that.
+            line.due = self._context.reactor.seconds() + 1
         else:
             reason = verdict.text or (f"status {verdict.status}" if verdict.status is not None else verdict.reason)
             if purpose not in self._failing:

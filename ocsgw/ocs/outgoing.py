@@ -13,9 +13,23 @@ from ocsgw.protocol.sendable import UnsendableError
 _GRACE = 1.0
 
 
+# The number that a verdict has on what no HTTP Proxy has tried to its end.
+_UNTRIED = 0
+
+
 def not_made(reason: Any, text: str) -> Verdict:
     """Return the verdict on a call of which nothing is known."""
     return Verdict(ref=1, outcome="failed", status=None, data={}, reason=reason, text=text)
+
+
+def untried(text: str) -> Verdict:
+    """Return the verdict on a call for which there was no HTTP Proxy, or none any more (P111)."""
+    return Verdict(ref=_UNTRIED, outcome="failed", status=None, data={}, reason="connect", text=text)
+
+
+def was_tried(verdict: Verdict) -> bool:
+    """Whether a verdict says something about whoever was called."""
+    return verdict.ref != _UNTRIED
 
 
 class Orders:
@@ -49,7 +63,7 @@ class Orders:
     def lost(self) -> None:
         """The link is gone: nothing is known of what was ordered."""
         for ref in list(self._open):
-            self._settle(ref, not_made("connect", "the connection to HTTP Proxy is lost"))
+            self._settle(ref, untried("the connection to HTTP Proxy is lost"))
 
     def _settle(self, ref: int, verdict: Verdict) -> None:
         order = self._open.pop(ref, None)

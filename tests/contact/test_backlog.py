@@ -64,6 +64,19 @@ class BacklogTests(RuleTestCase):
         self.assertEqual(self.deliver(1), [RECOVERED])
         self.assertEqual([self.event() for _ in range(2)], ["PreviewRecord", "PreviewRecordEmpty"])
 
+    def test_back_and_forth(self) -> None:
+        """What goes back and forth is said once a minute."""
+        self.events(3)
+        found = []
+        for _ in range(3):
+            found += self.deliver(1)
+            self.event()
+        self.assertEqual((found, self.said), ([RECOVERED], []))
+        self.store.now += 60
+        self.store.chore(lambda unit: unit.delivered.extend([4]))
+        self.event()
+        self.assertEqual(self.said, [HELD])
+
     def test_one_batch(self) -> None:
         """Requests of one batch do not go beyond it; other requests are carried out."""
         self.assertEqual(self.events(5), [True] * 3 + [False] * 2)

@@ -13,6 +13,7 @@ from ocsgw.contact.outbox import Delivery
 from ocsgw.contact.unit_of_work import UnitOfWork
 from ocsgw.counters import NOTIFICATIONS_LAG, NOTIFICATIONS_WAITING
 from ocsgw.ocs.notifications import Notifications
+from ocsgw.ocs.outgoing import untried
 from ocsgw.protocol.messages import Verdict
 from tests.config.support import ConfigTestCase
 from tests.support.logs import LogCapture
@@ -38,6 +39,7 @@ class _World:
         self.rows: list[Delivery] = []
         self.calls: list[tuple[str, str, Any, Deferred[Verdict]]] = []
         self.backlog = Backlog()
+        self.makes_calls = True
 
     def wall_clock(self) -> float:
         """Return the time."""
@@ -155,6 +157,27 @@ class NotificationTests(ConfigTestCase):
         self.world.answer(200)
         self.assertEqual(self.world.numbers(), [2])
         self.assertEqual((len(self.log.texts(93242)), len(self.log.texts(93243))), (1, 1))
+
+    def test_no_proxy(self) -> None:
+        """O52, P111: what no HTTP Proxy has tried to its end is no try; nothing is dropped for that."""
+        self.start('http_retry_max_attempts = 1\nhttp_retry_applies_to = ["contact_processed"]\n')
+        self.world.makes_calls = False
+        self.world.add(("history", 1), ("contact_processed", 1))
+        self.pass_time(5)
+        self.assertEqual(self.world.calls, [])
+        self.world.makes_calls = True
+        for _ in range(3):
+            self.pass_time(1.25)
+            self.assertEqual(self.world.numbers(), [1, 2])
+            for _, _, _, done in self.world.calls:
+                done.callback(untried("the link is lost"))
+            self.world.calls.clear()
+        self.pass_time(1.25)
+        self.world.answer(200)
+        self.world.answer(500)
+        self.pass_time(1.25)
+        self.assertEqual(self.world.numbers(), [2])
+        self.assertEqual((len(self.log.texts(93242)), self.log.texts(93245)), (1, []))
 
     def test_an_hour_away(self) -> None:
         """O52, O54, O62: after an hour without the receiver everything arrives, once, and each chain in its order."""

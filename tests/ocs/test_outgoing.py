@@ -2,7 +2,7 @@
 
 from twisted.internet.task import Clock
 
-from ocsgw.ocs.outgoing import Orders
+from ocsgw.ocs.outgoing import Orders, was_tried
 from ocsgw.protocol.messages import Message, Validate, Verdict
 from ocsgw.protocol.sendable import UnsendableError
 from tests.support.case import ClockTestCase
@@ -38,7 +38,8 @@ class OrderTests(ClockTestCase):
         self.assertEqual(self.successResultOf(late).reason, "timeout")
         lost = self.orders.order("history", "http://x/", {}, 1.5)
         self.orders.lost()
-        self.assertEqual(self.successResultOf(lost).reason, "connect")
+        verdict = self.successResultOf(lost)
+        self.assertEqual((verdict.reason, was_tried(verdict)), ("connect", False))
         self.assertEqual(self.reactor.getDelayedCalls(), [])
 
     def test_unsendable(self) -> None:
