@@ -80,7 +80,7 @@ def copy(installation: Installation, arguments: argparse.Namespace) -> int:
         progress.clear()
     for each in reported:
         complain(each)
-    _show(arguments, done, progress.seconds)
+    _show(arguments, target, done, progress.seconds)
     return 0
 
 
@@ -110,7 +110,7 @@ def _show_faults(arguments: argparse.Namespace, error: UnstorableError) -> int:
     return EXIT_FAILURE
 
 
-def _show(arguments: argparse.Namespace, done: Copied, seconds: float) -> None:
+def _show(arguments: argparse.Namespace, target: Store, done: Copied, seconds: float) -> None:
     if arguments.json:
         print_json({"dry_run": arguments.dry_run, "seconds": round(seconds, 3), **asdict(done)})
         return
@@ -129,4 +129,5 @@ def _show(arguments: argparse.Namespace, done: Copied, seconds: float) -> None:
         print(f"dry run, nothing was changed; {count} rows can be copied ({seconds:.1f} s)")
         return
     print(f"{count} rows copied, and found the same in both stores ({seconds:.1f} s)")
-    print(f'set [store] url = "{arguments.target}", then start the server')
+    password = " and password_file" if target.kind == "postgresql" else ""
+    print(f'set [store] url = "{target.url}"{password}, then start the server')

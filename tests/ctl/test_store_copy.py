@@ -35,7 +35,7 @@ class StoreCopyTests(CommandTestCase):
         self.assertEqual((done.status, done.messages), (0, ""), done)
         self.assertRegex(done.output, r"(?m)^CL_Test +CL_Test +2 +[0-9a-f]{16}$")
         self.assertIn("3 rows copied, and found the same in both stores", done.output)
-        self.assertIn(f'set [store] url = "{url}", then start the server', done.output)
+        self.assertIn(f'set [store] url = "{url}" and password_file, then start the server', done.output)
         back = self.run_command(*command, "--json", url, f"sqlite:///{self.folder}/back.sqlite")
         self.assertEqual(back.status, 0, back)
         told = json.loads(back.output)
@@ -47,6 +47,17 @@ class StoreCopyTests(CommandTestCase):
         with closing(sqlite3.connect(self.folder / "back.sqlite")) as connection:
             rows = connection.execute("SELECT contact_info FROM CL_Test").fetchall()
         self.assertEqual(rows, [("111",), ("2",)])
+
+    def test_relative_path(self) -> None:
+        """A path begins at the working directory, and is shown as it has to stand in the configuration."""
+        before = os.getcwd()
+        self.addCleanup(os.chdir, before)
+        os.chdir(self.folder)
+        done = self.run_command("store", "copy", "sqlite:///ocsgw.sqlite", "sqlite:///new/store.sqlite")
+        self.assertEqual(done.status, 0, done)
+        folder = os.path.realpath(self.folder)
+        self.assertIn(f'set [store] url = "sqlite:///{folder}/new/store.sqlite", then start the server', done.output)
+        self.assertTrue((self.folder / "new" / "store.sqlite").exists())
 
     def test_beside_a_server(self) -> None:
         """While a server has the store nothing is copied, but it may be tried."""

@@ -152,12 +152,12 @@ class UnfinishedTests(CopyTestCase):
         """Of two copies into one database the later one goes on, and the earlier one stores nothing more."""
         self.patch(sqlite, "_ROWS", 1)
         source, target = self.filled_with_some(), self.postgresql()
-        begun: list[int] = []
+        begun: list[float] = []
 
         def show(done: float, rows: int) -> None:
             # Not before the first one has stored something.
-            if rows > 14 and not begun:
-                begun.append(rows)
+            if done > 0.5 and not begun:
+                begun.append(done)
                 shutil.copyfile(source.file, f"{source.file}.2")
                 with open_copy(
                     dataclasses.replace(source, file=f"{source.file}.2"),

@@ -42,7 +42,7 @@ class Copied:
 
 
 class Copy:
-    """One copy. `owner` is a text of this process alone; `show` is told the part of the work that is done, and rows."""
+    """One copy. `owner` is a text of this process alone; `show` is told which part is done, and of how many rows."""
 
     def __init__(
         self, source: Place, target: Place, directory: Directory, owner: str, show: Callable[[float, int], None]
@@ -52,15 +52,17 @@ class Copy:
         self._directory = directory
         self._progress = Progress(source.url, target.url, owner)
         self._show = show
+        # So often every row is gone through; how often it was, and how many rows there are.
+        self._passes = 3
         self._handled = 0
-        self._expected = 1
+        self._rows = 0
 
     def try_out(self) -> Copied:
         """See whether everything can be copied, and change nothing. Raises `StoreError`."""
         if self._target.progress() is None:
             self._expect_empty()
         plan = make_plan(self._source, self._target, self._directory)
-        self._expected = plan.rows
+        self._passes, self._rows = 1, plan.rows
         return Copied([_result(each, checksum) for each, checksum in self._check(plan)], plan.not_copied)
 
     def carry_out(self, *, anew: bool = False) -> Copied:
@@ -87,7 +89,7 @@ class Copy:
         if found is None:
             self._expect_empty()
             plan = make_plan(self._source, self._target, self._directory)
-            self._expected = 3 * plan.rows
+            self._rows = plan.rows
             for _ in self._check(plan):
                 pass
             with self._target.transaction():
@@ -102,7 +104,7 @@ class Copy:
         with self._target.transaction():
             self._target.save_progress(Progress("", "", self._progress.owner, found.tables), before=found.owner)
         plan = make_plan(self._source, self._target, self._directory)
-        self._expected = 2 * plan.rows
+        self._passes, self._rows = 2, plan.rows
         with self._target.transaction():
             self._make(plan, anew=anew)
             self._progress.tables = {} if anew else found.tables
@@ -206,7 +208,8 @@ class Copy:
 
     def _count(self, rows: int) -> None:
         self._handled += rows
-        self._show(min(1.0, self._handled / max(1, self._expected)), self._handled)
+        done = min(1.0, self._handled / max(1, self._passes * self._rows))
+        self._show(done, round(done * self._rows))
 
 
 def _stored(planned: PlannedTable, rows: Sequence[Row], first: int) -> tuple[Sequence[Row], list[Unstorable]]:

@@ -79,6 +79,8 @@ class SQLitePlace:
         raw.execute(f"PRAGMA busy_timeout = {_WAIT_MS}").close()
         if exclusive and is_target:
             connection.tune()
+            # Indexes of many rows are sorted in files.
+            raw.execute("PRAGMA temp_store = FILE").close()
         if is_target and migrate.revision_of(raw) is None:
             if exclusive or path == ":memory:":
                 migrate.create(raw)
