@@ -27,6 +27,7 @@ _EVERY = 0.25
 _AT_ONCE = 500
 _IN_MEMORY = 2000
 _LONGEST_WAIT = 60.0
+_PURPOSES = ("history", "contact_processed")
 
 _decode = msgspec.json.Decoder(dict[str, Any]).decode
 # Order has to hold for one kind and one chain.
@@ -76,10 +77,11 @@ class Notifications(Service):
         self._context = context
         self._store = store
         self._caller = caller
-        self._lines: dict[_Key, _Line] = {}
+        # By purpose.
+        self._lines: dict[str, dict[_Key, _Line]] = {purpose: {} for purpose in _PURPOSES}
         self._last = 0
         self._count = 0
-        self._sending = {"history": 0, "contact_processed": 0}
+        self._sending = dict.fromkeys(_PURPOSES, 0)
         self._over: list[Delivery] = []
         self._loading = False
         self._failing: set[str] = set()
@@ -90,7 +92,8 @@ class Notifications(Service):
     def startService(self) -> None:
         """Begin with what the store has."""
         super().startService()
-        self._lines.clear()
+        for lines in self._lines.values():
+            lines.clear()
         self._last, self._count, self._over = 0, 0, []
         self._ticker.start(_EVERY, now=True)
 
@@ -107,7 +110,9 @@ class Notifications(Service):
         """Take what is new from the store, remove there what is over, and send what is due."""
         self._send_due()
         # Those in memory are the oldest.
-        oldest = min((line.entries[0].written_at for line in self._lines.values()), default=None)
+        oldest = min(
+            (line.entries[0].written_at for lines in self._lines.values() for line in lines.values()), default=None
+        )
         NOTIFICATIONS_LAG.set(max(0.0, self._context.wall_clock() - oldest) if oldest is not None else 0)
         if self._loading:
             return None
@@ -134,7 +139,7 @@ class Notifications(Service):
             self._last = each.number
             self._count += 1
             key = (each.purpose, each.list_dbid, each.chain_id)
-            self._lines.setdefault(key, _Line()).entries.append(each)
+            self._lines[each.purpose].setdefault(key, _Line()).entries.append(each)
         if entries:
             self._send_due()
 
@@ -147,11 +152,15 @@ class Notifications(Service):
         if not self.running or not self._caller.makes_calls:
             return
         config, now = self._context.config.notifications, self._context.reactor.seconds()
-        for key, line in list(self._lines.items()):
-            if line.sending or line.due > now or not line.entries:
+        for purpose, lines in self._lines.items():
+            if self._sending[purpose] >= config.http_connection_pool_size:
                 continue
-            if self._sending[key[0]] < config.http_connection_pool_size:
+            for key, line in list(lines.items()):
+                if line.sending or line.due > now or not line.entries:
+                    continue
                 self._send(key, line)
+                if self._sending[purpose] >= config.http_connection_pool_size:
+                    break
 
     def _send(self, key: _Key, line: _Line) -> None:
         config = self._context.config.notifications
@@ -174,7 +183,7 @@ class Notifications(Service):
     def _answered(self, verdict: Verdict, key: _Key, line: _Line) -> None:
         line.sending = False
         self._sending[key[0]] -= 1
-        if not self.running or self._lines.get(key) is not line:
+        if not self.running or self._lines[key[0]].get(key) is not line:
             return
         purpose, config = key[0], self._context.config.notifications
         if verdict.status == 200:
@@ -213,4 +222,4 @@ class Notifications(Service):
         self._count -= 1
         line.tries, line.due = 0, 0.0
         if not line.entries:
-            del self._lines[key]
+            del self._lines[key[0]][key]
