@@ -153,13 +153,14 @@ $(VENV)/.servers: $(VENV)/.run
 	    patroni python3-etcd etcd-server keepalived >/dev/null; }
 	@touch $@
 
-# promtool checks the rules of Prometheus, Chromium looks at the console. Prometheus itself is not started.
+# promtool checks the rules of Prometheus, Chromium looks at the console, shells complete. Prometheus itself is not started.
 $(VENV)/.tools: $(VENV)/.run
-	@command -v promtool >/dev/null && command -v chromedriver >/dev/null || { \
-	  echo "Installing promtool and Chromium ..."; \
+	@command -v promtool >/dev/null && command -v chromedriver >/dev/null && \
+	  command -v zsh >/dev/null && command -v fish >/dev/null || { \
+	  echo "Installing promtool, Chromium and shells ..."; \
 	  $(SUDO) apt-get update -qq && \
 	  $(SUDO) env RUNLEVEL=1 DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
-	    prometheus chromium chromium-driver >/dev/null; }
+	    prometheus chromium chromium-driver zsh fish >/dev/null; }
 	@touch $@
 
 $(VENV)/.bench: pyproject.toml $(VENV)/.dev

@@ -69,6 +69,9 @@ def refusals(installation: Installation, arguments: argparse.Namespace) -> int:
     if arguments.json:
         print_json(found)
         return 0
+    if not found:
+        print("nothing was refused since the start")
+        return 0
     rows = [
         (
             datetime.fromtimestamp(each["at"], UTC).strftime("%Y-%m-%d %H:%M:%S"),

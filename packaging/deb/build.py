@@ -1,6 +1,6 @@
 """Build a Debian package: an environment with everything under /opt/ocsgw, units, manual pages, logrotate file.
 
-It is used as `python packaging/deb/build.py DIR`, by a Python with pip, and writes the package into the
+It is used as `python packaging/deb/build.py DIR`, by a Python with pip and ocsgw, and writes the package into the
 folder. The package is for machines with the same release of Debian's Python as this one.
 """
 
@@ -26,6 +26,11 @@ Description: open Outbound Contact Server with its HTTP Proxy
  Holds the calling lists of a contact centre, and lets voice platforms, CRM
  back ends, dialers and agent desktops change them over HTTP with JSON.
 """
+# Where shells look for the completion of commands.
+COMPLETIONS = {
+    "bash": "usr/share/bash-completion/completions/ocsctl",
+    "fish": "usr/share/fish/vendor_completions.d/ocsctl.fish",
+}
 CONFFILES = ("/etc/logrotate.d/ocsgw",)
 
 
@@ -73,6 +78,11 @@ def spread(stage: Path) -> None:
     commands.mkdir(parents=True)
     for command in ("ocsctl", "ocsgw"):
         (commands / command).symlink_to(f"/{HOME}/bin/{command}")
+    for shell, place in COMPLETIONS.items():
+        file = stage / place
+        file.parent.mkdir(parents=True, exist_ok=True)
+        made = run(sys.executable, "-m", "ocsgw.ctl", "completion", shell)
+        file.write_text(made, encoding="utf-8")
 
 
 def describe(stage: Path, python: str, version: str, maintainer: str) -> str:

@@ -31,12 +31,32 @@ class CompletionTests(CommandTestCase):
         self.assertIn("backup", self.offered(""))
         self.assertEqual(self.offered("list", "import", "L", "f"), [])
 
-    def test_other_shells(self) -> None:
-        """zsh takes the same through its own bridge, fish gets a line for each command and option."""
-        self.assertIn("bashcompinit", self.run_command("completion", "zsh").output.splitlines()[0])
-        fish = self.run_command("completion", "fish").output
-        self.assertIn("complete -c ocsctl -f -n 'not __fish_seen_subcommand_from status ", fish)
-        self.assertIn(
-            "'__fish_seen_subcommand_from list; and __fish_seen_subcommand_from import' -l duplicates -d", fish
+    def run_shell(self, *command: str) -> str:
+        """Run a shell to its good end; return what it prints."""
+        done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        return done.stdout
+
+    def test_zsh(self) -> None:
+        """zsh takes the same through its own bridge."""
+        script = self.write("completion.zsh", self.run_command("completion", "zsh").output)
+        loaded = f"autoload -U +X compinit && compinit -u -D; source {script}; print -- ${{_comps[ocsctl]}}"
+        self.assertIn("-F _ocsctl", self.run_shell("zsh", "-f", "-c", loaded))
+
+    def test_fish(self) -> None:
+        """fish offers commands, orders and options, each with what it is for."""
+        script = self.write("completion.fish", self.run_command("completion", "fish").output)
+
+        def offered(line: str) -> list[str]:
+            return self.run_shell("fish", "--no-config", "-c", f"source {script}; complete -C '{line}'").splitlines()
+
+        self.assertEqual(
+            offered("ocsctl sandbox fa"),
+            ["fault\tlet the next request fail", "faults\tshow the faults that are still to come"],
         )
+        self.assertEqual([each.partition("\t")[0] for each in offered("ocsctl list import L --du")], ["--duplicates"])
+        self.assertIn("status\t", offered("ocsctl stat")[0])
+
+    def test_unknown_shell(self) -> None:
+        """Another shell is a wrong command line."""
         self.assertEqual(self.run_command("completion", "csh").status, 64)
