@@ -10,7 +10,7 @@ import json
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, BinaryIO, Final
+from typing import Any, Final
 
 _MODE: Final = 0o600
 _GENESIS: Final = "0" * 64
@@ -179,8 +179,8 @@ class ChainVerdict:
     bad: BadLine | None
 
 
-def verify(files: Iterable[tuple[str, BinaryIO]], stored: ChainPosition | None = None) -> ChainVerdict:
-    """Verify the chain through files of a log, as (name, file), the oldest first.
+def verify(files: Iterable[tuple[str, Iterable[bytes]]], stored: ChainPosition | None = None) -> ChainVerdict:
+    """Verify the chain through files of a log, as (name, lines), the oldest first.
 
     A log may begin with any number: earlier files may have been removed. `stored` is the last line that the store
     knows: it has to be there; what comes behind it belongs to changes that were not committed, or are being committed.

@@ -7,7 +7,7 @@ import sqlite3
 import stat
 import sys
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, closing
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
@@ -17,6 +17,7 @@ from ocsgw.ctl.errors import EXIT_FAILURE, CommandError
 from ocsgw.ctl.families import add_command, add_family, add_json
 from ocsgw.ctl.installation import Installation
 from ocsgw.ctl.output import number_of_lines, print_json, print_table
+from ocsgw.ctl.progress import Progress
 from ocsgw.ctl.store_at_rest import store_at_rest
 from ocsgw.ctl.streams import shown
 from ocsgw.store.sqlite.transaction import open_read_only, read_audit_position
@@ -110,10 +111,13 @@ def verified(installation: Installation, files: Sequence[str]) -> dict[str, Any]
     paths = files or [installation.config.audit.file]
     stored = _stored_position(installation) if _is_whole(installation, paths) else None
     with ExitStack() as stack:
+        progress = Progress(what="lines")
+        stack.callback(progress.clear)
         opened = []
         for path in paths:
             try:
-                opened.append((shown(path), stack.enter_context(_open(path))))
+                file = stack.enter_context(_open(path))
+                opened.append((shown(path), _lines(file, os.path.getsize(path), progress)))
             except OSError as error:
                 hint = "is [audit] enabled, and is this the configuration of the server?"
                 raise CommandError(f"cannot read {shown(path)}: {error.strerror}; {hint}") from error
@@ -128,6 +132,16 @@ def verified(installation: Installation, files: Sequence[str]) -> dict[str, Any]
         "last": verdict.last.number,
         "sha256": verdict.last.mark,
     }
+
+
+def _lines(file: BinaryIO, size: int, progress: Progress) -> Iterator[bytes]:
+    """Yield the lines of a file, and show how far it has been read; of a compressed one nobody knows the length."""
+    is_known = not isinstance(file, gzip.GzipFile)
+    read = 0
+    for number, line in enumerate(file, 1):
+        yield line
+        read += len(line)
+        progress.show(number, min(1.0, read / size) if is_known and size else None)
 
 
 def say_verdict(verdict: dict[str, Any]) -> int:

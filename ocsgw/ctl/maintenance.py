@@ -111,7 +111,7 @@ def check(installation: Installation, arguments: argparse.Namespace) -> int:
 
 def _copy(source: str, target: str) -> None:
     """Copy a database, as it is at one moment, into a file without a write-ahead log. Raises `CommandError`."""
-    progress = Progress()
+    progress = Progress(what="pages")
 
     def show(status: int, remaining: int, total: int) -> None:
         progress.show(total - remaining, (total - remaining) / total if total else 1.0)

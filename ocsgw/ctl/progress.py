@@ -10,9 +10,15 @@ _EVERY = 0.2
 
 
 class Progress:
-    """Shows a bar, rows, rows per second and the time left; says nothing where there is no terminal."""
+    """Shows a bar, what was handled, how much a second and the time left; says nothing where there is no terminal.
 
-    def __init__(self, stream: IO[str] | None = None, clock: Callable[[], float] = time.monotonic) -> None:
+    `what` is what is counted, for people.
+    """
+
+    def __init__(
+        self, stream: IO[str] | None = None, clock: Callable[[], float] = time.monotonic, what: str = "rows"
+    ) -> None:
+        self._what = what
         self._stream = stream or sys.stderr
         self._clock = clock
         self._shown = self._stream.isatty()
@@ -26,13 +32,13 @@ class Progress:
         return self._clock() - self._began
 
     def show(self, rows: int, done: float | None = None) -> None:
-        """Show that so many rows were handled now; `done` is the part of the whole from 0 to 1, if that is known."""
+        """Show that so many were handled now; `done` is the part of the whole from 0 to 1, if that is known."""
         now = self._clock()
         if not self._shown or now < self._next:
             return
         self._next = now + _EVERY
         passed = max(now - self._began, 1e-9)
-        text = f"{rows} rows, {rows / passed:.0f} rows/s"
+        text = f"{rows} {self._what}, {rows / passed:.0f} {self._what}/s"
         if done is not None:
             bar = "#" * int(done * _WIDTH)
             text = f"[{bar:<{_WIDTH}}] {done:4.0%}  {text}"

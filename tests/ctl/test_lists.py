@@ -311,6 +311,15 @@ class ProgressTests(CommandTestCase):
         progress.clear()
         self.assertTrue(terminal.getvalue().endswith(" \r"))
 
+    def test_what_is_counted(self) -> None:
+        """It names what is counted; where the whole is not known there is no bar."""
+        terminal, now = io.StringIO(), [0.0]
+        terminal.isatty = lambda: True  # type: ignore[method-assign]  # a terminal
+        progress = Progress(terminal, lambda: now[0], what="lines")
+        now[0] = 2.0
+        progress.show(10)
+        self.assertEqual(terminal.getvalue(), "\r10 lines, 5 lines/s")
+
     def test_no_terminal(self) -> None:
         """Without a terminal it says nothing."""
         stream = io.StringIO()
