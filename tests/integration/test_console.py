@@ -257,6 +257,19 @@ class KeyedTests(ConsoleTestCase):
         self.server.reload()
         browser.wait(lambda: browser.driver.current_url.endswith("/login"))
 
+    def test_restart(self) -> None:
+        """A page that is left open says when the server does not answer; its session has ended with the old process."""
+        self.begin(KEYS)
+        self.log_in(CHIEF)
+        port = self.base.rpartition(":")[2]
+        self.server.configure(listener=LISTENER.replace("port = 0", f"port = {port}"))
+        self.server.stop()
+        self.browser.expect("This page is not up to date")
+        self.assertEqual(self.browser.violations(), [])
+        self.browser.shoot("overview-not-up-to-date")
+        self.server.start()
+        self.browser.wait(lambda: self.browser.driver.current_url.endswith("/login"))
+
     def test_principals(self) -> None:
         """Keys and certificates are shown with what they allow, and nothing of a key itself."""
         self.begin(KEYS)
