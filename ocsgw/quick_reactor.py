@@ -1,8 +1,8 @@
-"""The reactor of both processes: Twisted's own on epoll, with a shorter way to a connection that can be read.
+"""The reactor of both processes: Twisted's own on epoll, with a shorter way to a connection that can be read or written to.
 
 Twisted puts a logging context around each event, so that messages of `twisted.python.log` say whose they are. Our
 messages say that themselves, and the context costs as much as reading the bytes. That is all that is lost: an exception
-is logged and ends the connection as ever, and what is no plain read takes Twisted's way.
+is logged and ends the connection as ever, and what is neither alone takes Twisted's way.
 """
 
 import contextlib
@@ -14,8 +14,8 @@ from typing import Any
 from twisted.internet.main import installReactor
 from twisted.python import log
 
-# EPOLLIN and nothing else.
-_READ = 1
+# EPOLLIN and nothing else, and the same of EPOLLOUT.
+_READ, _WRITE = 1, 4
 _TLS_OF_TWISTED = ("twisted.protocols.tls", "twisted.internet.ssl", "twisted.internet._newtls")
 
 
@@ -52,7 +52,7 @@ def make_quick_reactor() -> Any:
         from twisted.internet.epollreactor import EPollReactor  # noqa: PLC0415
 
     class QuickReactor(EPollReactor):
-        """An epoll reactor without logging contexts around reads."""
+        """An epoll reactor without logging contexts around reads and writes."""
 
         def doPoll(self, timeout: float | None) -> None:  # noqa: N802 - Twisted's name
             """Wait for events, `timeout` seconds at most, and deal with them."""
@@ -68,16 +68,17 @@ def make_quick_reactor() -> Any:
                 if selectable is None:
                     # Somebody before it has closed it.
                     continue
-                if event != _READ:
+                if event not in (_READ, _WRITE):
                     log.callWithLogger(selectable, self._doReadOrWrite, selectable, descriptor, event)
                     continue
+                is_read = event == _READ
                 try:
-                    ended = selectable.doRead()
+                    ended = selectable.doRead() if is_read else selectable.doWrite()
                 except BaseException as failure:  # noqa: BLE001 - as Twisted: it is logged and ends the connection
                     log.err()
                     ended = failure
                 if ended:
-                    self._disconnectSelectable(selectable, ended, True)  # noqa: FBT003 - it was a read, in Twisted's order
+                    self._disconnectSelectable(selectable, ended, is_read)
 
         doIteration = doPoll  # noqa: N815 - as above
 

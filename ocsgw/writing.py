@@ -6,8 +6,10 @@ that costs more than the answer, and whoever waits for the bytes begins later th
 
 from typing import Any
 
+from twisted.internet.main import CONNECTION_DONE
 from twisted.internet.tcp import Server
 from twisted.internet.unix import Server as UnixServer
+from twisted.python.failure import Failure
 
 _STREAMS = frozenset({Server, UnixServer})
 
@@ -31,6 +33,21 @@ def write_now(transport: Any, data: bytes) -> None:
             return
         data = data[sent:]
     transport.write(data)
+
+
+def close_now(transport: Any) -> None:
+    """Close a connection: at once if nothing waits to be sent, else by Twisted, which takes a turn of the reactor."""
+    if (
+        type(transport) is Server
+        and not transport.dataBuffer
+        and not transport._tempDataBuffer  # noqa: SLF001
+        and transport.connected
+        and not transport.disconnecting
+        and transport.producer is None
+    ):
+        transport.connectionLost(Failure(CONNECTION_DONE))
+    else:
+        transport.loseConnection()
 
 
 def write_link(transport: Any, data: bytes) -> None:

@@ -26,6 +26,9 @@ class Reader(FileDescriptor):
         """Read as the test says."""
         return self._read()
 
+    # Writing is the same.
+    doWrite = doRead
+
     def fileno(self) -> int:
         """Return the descriptor."""
         return self._descriptor
@@ -81,6 +84,20 @@ class QuickReactorTests(SynchronousTestCase):
         reader = self.reader(lambda: CONNECTION_DONE)
         self.reactor.doIteration(0)
         self.assertEqual([type(reason) for reason in reader.lost], [ConnectionDone])
+
+    def test_writes(self) -> None:
+        """Who can be written to is called once a turn, until it says that this is the end."""
+        out, into = os.pipe()
+        self.addCleanup(os.close, out)
+        self.addCleanup(os.close, into)
+        results: list[object] = [None, CONNECTION_DONE]
+        writer = Reader(self.reactor, into, lambda: results.pop(0))
+        writer.startWriting()
+        self.reactor.doIteration(0)
+        self.assertEqual((len(results), writer.lost), (1, []))
+        self.reactor.doIteration(0)
+        self.assertEqual([type(reason) for reason in writer.lost], [ConnectionDone])
+        self.assertNotIn(writer, self.reactor.getWriters())
 
     def test_closed_by_another(self) -> None:
         """A connection that one before it in the turn has closed is left alone."""

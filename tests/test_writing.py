@@ -3,12 +3,14 @@
 import socket
 from typing import Any
 
+from twisted.internet.error import ConnectionDone
 from twisted.internet.protocol import Protocol
 from twisted.internet.tcp import Server
 from twisted.internet.testing import MemoryReactor, StringTransport
+from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
-from ocsgw.writing import flush, write_now
+from ocsgw.writing import close_now, flush, write_now
 
 
 class WritingTests(SynchronousTestCase):
@@ -70,6 +72,27 @@ class WritingTests(SynchronousTestCase):
         write_now(self.transport, b"reads this")
         self.assertIn(self.transport, self.reactor.writers)
         self.assertIsInstance(self.transport.doWrite(), Exception)
+
+    def test_close(self) -> None:
+        """A connection is closed at once if nothing waits, else behind what does; nobody is told twice."""
+        lost: list[Failure] = []
+        self.transport.protocol.connectionLost = lost.append
+        producer = object()
+        self.transport.registerProducer(producer, True)  # noqa: FBT003 - Twisted's own
+        close_now(self.transport)
+        self.assertEqual((len(lost), self.transport.disconnecting), (0, 1))
+        self.transport.disconnecting = 0
+        self.transport.unregisterProducer()
+        self.transport.write(b"last words")
+        close_now(self.transport)
+        self.assertEqual((len(lost), self.transport.disconnecting), (0, 1))
+        self.transport.doWrite()
+        self.assertEqual(self.received(), b"last words")
+        self.transport.disconnecting = 0
+        close_now(self.transport)
+        close_now(self.transport)
+        self.assertEqual([each.type for each in lost], [ConnectionDone])
+        self.assertEqual(self.peer.recv(1), b"")
 
     def test_other_transports(self) -> None:
         """A transport without a socket of its own is written to in its own way."""

@@ -241,6 +241,8 @@ class ProxyApplication:
             self._give_up(EXIT_PORT, str(error))
             return
         self._port = self._reactor.adoptStreamPort(port.fileno(), port.family, factory)
+        # Otherwise it makes itself two loggers for every connection that it accepts.
+        self._port._logger = Logger("twisted.internet.tcp.Port")  # noqa: SLF001 - there is no public way
         if self._frontend is not None:
             self._frontend.connection_limiter.guard(self._port, self._room, self._frontend.limits)
         interface, number = port.getsockname()[:2]

@@ -22,7 +22,7 @@ from ocsgw.proxy.http.factory import ChannelFactory
 from ocsgw.proxy.http.handshakes import Handshakes
 from ocsgw.tls.pem import KeyPair
 from ocsgw.tls.server import ServerContexts, ServerOptions
-from ocsgw.writing import write_now
+from ocsgw.writing import close_now, write_now
 
 # More than one TLS record, which is what is written at a time.
 _MOST_AT_ONCE = 1 << 15
@@ -101,7 +101,7 @@ class PromptTransport(TLSMemoryBIOProtocol):
         That is its account of the transport's interfaces, and a first step of the handshake: a server has nothing to
         say before the client has spoken.
         """
-        self._input_ended = self._peer_is_silent = False
+        self._input_ended = self._peer_is_silent = self._is_receiving = self._is_over = False
         self._tlsConnection = self.factory._creatorCallable(self)  # noqa: SLF001
         self._appSendBuffer: list[bytes] = []
         self.factory.registerProtocol(self)
@@ -119,10 +119,34 @@ class PromptTransport(TLSMemoryBIOProtocol):
     def writeConnectionLost(self) -> None:
         """Our side is never closed alone."""
 
+    def dataReceived(self, data: bytes) -> None:
+        """Take bytes of the client; if they are its last, the socket is closed when all has been done with them."""
+        self._is_receiving = True
+        try:
+            super().dataReceived(data)
+        finally:
+            self._is_receiving = False
+        if self._is_over and self.transport is not None:
+            close_now(self.transport)
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        """The socket is closed; where TLS has ended before, it has nothing more to say."""
+        if self._input_ended:
+            self._lostTLSConnection = True
+        super().connectionLost(reason)
+
     def _shutdownTLS(self) -> None:  # noqa: N802 - Twisted's name
         """End our side; nobody answers it where the client has closed its side of TCP."""
-        super()._shutdownTLS()
-        if self._peer_is_silent and self.transport is not None:
+        try:
+            is_over = self._tlsConnection.shutdown()
+        except SSL.Error:
+            is_over = False
+        self._flushSendBIO()
+        if not is_over and not self._peer_is_silent:
+            return
+        if self._is_receiving:
+            self._is_over = True
+        elif self.transport is not None:
             self.transport.loseConnection()
 
     def _end_of_input(self) -> None:
@@ -150,7 +174,8 @@ class PromptTransport(TLSMemoryBIOProtocol):
             else:
                 if not self._aborted:
                     self.wrappedProtocol.dataReceived(data)
-        self._flushSendBIO()
+        if not self._is_over:
+            self._flushSendBIO()
 
     def _flushSendBIO(self) -> None:
         try:
