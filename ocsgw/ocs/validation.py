@@ -82,17 +82,18 @@ class Validation:
         if not self.room(uri):
             OUTGOING_CALLS.add(purpose="validation", outcome="skipped")
             return succeed(None)
-        circuit.trying = circuit.is_open
+        is_trial = circuit.is_open
+        circuit.trying = circuit.trying or is_trial
         circuit.asking += 1
         self._asking += 1
         if not circuit.is_open and not circuit.is_crowded and not self.room(uri):
             circuit.is_crowded = True
             say(self._log, 93249, uri=without_query(uri), count=self._asking)
         asked = self._caller.order("validation", uri, question.data, question.timeout, question.link)
-        return asked.addCallback(self._answered, question, circuit)
+        return asked.addCallback(self._answered, question, circuit, is_trial)
 
-    def _answered(self, verdict: Verdict, question: ValidationQuestion, circuit: "_Circuit") -> object:
-        circuit.trying = False
+    def _answered(self, verdict: Verdict, question: ValidationQuestion, circuit: "_Circuit", is_trial: bool) -> object:
+        circuit.trying = circuit.trying and not is_trial
         circuit.asking -= 1
         self._asking -= 1
         circuit.is_crowded = circuit.is_crowded and circuit.asking > 0

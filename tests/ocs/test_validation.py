@@ -64,6 +64,19 @@ class ValidationTests(ClockTestCase):
             each.callback(Verdict(ref=1, outcome="positive", status=200, data={}))
         self.assertEqual([ask("http://a/", 6), len(self.log.texts(93249))], [4, 3])
 
+    def test_late_answer(self) -> None:
+        """The answer to a question from before the circuit was opened is not that of the one call that tries."""
+        early: Deferred[Verdict] = Deferred()
+        self.verdicts.append(early)
+        self.validation.ask(QUESTION)
+        self.ask(*["connect"] * FAILURES)
+        self.reactor.advance(PAUSE)
+        self.verdicts.append(Deferred())
+        self.validation.ask(QUESTION)
+        early.callback(Verdict(ref=1, outcome="failed", status=None, data={}, reason="timeout"))
+        self.reactor.advance(PAUSE)
+        self.assertEqual(self.validation.room(QUESTION.uri), 0)
+
     def test_circuit(self) -> None:
         """After failures in a row nobody is asked for a while; then one call tries; the log says so once each."""
         self.ask(*["timeout"] * (FAILURES - 1), 404, *["connect"] * FAILURES)
