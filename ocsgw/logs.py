@@ -199,6 +199,8 @@ MESSAGES: Mapping[int, tuple[Level, str]] = MappingProxyType(
             "warning",
             "Configuration differs from that of the primary {primary}: {difference}; make both the same",
         ),
+        93226: ("info", "Gateway {name} does the chores of the store"),
+        93227: ("info", "Gateway {name} does the chores of the store no longer"),
         93230: ("info", "OCS listener {listener} is ready on {address}"),
         93231: (
             "error",

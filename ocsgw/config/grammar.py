@@ -165,6 +165,7 @@ _STORE: Final[Keys] = {
 
 _HA: Final[Keys] = {
     "enabled": Key(boolean, default=False),
+    "mode": Key(one_of("pair", "active"), "pair"),
     "name": Key(name(), None),
     "lease_time": Key(duration("1ms", "1h"), "5s"),
     "renew_interval": Key(duration("1ms", "1h"), "1s"),

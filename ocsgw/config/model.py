@@ -176,6 +176,8 @@ class HighAvailability(Part, frozen=True):
     """``[ha]`` (section 6)."""
 
     enabled: bool
+    mode: Literal["pair", "active"]
+    """Whether one server serves, or all do."""
     name: str
     lease_time: float
     renew_interval: float

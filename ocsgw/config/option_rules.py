@@ -43,6 +43,8 @@ def check_options(document: Section) -> None:
         _check_control_socket(application)
     for ha in document.tables("ha"):
         _check_lease(ha)
+        for store in document.tables("store"):
+            _check_mode(ha, store)
     for limits in document.tables("limits"):
         _check_frame(limits)
         _check_buffered(limits)
@@ -98,6 +100,16 @@ def _check_lease(ha: Section) -> None:
             _given(ha, "renew_interval", "lease_time"),
             "renew_interval must be at most a third of lease_time",
             f"shorten renew_interval to {ha['lease_time'] / LEASE_RENEWALS:g} s or lengthen lease_time",
+        )
+
+
+def _check_mode(ha: Section, store: Section) -> None:
+    known = ha.sound("enabled", "mode") and store.sound("kind")
+    if known and ha["enabled"] and ha["mode"] == "active" and store["kind"] == "sqlite":
+        ha.problem(
+            "mode",
+            "several servers cannot serve one SQLite file at once",
+            'use a PostgreSQL database ([store] url = "postgresql://..."), or mode = "pair"',
         )
 
 

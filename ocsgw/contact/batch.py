@@ -27,7 +27,7 @@ from ocsgw.contact.transaction import (
     UnavailableListError,
     UnstorableTextError,
 )
-from ocsgw.contact.unit_of_work import PendingRequest, Reply, UnitOfWork, final_event
+from ocsgw.contact.unit_of_work import Continuation, PendingRequest, Reply, UnitOfWork, final_event
 from ocsgw.protocol.errors import Refusal
 from ocsgw.protocol.messages import KV, KVValue
 from ocsgw.protocol.sendable import event_fits
@@ -92,6 +92,9 @@ def execute(unit: UnitOfWork, requests: Sequence[PendingRequest], on_defect: Def
 
 # Idempotency (http.md section 12).
 
+# The key of a request that another server executes is in use for so long at most (seconds), should that server end.
+_EXECUTED_FOR = 120
+
 
 def _replay(
     unit: UnitOfWork, requests: Sequence[PendingRequest], keyed: Sequence[int], outcomes: list[Outcome | None]
@@ -102,20 +105,32 @@ def _replay(
         pending = requests[at]
         answer = stored.get(_name_of(pending))
         if answer is not None:
-            if answer.fingerprint == _fingerprint_of(unit, pending, answer.event):
+            if not answer.event:
+                outcomes[at] = Outcome(Refusal("key_in_use"))
+            elif answer.fingerprint == _fingerprint_of(unit, pending, answer.event):
                 outcomes[at] = Outcome(_with_reference_of(pending, answer.event), replayed=True)
             else:
                 outcomes[at] = Outcome(Refusal("key_mismatch"))
 
 
 def _store(unit: UnitOfWork, requests: Sequence[PendingRequest], replies: Sequence[Reply]) -> None:
-    """Keep the acknowledgements that were given under a key; errors and reads are not kept (H327, H328)."""
+    """Keep the acknowledgements that were given under a key; errors and reads are not kept (H327, H328).
+
+    Where other servers serve too, they see by an answer without members that a request is being executed here (H331).
+    """
     answers = {}
     for pending, reply in zip(requests, replies, strict=True):
+        if pending.key is None:
+            continue
         event = final_event(reply)
-        if pending.key is not None and event is not None and is_kept(pending, event):
+        if event is not None and is_kept(pending, event):
             mark = _fingerprint_of(unit, pending, event)
             answers[_name_of(pending)] = StoredAnswer(mark, event, unit.now + pending.keep_for)
+        elif isinstance(reply, Continuation):
+            if unit.origin:
+                answers[_name_of(pending)] = StoredAnswer(b"", {}, unit.now + _EXECUTED_FOR)
+        elif unit.origin and pending.resume is not None:
+            answers[_name_of(pending)] = StoredAnswer(b"", {}, unit.now)
     if answers:
         unit.tx.store_answers(answers)
 

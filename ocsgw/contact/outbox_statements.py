@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from typing import Protocol
 
+from ocsgw.contact.news import StoredNews
 from ocsgw.contact.outbox import Delivery, OutboxEntry
 
 
@@ -32,6 +33,18 @@ class OutboxStatements(Protocol):
 
         Returns how many were deleted.
         """
+
+    def append_news(self, origin: str, texts: Sequence[str], now: int) -> None:
+        """Store what server `origin` tells those that serve at the same time."""
+
+    def news_after(self, number: int, at_most: int) -> list[StoredNews]:
+        """Return the news behind a number, in order, at most so many."""
+
+    def newest_news(self) -> int:
+        """Return the number of the newest news that are stored, 0 without any."""
+
+    def forget_news(self, before: int) -> int:
+        """Delete the news of before a time; return how many there were."""
 
     def add_deliveries(self, deliveries: Sequence[Delivery]) -> None:
         """Store notifications behind all others, which gives them their numbers."""

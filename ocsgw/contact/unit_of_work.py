@@ -7,8 +7,9 @@ from typing import Any, Generic, Literal, TypeVar
 
 from ocsgw.contact.backlog import Backlog
 from ocsgw.contact.directory import Directory
+from ocsgw.contact.news import text_of
 from ocsgw.contact.notices import Notice
-from ocsgw.contact.outbox import Change, Delivery, entry_of
+from ocsgw.contact.outbox import Change, Delivery, RecordChanged, entry_of
 from ocsgw.contact.transaction import GroupStatus, Transaction
 from ocsgw.protocol.context import NOBODY, RequestContext
 from ocsgw.protocol.errors import Refusal
@@ -63,7 +64,8 @@ class UnitOfWork:
     `removed` the purposes of these that were in the store; `backlog` is what waits. `notices` are what desktops are
     shown. `blocked` has an item for each record that the do-not-call list keeps from being called: on which occasion
     that was found. `question_room` says how many questions a URI takes at the moment, `questions` how many of these the
-    unit has used. `group_statuses` are those of the store, None while not read.
+    unit has used. `group_statuses` are those of the store, None while not read. `origin` distinguishes this
+    server from others that serve the same store at the same time; empty if there are none.
     """
 
     tx: Transaction
@@ -85,6 +87,7 @@ class UnitOfWork:
     group_statuses: dict[int, GroupStatus] | None = None
     question_room: Callable[[str], int] = lambda uri: sys.maxsize
     questions: dict[str, int] = field(default_factory=dict)
+    origin: str = ""
 
     def event(self, name: str, pending: PendingRequest, members: KV) -> KV:
         """Return an acknowledgement: the common keys, then `members` (http.md section 10)."""
@@ -131,6 +134,10 @@ class UnitOfWork:
         """Store what others learn of, and what is to be sent; called once, when everything else is done."""
         if self.outbox:
             self.tx.append_outbox([entry_of(each, self.now) for each in self.outbox])
+        if self.origin:
+            told = [text_of(each) for each in (*self.outbox, *self.notices) if not isinstance(each, RecordChanged)]
+            if told:
+                self.tx.append_news(self.origin, told, self.now)
         if self.deliveries:
             self.tx.add_deliveries(self.deliveries)
         if self.delivered:

@@ -59,6 +59,9 @@ def print_status(shown: dict[str, Any]) -> None:
     if shown["pair"] is not None:
         partners = [f"{role} {name or 'unknown'}" for role, name in shown["pair"].items()]
         print("pair: " + ", ".join([*partners, *_lease(shown["lease"])]))
+    if shown["gateways"] is not None:
+        servers = [f"{each['name']} (chores)" if each["chores"] else each["name"] for each in shown["gateways"]]
+        print("gateways: " + ", ".join([*servers, *_lease(shown["lease"])]))
     print(f"health: {shown['health']}")
     for problem in shown["problems"]:
         print(f"  {problem}")

@@ -12,6 +12,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from functools import partial
 from typing import Protocol, TypeVar
 
 from twisted.internet.defer import Deferred
@@ -101,7 +102,8 @@ class Committer:
     `auditor` writes the audit log, None without one. `ask` gets the question of a `Continuation` answered;
     `question_room` says how many a URI takes at the moment, in any thread.
     `busy_timeout` is how many seconds a batch waits for other programs that hold the store; then its requests, which
-    were not begun, get 503. `in_reactor` is whether the reactor may carry out batches itself.
+    were not begun, get 503. `in_reactor` is whether the reactor may carry out batches itself. `origin` distinguishes
+    this server from others that serve the same store at the same time; empty without any.
     """
 
     _log = Logger()
@@ -121,11 +123,11 @@ class Committer:
         *,
         question_room: Callable[[str], int] = lambda uri: sys.maxsize,
         in_reactor: bool = True,
+        origin: str = "",
     ) -> None:
         self._in_reactor = in_reactor
         self._busy_timeout = busy_timeout
         self._ask = ask
-        self._question_room = question_room
         self._pace = pace or Pace()
         self._audited = auditor.batch if auditor is not None else not_audited
         self.directory = directory
@@ -133,7 +135,6 @@ class Committer:
         self._worker = worker
         self._clock = clock
         self._wall_clock = wall_clock
-        self._new_guid = new_guid
         self._waiting: deque[Awaiting] = deque()
         self._busy = False
         self._gathering = Gathering()
@@ -148,6 +149,9 @@ class Committer:
         self.failure: str | None = None
         # What waits to be sent.
         self.backlog = Backlog()
+        self._unit_of = partial(
+            UnitOfWork, new_guid=new_guid, backlog=self.backlog, question_room=question_room, origin=origin
+        )
         self._unknown_keys_logged: dict[str, set[str]] = {}
 
     def submit(self, job: Awaiting) -> None:
@@ -471,8 +475,7 @@ class Committer:
         self.failure = failure
 
     def _unit(self, tx: Transaction, directory: Directory) -> UnitOfWork:
-        now = int(self._wall_clock())
-        return UnitOfWork(tx, now, directory, self._new_guid, self.backlog, question_room=self._question_room)
+        return self._unit_of(tx, int(self._wall_clock()), directory)
 
     def _log_notes(self, unit: UnitOfWork) -> None:
         """Log, and count, what a committed transaction has noted."""

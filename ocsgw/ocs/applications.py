@@ -137,8 +137,8 @@ class Applications(Service):
         committer = self._store.committer()
         if committer is not self._heard:
             self._heard = committer
-            committer.listen(self._publish)
-            committer.listen_for_notices(self._show)
+            committer.listen(self.publish)
+            committer.listen_for_notices(self.show)
         self._calls.start()
 
     def stopService(self) -> "Deferred[None]":
@@ -178,12 +178,13 @@ class Applications(Service):
 
     # What is committed.
 
-    def _publish(self, changes: Sequence[Change]) -> None:
+    def publish(self, changes: Sequence[Change]) -> None:
+        """Show everybody who may know them what has become of campaign groups."""
         for change in changes:
             if isinstance(change, GroupChanged):
                 self._publish_group(change)
 
-    def _show(self, notices: Sequence[Notice]) -> None:
+    def show(self, notices: Sequence[Notice]) -> None:
         """Show the desktops of agents what has become of records that they hold or held."""
         for notice in notices:
             for agent in notice.agents:

@@ -18,12 +18,15 @@ from ocsgw.ocs.applications import Applications
 from ocsgw.ocs.context import OCSContext
 from ocsgw.ocs.control_socket import ControlSocket
 from ocsgw.ocs.controlled import ControlledOCS
+from ocsgw.ocs.duty import Duty
 from ocsgw.ocs.expiry import Expiry
+from ocsgw.ocs.gateway import Gateway
 from ocsgw.ocs.group_notifications import GroupNotifications
 from ocsgw.ocs.housekeeping import Housekeeping
 from ocsgw.ocs.http_listeners import HttpListeners
 from ocsgw.ocs.life_cycle import LifeCycle
 from ocsgw.ocs.log_rotation import LogRotation
+from ocsgw.ocs.news_reader import NewsReader
 from ocsgw.ocs.notifications import Notifications
 from ocsgw.ocs.ocs_listeners import OcsListeners
 from ocsgw.ocs.ordered import WhileActive
@@ -65,20 +68,26 @@ def make_service(
     rotation = LogRotation(context, store)
     notifier = ServiceNotifier(life_cycle, manager or ServiceManager({}, os.getpid()), reactor)
     expiry = Expiry(context)
-    housekeeping = Housekeeping(context, life_cycle, store)
+    lease = store.lease
+    duty = Duty(lease if store.origin else None)
+    housekeeping = Housekeeping(context, life_cycle, store, duty)
     http = HttpListeners(context, store, notifier.look, say_example)
     notifier.watch(http, store)
     validation = Validation(http, reactor, lambda: context.config.limits.in_flight)
     store.ask, store.question_room = validation.ask, validation.room
-    notifications = Notifications(context, store, http)
-    group_notifications = GroupNotifications(context, store, http)
+    notifications = Notifications(context, store, http, duty)
+    group_notifications = GroupNotifications(context, store, http, duty)
     admin = AdminListeners(context)
     applications = Applications(context, life_cycle, store, http.base_uri)
     ocs_listeners = OcsListeners(context, applications)
     while_active = WhileActive(life_cycle, ocs.failed)
-    lease = store.lease
-    pairs = [Pair(context, life_cycle, store, lease, while_active.settled)] if lease is not None else []
-    role = pairs[0] if pairs else SingleServer(life_cycle)
+    role: SingleServer | Pair | Gateway = SingleServer(life_cycle)
+    news = []
+    if lease is not None and store.origin:
+        role = Gateway(context, life_cycle, store, lease)
+        news = [NewsReader(context, store, applications, http.bell.ring)]
+    elif lease is not None:
+        role = Pair(context, life_cycle, store, lease, while_active.settled)
     reload = Reload(
         context,
         life_cycle,
@@ -93,7 +102,7 @@ def make_service(
             group_notifications,
             applications,
             ocs_listeners,
-            *pairs,
+            role,
         ),
         notifier,
         call_in_thread or partial(in_thread, reactor),
@@ -104,7 +113,7 @@ def make_service(
     control = ControlSocket(context, commands)
 
     # What runs only while OCS is active: started in this order, stopped in the opposite one.
-    for part in (housekeeping, http, notifications, group_notifications, applications):
+    for part in (housekeeping, http, notifications, group_notifications, applications, *news):
         part.setServiceParent(while_active.parts)
 
     # What always runs: started in this order, stopped in the opposite one. The store brings OCS from opening to

@@ -109,6 +109,7 @@ class ControlledOCS:
             "state": self._ocs.life_cycle.state,
             "role": self._role.role,
             "pair": self._role.partners(),
+            "gateways": self._role.gateways(),
             "lease": self._role.lease(),
             "uptime": int(self._ocs.uptime()),
             "config": context.config.path,

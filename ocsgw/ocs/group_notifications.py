@@ -17,6 +17,7 @@ from ocsgw.contact.unit_of_work import UnitOfWork
 from ocsgw.execution.committer import Committer
 from ocsgw.logs import say
 from ocsgw.ocs.context import OCSContext
+from ocsgw.ocs.duty import Duty
 from ocsgw.ocs.notifications import Caller, StoreAccess
 from ocsgw.ocs.validation import without_query
 from ocsgw.periodic import Periodic
@@ -43,7 +44,8 @@ class GroupNotifications(Service):
     name = "group notifications"
     _log = Logger()
 
-    def __init__(self, context: OCSContext, store: StoreAccess, caller: Caller) -> None:
+    def __init__(self, context: OCSContext, store: StoreAccess, caller: Caller, duty: Duty) -> None:
+        self._duty = duty
         self._context = context
         self._store = store
         self._caller = caller
@@ -108,7 +110,7 @@ class GroupNotifications(Service):
 
     def _send_started(self) -> "Deferred[None] | None":
         """Send the states of the groups that are started."""
-        if not self._is_on():
+        if not (self._is_on() and self._duty.is_ours):
             return None
 
         def read(unit: UnitOfWork) -> list[tuple[CampaignGroup, GroupStatus]]:

@@ -12,12 +12,14 @@ from twisted.python.failure import Failure
 
 from ocsgw.config import Config
 from ocsgw.contact.completion import complete_groups
+from ocsgw.contact.news import KEPT
 from ocsgw.contact.opening import expire, prepare, renew_contact_forms
 from ocsgw.contact.overdue import Position, treat_overdue
 from ocsgw.contact.transaction import StoreFailureError
 from ocsgw.contact.unit_of_work import UnitOfWork
 from ocsgw.logs import say
 from ocsgw.ocs.context import OCSContext
+from ocsgw.ocs.duty import Duty
 from ocsgw.ocs.life_cycle import LifeCycle
 from ocsgw.ocs.store_service import StoreService
 from ocsgw.periodic import Periodic
@@ -51,7 +53,8 @@ class Chore(NamedTuple):
 class Housekeeping(Service):
     """Puts the store right when OCS becomes active, and does its chores from then on.
 
-    `failures` has the chores that failed last time, with how often in a row.
+    `failures` has the chores that failed last time, with how often in a row. Of several servers that serve at once the
+    one that has the `duty` does the chores.
     """
 
     name = "housekeeping"
@@ -62,8 +65,10 @@ class Housekeeping(Service):
         context: OCSContext,
         life_cycle: LifeCycle,
         store: StoreService,
+        duty: Duty,
     ) -> None:
         self._store = store
+        self._duty = duty
         self._life_cycle = life_cycle
         self._wall_clock = context.wall_clock
         # [store] counts until the next start (C68).
@@ -126,10 +131,10 @@ class Housekeeping(Service):
             say(self._log, 93260, count=count, calling_list=name)
 
     def _carry_out(self, chore: Chore, run: Callable[[UnitOfWork], Slice]) -> Any:
-        if not self.running or self._life_cycle.state != "active":
+        if not self.running or self._life_cycle.state != "active" or not self._duty.is_ours:
             # What serves may still be ending its work.
             return None
-        done = self._store.committer().chore(run)
+        done = self._store.committer().chore(self._duty.checked(run))
         return done.addCallbacks(self._done, self._failed, callbackArgs=(chore,), errbackArgs=(chore.name,))
 
     def _done(self, done: Slice, chore: Chore) -> Any:
@@ -153,6 +158,7 @@ class Housekeeping(Service):
 
     def _forget(self, unit: UnitOfWork) -> Slice:
         """Delete what has expired in our own tables (H329)."""
+        unit.tx.forget_news(unit.now - KEPT)
         count = unit.tx.forget(int(self._wall_clock()), AT_ONCE)
         return Slice(count, self._forget if count == AT_ONCE else None)
 

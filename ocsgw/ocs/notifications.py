@@ -17,6 +17,7 @@ from ocsgw.counters import NOTIFICATIONS_DROPPED, NOTIFICATIONS_LAG, NOTIFICATIO
 from ocsgw.execution.committer import Committer
 from ocsgw.logs import say
 from ocsgw.ocs.context import OCSContext
+from ocsgw.ocs.duty import Duty
 from ocsgw.ocs.outgoing import was_tried
 from ocsgw.periodic import Periodic
 from ocsgw.protocol.messages import KV, Purpose, Verdict
@@ -73,7 +74,8 @@ class Notifications(Service):
     name = "notifications"
     _log = Logger()
 
-    def __init__(self, context: OCSContext, store: StoreAccess, caller: Caller) -> None:
+    def __init__(self, context: OCSContext, store: StoreAccess, caller: Caller, duty: Duty) -> None:
+        self._duty = duty
         self._context = context
         self._store = store
         self._caller = caller
@@ -92,15 +94,19 @@ class Notifications(Service):
     def startService(self) -> None:
         """Begin with what the store has."""
         super().startService()
-        for lines in self._lines.values():
-            lines.clear()
-        self._last, self._count, self._over = 0, 0, []
+        self._begin_anew()
         self._ticker.start(_EVERY, now=True)
 
     def stopService(self) -> None:
         """End; what is on its way may be sent once more later."""
         super().stopService()
         self._ticker.stop()
+        self._begin_anew()
+
+    def _begin_anew(self) -> None:
+        for lines in self._lines.values():
+            lines.clear()
+        self._last, self._count, self._over = 0, 0, []
         NOTIFICATIONS_WAITING.set(0)
         NOTIFICATIONS_LAG.set(0)
 
@@ -108,6 +114,10 @@ class Notifications(Service):
 
     def work(self) -> "Deferred[None] | None":
         """Take what is new from the store, remove there what is over, and send what is due."""
+        if not self._duty.is_ours:
+            if not self._loading:
+                self._begin_anew()
+            return None
         self._send_due()
         # Those in memory are the oldest.
         oldest = min(
@@ -131,7 +141,9 @@ class Notifications(Service):
             unit.delivered += [each.number for each in over]
             return unit.tx.deliveries_after(self._last, _AT_ONCE) if room else []
 
-        return committer.chore(exchange).addCallbacks(self._loaded, self._not_loaded, errbackArgs=(over,))
+        return committer.chore(self._duty.checked(exchange)).addCallbacks(
+            self._loaded, self._not_loaded, errbackArgs=(over,)
+        )
 
     def _loaded(self, entries: Sequence[Delivery]) -> None:
         self._loading = False

@@ -82,6 +82,10 @@ class Pair(Service):
         primary = seen.holder if seen is not None and seen.remaining > 0 and not seen.is_ours else None
         return {"primary": primary, "standby": ours}
 
+    def gateways(self) -> None:
+        """One of both serves."""
+        return
+
     def lease(self) -> dict[str, Any] | None:
         """Return `epoch` and `remaining` seconds of the lease, whoever has it; None before it was looked at."""
         if self._is_primary:

@@ -1,10 +1,14 @@
-"""What decides whether this OCS serves: a single server always does, one of a pair with its lease (`pair.py`)."""
+"""What decides whether this OCS serves: a single server always does, one of a pair with its lease (`pair.py`).
+
+Where several serve at once, each always does, too (`gateway.py`).
+"""
 
 from typing import Any, Protocol
 
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred, fail
 
+from ocsgw.config import Config
 from ocsgw.control.errors import ControlError
 from ocsgw.ocs.life_cycle import LifeCycle
 
@@ -19,8 +23,14 @@ class Role(Protocol):
     def partners(self) -> dict[str, str | None] | None:
         """Return the names of `primary` and `standby` of the pair as far as they are known; None without a pair."""
 
+    def gateways(self) -> list[dict[str, Any]] | None:
+        """Return the servers that serve the store at once, each with its `name` and whether it does the `chores`.
+
+        None where one server serves.
+        """
+
     def lease(self) -> dict[str, Any] | None:
-        """Return `epoch` and `remaining` seconds of the lease of the pair, if it is known; None without a pair."""
+        """Return `epoch` and `remaining` seconds of the lease, if it is known; None for a single server."""
 
     def check_primary(self) -> None:
         """Raise `ControlError` if this server is the backup, with the name of the primary."""
@@ -45,6 +55,13 @@ class SingleServer(Service):
 
     def partners(self) -> None:
         """Without a pair there are none."""
+        return
+
+    def use(self, config: Config) -> None:
+        """Nobody else has to know."""
+
+    def gateways(self) -> None:
+        """It serves alone."""
         return
 
     def lease(self) -> None:

@@ -67,9 +67,11 @@ class StoreService(Service):
         self.ask: Callable[[object], Deferred[object]] = nobody_to_ask
         # How many a URI takes at the moment.
         self.question_room: Callable[[str], int] = lambda uri: 0
-        member = (
-            PairMember(config.ha.name, config.ha.lease_time, config.ha.renew_interval) if config.ha.enabled else None
-        )
+        ha = config.ha
+        all_serve = ha.mode == "active"
+        member = PairMember(ha.name, ha.lease_time, ha.renew_interval, all_serve=all_serve) if ha.enabled else None
+        # Distinguishes this server from others that serve the store at the same time; empty without any.
+        self.origin = member.token if member is not None and all_serve else ""
         self._store = open_store(config.store, self._report, member=member)
         self._auditor: Auditor | None = None
         if config.audit.enabled:
@@ -94,6 +96,7 @@ class StoreService(Service):
             question_room=self._question_room,
             busy_timeout=context.config.store.busy_timeout,
             in_reactor=self._store.runs_in_reactor,
+            origin=self.origin,
         )
         options = dispatch_options_of(context.config)
         self.dispatcher = Dispatcher(self._committer, context.reactor, options, context.wall_clock)
@@ -168,7 +171,7 @@ class StoreService(Service):
 
     @property
     def lease(self) -> LeaseKeeper | None:
-        """The lease of a server of a pair, None for a single server."""
+        """The lease of a server that has partners, None for a single server."""
         return self._store.lease
 
     def run(self, function: Callable[[], T]) -> "Deferred[T]":

@@ -85,9 +85,10 @@ class Engine(Protocol):
 
     @property
     def lease(self) -> LeaseKeeper | None:
-        """The lease of a server of a pair, None for a single server.
+        """The lease of a server that has partners, None for a single server.
 
-        Without having it, `open` and `use` touch no calling list, and no transaction begins (`NotPrimaryError`).
+        Without the lease of a pair, `open` and `use` touch no calling list, and no transaction begins
+        (`NotPrimaryError`). Where all servers serve it is that of the chores, which the engine does not check.
         """
 
     def open(self, directory: Directory) -> None:

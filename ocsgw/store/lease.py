@@ -1,7 +1,8 @@
-"""Which of two servers is primary: a lease in the store, with an epoch that rises each time it is taken (C81).
+"""Which of several servers is the one: a lease in the store, with an epoch that rises each time it is taken (C81).
 
 What is common to all engines. Every write transaction of a server of a pair checks that the lease is still its own, in
-the engine itself (C82), and renews it when that is due: under load a renewal costs no commit of its own.
+the engine itself (C82), and renews it when that is due: under load a renewal costs no commit of its own. Where all
+servers serve at once (`[ha] mode = "active"`) the lease is that of the chores, and only their transactions check it.
 """
 
 from dataclasses import dataclass, field
@@ -14,15 +15,17 @@ _DUE = 0.8
 
 @dataclass(frozen=True, slots=True)
 class PairMember:
-    """One server of a pair: its name for people, and its lease's times in seconds (section `[ha]`).
+    """One server of several on a store: its name for people, and its lease's times in seconds (section `[ha]`).
 
-    `token` distinguishes this process from every other one, an earlier one of the same name included.
+    `token` distinguishes this process from every other one, an earlier one of the same name included. With
+    `all_serve` every one of them serves; else only the one that has the lease.
     """
 
     name: str
     lease_time: float
     renew_interval: float
     token: str = field(default_factory=lambda: token_hex(16))
+    all_serve: bool = False
 
     def is_renewal_due(self, remaining: float) -> bool:
         """Whether a lease that is valid for so many more seconds should be renewed."""
@@ -34,7 +37,7 @@ class Lease(NamedTuple):
 
     `holder` is the name of the primary, empty if there has been none. `remaining` is for how many more seconds the
     lease is valid; 0 or less: it has lapsed. `objects` is what the primary has said of its configuration (C88).
-    `standby` is the name of a server that is ready to take over, None without one.
+    `ready` are the names of the other servers that are ready to take it.
     """
 
     epoch: int
@@ -42,7 +45,12 @@ class Lease(NamedTuple):
     is_ours: bool
     remaining: float
     objects: str
-    standby: str | None
+    ready: tuple[str, ...] = ()
+
+    @property
+    def standby(self) -> str | None:
+        """A server that is ready to take over, None without one."""
+        return self.ready[0] if self.ready else None
 
 
 class LeaseKeeper(Protocol):
@@ -66,6 +74,12 @@ class LeaseKeeper(Protocol):
 
     def renew(self) -> None:
         """Renew our lease in a transaction of its own. Raises `NotPrimaryError`, `StoreFailureError`."""
+
+    def check(self) -> None:
+        """Make sure, within a transaction of the engine, that the lease is ours until its end.
+
+        Raises `NotPrimaryError`. Where only one server serves, its transactions have begun with that.
+        """
 
     def hand_over(self) -> None:
         """Give our lease up, so that the other server may take it at once. Raises `StoreFailureError`."""

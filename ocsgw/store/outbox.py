@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 
 import msgspec
 
+from ocsgw.contact.news import StoredNews
 from ocsgw.contact.outbox import Delivery, OutboxEntry
 from ocsgw.store.dialect import Connection, Dialect, as_json
 
@@ -65,6 +66,29 @@ class OutboxTable:
             " WHERE at <= :before OR number <= (SELECT max(number) FROM ocsgw_outbox) - :most)",
             {"before": before, "most": most, "at_most": at_most},
         )
+
+    def append_news(self, origin: str, texts: Sequence[str], now: int) -> None:
+        """Store what server `origin` tells those that serve at the same time."""
+        self._connection.change(
+            f"INSERT INTO ocsgw_news (at, origin, data) {self._dialect.table('?', 'ntt')}",
+            (as_json([(now, origin, text) for text in texts]),),
+        )
+
+    def news_after(self, number: int, at_most: int) -> list[StoredNews]:
+        """Return the news behind a number, in order, at most so many."""
+        rows = self._connection.rows(
+            "SELECT number, origin, data FROM ocsgw_news WHERE number > ? ORDER BY number LIMIT ?", (number, at_most)
+        )
+        return [StoredNews(*row) for row in rows]
+
+    def newest_news(self) -> int:
+        """Return the number of the newest news that are stored, 0 without any."""
+        ((newest,),) = self._connection.rows("SELECT coalesce(max(number), 0) FROM ocsgw_news")
+        return int(newest)
+
+    def forget_news(self, before: int) -> int:
+        """Delete the news of before a time; return how many there were."""
+        return self._connection.change("DELETE FROM ocsgw_news WHERE at < ?", (before,))
 
     def add_deliveries(self, deliveries: Sequence[Delivery]) -> None:
         """Store notifications behind all others, which gives them their numbers."""

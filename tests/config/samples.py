@@ -142,6 +142,7 @@ wait = 1
 busy_timeout = 1
 [ha]
 enabled = true
+mode = "pair"
 name = "B"
 lease_time = 3
 renew_interval = 1

@@ -124,7 +124,7 @@ class DefaultTests(ConfigTestCase):
             wait=60.0,
             busy_timeout=2.0,
         )
-        self.assert_values(config.ha, enabled=False, name="OCS", lease_time=5.0, renew_interval=1.0)
+        self.assert_values(config.ha, enabled=False, mode="pair", name="OCS", lease_time=5.0, renew_interval=1.0)
 
     def test_requests_of_ours(self) -> None:
         """Sections 9 to 11: defaults of validation, notifications and treatments."""
@@ -304,7 +304,7 @@ class SpellingTests(ConfigTestCase):
 
     def test_nothing_near(self) -> None:
         """C2: without a near key the known ones are named."""
-        self.assert_problem("[ha]\nxyz = 1\n", 2, "[ha] xyz", "enabled, name, lease_time, renew_interval")
+        self.assert_problem("[ha]\nxyz = 1\n", 2, "[ha] xyz", "enabled, mode, name, lease_time")
 
     def test_key_of_another_table(self) -> None:
         """C2: a key that other tables know is sent there."""

@@ -28,6 +28,14 @@ class LimitTests(ConfigTestCase):
         self.assert_refused("[ha]", "lease_time", '"2.9s"', "third")
         self.assert_refused("[ha]", "renew_interval", '"1.7s"', "third")
 
+    def test_mode(self) -> None:
+        """Several servers serve at once on PostgreSQL only; the text says what to do."""
+        self.assertEqual(self.parse_tables('[ha]\nmode = "active"\n').ha.mode, "active")
+        database = '[store]\nurl = "postgresql://ocsgw@db/ocsgw"\n'
+        self.assertEqual(self.parse_tables(f'{database}[ha]\nenabled = true\nmode = "active"\n').ha.mode, "active")
+        text = '[ha]\nenabled = true\nmode = "active"\n'
+        self.assert_problem(text, 3, "[ha] mode", "several servers cannot serve one SQLite file", "PostgreSQL")
+
     def test_name_in_the_pair(self) -> None:
         """Section 6: the name in the pair is the application's by default."""
         self.assertEqual(self.parse_text('[application]\ndbid = 1\nname = "A"\n').ha.name, "A")

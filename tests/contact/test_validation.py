@@ -3,8 +3,10 @@
 from collections.abc import Callable
 from typing import Any
 
+from ocsgw.contact.batch import Outcome
 from ocsgw.contact.directory import Directory, Treatment, ValidationRule
 from ocsgw.contact.validation import ValidationQuestion
+from ocsgw.protocol.errors import Refusal
 from ocsgw.protocol.messages import Verdict
 from tests.support.rules import GROUP, NOW, RuleTestCase, by_handle, by_phone, make_directory, pending, preview_record
 
@@ -258,3 +260,33 @@ class ValidationTests(RuleTestCase):
         asked = self.answer(POSITIVE)
         self.preview()
         self.assertEqual(len(asked), 1)
+
+    def test_key_elsewhere(self) -> None:
+        """H331: while one server asks, the key is in use at the others; afterwards it answers, or is free again."""
+        self.store.origin = "one"
+        self.add("1")
+        self.add("2")
+        elsewhere: list[str] = []
+
+        def send(key: str) -> Outcome:
+            (outcome,) = self.store.execute([pending(preview_record(), key=key, keep_for=60)])
+            return outcome
+
+        def ask_again() -> Verdict:
+            reply = send("k").reply
+            assert isinstance(reply, Refusal)
+            elsewhere.append(reply.code)
+            return POSITIVE
+
+        self.answer(ask_again)
+        first = send("k")
+        self.assertEqual(elsewhere, ["key_in_use"])
+        again = send("k")
+        self.assertEqual((again.reply, again.replayed), (first.reply, True))
+        self.use(max_tries=1)
+        self.answer(NEGATIVE)
+        # Nothing is kept of an empty answer, so the key is free.
+        for _ in range(2):
+            empty = send("n")
+            assert isinstance(empty.reply, dict)
+            self.assertEqual((empty.reply["GSW_USER_EVENT"], empty.replayed), ("PreviewRecordEmpty", False))

@@ -10,6 +10,7 @@ from tests.ctl.support import CommandTestCase
 _STATUS = {
     "version": "0", "state": "active", "role": "primary", "uptime": 3, "health": "good", "problems": [],
     "waiting": {"restart": [], "proxy_restart": []}, "proxies": [], "groups": [], "pair": None, "lease": None,
+    "gateways": None,
 }  # fmt: skip
 
 

@@ -147,8 +147,8 @@ class BarrierTests(RuleTestCase):
     def test_notes_raise(self) -> None:
         """A note of a batch that cannot be logged costs no answer, and a chore not its result."""
 
-        def note(self: UnitOfWork, *arguments: Any) -> None:
-            original(self, *arguments)
+        def note(self: UnitOfWork, *arguments: Any, **options: Any) -> None:
+            original(self, *arguments, **options)
             self.group_messages.append((1, "no such message"))
 
         original = UnitOfWork.__init__

@@ -36,8 +36,9 @@ def free_port() -> int:
 class PairServer(Server):
     """One server of a pair; its folder is beside that of the other one, its ports are its own."""
 
-    def __init__(self, folder: Path, name: str, database: str | None, **options: Any) -> None:
+    def __init__(self, folder: Path, name: str, database: str | None, *, mode: str = "pair", **options: Any) -> None:
         self.name = name
+        self.mode = mode
         # The name of a database of the PostgreSQL of the tests; without one the store is a file.
         self.database = database
         self.admin_port = free_port()
@@ -59,8 +60,9 @@ class PairServer(Server):
             password = '\npassword_file = "password"'
         text = self.config.read_text(encoding="utf-8").replace(
             'url = "sqlite:///var/ocsgw.sqlite"',
-            f'url = "{url}"{password}\n[ha]\nenabled = true\nname = "{self.name}"\nlease_time = "{LEASE}s"\n'
-            f'renew_interval = "{RENEWAL * 1000:g}ms"\n[[listener]]\nid = "admin"\nprotocol = "admin"\n'
+            f'url = "{url}"{password}\n[ha]\nenabled = true\nmode = "{self.mode}"\nname = "{self.name}"\n'
+            f'lease_time = "{LEASE}s"\nrenew_interval = "{RENEWAL * 1000:g}ms"\n'
+            '[[listener]]\nid = "admin"\nprotocol = "admin"\n'
             f'interface = "127.0.0.1"\nport = {self.admin_port}',
         )
         self.config.write_text(text, encoding="utf-8")

@@ -12,6 +12,7 @@ from ocsgw.contact.backlog import Backlog
 from ocsgw.contact.outbox import Delivery
 from ocsgw.contact.unit_of_work import UnitOfWork
 from ocsgw.counters import NOTIFICATIONS_LAG, NOTIFICATIONS_WAITING
+from ocsgw.ocs.duty import Duty
 from ocsgw.ocs.notifications import Notifications
 from ocsgw.ocs.outgoing import untried
 from ocsgw.protocol.messages import Verdict
@@ -112,7 +113,7 @@ class NotificationTests(ConfigTestCase):
         world: Any = _World(self.parse_tables(TEXT.replace("1h", retention) + more))
         self.world = world
         self.log = LogCapture(self)
-        self.sender = Notifications(world, world, world)
+        self.sender = Notifications(world, world, world, Duty(None))
         self.sender.startService()
         self.addCleanup(self.sender.stopService)
 

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 from ocsgw.contact.bulk_statements import ImportedEntry, ImportProgress
 from ocsgw.contact.directory import Directory
+from ocsgw.contact.news import StoredNews
 from ocsgw.contact.normal_form import search_keys
 from ocsgw.contact.outbox import Delivery, OutboxEntry
 from ocsgw.contact.transaction import (
@@ -223,6 +224,19 @@ class EngineContract(ClockTestCase):
         for number in (1, 2):
             self.do(lambda tx, number=number: tx.save_audit_position(number, f"m{number}"))  # type: ignore[misc]  # bound at once
         self.assertEqual(self.do(lambda tx: tx.audit_position()), (2, "m2"))
+
+    def test_news(self) -> None:
+        """News have ascending numbers that never come again, and are forgotten by their time."""
+        self.assertEqual(self.do(lambda tx: tx.newest_news()), 0)
+        self.do(lambda tx: tx.append_news("a", ["1", "2"], NOW))
+        self.do(lambda tx: tx.append_news("b", ["3"], NOW + 1))
+        self.assertEqual(self.do(lambda tx: tx.news_after(0, 2)), [StoredNews(1, "a", "1"), StoredNews(2, "a", "2")])
+        self.assertEqual(self.do(lambda tx: tx.news_after(2, 9)), [StoredNews(3, "b", "3")])
+        self.assertEqual(self.do(lambda tx: tx.newest_news()), 3)
+        self.assertEqual(self.do(lambda tx: tx.forget_news(NOW + 1)), 2)
+        self.assertEqual(self.do(lambda tx: tx.forget_news(NOW + 2)), 1)
+        self.do(lambda tx: tx.append_news("a", ["4"], NOW))
+        self.assertEqual(self.do(lambda tx: tx.newest_news()), 4)
 
     def test_outbox(self) -> None:
         """Entries have ascending numbers that never come again; they are found by chain, handle and place."""

@@ -171,6 +171,8 @@ class RuleStore:
         self.backlog = Backlog()
         # How many questions a URI takes.
         self.question_room: Callable[[str], int] = lambda uri: sys.maxsize
+        # Distinguishes this server from others that serve the store; empty without any.
+        self.origin = ""
         self._options = options
         self._guids = itertools.count(1)
         self._open()
@@ -207,7 +209,15 @@ class RuleStore:
         return f"GUID{next(self._guids):028d}"
 
     def _unit(self, tx: Any) -> UnitOfWork:
-        return UnitOfWork(tx, self.now, self.directory, self._guid, self.backlog, question_room=self.question_room)
+        return UnitOfWork(
+            tx,
+            self.now,
+            self.directory,
+            self._guid,
+            self.backlog,
+            question_room=self.question_room,
+            origin=self.origin,
+        )
 
     def chore(self, function: Callable[[UnitOfWork], T | Unfinished[T]]) -> T:
         """Return the result of `function`, called in a transaction, or in several."""

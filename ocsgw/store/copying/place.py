@@ -28,7 +28,7 @@ OWN_KEYS = {
     "ocsgw_outbox": ("number",),
     "ocsgw_spent_handle": ("handle",),
 }
-NOT_COPIED = frozenset({"ocsgw_batch", "ocsgw_lease", "ocsgw_standby"})
+NOT_COPIED = frozenset({"ocsgw_batch", "ocsgw_lease", "ocsgw_news", "ocsgw_standby", "ocsgw_turn"})
 # With a row in one of these a store is in use. The others get their first rows when a server starts.
 IN_USE = frozenset(
     {

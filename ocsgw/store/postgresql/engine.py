@@ -34,11 +34,28 @@ _FIRST_PAUSE, _LONGEST_PAUSE = 0.05, 1.0
 # So long the outcome of a commit is looked for at least, and rows of writers that have ended are kept.
 _SETTLING = 5.0
 _KEPT_WRITERS = 7 * 86400
+# Also when it was written last: other servers forget the rows of those that are gone.
+_MARK = (
+    "INSERT INTO ocsgw_batch (writer, batch, opened_at) VALUES (?, ?, extract(epoch FROM now())::bigint)"
+    " ON CONFLICT (writer) DO UPDATE SET batch = excluded.batch, opened_at = excluded.opened_at"
+)
 # After so long without an answer the server is asked whether it is there, and has so long to answer (seconds).
 _PATIENCE = 8.0
 _SIGN_OF_LIFE = 2
 # So long the tables may be locked by another program when the store is opened.
 _OPEN_WAIT_MS = 5000
+# A transaction of several servers that serve at once begins with its turn: the lock is taken before the database is
+# looked at, so that nobody's transaction is refused because of what another one has written.
+_TURN = "LOCK TABLE ocsgw_turn IN EXCLUSIVE MODE"
+# Who keeps its turn and has done nothing for so many seconds: between the statements of a pipeline, or with a way to
+# the database that is broken, no timeout of the database counts.
+_END_TURN = (
+    "SELECT pg_terminate_backend(holder.pid) FROM pg_locks AS turn JOIN pg_stat_activity AS holder"
+    " ON holder.pid = turn.pid WHERE turn.relation = 'ocsgw_turn'::regclass AND turn.granted"
+    " AND holder.wait_event = 'ClientRead' AND holder.state_change < clock_timestamp() - make_interval(secs => ?)"
+)
+# How long a server may stand still in a transaction at least (seconds).
+_SHORTEST_STANDSTILL = 1.0
 # So long is tried to connect for a look at the lease.
 _LEASE_WAIT = 1.0
 
@@ -48,7 +65,8 @@ class PostgreSQLEngine:
 
     Every writing transaction writes the number of its batch into a row of its own in `ocsgw_batch`: if the answer to a
     commit is lost, that row says what became of it. `clock` is a monotonic time in seconds, `sleep` waits. With
-    `member` the database is that of a pair, and only the server that has the lease uses its tables.
+    `member` other servers use the database: either the one that has the lease uses its tables, or all do, and their
+    transactions take turns.
     """
 
     runs_in_reactor = False
@@ -82,6 +100,9 @@ class PostgreSQLEngine:
         self._lock = threading.RLock()
         self._watchdog = Watchdog(self._is_alive, patience, clock)
         self.lease = PostgreSQLLease(member, self._for_lease) if member is not None else None
+        self._is_one_of_a_pair = member is not None and not member.all_serve
+        # So long one of several that serve may keep the others waiting, None for a server that is alone.
+        self._standstill = max(_SHORTEST_STANDSTILL, member.lease_time) if member and member.all_serve else None
 
     # Life.
 
@@ -133,16 +154,12 @@ class PostgreSQLEngine:
         connection.change(
             "DELETE FROM ocsgw_batch WHERE opened_at < extract(epoch FROM now())::bigint - ?", (_KEPT_WRITERS,)
         )
-        connection.change(
-            "INSERT INTO ocsgw_batch (writer, batch, opened_at) VALUES (?, ?, extract(epoch FROM now())::bigint)"
-            " ON CONFLICT (writer) DO NOTHING",
-            (self._writer, self._batch),
-        )
+        connection.change(_MARK, (self._writer, self._batch))
 
     def use(self, directory: Directory) -> None:
         """Open the tables of this configuration; a server of a pair that stands by opens none."""
         with self._lock:
-            if self.lease is not None and not self.lease.is_held:
+            if self._is_one_of_a_pair and self.lease is not None and not self.lease.is_held:
                 return
             connection = self._connected(self._settings.connect_timeout)
             try:
@@ -229,8 +246,8 @@ class PostgreSQLEngine:
         with self._lock:
             begin = f"{self._begin_text}; SET LOCAL lock_timeout = {max(1, int(wait * 1000))}"
             lease = self.lease
-            if lease is None:
-                with self._transaction(begin, wait) as tx:
+            if lease is None or not self._is_one_of_a_pair:
+                with self._turn(begin, wait) as tx:
                     yield tx
                 return
             committed = False
@@ -241,6 +258,27 @@ class PostgreSQLEngine:
                 committed = True
             finally:
                 lease.ended(committed=committed)
+
+    @contextmanager
+    def _turn(self, begin: str, wait: float) -> Iterator[PostgreSQLTransaction]:
+        """Begin a transaction when it is our turn, if there are others."""
+        if self._standstill is not None:
+            longest = int(self._standstill * 1000)
+            begin = f"{begin}; SET LOCAL idle_in_transaction_session_timeout = {longest}; {_TURN}"
+        elif self._access == "work":
+            begin = f"{begin}; {_TURN}"
+        try:
+            with self._transaction(begin, wait) as tx:
+                yield tx
+        except StoreBusyError:
+            if self._standstill is not None:
+                self._end_turn(self._standstill)
+            raise
+
+    def _end_turn(self, standstill: float) -> None:
+        """End the session of a server that has its turn and stands still; the next transaction gets it."""
+        with contextlib.suppress(StoreFailureError):
+            self._connected(_LEASE_WAIT).rows(_END_TURN, (standstill,))
 
     @contextmanager
     def _transaction(self, begin: str, wait: float) -> Iterator[PostgreSQLTransaction]:
@@ -296,7 +334,7 @@ class PostgreSQLEngine:
 
     def _not_begun(self, error: psycopg.Error) -> Exception:
         """Return the error of ours for one at the beginning, where the lease of a pair is checked."""
-        if self.lease is not None and isinstance(error, psycopg.errors.DivisionByZero):
+        if self._is_one_of_a_pair and self.lease is not None and isinstance(error, psycopg.errors.DivisionByZero):
             return self.lease.lost()
         return translated(error)
 
@@ -307,7 +345,7 @@ class PostgreSQLEngine:
         is_marked = connection.has_written
         if is_marked:
             self._batch += 1
-            connection.later("UPDATE ocsgw_batch SET batch = ? WHERE writer = ?", (self._batch, self._writer))
+            connection.later(_MARK, (self._writer, self._batch))
         try:
             connection.control("COMMIT")
         except psycopg.Error as error:

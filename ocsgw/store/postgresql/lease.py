@@ -1,4 +1,4 @@
-"""The lease of two servers that share a database; its time is the database's, so that clocks of machines do not matter.
+"""The lease of servers that share a database; its time is the database's, so that clocks of machines do not matter.
 
 A transaction begins with the check: it locks the row of the lease for sharing until its end, so that nobody takes the
 lease meanwhile. What keeps a transaction open beyond the lease is ended by the database itself
@@ -26,6 +26,7 @@ _CHECK = (
     "SELECT 1 / count(*) FROM (SELECT 1 FROM ocsgw_lease WHERE id = 1 AND epoch = {epoch} AND token = '{token}'"
     f" AND expires_at > {_NOW} FOR SHARE) AS lease"
 )
+_IS_OURS = f"SELECT 1 FROM ocsgw_lease WHERE id = 1 AND epoch = ? AND token = ? AND expires_at > {_NOW} FOR SHARE"
 _RENEW = f"UPDATE ocsgw_lease SET expires_at = {_NOW} + {{lease_time}} WHERE id = 1"
 # Who keeps the row of a lapsed lease locked: between the statements of a pipeline no timeout of the database counts.
 _END_HOLDER = (
@@ -93,6 +94,12 @@ class PostgreSQLLease:
         self._epoch = None
         return NotPrimaryError("this server is no longer the primary")
 
+    def check(self) -> None:
+        """Make sure that the lease is ours; nobody takes it before the end of the transaction that is under way."""
+        values = (self._epoch, self._member.token)
+        if self._epoch is None or self._connection().row(_IS_OURS, values) is None:
+            raise self.lost()
+
     def ended(self, *, committed: bool) -> None:
         """A transaction has ended, or has not begun."""
         until, self._renewed_until = self._renewed_until, None
@@ -108,15 +115,15 @@ class PostgreSQLLease:
             self._stand_by(connection)
             self._standby_due = now + self._member.lease_time
         row = connection.row(_LOOK)
-        standby = connection.row(
-            f"SELECT name FROM ocsgw_standby WHERE ready_until > {_NOW} AND token <> ?",
+        others = connection.rows(
+            f"SELECT name FROM ocsgw_standby WHERE ready_until > {_NOW} AND token <> ? ORDER BY name",
             (row[1] if row is not None else "",),
         )
-        name = standby[0] if standby is not None else None
+        ready = tuple(name for (name,) in others)
         if row is None:
-            return Lease(0, "", is_ours=False, remaining=0.0, objects="", standby=name)
+            return Lease(0, "", is_ours=False, remaining=0.0, objects="", ready=ready)
         epoch, token, holder, remaining, objects = row
-        return Lease(epoch, holder, token == self._member.token, remaining, objects, name)
+        return Lease(epoch, holder, token == self._member.token, remaining, objects, ready)
 
     def _stand_by(self, connection: Connection) -> None:
         connection.change(f"DELETE FROM ocsgw_standby WHERE ready_until <= {_NOW}")

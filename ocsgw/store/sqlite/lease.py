@@ -156,16 +156,16 @@ class SQLiteLease:
             with contextlib.suppress(StoreBusyError):
                 self._stand_by(now)
         row = connection.row("SELECT epoch, token, name, boot, expires_at, objects FROM ocsgw_lease WHERE id = 1")
-        standby = connection.row(
+        others = connection.rows(
             "SELECT name FROM ocsgw_standby WHERE boot = ? AND ready_until > ? AND token <> ?",
             (self._boot, now, row[1] if row is not None else ""),
         )
-        name = standby[0] if standby is not None else None
+        ready = tuple(name for (name,) in others)
         if row is None:
-            return Lease(0, "", is_ours=False, remaining=0.0, objects="", standby=name)
+            return Lease(0, "", is_ours=False, remaining=0.0, objects="", ready=ready)
         epoch, token, holder, boot, expires_at, objects = row
         remaining = expires_at - now if boot == self._boot else 0.0
-        return Lease(epoch, holder, token == self._member.token, remaining, objects, name)
+        return Lease(epoch, holder, token == self._member.token, remaining, objects, ready)
 
     def _stand_by(self, now: float) -> None:
         lease_time = self._member.lease_time
@@ -194,6 +194,9 @@ class SQLiteLease:
         """Renew our lease in a transaction of its own."""
         with self._short_transaction(is_primary=True):
             pass
+
+    def check(self) -> None:
+        """Every transaction has begun with the check."""
 
     def hand_over(self) -> None:
         """Give our lease up: it has lapsed from now on."""

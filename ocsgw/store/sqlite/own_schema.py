@@ -5,7 +5,7 @@ CREATE TABLE ocsgw_alembic_version (
 	version_num VARCHAR(32) NOT NULL,
 	CONSTRAINT ocsgw_alembic_version_pkc PRIMARY KEY (version_num)
 );
-INSERT INTO "ocsgw_alembic_version" VALUES('0010');
+INSERT INTO "ocsgw_alembic_version" VALUES('0011');
 CREATE TABLE ocsgw_audit (
 	id INTEGER NOT NULL,
 	number BIGINT NOT NULL,
@@ -104,6 +104,12 @@ CREATE TABLE ocsgw_lease (
 	objects TEXT NOT NULL,
 	PRIMARY KEY (id)
 );
+CREATE TABLE ocsgw_news (
+	number INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT,
+	at BIGINT NOT NULL,
+	origin TEXT NOT NULL,
+	data TEXT NOT NULL
+);
 CREATE TABLE ocsgw_outbox (
 	number INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT,
 	at BIGINT NOT NULL,
@@ -127,6 +133,10 @@ CREATE TABLE ocsgw_standby (
 	boot TEXT NOT NULL,
 	ready_until DOUBLE NOT NULL,
 	PRIMARY KEY (token)
+);
+CREATE TABLE ocsgw_turn (
+	id INTEGER NOT NULL,
+	PRIMARY KEY (id)
 );
 CREATE INDEX ocsgw_idempotency_expires_at ON ocsgw_idempotency (expires_at);
 CREATE INDEX ocsgw_handout_expires_at ON ocsgw_handout (expires_at);
