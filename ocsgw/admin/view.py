@@ -15,12 +15,6 @@ class StatusView(Protocol):
 class AdminView(Controlled, Protocol):
     """A running OCS: everything that `ocsctl` may ask it, and what the console shows besides."""
 
-    def principals(self) -> list[dict[str, Any]]:
-        """Return what vouches for whom: `name` of the principal, `by` in words, `expires` in seconds since 1970 UTC.
-
-        `listeners`, `actions`, `tenants`, `calling_lists` and `campaign_groups` are names, None for all.
-        """
-
     def now(self) -> float:
         """Return the time, in seconds since 1970 UTC."""
 

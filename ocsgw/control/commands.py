@@ -88,6 +88,12 @@ class Controlled(Protocol):
     def configuration(self) -> Sequence[tuple[str, str]]:
         """Return every key of the configuration in force with its value in words; secrets are not shown."""
 
+    def principals(self) -> list[dict[str, Any]]:
+        """Return what vouches for whom: `name` of the principal, `by` in words, `expires` in seconds since 1970 UTC.
+
+        `listeners`, `actions`, `tenants`, `calling_lists` and `campaign_groups` are names, None for all.
+        """
+
     def refusals(self) -> Sequence[RefusedRequest]:
         """Return the last refusals, the newest first."""
 
@@ -117,6 +123,7 @@ def commands_of(ocs: Controlled, context: RequestContext = OPERATOR) -> Mapping[
         "campaign": Command(controller.campaign, "the store to take the order"),
         "request": Command(controller.request, "the store to take the request"),
         "configuration": Command(controller.configuration, "the server"),
+        "principals": Command(controller.principals, "the server"),
         "refusals": Command(controller.refusals, "the server"),
         "log": Command(controller.log, "the server"),
         "block": Command(controller.block, "the store to take the entry"),
@@ -233,6 +240,10 @@ class _Controller:
     def configuration(self, arguments: dict[str, Any]) -> Sequence[tuple[str, str]]:
         """Return every key in force with its value in words."""
         return self._ocs.configuration()
+
+    def principals(self, arguments: dict[str, Any]) -> list[dict[str, Any]]:
+        """Return what vouches for whom, and what that allows."""
+        return self._ocs.principals()
 
     def refusals(self, arguments: dict[str, Any]) -> list[dict[str, Any]]:
         """Return the last refusals, the newest first."""

@@ -1,9 +1,9 @@
-"""What a running server knows about itself: `log`, `refusals`, `configuration`."""
+"""What a running server knows about itself: `log`, `refusals`, `configuration`, `principals`."""
 
 import argparse
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 # Between two looks for new lines, in seconds.
 _EVERY = 1.0
+_LIMITS = ("listeners", "actions", "tenants", "calling_lists", "campaign_groups")
 
 
 def add_commands(commands: "Commands") -> None:
@@ -32,6 +33,7 @@ def add_commands(commands: "Commands") -> None:
     parser = add_command(commands, "configuration", configuration, "show what is in force, without secrets")
     parser.add_argument("prefix", metavar="PREFIX", nargs="?", default="", help="only keys that begin with this")
     add_json(parser)
+    add_json(add_command(commands, "principals", principals, "show keys and certificates, and what they allow"))
 
 
 def log(installation: Installation, arguments: argparse.Namespace, sleep: Callable[[float], None] = time.sleep) -> int:
@@ -94,3 +96,28 @@ def configuration(installation: Installation, arguments: argparse.Namespace) -> 
     else:
         print_table(("KEY", "VALUE"), found)
     return 0
+
+
+def principals(installation: Installation, arguments: argparse.Namespace) -> int:
+    """Show who may use the server; neither a key nor its hash."""
+    with installation.connect() as client:
+        found = client.call("principals")
+    if arguments.json:
+        print_json(found)
+        return 0
+    if not found:
+        print("no key and no certificate is configured: listeners are open to whoever can connect")
+        return 0
+    rows = [
+        (each["name"], each["by"], _day(each["expires"]), *(_names(each[limit]) for limit in _LIMITS)) for each in found
+    ]
+    print_table(("PRINCIPAL", "BY", "EXPIRES", *(limit.upper().replace("_", " ") for limit in _LIMITS)), rows)
+    return 0
+
+
+def _day(moment: int | None) -> str:
+    return datetime.fromtimestamp(moment, UTC).strftime("%Y-%m-%d %H:%M") if moment is not None else "never"
+
+
+def _names(names: Sequence[str] | None) -> str:
+    return "all" if names is None else ", ".join(names) or "none"

@@ -9,6 +9,7 @@ from typing import Any
 
 from twisted.trial.unittest import TestCase
 
+from ocsgw.access.keys import digest_of
 from ocsgw.protocol.enumerations import RecordStatus
 from ocsgw.protocol.requests import REQUESTS
 from tests.integration.server import PATIENCE, ROOT, Server, make_server
@@ -141,6 +142,20 @@ class OperatorCommandTests(TestCase):
         self.assertGreater(self.shown(server, "backup", copy)["bytes"], 0)
         server.stop()
         self.assertTrue(self.shown(server, "restore", copy)["before"])
+
+    def test_principals(self) -> None:
+        """Who may do what is shown, and no key."""
+        server = make_server(self, more='[[api_key]]\nname = "crm"\nkey_file = "crm.key"\nactions = ["AddRecord"]\n')
+        key = server.folder / "crm.key"
+        key.write_text(digest_of("a long key of somebody"), encoding="ascii")
+        key.chmod(0o600)
+        server.start()
+        (found,) = self.shown(server, "principals")
+        self.assertEqual((found["name"], found["actions"], found["tenants"]), ("crm", ["AddRecord"], None))
+        told = self.run_command(server, "principals").stdout
+        self.assertRegex(told, r"crm .* never +all +AddRecord +all")
+        self.assertNotIn(digest_of("a long key of somebody")[:16], told + json.dumps(found))
+        server.stop()
 
     def test_following(self) -> None:
         """`log --follow` shows what comes, and ends well with Ctrl-C."""
