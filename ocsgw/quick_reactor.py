@@ -1,8 +1,8 @@
-"""The reactor of both processes: Twisted's own on epoll, with a shorter way to a connection that can be read or written to.
+"""The reactor of both processes: Twisted's own on epoll, with a shorter way to a connection that has one plain event.
 
 Twisted puts a logging context around each event, so that messages of `twisted.python.log` say whose they are. Our
 messages say that themselves, and the context costs as much as reading the bytes. That is all that is lost: an exception
-is logged and ends the connection as ever, and what is neither alone takes Twisted's way.
+is logged and ends the connection as ever, and what is no plain read or write takes Twisted's way.
 """
 
 import contextlib
