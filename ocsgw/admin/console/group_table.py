@@ -58,7 +58,7 @@ class GroupTable:
         age = f"Records as counted {_age(max(ages))}. " if ages else None
         more = len(seen) - len(rows)
         rest = el("a", f"{more} more groups", href="/groups") if more > 0 else None
-        return [*parts, el("p", age, rest, class_="soft")]
+        return [*parts, el("p", age, rest, class_="soft")] if age or rest else parts
 
     def _may_see(self, group: CampaignGroup) -> bool:
         return self._visitor.permissions.missing_for_group(group.campaign.tenant.name, group.name) is None
