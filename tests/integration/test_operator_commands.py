@@ -161,13 +161,21 @@ class OperatorCommandTests(TestCase):
         """`log --follow` shows what comes, and ends well with Ctrl-C."""
         server = make_server(self).start()
         command = [sys.executable, "-m", "ocsgw.ctl", "-c", str(server.config), "log", "--follow", "--find", "93013"]
-        with subprocess.Popen(
-            command, cwd=server.folder, env={**os.environ, "PYTHONPATH": str(ROOT)}, stdout=subprocess.PIPE, text=True
-        ) as follower:
-            assert follower.stdout is not None
-            self.addCleanup(follower.kill)
-            server.reload()
-            self.assertIn(" 93013 ", follower.stdout.readline())
-            follower.send_signal(signal.SIGINT)
-            self.assertEqual(follower.wait(PATIENCE), 0)
+        follower = subprocess.Popen(
+            command,
+            cwd=server.folder,
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
+            stdout=subprocess.PIPE,
+            text=True,
+            # A shell that runs the tests in the background has let them ignore it.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509 - one thread
+        )
+        assert follower.stdout is not None
+        self.addCleanup(follower.stdout.close)
+        self.addCleanup(follower.wait)
+        self.addCleanup(follower.kill)
+        server.reload()
+        self.assertIn(" 93013 ", follower.stdout.readline())
+        follower.send_signal(signal.SIGINT)
+        self.assertEqual(follower.wait(PATIENCE), 0)
         server.stop()
