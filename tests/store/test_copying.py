@@ -137,6 +137,18 @@ class UnfinishedTests(CopyTestCase):
             self.copy(target, back)
             self.assertEqual(self.without_counters(back), self.without_counters(source))
 
+    def test_source_in_a_database_is_changed_meanwhile(self) -> None:
+        """The same where the source is a database."""
+        self.patch(postgresql, "_ROWS", 1)
+        source, target = self.postgresql(), self.sqlite()
+        self.copy(self.filled_with_some(), source)
+        self.assertRaises(Killed, self.copy, source, target, show=self.kill_at(28))
+        self.assertNotEqual(self.rows(target, "SELECT count(*) FROM CL_Test"), [(0,)])
+        self.rows(source, """UPDATE "CL_Test" SET attempt = 7 WHERE record_id = 1""")
+        done = self.copy(source, target)
+        self.assertEqual(self.rows(target, "SELECT sum(attempt), count(*) FROM CL_Test"), [(7, 5)])
+        self.assertEqual(self.copy(target, self.postgresql()).tables, done.tables)
+
     def test_other_source(self) -> None:
         """An unfinished copy of another store is left alone, unless it is to begin anew."""
         source, other, target = self.filled_with_some(), self.sqlite(), self.postgresql()

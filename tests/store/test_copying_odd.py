@@ -6,6 +6,7 @@ from typing import Any
 from ocsgw.contact.bulk_statements import ImportProgress
 from ocsgw.contact.directory import CallingList, DoNotCallOptions
 from ocsgw.store.copying.errors import CopyError, UnstorableError
+from ocsgw.store.copying.sqlite import SQLitePlace
 from ocsgw.store.engine import StoreSettings
 from ocsgw.store.errors import StoreVersionError
 from tests.store.copies import CopyTestCase
@@ -246,6 +247,13 @@ class ExistingTableTests(CopyTestCase):
         self.assertIn("the table CL_Test in", str(error))
         self.assertIn("begin anew with --restart", str(error))
         self.assertRaises(StoreVersionError, self.opened, target)
+
+    def test_not_all_can_be_read(self) -> None:
+        """Where fewer rows come out of a table than it has, nothing is copied."""
+        source = self.filled(self.sqlite())
+        self.patch(SQLitePlace, "count", lambda place, table: 4 if table.name == "CL_Test" else 0)
+        error = self.assertRaises(CopyError, self.copy, source, self.postgresql())
+        self.assertIn("of 4 rows of the table CL_Test in", str(error))
 
     def test_other_do_not_call_table(self) -> None:
         """The do-not-call table is that of the configuration."""

@@ -1,5 +1,6 @@
 """A PostgreSQL database as one end of a copy."""
 
+import itertools
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -73,10 +74,12 @@ class PostgreSQLPlace:
         self.url = settings.url
         self.shown = address.shown
         self._connection: Connection | None = None
+        self._cursors = itertools.count(1)
         try:
             self._connection = connection = Connection(
                 address.url, {**address.options, "application_name": _APPLICATION}
             )
+            connection.tolerate()
             encoding = connection.row("SELECT current_setting('server_encoding')")
             self._is_unicode = encoding in {("UTF8",), ("SQL_ASCII",)}
             self._tables = PostgreSQLTables(
@@ -258,10 +261,12 @@ class PostgreSQLPlace:
         values = ", ".join(_read(each) for each in columns)
         numbers = [at for at, each in enumerate(columns) if _is_decimal(each.kind)]
         name = self._tables.identifier(table.name)
-        connection.change(f"DECLARE rows NO SCROLL CURSOR FOR SELECT {values} FROM {name}{_condition(table)}")
-        while rows := connection.rows(f"FETCH {_ROWS} FROM rows"):
+        # One that is not read to its end is left open, and another one begins.
+        cursor = f"rows_{next(self._cursors)}"
+        connection.change(f"DECLARE {cursor} NO SCROLL CURSOR FOR SELECT {values} FROM {name}{_condition(table)}")
+        while rows := connection.rows(f"FETCH {_ROWS} FROM {cursor}"):
             yield [_with_numbers(row, numbers) for row in rows] if numbers else rows
-        connection.change("CLOSE rows")
+        connection.change(f"CLOSE {cursor}")
         if is_alone:
             connection.control("ROLLBACK")
 

@@ -202,9 +202,16 @@ class Copy:
             )
 
     def _read(self, planned: PlannedTable) -> Iterator[list[Row]]:
+        count = 0
         for rows in self._source.read(planned.table, planned.source):
             yield rows
             self._count(len(rows))
+            count += len(rows)
+        if count != planned.count:
+            raise CopyError(
+                f"of {planned.count} rows of the table {planned.name} in {self._source.shown} {count} could be read;"
+                " look whether it is damaged"
+            )
 
     def _count(self, rows: int) -> None:
         self._handled += rows

@@ -106,6 +106,11 @@ class Connection:
         except psycopg.Error as error:
             raise NotConnectedError(error) from None
 
+    def tolerate(self) -> None:
+        """Let every text that is not UTF-8 come with lone surrogates at once: a FETCH cannot be carried out again."""
+        for name in _TEXT_TYPES:
+            self.raw.adapters.register_loader(name, _TolerantLoader)
+
     @property
     def descriptor(self) -> int:
         """The number of its socket. Raises `StoreFailureError` if it is closed."""
