@@ -21,6 +21,7 @@ port = {port}
 _CONNECTIONS = 32
 # Prometheus asks four to sixty times less often.
 _SCRAPE = 1.0
+_SCREENS = 50
 
 
 def watched(report: Report, rounds: int, seconds: int) -> None:
@@ -41,14 +42,26 @@ def watched(report: Report, rounds: int, seconds: int) -> None:
                 progress(f"round {round_ + 1} of {rounds}: {'watched' if is_watched else 'unwatched'}")
                 with _watching(port, is_watched=is_watched):
                     loads[is_watched].append(peer.load(_CONNECTIONS, seconds))
+        screens = sorted(_first_screen(port) for _ in range(_SCREENS))
     finally:
         peer.stop()
     progress("")
     names = ("watched", "ocsgw, watched", "the same unwatched", _CONNECTIONS, loads[True], loads[False])
     report.add(row_of(*names, at_least=0.98))
     report.add(row_of(*names, unit="cpu", at_most=1.02))
+    middle, longest = screens[_SCREENS // 2], screens[-1]
+    report.figure("first screen, ms", middle, f"{'first screen of the console, median':48} {middle:6.1f} ms")
+    report.figure("first screen at most, ms", longest, f"{'the longest of them':48} {longest:6.1f} ms")
     cost = max(0.0, idle[1] - idle[0])
     report.figure("watching, ms/s", cost, f"{'processor time of being watched, beside no load':48} {cost:6.1f} ms/s")
+
+
+def _first_screen(port: int) -> float:
+    """Return how many milliseconds the first screen takes to come."""
+    begun = time.perf_counter()
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=30) as answer:
+        answer.read()
+    return (time.perf_counter() - begun) * 1000
 
 
 def _spent(peer: Peer, port: int, seconds: int, *, is_watched: bool) -> float:

@@ -2,7 +2,6 @@
 
 import re
 import threading
-import time
 import urllib.request
 from collections import Counter
 
@@ -158,18 +157,10 @@ class OpenTests(ConsoleTestCase):
         browser.shoot("overview-load")
 
     def test_size(self) -> None:
-        """The first screen is below 100 kB with everything that belongs to it, and comes within 100 ms."""
+        """The first screen is below 100 kB with everything that belongs to it; `make bench` says how long it takes."""
         self.begin()
-        total, best = 0, 1.0
-        for path in ("/", "/static/console.css", "/static/console.js", "/static/icon.svg"):
-            total += len(self.fetch(path))
-        for _ in range(20):
-            begun = time.perf_counter()
-            self.fetch("/")
-            best = min(best, time.perf_counter() - begun)
-        self.assertLess(total, 100_000)
-        # The best of several: the machine may be busy with something else.
-        self.assertLess(best, 0.1)
+        parts = ("/", "/static/console.css", "/static/console.js", "/static/icon.svg")
+        self.assertLess(sum(len(self.fetch(path)) for path in parts), 100_000)
 
     def fetch(self, path: str) -> bytes:
         with urllib.request.urlopen(self.base + path, timeout=30) as answer:
