@@ -4,8 +4,8 @@ from collections.abc import Iterable, Iterator
 
 from ocsgw.files.csv_files import NumberedRow
 
-FIRST = 250
-_FEWEST = 200
+FIRST = 400
+_FEWEST = 400
 _MOST = 1000
 # Characters; a slice of long rows has fewer of them.
 _LONGEST_SLICE = 1 << 20

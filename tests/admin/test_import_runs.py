@@ -85,7 +85,7 @@ class RunTests(SynchronousTestCase):
         """An import that was interrupted goes on behind its rows, and known contacts are not asked about again."""
         self.answers["begin import"] = {**BEGUN, "rows": 2000, "counts": {"added": 2000}}
         run = self.run_of()
-        self.assertEqual(self.slices(), [(2000, 250, False), (2250, 250, False), (2500, 0, True)])
+        self.assertEqual(self.slices(), [(2000, 400, False), (2400, 100, False), (2500, 0, True)])
         self.assertEqual(run.counts["added"], 2500)
         self.assertNotIn("known contacts", [name for name, _ in self.asked])
 
@@ -136,8 +136,8 @@ class RunTests(SynchronousTestCase):
     def test_verdicts(self) -> None:
         """The first verdicts are shown, those that are wrong before others; all of them are in the file."""
 
-        def verdicts(rows: list[Any], **_: Any) -> dict[str, Any]:
-            found = [(at, "skipped" if at % 2 else "refused", f"reason {at}") for at in range(len(rows))]
+        def verdicts(rows: list[Any], first: int, **_: Any) -> dict[str, Any]:
+            found = [(at, "skipped" if (first + at) % 2 else "refused", f"reason {at}") for at in range(len(rows))]
             return {"counts": {"refused": len(rows)}, "verdicts": found}
 
         self.answers["import"] = verdicts

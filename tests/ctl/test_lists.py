@@ -132,9 +132,9 @@ class ListImportTests(CommandTestCase):
             done = self.run_command("list", "import", "CL_Test", file)
         self.assertEqual(done.status, 130)
         self.assertIn("goes on where it was", done.messages)
-        self.assertEqual(len(self.contacts()), 1000)
+        self.assertEqual(len(self.contacts()), 1600)
         done = self.run_command("list", "import", "CL_Test", file)
-        self.assertIn("going on behind the 1000 rows", done.output)
+        self.assertIn("going on behind the 1600 rows", done.output)
         self.assertIn("3500 rows: 3500 added", done.output)
         self.assertEqual(self.contacts(), numbers)
 
@@ -289,7 +289,7 @@ class PaceTests(SynchronousTestCase):
         for seconds in (0.04, 0.04, 0.04, 0.04, 0.005, *[0.0] * 13):
             slice_size.stored(slice_size.rows, seconds)
             sizes.append(slice_size.rows)
-        self.assertEqual(sizes[:6], [200, 200, 200, 200, 250, 312])
+        self.assertEqual(sizes[:6], [400, 400, 400, 400, 500, 625])
         self.assertEqual(sizes[-2:], [1000, 1000])
         slice_size.stored(10, 0.1)
         self.assertEqual(slice_size.rows, 1000)
