@@ -106,8 +106,8 @@ class DatabaseTests(DatabaseTestCase):
             while file.write(b"x" * 4096):
                 pass
         # Pages that have room are filled up first.
-        server.wait_until(lambda: server.post("/lists/CL_Test?req=AddRecord", {"GSW_PHONE": "full"}).status == 503)
-        self.assertIn(" 93033 The store failed: ", server.log())
+        server.wait_until(lambda: " 93033 The store failed: " in server.log())
+        server.wait_until(lambda: any(client.ledger.refused for client in clients))
         filler.unlink()
         self.assertLess(self.wait_for_service(server), _BACK)
         self.settle(database, server, stop, clients)
