@@ -113,8 +113,8 @@ class ControlProtocol(Protocol):
         finally:
             self._busy = False
         if self._waiting:
-            # Everybody else has a turn before the next one.
-            self._clock.callLater(0, self._next)
+            # Everybody else comes first: in one turn what they have sent is read, in the next it is carried out.
+            self._clock.callLater(0, self._clock.callLater, 0, self._next)
 
     def _reply(self, reply: ControlReply) -> None:
         if not self._gone and self.transport is not None:
