@@ -4,7 +4,7 @@ from collections.abc import Callable
 from io import BytesIO
 from typing import Any, Protocol
 
-from twisted.internet.defer import inlineCallbacks
+from twisted.internet.defer import Deferred, inlineCallbacks
 from twisted.internet.task import deferLater
 from twisted.logger import Logger
 from twisted.python.failure import Failure
@@ -14,6 +14,7 @@ from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET, Request
 
 from ocsgw.sandbox.faults import Fault, Faults
+from ocsgw.sandbox.relay import Relay
 from ocsgw.sandbox.traffic import Entry, Traffic
 
 # Fields that are a matter of one connection (RFC 9110 section 7.6.1), and those that a client sets itself.
@@ -93,6 +94,10 @@ class Door(Resource):
             _headers_to_pass(request.requestHeaders),
             FileBodyProducer(BytesIO(body)) if body else None,
         )
+        if _is_stream(response.headers):
+            yield self._relay(request, entry, response, gone)
+            entry.seconds = self._reactor.seconds() - began
+            return
         answer = yield readBody(response)
         entry.seconds = self._reactor.seconds() - began
         if fault is not None and fault.kind == "lost_answer":
@@ -102,6 +107,19 @@ class Door(Resource):
         else:
             self._answer(request, entry, response.code, _headers_to_pass(response.headers), answer, gone)
 
+    def _relay(self, request: Request, entry: Entry, response: Any, gone: list[Failure]) -> "Deferred[None]":
+        """Pass an answer on that does not end by itself; of the faults, only those before it concern it."""
+        entry.status = response.code
+        relay = Relay(request, entry)
+        if gone:
+            relay.client_gone()
+        else:
+            request.setResponseCode(response.code)
+            _copy(_headers_to_pass(response.headers), request)
+            request.notifyFinish().addErrback(lambda _: relay.client_gone())
+        response.deliverBody(relay)
+        return relay.done
+
     def _answer(
         self, request: Request, entry: Entry, code: int, headers: Headers, body: bytes, gone: list[Failure]
     ) -> None:
@@ -109,8 +127,7 @@ class Door(Resource):
         if gone:
             return
         request.setResponseCode(code)
-        for name, values in headers.getAllRawHeaders():
-            request.responseHeaders.setRawHeaders(name, values)
+        _copy(headers, request)
         request.setHeader(b"content-length", b"%d" % len(body))
         request.write(body)
         request.finish()
@@ -138,6 +155,15 @@ class Door(Resource):
         self._log.debug("A request of the sandbox was cut: {reason}", reason=reason.getErrorMessage())
         if not gone:
             self._cut(request)
+
+
+def _is_stream(headers: Headers) -> bool:
+    return any(each.startswith(b"text/event-stream") for each in headers.getRawHeaders(b"content-type", []))
+
+
+def _copy(headers: Headers, request: Request) -> None:
+    for name, values in headers.getAllRawHeaders():
+        request.responseHeaders.setRawHeaders(name, values)
 
 
 def _headers_to_pass(headers: Headers) -> Headers:

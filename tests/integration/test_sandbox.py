@@ -2,6 +2,7 @@
 
 import atexit
 import http.client
+import itertools
 import json
 import os
 import subprocess
@@ -15,6 +16,7 @@ from pathlib import Path
 from twisted.trial.unittest import SynchronousTestCase
 
 from ocsgw.sandbox.driver import SandboxDriver, SandboxError
+from tests.integration.server import PATIENCE
 
 ROOT = Path(__file__).resolve().parents[2]
 ADD = "/lists/CL_Test?req=AddRecord"
@@ -164,6 +166,26 @@ class SandboxTests(SynchronousTestCase):
         self.assertEqual(entry["body"], '{"GSW_PHONE": "6505550100"}')
         self.assertIn("AddRecordAcknowledge", entry["answer"])
         self.assertEqual(entry["headers"]["content-type"], "application/json")
+
+    def test_events(self) -> None:
+        """An event stream comes through as it is, and is in the traffic; when its client goes, it ends."""
+        host, port = self.sandbox.url.removeprefix("http://").split(":")
+        connection = http.client.HTTPConnection(host, int(port), timeout=PATIENCE)
+        self.addCleanup(connection.close)
+        connection.request("GET", "/events?type=AddRecord")
+        stream = connection.getresponse()
+        self.assertEqual((stream.status, stream.headers["Content-Type"]), (200, "text/event-stream; charset=utf-8"))
+        self.assertEqual(stream.readline(), b"retry: 2000\n")
+        self.add()
+        lines = iter(stream.readline, b"")
+        self.assertIn(b"event: AddRecord\n", itertools.islice(lines, 10))
+        (entry,) = [each for each in self.sandbox.traffic() if each["target"].startswith("/events")]
+        self.assertEqual(entry["status"], 200)
+        self.assertIn("event: AddRecord", entry["answer"])
+        # Whatever ends it, the client sees the end.
+        self.sandbox.crash()
+        list(lines)
+        self.sandbox.wait()
 
     def test_reset(self) -> None:
         """After a reset lists are empty, and faults, record and clock as at the start."""
