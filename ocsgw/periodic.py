@@ -25,8 +25,8 @@ class Periodic:
         self.name = name
         self.failures = 0
         self._function = function
-        self._ticker = LoopingCall(self._round)
-        self._ticker.clock = clock
+        self._clock = clock
+        self._ticker = self._new_ticker()
 
     @property
     def running(self) -> bool:
@@ -36,6 +36,8 @@ class Periodic:
     def start(self, interval: float, *, now: bool = False) -> None:
         """Begin, `now` or after the first interval; with another interval if it runs already."""
         self.stop()
+        # A new one: of the old one a round may still be under way, at whose end it must not go on.
+        self._ticker = self._new_ticker()
         self._ticker.start(interval, now=now)
 
     def now(self) -> None:
@@ -46,6 +48,11 @@ class Periodic:
         """End; nothing happens if it does not run."""
         if self._ticker.running:
             self._ticker.stop()
+
+    def _new_ticker(self) -> LoopingCall:
+        ticker = LoopingCall(self._round)
+        ticker.clock = self._clock
+        return ticker
 
     def _round(self) -> object:
         try:

@@ -74,3 +74,21 @@ class PeriodicTests(SynchronousTestCase):
         job.stop()
         self.clock.advance(10.0)
         self.assertEqual((self.rounds, job.running), (1, False))
+
+    def test_started_again_in_a_round(self) -> None:
+        """Started again while a round is under way, it goes on with one round an interval, and ends when stopped."""
+        running: Deferred[None] = Deferred()
+
+        def work() -> "Deferred[None] | None":
+            self.rounds += 1
+            return running if self.rounds == 1 else None
+
+        job = Periodic("sweep", work, self.clock)
+        job.start(1.0)
+        self.clock.advance(1.0)
+        job.start(1.0)
+        running.callback(None)
+        self.clock.pump([1.0] * 3)
+        self.assertEqual(self.rounds, 4)
+        job.stop()
+        self.assertEqual(self.clock.getDelayedCalls(), [])
