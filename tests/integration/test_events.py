@@ -2,12 +2,14 @@
 
 import http.client
 import json
+import math
 import os
 import re
 import signal
 import socket
 import ssl
 import threading
+import time
 from collections import defaultdict
 from collections.abc import Iterator
 from typing import Any, Self
@@ -72,18 +74,24 @@ class EventClient:
         self.last = int(fields.get("id", self.last))
         return fields
 
-    def events(self) -> Iterator[tuple[int, str, dict[str, Any]]]:
-        """Yield number, type and members of each event until the stream ends, however it does."""
+    def events(self, patience: float = math.inf) -> Iterator[tuple[int, str, dict[str, Any]]]:
+        """Yield number, type and members of each event until the stream ends, however it does.
+
+        It fails when none comes for so many seconds: signs of life keep the socket from its timeout.
+        """
+        quiet_since = time.monotonic()
         try:
             while (block := self._block()) is not None:
                 if "event" in block:
                     yield self.last, block["event"], json.loads(block["data"])
+                    quiet_since = time.monotonic()
+                assert time.monotonic() - quiet_since < patience, "no event came"
         except (OSError, http.client.HTTPException):
             return
 
     def take(self, count: int) -> list[tuple[int, str, dict[str, Any]]]:
         """Return the next events."""
-        events = self.events()
+        events = self.events(PATIENCE)
         return [next(events) for _ in range(count)]
 
 

@@ -21,6 +21,7 @@ from tests.integration.gateways import Gateways, Puller
 from tests.integration.pair import PairServer, free_port
 from tests.integration.server import PATIENCE, Server
 from tests.integration.test_desktops import LISTENER
+from tests.integration.test_events import EventClient
 from tests.support.postgresql import shared_postgresql
 
 RECORDS = int(os.environ.get("OCSGW_GATEWAY_RECORDS", "10000"))
@@ -181,6 +182,28 @@ class GatewayTests(SynchronousTestCase):
             assert answer is not None, "no event came"
             if answer.event != "CampaignStarted":
                 return answer.event
+
+    def test_events(self) -> None:
+        """Who reads events at one server sees what is done at another one, in order, once."""
+        one, two = self.serve(2).servers
+        for here, there in ((one, two), (two, one)):
+            with EventClient(here.port) as client:
+                self.assertEqual(client.response.status, 200)
+                phone = f"555{there.port}"
+                self.assertEqual(there.post("/lists/CL_Test?req=AddRecord", {"GSW_PHONE": phone}).status, 200)
+                # It waits for what comes next.
+                seen = client.take(1)
+                self.assertEqual(there.post(f"/phones/{phone}?req=RequestRecordCancel", {}).status, 200)
+                seen += client.take(1)
+                # Were one of them told twice, that would come before this.
+                self.assertEqual(here.post("/lists/CL_Test?req=AddRecord", {"GSW_PHONE": "last"}).status, 200)
+                seen += client.take(1)
+            self.assertEqual([kind for _, kind, _ in seen], ["AddRecord", "RequestRecordCancel", "AddRecord"])
+            rows = self.query(f"SELECT record_id FROM \"CL_Test\" WHERE contact_info IN ('{phone}', 'last')")
+            added, last = sorted(int(row[0]) for row in rows)[-2:]
+            self.assertEqual([members["GSW_RECORD_ID"] for _, _, members in seen], [added, added, last])
+            numbers = [number for number, _, _ in seen]
+            self.assertEqual(numbers, sorted(set(numbers)))
 
     def test_frozen(self) -> None:
         """A server that is frozen keeps others neither from serving nor from the chores; when it wakes it serves."""
