@@ -201,6 +201,7 @@ MESSAGES: Mapping[int, tuple[Level, str]] = MappingProxyType(
         ),
         93226: ("info", "Gateway {name} does the chores of the store"),
         93227: ("info", "Gateway {name} does the chores of the store no longer"),
+        93228: ("warning", "The news of other servers of the store cannot be read: {reason}; trying again"),
         93230: ("info", "OCS listener {listener} is ready on {address}"),
         93231: (
             "error",

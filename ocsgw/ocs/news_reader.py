@@ -5,6 +5,7 @@ from typing import Any
 
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred
+from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from ocsgw.contact.news import StoredNews, news_of
@@ -12,6 +13,8 @@ from ocsgw.contact.notices import Notice
 from ocsgw.contact.outbox import Change
 from ocsgw.contact.transaction import StoreFailureError
 from ocsgw.contact.unit_of_work import UnitOfWork
+from ocsgw.guard import guarded
+from ocsgw.logs import say
 from ocsgw.ocs.applications import Applications
 from ocsgw.ocs.context import OCSContext
 from ocsgw.ocs.store_service import StoreService
@@ -31,6 +34,7 @@ class NewsReader(Service):
     """
 
     name = "news of other servers"
+    _log = Logger()
 
     def __init__(
         self,
@@ -44,6 +48,7 @@ class NewsReader(Service):
         self._ring = ring
         self._last: int | None = None
         self._newest = 0
+        self._failing = False
         self._ticker = Periodic(self.name, self._read, context.reactor)
 
     def startService(self) -> None:
@@ -53,7 +58,7 @@ class NewsReader(Service):
         self._ticker.start(_EVERY, now=True)
 
     def stopService(self) -> None:
-        """End."""
+        """End; what is being read is shown to nobody any more."""
         super().stopService()
         self._ticker.stop()
 
@@ -63,26 +68,36 @@ class NewsReader(Service):
         def read(unit: UnitOfWork) -> tuple[int, list[StoredNews], int]:
             unit.backlog.forget()
             found = unit.tx.news_after(last, _AT_ONCE) if last is not None else []
-            number = found[-1].number if found else unit.tx.newest_news() if last is None else last
+            # Without any the newest are behind `last` no more: they are forgotten, or lost with a database that failed.
+            number = found[-1].number if found else unit.tx.newest_news()
             return number, found, unit.tx.outbox_bounds()[1]
 
-        return self._store.committer().chore(read).addCallbacks(self._have_read, _not_read)
+        return self._store.committer().chore(read).addCallbacks(self._have_read, self._not_read)
 
-    def _have_read(self, result: tuple[int, Sequence[StoredNews], int]) -> None:
+    def _have_read(self, result: tuple[int, Sequence[StoredNews], int]) -> "Deferred[Any] | None":
+        """Tell what was read; return the reading of the rest, if there may be more."""
+        if not self.running:
+            return None
+        self._failing = False
         self._last, found, newest = result
         if newest != self._newest:
             self._newest = newest
-            self._ring(())
+            guarded(self._log, "bell", self._ring, ())
         for each in found:
-            if each.origin == self._store.origin:
-                continue
-            news = news_of(each.text)
-            if isinstance(news, Notice):
-                self._applications.show([news])
-            else:
-                self._applications.publish([news])
+            if each.origin != self._store.origin:
+                guarded(self._log, "news", self._tell, each)
+        return self._read() if len(found) == _AT_ONCE else None
 
+    def _tell(self, stored: StoredNews) -> None:
+        news = news_of(stored.text)
+        if isinstance(news, Notice):
+            self._applications.show([news])
+        else:
+            self._applications.publish([news])
 
-def _not_read(reason: Failure) -> None:
-    # The next round reads it.
-    reason.trap(StoreFailureError, CommitUnknownError)
+    def _not_read(self, reason: Failure) -> None:
+        """Log the first failure of an outage; the next round reads on where the last one that succeeded has ended."""
+        reason.trap(StoreFailureError, CommitUnknownError)
+        if self.running and not self._failing:
+            self._failing = True
+            say(self._log, 93228, reason=reason.getErrorMessage())
