@@ -55,6 +55,8 @@ class Client(threading.Thread):
         self.stop = stop
         self.ledger = Ledger()
         self.unexpected: list[str] = []
+        # How many answers were 503, those to requests that were sent again included.
+        self.refusals = 0
         self._connection: http.client.HTTPConnection | None = None
 
     def run(self) -> None:
@@ -112,6 +114,7 @@ class Client(threading.Thread):
             self._connection.close()
             self._connection = None
             return None
+        self.refusals += response.status == 503
         if response.status not in (200, 409, 503, 504):
             self.unexpected.append(f"{response.status} {body!r}")
         if response.getheader("Connection") == "close":

@@ -107,7 +107,7 @@ class DatabaseTests(DatabaseTestCase):
                 pass
         # Pages that have room are filled up first.
         server.wait_until(lambda: " 93033 The store failed: " in server.log())
-        server.wait_until(lambda: any(client.ledger.refused for client in clients))
+        server.wait_until(lambda: any(client.refusals for client in clients))
         filler.unlink()
         self.assertLess(self.wait_for_service(server), _BACK)
         self.settle(database, server, stop, clients)
