@@ -131,6 +131,14 @@ class ApplicationTests(DesktopTestCase):
         self.assertIsNone(wire.read())
 
 
+# The link of an HTTP Proxy is descriptor 3.
+_AS_PROXY = """
+import os, sys
+os.dup2(int(sys.argv[1]), 3)
+os.execv(sys.executable, [sys.executable, "-m", "ocsgw.proxy"])
+"""
+
+
 class ProxyTests(SynchronousTestCase):
     """A real HTTP Proxy, with the test in the place of OCS."""
 
@@ -140,7 +148,7 @@ class ProxyTests(SynchronousTestCase):
         self.wire = Wire(self, ours)
         with theirs:
             self.process = subprocess.Popen(
-                ["/bin/sh", "-c", f'exec "$0" -m ocsgw.proxy 3<&{theirs.fileno()}', sys.executable],
+                [sys.executable, "-c", _AS_PROXY, str(theirs.fileno())],
                 pass_fds=[theirs.fileno()],
                 env={**os.environ, "PYTHONPATH": str(ROOT)},
             )
