@@ -28,7 +28,14 @@ _ocsctl() {{
 complete -o bashdefault -o default -F _ocsctl ocsctl
 """
 _DEFAULT = re.compile(r" ?\(?%\(default\)\w\)?")
-_ZSH = "autoload -U +X bashcompinit && bashcompinit\n"
+# The first line lets zsh find it as a file `_ocsctl` in its function path. Then zsh calls the file as a function, the
+# first time to complete something, which is what the last line does.
+_ZSH = """\
+#compdef ocsctl
+autoload -U +X bashcompinit && bashcompinit
+{bash}\
+if [[ ${{funcstack[1]}} = _ocsctl ]]; then _bash_complete -o bashdefault -o default -F _ocsctl; fi
+"""
 
 
 class _Node(NamedTuple):
@@ -54,7 +61,7 @@ def completion(installation: Installation, arguments: argparse.Namespace) -> int
         print("\n".join(_fish(nodes)))
         return 0
     script = _bash(nodes)
-    print(_ZSH + script if arguments.shell == "zsh" else script, end="")
+    print(_ZSH.format(bash=script) if arguments.shell == "zsh" else script, end="")
     return 0
 
 

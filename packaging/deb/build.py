@@ -30,6 +30,7 @@ Description: open Outbound Contact Server with its HTTP Proxy
 COMPLETIONS = {
     "bash": "usr/share/bash-completion/completions/ocsctl",
     "fish": "usr/share/fish/vendor_completions.d/ocsctl.fish",
+    "zsh": "usr/share/zsh/vendor-completions/_ocsctl",
 }
 CONFFILES = ("/etc/logrotate.d/ocsgw",)
 

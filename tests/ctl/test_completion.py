@@ -4,6 +4,21 @@ import subprocess
 
 from tests.ctl.support import CommandTestCase
 
+# A shell at a terminal of its own. It waits for the prompt, which the echo of what is written does not contain, and for
+# what Tab puts in; ^U empties the line.
+_DRIVE_ZSH = r"""
+setopt err_exit
+zmodload zsh/zpty
+zpty inner zsh -f -i
+zpty -w inner "fpath=($1 \$fpath); autoload -U compinit; compinit -u -D; PS1='be''gin:'"
+zpty -r inner seen '*begin:*'
+zpty -w -n inner $'ocsctl store copy --re\t'
+zpty -r inner seen '*--restart*'
+zpty -w -n inner $'\x15ocsctl list import L --du\t'
+zpty -r inner seen '*--duplicates*'
+zpty -d inner
+"""
+
 
 class CompletionTests(CommandTestCase):
     """What shells offer."""
@@ -42,6 +57,12 @@ class CompletionTests(CommandTestCase):
         script = self.write("completion.zsh", self.run_command("completion", "zsh").output)
         loaded = f"autoload -U +X compinit && compinit -u -D; source {script}; print -- ${{_comps[ocsctl]}}"
         self.assertIn("-F _ocsctl", self.run_shell("zsh", "-f", "-c", loaded))
+
+    def test_zsh_file(self) -> None:
+        """A file in the function path, as in the Debian package, completes the first time and every other."""
+        self.write("_ocsctl", self.run_command("completion", "zsh").output)
+        script = self.write("drive.zsh", _DRIVE_ZSH)
+        self.run_shell("zsh", "-f", str(script), str(script.parent))
 
     def test_fish(self) -> None:
         """fish offers commands, orders and options, each with what it is for."""

@@ -66,6 +66,9 @@ class _Life:
         _expect("begin with: ocsgw init /etc/ocsgw" in said, f"dpkg does not say how to begin:\n{said}")
         _expect("ocsgw 0" in self._inside("ocsgw", "--version"), "ocsgw is not found")
         self._inside("test", "-s", "/opt/ocsgw/lib/python3.11/site-packages/twisted/plugins/dropin.cache")
+        for file in ("bash-completion/completions/ocsctl", "fish/vendor_completions.d/ocsctl.fish",
+                     "zsh/vendor-completions/_ocsctl"):  # fmt: skip
+            self._inside("test", "-s", f"/usr/share/{file}")
         key = self._begin()
         _expect(self._add_record(key) == 1, "the first record is not the first one")
         before = (self._root / _CONFIG).read_text(encoding="utf-8")
