@@ -1,5 +1,6 @@
 """How many notifications wait in the store, and hand-outs that wait for call report records (outgoing.md O55)."""
 
+import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
@@ -60,6 +61,13 @@ class Backlog:
             return None
         waiting = self.count(tx)["history"] + sum(each.purpose == "history" for each in added)
         return max(0, limit.threshold - waiting)
+
+    def held_until(self, tx: Transaction, limit: HistoryWait, now: int) -> int | None:
+        """Return by when records are handed out again (O55), in seconds since 1970 UTC; None if they are now."""
+        if self.room(tx, limit, now, ()) != 0:
+            return None
+        since = now if self._full_since is None else self._full_since
+        return since + math.ceil(limit.timeout)
 
     def committed(
         self, limit: HistoryWait | None, now: int, added: Sequence[Delivery], removed: Sequence[str]

@@ -235,6 +235,7 @@ def _reasons(chain: _Chain, group: CampaignGroup, at: int) -> list[Reason]:
     record = chain.as_of(chain.record, at)
     reasons = [
         *_of_group(chain, group),
+        *_of_backlog(chain, at),
         *_of_status(chain, record),
         *_of_chain_in_process(chain, at),
         *_of_do_not_call(chain, at),
@@ -253,6 +254,17 @@ def _of_group(chain: _Chain, group: CampaignGroup) -> list[Reason]:
     if not chain.calling_list.enabled:
         reasons.append(Reason("H271", "the calling list is disabled in the configuration"))
     return reasons
+
+
+def _of_backlog(chain: _Chain, at: int) -> list[Reason]:
+    """Return that nothing at all is handed out, if it is so; nothing is known about that in other times than now."""
+    unit = chain.unit
+    limit = unit.directory.history_wait
+    until = unit.backlog.held_until(unit.tx, limit, unit.now) if limit is not None else None
+    if until is None or not unit.now <= at < until:
+        return []
+    text = f"too many call report records wait for their receiver; this holds until {chain.text_of(until)} at most"
+    return [Reason("O55", text, until)]
 
 
 def _of_status(chain: _Chain, record: Record) -> list[Reason]:

@@ -8,6 +8,7 @@ from typing import Any
 from ocsgw.contact.choice.choose import choose
 from ocsgw.contact.choice.daily_window import next_change
 from ocsgw.contact.choice.eligibility import is_open
+from ocsgw.contact.directory import HistoryWait
 from ocsgw.contact.unit_of_work import UnitOfWork
 from ocsgw.contact.zones import seconds_of_day
 from ocsgw.operations.explain import Explanation, GroupVerdict, explain
@@ -77,6 +78,22 @@ class ReasonTests(ExplainTestCase):
         rule, text, until = self.reason()
         self.assertEqual((rule, until), ("H270", None))
         self.assertIn("is loaded; ocsctl campaign start", text)
+
+    def test_backlog(self) -> None:
+        """O55: too many call report records wait; that ends by itself, or when they are taken."""
+        self.store.reload(make_directory(sends_history=True, history_wait=HistoryWait(1, 60.0)))
+        self.add("6505550100")
+        self.add("6505550101")
+        self.preview()
+        for _ in range(2):
+            rule, text, until = self.reason("6505550101")
+            self.assertEqual((rule, until), ("O55", self.now + 60))
+            self.assertIn("call report records wait", text)
+            self.assertEqual(self.preview()["GSW_USER_EVENT"], "PreviewRecordEmpty")
+        self.assertTrue(self.verdict("6505550101", self.now + 60).would)
+        self.assertTrue(self.verdict("6505550101", self.now - 1).would)
+        self.store.reload(make_directory(sends_history=True))
+        self.assertTrue(self.verdict("6505550101").would)
 
     def test_window(self) -> None:
         """H271: outside the daily window in the record's zone it waits for the next opening, told in both times."""
