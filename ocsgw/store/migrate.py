@@ -136,11 +136,11 @@ def run_revisions(connection: object) -> None:
     command.upgrade(_config(connection=connection), "head")
 
 
-def print_revisions(dialect: str, since: str | None, write: Callable[[str], object]) -> None:
+def print_revisions(dialect: str, since: str | None, write: Callable[[str], object], until: str = "head") -> None:
     """Write the SQL text of what is missing since a revision, None for all of it, for a dialect of SQLAlchemy."""
     from alembic import command  # noqa: PLC0415 - slow to import
 
-    command.upgrade(_config(dialect=dialect, write=write), f"{since or 'base'}:head", sql=True)
+    command.upgrade(_config(dialect=dialect, write=write), f"{since or 'base'}:{until}", sql=True)
 
 
 def _config(**attributes: object) -> "Config":
