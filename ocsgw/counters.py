@@ -65,21 +65,67 @@ class Metric:
         self._cells.clear()
 
 
-class Histogram:
-    """How often a value was at most each of `bounds`, its sum and number; `observe` costs one bisection."""
+class Distribution:
+    """How often a value was at most each of `bounds`, and the sum; `observe` costs one bisection."""
 
-    def __init__(self, name: str, help_: str, bounds: Sequence[float]) -> None:
-        self.name = name
-        self.help = help_
-        self.bounds = tuple(bounds)
-        self.buckets = [0] * (len(self.bounds) + 1)
-        self.sum = 0.0
-        HISTOGRAMS.append(self)
+    __slots__ = ("bounds", "buckets", "sum")
+
+    def __init__(self, bounds: tuple[float, ...]) -> None:
+        self.bounds = bounds
+        self.clear()
 
     def observe(self, value: float) -> None:
         """Count a value."""
         self.buckets[bisect_left(self.bounds, value)] += 1
         self.sum += value
+
+    def clear(self) -> None:
+        """Forget everything."""
+        self.buckets = [0] * (len(self.bounds) + 1)
+        self.sum = 0.0
+
+
+class Histogram:
+    """A distribution for each combination of labels; `buckets`, `sum` and `count` are those of all together."""
+
+    def __init__(self, name: str, help_: str, bounds: Sequence[float], labels: Labels = ()) -> None:
+        self.name = name
+        self.help = help_
+        self.bounds = tuple(bounds)
+        self.labels = labels
+        self._cells: dict[Labels, Distribution] = {}
+        if not labels:
+            self.cell()
+        HISTOGRAMS.append(self)
+
+    def cell(self, **labels: str) -> Distribution:
+        """Return the distribution of these labels; there is one as soon as somebody asks."""
+        key = tuple(labels[name] for name in self.labels)
+        found = self._cells.get(key)
+        if found is None:
+            found = self._cells[key] = Distribution(self.bounds)
+        return found
+
+    def observe(self, value: float, **labels: str) -> None:
+        """Count a value, off the hot path."""
+        self.cell(**labels).observe(value)
+
+    def samples(self) -> Iterator[tuple[Labels, Distribution]]:
+        """Yield labels and distribution of each cell."""
+        yield from self._cells.items()
+
+    @property
+    def buckets(self) -> list[int]:
+        """How many values there were in each bucket."""
+        found = [0] * (len(self.bounds) + 1)
+        for each in self._cells.values():
+            found = [sum(both) for both in zip(found, each.buckets, strict=True)]
+        return found
+
+    @property
+    def sum(self) -> float:
+        """The sum of all values."""
+        return sum(each.sum for each in self._cells.values())
 
     @property
     def count(self) -> int:
@@ -87,9 +133,9 @@ class Histogram:
         return sum(self.buckets)
 
     def clear(self) -> None:
-        """Forget everything, as between two tests."""
-        self.buckets = [0] * (len(self.bounds) + 1)
-        self.sum = 0.0
+        """Forget everything, as between two tests; who has a cell keeps it."""
+        for each in self._cells.values():
+            each.clear()
 
 
 ALL: list[Metric] = []
@@ -127,8 +173,9 @@ DNC_BLOCKED = Metric(
 )
 REQUEST_SECONDS = Histogram(
     "ocsgw_request_seconds",
-    "Seconds from the arrival of a request in OCS to its answer, if it was carried out.",
+    "Seconds from the arrival of a request in OCS to its answer, if it was carried out, by request type.",
     _SECONDS,
+    ("request",),
 )
 HTTP_REFUSALS = Metric(
     "counter",

@@ -40,6 +40,20 @@ class CounterTests(SynchronousTestCase):
         histogram.clear()
         self.assertEqual(histogram.count, 0)
 
+    def test_histogram_cells(self) -> None:
+        """Each combination of labels has its own distribution; together they are that of all."""
+        histogram = Histogram("test_seconds", "A test.", (1, 2), ("kind",))
+        cell = histogram.cell(kind="a")
+        cell.observe(3)
+        histogram.observe(1, kind="b")
+        self.assertEqual(
+            [(labels, each.buckets) for labels, each in histogram.samples()], [(("a",), [0, 0, 1]), (("b",), [1, 0, 0])]
+        )
+        self.assertEqual((histogram.buckets, histogram.sum, histogram.count), ([1, 0, 1], 4, 2))
+        histogram.clear()
+        cell.observe(3)
+        self.assertEqual((histogram.count, histogram.sum), (1, 3))
+
     def test_names(self) -> None:
         """Names are unique and in the form that Prometheus asks for: a prefix, a unit, `_total` for counters."""
         names = [*(each.name for each in ALL), *(each.name for each in HISTOGRAMS)]

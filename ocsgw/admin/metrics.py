@@ -56,8 +56,10 @@ def _counted() -> Iterator[Metric]:
         yield metric
     for histogram in counters.HISTOGRAMS:
         bounds = [*map(str, histogram.bounds), "+Inf"]
-        buckets = list(zip(bounds, accumulate(histogram.buckets), strict=True))
-        yield HistogramMetricFamily(histogram.name, histogram.help, buckets=buckets, sum_value=histogram.sum)
+        observed = HistogramMetricFamily(histogram.name, histogram.help, labels=histogram.labels)
+        for labels, cell in list(histogram.samples()):
+            observed.add_metric(labels, list(zip(bounds, accumulate(cell.buckets), strict=True)), cell.sum)
+        yield observed
 
 
 def _state(status: dict[str, Any]) -> Iterator[Metric]:

@@ -174,8 +174,11 @@ class _Controller:
             for metric in counters.ALL
             for labels, value in metric.samples()
         ]
-        for each in counters.HISTOGRAMS:
-            found += [(f"{each.name}_sum", {}, each.sum), (f"{each.name}_count", {}, float(each.count))]
+        for histogram in counters.HISTOGRAMS:
+            for labels, each in histogram.samples():
+                named = dict(zip(histogram.labels, labels, strict=True))
+                found.append((f"{histogram.name}_sum", named, each.sum))
+                found.append((f"{histogram.name}_count", named, float(sum(each.buckets))))
         return found
 
     def campaign(self, arguments: dict[str, Any]) -> "Deferred[dict[str, Any]]":

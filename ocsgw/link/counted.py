@@ -16,7 +16,7 @@ class CounterChanges:
 
     def __init__(self) -> None:
         self._counted: dict[tuple[str, Labels], int] = {}
-        self._observed: dict[str, tuple[list[int], int]] = {}
+        self._observed: dict[tuple[str, Labels], tuple[list[int], int]] = {}
         # What there is already, as in a test, is not counted again.
         list(self._changes())
         list(self._histograms())
@@ -38,13 +38,16 @@ class CounterChanges:
                     yield CounterChange(name=metric.name, labels=list(labels), value=change)
 
     def _histograms(self) -> Iterator[HistogramChange]:
-        for each in HISTOGRAMS:
-            micro = int(each.sum * _MICRO)
-            buckets, before = self._observed.get(each.name, ([0] * len(each.buckets), 0))
-            if buckets != each.buckets:
-                self._observed[each.name] = (list(each.buckets), micro)
-                changes = [now - then for now, then in zip(each.buckets, buckets, strict=True)]
-                yield HistogramChange(name=each.name, buckets=changes, micro=micro - before)
+        for histogram in HISTOGRAMS:
+            for labels, each in histogram.samples():
+                key, micro = (histogram.name, labels), int(each.sum * _MICRO)
+                buckets, before = self._observed.get(key, ([0] * len(each.buckets), 0))
+                if buckets != each.buckets:
+                    self._observed[key] = (list(each.buckets), micro)
+                    changes = [now - then for now, then in zip(each.buckets, buckets, strict=True)]
+                    yield HistogramChange(
+                        name=histogram.name, labels=list(labels), buckets=changes, micro=micro - before
+                    )
 
 
 class CounterTotals:
@@ -68,10 +71,13 @@ class CounterTotals:
         histograms = {each.name: each for each in HISTOGRAMS}
         for observed in stats.histograms:
             histogram = histograms.get(observed.name)
-            if histogram is not None and len(observed.buckets) == len(histogram.buckets):
+            if histogram is None or len(observed.labels) != len(histogram.labels):
+                continue
+            if len(observed.buckets) == len(histogram.bounds) + 1:
+                cell = histogram.cell(**dict(zip(histogram.labels, observed.labels, strict=True)))
                 for at, count in enumerate(observed.buckets):
-                    histogram.buckets[at] += count
-                histogram.sum += observed.micro / _MICRO
+                    cell.buckets[at] += count
+                cell.sum += observed.micro / _MICRO
 
     def end(self) -> None:
         """The process has ended: its gauges count no more."""

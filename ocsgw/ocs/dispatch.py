@@ -26,6 +26,7 @@ from ocsgw.protocol.requests import REQUESTS, RequestType, request_named
 Reply = Callable[[Event], None]
 _Key = tuple[str, str]
 _SUCCEEDED = {name: REQUESTS_ANSWERED.cell(request=name, code="ok") for name in REQUESTS}
+_SECONDS = {name: REQUEST_SECONDS.cell(request=name) for name in REQUESTS}
 _REPLAYED = REPLAYED.cell()
 _KEPT_REFUSALS = 50
 _RESCHEDULES = frozenset({"RecordReschedule", "ScheduledRecordReschedule"})
@@ -150,7 +151,7 @@ class Dispatcher:
 
     def finish(self, exchange: "_Exchange", outcome: Outcome) -> None:
         """Answer a request that the committer has carried out; its key is free again."""
-        REQUEST_SECONDS.observe(self._clock.seconds() - exchange.begun)
+        _SECONDS[exchange.pending.request.name].observe(self._clock.seconds() - exchange.begun)
         try:
             self._deliver(exchange.request, exchange.pending, outcome, exchange.reply)
         finally:

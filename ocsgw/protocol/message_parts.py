@@ -21,8 +21,9 @@ class CounterChange(msgspec.Struct, kw_only=True):
 
 
 class HistogramChange(msgspec.Struct, kw_only=True):
-    """What a histogram has observed: by bucket, and the sum in millionths of its unit."""
+    """What a histogram with these values of its labels has observed: by bucket, the sum in millionths of its unit."""
 
     name: str
+    labels: list[str]
     buckets: list[int]
     micro: int

@@ -21,7 +21,7 @@ class HistoryTests(SynchronousTestCase):
         """Let requests come within one interval, each of which takes so long."""
         REQUESTS.add(requests, request="AddRecord", code="ok")
         for _ in range(requests):
-            REQUEST_SECONDS.observe(seconds)
+            REQUEST_SECONDS.observe(seconds, request="AddRecord")
         for code, count in (refused or {}).items():
             HTTP_REFUSALS.add(count, status="404", code=code)
         self.now += EVERY

@@ -14,7 +14,7 @@ class CountedTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.counter = Metric("counter", "test_total", "", ("a", "b"))
         self.gauge = Metric("gauge", "test_open", "")
-        self.histogram = Histogram("test_seconds", "", (0.1, 1))
+        self.histogram = Histogram("test_seconds", "", (0.1, 1), ("a",))
         self.addCleanup(ALL.remove, self.counter)
         self.addCleanup(ALL.remove, self.gauge)
         self.addCleanup(HISTOGRAMS.remove, self.histogram)
@@ -25,7 +25,7 @@ class CountedTests(SynchronousTestCase):
         self.assertEqual(list(self.changes.messages()), [])
         self.counter.add(2, a="x", b="y")
         self.gauge.set(5)
-        self.histogram.observe(0.25)
+        self.histogram.observe(0.25, a="x")
         (stats,) = self.changes.messages()
         self.assertEqual(
             stats.counters,
@@ -34,7 +34,9 @@ class CountedTests(SynchronousTestCase):
                 CounterChange(name="test_open", labels=[], value=5),
             ],
         )
-        self.assertEqual(stats.histograms, [HistogramChange(name="test_seconds", buckets=[0, 1, 0], micro=250_000)])
+        self.assertEqual(
+            stats.histograms, [HistogramChange(name="test_seconds", labels=["x"], buckets=[0, 1, 0], micro=250_000)]
+        )
         self.assertEqual(decode(payload_of(stats)), stats)
         self.gauge.set(3)
         ((change,),) = (stats.counters for stats in self.changes.messages())
@@ -44,7 +46,7 @@ class CountedTests(SynchronousTestCase):
     def test_beginning(self) -> None:
         """What there is at the beginning was counted by somebody else."""
         self.counter.add(2, a="x", b="y")
-        self.histogram.observe(0.25)
+        self.histogram.observe(0.25, a="x")
         self.assertEqual(list(CounterChanges().messages()), [])
 
     def test_many(self) -> None:
@@ -64,13 +66,14 @@ class CountedTests(SynchronousTestCase):
                 CounterChange(name="test_total", labels=["x", "y"], value=2),
                 CounterChange(name="test_open", labels=[], value=5),
             ],
-            histograms=[HistogramChange(name="test_seconds", buckets=[1, 0, 2], micro=2_500_000)],
+            histograms=[HistogramChange(name="test_seconds", labels=["x"], buckets=[1, 0, 2], micro=2_500_000)],
         )
         first.add(stats)
         second.add(stats)
         self.assertEqual(dict(self.counter.samples()), {("x", "y"): 5})
         self.assertEqual(dict(self.gauge.samples()), {(): 10})
-        self.assertEqual((self.histogram.buckets, self.histogram.sum), ([2, 0, 4], 5.0))
+        ((labels, observed),) = self.histogram.samples()
+        self.assertEqual((labels, observed.buckets, observed.sum), (("x",), [2, 0, 4], 5.0))
         first.end()
         first.end()
         self.assertEqual(dict(self.gauge.samples()), {(): 5})
@@ -86,10 +89,11 @@ class CountedTests(SynchronousTestCase):
                     CounterChange(name="test_open", labels=[], value=1),
                 ],
                 histograms=[
-                    HistogramChange(name="of_a_later_version", buckets=[1], micro=1),
-                    HistogramChange(name="test_seconds", buckets=[1], micro=1),
+                    HistogramChange(name="of_a_later_version", labels=[], buckets=[1], micro=1),
+                    HistogramChange(name="test_seconds", labels=["x"], buckets=[1], micro=1),
+                    HistogramChange(name="test_seconds", labels=[], buckets=[1, 0, 0], micro=1),
                 ],
             )
         )
         self.assertEqual((dict(self.counter.samples()), dict(self.gauge.samples())), ({}, {(): 1}))
-        self.assertEqual(self.histogram.count, 0)
+        self.assertEqual(list(self.histogram.samples()), [])

@@ -130,7 +130,7 @@ SAMPLES: tuple[Message, ...] = (
     Stats(counters=[]),
     Stats(
         counters=[CounterChange(name="a_total", labels=["x", "y"], value=-1)],
-        histograms=[HistogramChange(name="b_seconds", buckets=[0, 2**40], micro=3)],
+        histograms=[HistogramChange(name="b_seconds", labels=["x"], buckets=[0, 2**40], micro=3)],
     ),
     Ping(ref=1),
     Pong(ref=2**53 - 1),
