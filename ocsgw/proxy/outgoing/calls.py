@@ -16,7 +16,6 @@ from twisted.web.client import (
     URI,
     Agent,
     FileBodyProducer,
-    HTTPConnectionPool,
     RequestTransmissionFailed,
     ResponseDone,
     ResponseFailed,
@@ -32,6 +31,7 @@ from ocsgw.protocol.client_settings import ClientSettings, ClientTlsSettings
 from ocsgw.protocol.messages import KV, Settings, Validate, Verdict
 from ocsgw.proxy.outgoing.bodies import decode_answer, encode_call
 from ocsgw.proxy.outgoing.connections import Endpoints, TunnelError
+from ocsgw.proxy.outgoing.heads import ConnectionPool, HeadTooLargeError
 from ocsgw.proxy.outgoing.signature import signature_headers
 from ocsgw.proxy.translation.charset import Encoding, encoding_of_option
 from ocsgw.tls.client import ClientOptions, ClientTls
@@ -133,7 +133,7 @@ class _Client:
         self._settings = settings
         self._headers = {**dict(settings.headers), **headers}
         self._tls = ClientTls(_options(settings.tls or ClientTlsSettings()))
-        self._pool = HTTPConnectionPool(reactor)
+        self._pool = ConnectionPool(reactor)
         self._pool.maxPersistentPerHost = settings.pool_size
         # A call that may be repeated is repeated here, in the way of O5.
         self._pool.retryAutomatically = False
@@ -288,6 +288,8 @@ def why_failed(reason: Failure) -> tuple[Any, str]:
         return "connect", str(first)
     if isinstance(first, _NoConnectionError):
         return "timeout", "no connection was free in time; the server is slow, or http_connection_pool_size too small"
+    if isinstance(first, HeadTooLargeError):
+        return "protocol", "the header of the answer is too large"
     if isinstance(first, CancelledError):
         return "timeout", "no answer in time"
     if isinstance(reason.value, ConnectError | DNSLookupError | OSError):

@@ -12,11 +12,13 @@ from twisted.trial.unittest import TestCase
 from ocsgw.protocol.client_settings import ClientSettings, ClientTlsSettings
 from ocsgw.protocol.messages import KV, Validate, Verdict
 from ocsgw.proxy.outgoing.calls import OutgoingCalls
+from ocsgw.proxy.outgoing.heads import LARGEST_HEAD
 from tests.proxy.outgoing.receiver import Receiver, TunnelFactory, reactor, server_tls, turn
 from tests.support.certificates import Authority
 from tests.support.settings import make_settings
 
 _AUTHORITY = Authority()
+_LARGE = "the header of the answer is too large"
 _NO_PLACE = "no connection was free in time"
 
 
@@ -176,6 +178,37 @@ class CallTests(TestCase):
         verdict = yield self.call(f"http://127.0.0.1:{port}/")
         self.assertEqual(verdict.data, {"a": "1"})
         self.assertEqual(len({each.peer.port for each in self.receiver.calls}), 2)
+
+    @inlineCallbacks
+    def test_large_header(self) -> Any:
+        """A header larger than 64 KiB, or without an end, is no answer, and its connection is closed at once."""
+        server = TunnelFactory()
+        port = server.listen(self)
+        begin, line = b"HTTP/1.1 200 OK\r\nContent-Length: 7\r\n", b"a: b\r\n"
+        end = b'\r\n{"a":1}'
+        most = (LARGEST_HEAD - len(begin) - 2) // len(line)
+        for answer, expected in (
+            (begin + line * most + end, ("positive", 200, {"a": 1}, None)),
+            (begin + line * (most + 1) + end, ("failed", None, {}, _LARGE)),
+            (begin + line * 500_000 + end, ("failed", None, {}, _LARGE)),
+            (begin + line * 20_000, ("failed", None, {}, _LARGE)),
+            (b"HTTP/1.1 100 Continue\r\n\r\n" * 5_000, ("failed", None, {}, _LARGE)),
+        ):
+            server.answer = answer
+            verdict = yield self.call(f"http://127.0.0.1:{port}/")
+            self.assertEqual((verdict.outcome, verdict.status, verdict.data, verdict.text), expected)
+            self.assertEqual(verdict.reason, "protocol" if verdict.outcome == "failed" else None)
+        self.assertEqual(len(server.heads), 5)
+
+    @inlineCallbacks
+    def test_kept_connection_is_counted_anew(self) -> Any:
+        """The measure is that of one answer, however many have come on its connection."""
+        port = self.receiver.listen(self)
+        self.receiver.headers = {b"X-Long": b"x" * 15_000}
+        for _ in range(6):
+            verdict = yield self.call(f"http://127.0.0.1:{port}/")
+            self.assertEqual(verdict.outcome, "positive")
+        self.assertEqual(len({each.peer.port for each in self.receiver.calls}), 1)
 
     @inlineCallbacks
     def test_headers(self) -> Any:
