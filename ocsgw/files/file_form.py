@@ -20,6 +20,13 @@ _MARKS = (
     (codecs.BOM_UTF16_LE, "utf-16", "UTF-16"),
     (codecs.BOM_UTF16_BE, "utf-16", "UTF-16"),
 )
+# Files of other kinds, which people rename; what they are, and what to do.
+_OTHER_KINDS = (
+    (b"PK\x03\x04", "a ZIP archive or an Excel workbook", "save it as CSV"),
+    (b"\x1f\x8b", "a file compressed with gzip", "unpack it"),
+    (b"%PDF", "a PDF document", "export its data as CSV"),
+    (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "an old Excel workbook or another document of Office", "save it as CSV"),
+)
 _DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "vertical bars"}
 _NAMED = {"comma": ",", "semicolon": ";", "tab": "\t", "\\t": "\t", "pipe": "|", "bar": "|", "space": " "}
 _SEPARATOR_LINE = "sep="
@@ -47,6 +54,9 @@ def recognize(name: str, file: BinaryIO, encoding: str | None, delimiter: str | 
     file.seek(0)
     sample = file.read(_SAMPLE)
     file.seek(0)
+    for magic, what, advice in _OTHER_KINDS:
+        if sample.startswith(magic):
+            raise FileError(f"{name} is {what}, not a CSV file; {advice}")
     codec, called, has_mark = _encoding(name, sample, encoding)
     text = codecs.getincrementaldecoder(codec)("replace").decode(sample)
     first = text.lstrip("\ufeff").split("\n", 1)[0].rstrip("\r").strip('"')
@@ -148,6 +158,11 @@ _ROWS = 20
 
 
 def _not_in_encoding(name: str, form: FileForm, lines: int, error: UnicodeError) -> str:
+    if isinstance(error, UnicodeDecodeError) and error.reason == _CUT_OFF:
+        return (
+            f"{name}, line {lines}: the file is cut off, its last character in {form.encoding} is not complete. "
+            "Nothing was imported. Get the whole file, or use --partial to refuse such rows only"
+        )
     where, what = f"line {lines}", "there are bytes that are"
     if isinstance(error, UnicodeDecodeError):
         newline = "\n".encode(form.codec)[-1:] if form.codec.startswith("utf-8") else b"\n"
@@ -157,6 +172,10 @@ def _not_in_encoding(name: str, form: FileForm, lines: int, error: UnicodeError)
         f"{name}, {where}: {what} not valid in {form.encoding}. Nothing was imported. Name the encoding of the file "
         "with --encoding (windows-1252 for most files of Windows), or use --partial to refuse such rows only"
     )
+
+
+# What the decoders of UTF-16 and UTF-32 say of it.
+_CUT_OFF = "truncated data"
 
 
 def _in_words(delimiter: str) -> str:

@@ -5,7 +5,7 @@ import os
 import re
 import shutil
 import tempfile
-from collections import namedtuple
+from collections import Counter, namedtuple
 from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
@@ -23,6 +23,7 @@ from ocsgw.admin.access import AdminAccess
 from ocsgw.admin.imports import incoming, kept_files
 from ocsgw.admin.imports.kept_files import KeptFiles
 from ocsgw.admin.imports.office import ImportOffice
+from ocsgw.admin.imports.run import Progress
 from ocsgw.admin.site import AdminSite
 from tests.admin.support import shared_of
 from tests.admin.test_form_data import KIND
@@ -84,13 +85,14 @@ class UploadTests(SynchronousTestCase):
         token: str | None = None,
         more: str = "",
         size: int | None = None,
+        into: tuple[tuple[str, str], ...] = (("list", "CL"),),
         name: str = "a.csv",
         contents: str = "GSW_PHONE\n1\n",
         ends: bool = True,
     ) -> bytes:
         """Return a request that sends a file."""
         token = self.token if token is None else token
-        fields = {"token": token, "do": "upload", "list": "CL"}
+        fields = {"token": token, "do": "upload", **dict(into)}
         parts = [f'Content-Disposition: form-data; name="{key}"\r\n\r\n{value}' for key, value in fields.items()]
         parts.append(f'Content-Disposition: form-data; name="file"; filename="{name}"\r\n\r\n{contents}')
         body = "".join(f"--xYz\r\n{each}\r\n" for each in parts) + ("--xYz--\r\n" if ends else "")
@@ -131,6 +133,59 @@ class UploadTests(SynchronousTestCase):
                 self.permissions = permissions
                 self.assertIn(words, self.post(**options))
                 self.assertEqual(self.kept(), [])
+
+    def test_where_to(self) -> None:
+        """A form says where its file goes; without that nothing is kept, for the do-not-call list least of all."""
+        for into in ((), (("list", ""),), (("into", "x"),), (("list", "CL"), ("into", "do-not-call"))):
+            with self.subTest(into=into):
+                answer = self.post(into=into)
+                self.assertIn(" 400 ", answer)
+                self.assertIn("choose a calling list, or the do-not-call list", answer)
+                self.assertEqual(self.kept(), [])
+        self.assertIn(" 303 ", self.post(into=(("into", "do-not-call"),)))
+        self.assertEqual([each.calling_list for each in self.files.of("")], [None])
+
+    def order(self, order: str, key: str, kind: str = "application/x-www-form-urlencoded") -> str:
+        """Send a form about a file that is kept."""
+        body = f"token={self.token}&do={order}&file={key}"
+        head = f"POST /import HTTP/1.0\r\nHost: 127.0.0.1\r\nContent-Type: {kind}\r\n"
+        return self.ask(f"{head}Content-Length: {len(body)}\r\nCookie: {self.cookie}\r\n\r\n{body}".encode())
+
+    def test_discard_under_way(self) -> None:
+        """A file that is being imported is stopped before it is discarded, and no page offers anything else."""
+        self.post()
+        (kept,) = self.files.of("")
+        page = f"GET /import HTTP/1.0\r\nHost: 127.0.0.1\r\nCookie: {self.cookie}\r\n\r\n".encode()
+        self.assertIn('value="discard"', self.ask(page))
+        run: Any = SimpleNamespace(is_complete=False, is_under_way=True, state="under way", stopped=0)
+        run.stop = lambda: setattr(run, "stopped", run.stopped + 1)
+        run.job, run.number, run.counts, run.clock = SimpleNamespace(dry_run=False), 3, Counter(), self.clock.seconds
+        run.progress = Progress()
+        kept.run = run
+        self.assertNotIn('value="discard"', self.ask(page))
+        answer = self.order("discard", kept.key)
+        self.assertIn(" 409 ", answer)
+        self.assertIn("this file is being imported; stop that first", answer)
+        self.assertEqual((self.kept(), run.stopped), (["a.csv"], 0))
+        self.assertIn(" 303 ", self.order("stop", kept.key))
+        self.assertEqual(run.stopped, 1)
+        run.is_under_way = False
+        self.assertIn(" 303 ", self.order("discard", kept.key))
+        self.assertEqual(self.kept(), [])
+
+    def test_unknown_order(self) -> None:
+        """An order that nobody knows is named."""
+        answer = self.order("dance", "x")
+        self.assertIn(" 400 ", answer)
+        self.assertIn("an import takes no order &#x27;dance&#x27;", answer)
+
+    def test_unreadable(self) -> None:
+        """A form that cannot be read is called that, and not one of another session."""
+        for kind in ("application/json", "", "multipart/form-data", "multipart/form-data; boundary=other"):
+            with self.subTest(kind=kind):
+                answer = self.order("look", "x", kind)
+                self.assertIn(" 400 ", answer)
+                self.assertIn("this form cannot be read: ", answer)
 
     def test_cut_off(self) -> None:
         """A browser that goes away leaves nothing behind."""

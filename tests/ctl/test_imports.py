@@ -66,6 +66,21 @@ class FormTests(ImportTestCase):
                 done = self.load(text.encode(encoding), "--encoding", encoding, name=encoding)
                 self.assertEqual((done.status, self.records()), (0, ["6505550100"]))
 
+    def test_other_kinds(self) -> None:
+        """A file of another kind is called what it is, whatever encoding was named."""
+        for contents, words in (
+            (b"PK\x03\x04" + bytes(200), "is a ZIP archive or an Excel workbook, not a CSV file; save it as CSV"),
+            (b"\x1f\x8b\x08\x00\xff", "is a file compressed with gzip, not a CSV file; unpack it"),
+            (b"%PDF-1.7\n%\xe2\xe3", "is a PDF document, not a CSV file"),
+            (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(99), "is an old Excel workbook"),
+        ):
+            for options in ((), ("--encoding", "windows-1252")):
+                with self.subTest(words=words, options=options):
+                    done = self.load(contents, *options)
+                    self.assertEqual(done.status, 1)
+                    self.assertIn(words, done.messages)
+                    self.assertNotIn("use --encoding", done.messages)
+
     def test_contradiction(self) -> None:
         """A mark that contradicts the option is refused; broken text names its line."""
         done = self.load("GSW_PHONE\n1\n".encode("utf-16"), "--encoding", "windows-1252")
@@ -73,6 +88,8 @@ class FormTests(ImportTestCase):
         done = self.load(b"GSW_PHONE,Remarks\n1,a\n2,b\n3,\xff\n")
         self.assertIn("line 4: the byte 0xff is not valid in UTF-8", done.messages)
         done = self.load("GSW_PHONE\n1\n".encode("utf-16")[:-1])
+        self.assertIn("line 2: the file is cut off, its last character in UTF-16 is not complete", done.messages)
+        self.assertNotIn("windows-1252", done.messages)
         self.assertEqual((done.status, self.records()), (1, []))
 
     def test_delimiter(self) -> None:

@@ -49,7 +49,7 @@ class DoNotCall(Page):
                 lambda event: f"{contact or customer_id} is blocked; records marked: {event['GSW_RECORDS_COUNT']}"
             )
         if order != "remove":
-            raise PageError(400, "this is not an order that the do-not-call list takes")
+            raise PageError(400, f"the do-not-call list takes no order {order!r}; nothing was changed")
         reason = field(request, "reason")
         if not reason:
             raise PageError(400, "say why the entries are removed; nothing was changed")

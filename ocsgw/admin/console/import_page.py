@@ -21,6 +21,10 @@ from ocsgw.operations.header import column_names, likely_columns
 
 _GONE = "this file is not kept any more; send it once more, an import that was interrupted goes on where it was"
 
+_ORDERS = frozenset({"look", "try", "import", "stop", "discard"})
+# Says that a file is for the do-not-call list: a form that names no list at all is none of our own.
+_DO_NOT_CALL = "do-not-call"
+
 
 class ImportPage(Page):
     """`/import`: `?list=` takes a file for a calling list, without it for the do-not-call list; `?file=` shows one."""
@@ -49,6 +53,8 @@ class ImportPage(Page):
         if not key:
             name = self._list_named(field(request, "list"))
             return join(message, _upload_form(visitor, name), self._begun(visitor))
+        if message is not None and self._office.files.find(key, visitor.principal) is None:
+            return message
         kept = self._kept(request, visitor)
         run = kept.run
         shown = None if run is None else progress_section(kept, run, visitor)
@@ -71,18 +77,20 @@ class ImportPage(Page):
         order = field(request, "do")
         if order == "upload":
             return self._take(request)
+        if order not in _ORDERS:
+            raise PageError(400, f"an import takes no order {order!r}; nothing was changed")
         kept = self._kept(request, visitor)
         here = Elsewhere(_address(kept))
-        if order == "discard":
-            self._office.files.discard(kept)
-            return Elsewhere("/lists" if kept.calling_list is not None else "/do-not-call")
         if kept.run is not None and kept.run.is_under_way:
             if order == "stop":
                 kept.run.stop()
                 return here
             raise PageError(409, "this file is being imported; stop that first")
-        if order not in ("look", "try", "import"):
-            raise PageError(400, "this is not an order that an import takes")
+        if order == "stop":
+            return here
+        if order == "discard":
+            self._office.files.discard(kept)
+            return Elsewhere("/lists" if kept.calling_list is not None else "/do-not-call")
 
         def chosen(looked: Looked) -> Elsewhere:
             _choose(kept, looked, request)
@@ -99,7 +107,10 @@ class ImportPage(Page):
             raise PageError(400, "send the form with its file, as multipart/form-data")
         if reception.problem is not None:
             raise PageError(400, f"{reception.problem}; nothing was changed")
-        name = self._list_named(field(request, "list"))
+        wanted, is_of_entries = field(request, "list"), field(request, "into") == _DO_NOT_CALL
+        if bool(wanted) == is_of_entries:
+            raise PageError(400, "choose a calling list, or the do-not-call list; nothing was changed")
+        name = self._list_named(wanted)
         kept: KeptFile = reception.claim()
         kept.calling_list = name
         return Elsewhere(_address(kept))
@@ -156,7 +167,7 @@ class ImportPage(Page):
                 el("a", each.name, href=_address(each)),
                 each.calling_list or "do-not-call list",
                 each.run.state if each.run is not None else "not begun",
-                form("/import", visitor, "Discard", title=f"Discard {each.name}", do="discard", file=each.key),
+                _discard_form(each, visitor),
             )
             for each in self._office.files.of(visitor.principal)
         ]
@@ -175,6 +186,13 @@ def _choose(kept: KeptFile, looked: Looked, request: Request) -> None:
         kept.options, kept.looked = options, None
 
 
+def _discard_form(kept: KeptFile, visitor: Visitor) -> Markup | None:
+    """Return what discards a file; one that is being imported is stopped first, on its own page."""
+    if kept.run is not None and kept.run.is_under_way:
+        return None
+    return form("/import", visitor, "Discard", title=f"Discard {kept.name}", do="discard", file=kept.key)
+
+
 def _address(kept: KeptFile) -> str:
     return f"/import?{urlencode({'file': kept.key})}"
 
@@ -191,7 +209,9 @@ def _upload_form(visitor: Visitor, calling_list: str | None) -> Markup:
         # Before the file: what is not our own form is not even kept.
         token_field(visitor),
         el("input", type="hidden", name="do", value="upload"),
-        el("input", type="hidden", name="list", value=calling_list or ""),
+        el("input", type="hidden", name="list", value=calling_list)
+        if calling_list is not None
+        else el("input", type="hidden", name="into", value=_DO_NOT_CALL),
         el("label", "CSV file, chosen or dropped here", el("input", type="file", name="file", required=True)),
         el("button", "Send"),
         el("progress", max=1, value=0, hidden=True, aria_label="Part of the file that was sent"),

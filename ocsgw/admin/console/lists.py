@@ -44,6 +44,8 @@ class Lists(Page):
 
     def carry_out(self, request: Request, visitor: Visitor) -> Any:
         """Take an import back."""
+        if field(request, "do") != "undo":
+            raise PageError(400, f"this page takes no order {field(request, 'do')!r}; nothing was changed")
         return undo(self, request, visitor, is_of_list=True)
 
 

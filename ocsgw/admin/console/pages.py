@@ -27,6 +27,8 @@ _POLICY = (
     b"form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
 )
 
+_FORMS = (b"application/x-www-form-urlencoded", b"multipart/form-data")
+
 
 class Door(Protocol):
     """What a page knows of the console that it belongs to."""
@@ -185,8 +187,22 @@ def redirect(request: Request, path: bytes) -> bytes:
 def check_form(request: Request, visitor: Visitor) -> None:
     """Raise `PageError` for a form that none of our pages has made in this session."""
     check_origin(request)
+    problem = _problem_of_form(request)
+    if problem is not None:
+        raise PageError(400, f"this form cannot be read: {problem}; nothing was changed")
     if not hmac.compare_digest(field(request, "token").encode(), visitor.token.encode()):
         raise PageError(403, "this form belongs to a session that has ended; nothing was changed, send it again")
+
+
+def _problem_of_form(request: Request) -> str | None:
+    """Return why the fields of a form are not known, None if its token has come."""
+    if b"token" in (request.args or {}):
+        return None
+    kind = (request.getHeader(b"content-type") or b"").partition(b";")[0].strip().lower()
+    if kind not in _FORMS:
+        return "send it as application/x-www-form-urlencoded or multipart/form-data"
+    reception = getattr(request, "reception", None)
+    return reception.form_problem if reception is not None else None
 
 
 def check_origin(request: Request) -> None:

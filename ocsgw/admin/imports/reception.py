@@ -64,6 +64,11 @@ class Reception:
             problem = self._incoming.problem
         return problem or (None if self._kept is not None else "choose a file first")
 
+    @property
+    def form_problem(self) -> str | None:
+        """Why the form cannot be read, None if it can."""
+        return self._form.problem
+
     def take(self, data: bytes) -> None:
         """Take a piece of the body."""
         self._received += len(data)
