@@ -25,6 +25,7 @@ _ROWS = (
     ErrorCode("duplicate_req", 400, "Parameter req is given more than once"),
     ErrorCode("unknown_request", 400, "Unknown request {x}"),
     ErrorCode("unknown_argument", 400, "Unknown argument {x}; the nearest is {y}"),
+    ErrorCode("unnamed_argument", 400, "Argument without a name", "Write each argument of the query as name=value"),
     ErrorCode("unsupported_request", 400, "Request {x} is not supported for resource {y}"),
     ErrorCode("invalid_json", 400, "Invalid JSON"),
     ErrorCode("not_object", 400, "JSON object expected"),
@@ -113,6 +114,12 @@ _ROWS = (
     ErrorCode("unavailable", 503, "Outbound Contact Server is not available"),
     ErrorCode("list_unavailable", 503, "Calling list {x} is not available"),
     ErrorCode("busy", 503, "Outbound Contact Server is busy"),
+    ErrorCode(
+        "too_many_streams",
+        503,
+        "Too many event streams are open",
+        "Close streams that nobody reads, or raise `[limits] event_streams`",
+    ),
     ErrorCode("no_response", 504, "No response from Outbound Contact Server"),
     ErrorCode("version", 505, "HTTP version not supported"),
 )

@@ -93,9 +93,9 @@ class HttpFrontend:
         policy, answers = self._made_of(settings)
         self.classic = ClassicSurface(policy, gateway, clock, self.body_memory)
         self.router = Router(self.classic)
-        self.router.mount(openapi.SEGMENT, openapi.OpenApi())
+        self.router.mount_document(openapi.SEGMENT, openapi.OpenApi())
         self.events = EventStreams(policy, gateway, clock)
-        self.router.mount(SEGMENT, self.events)
+        self.router.mount_document(SEGMENT, self.events)
         self.each_second.append(self.events.tick)
         self.whole_requests = WholeRequests(self)
         # None: there is none.

@@ -5,13 +5,14 @@ from twisted.trial.unittest import SynchronousTestCase
 from ocsgw.protocol.errors import ERRORS, Refusal, client_text
 
 # http.md section 8, copied by hand: status, code, text; beyond it (docs/http.md): 429, rounded_number,
-# unknown_argument, unknown_attribute, answer_too_large and what tables refuse.
+# unknown_argument, unnamed_argument, too_many_streams, unknown_attribute, answer_too_large and what tables refuse.
 TABLE = """
 400 bad_request Bad request
 400 missing_req Missing parameter req
 400 duplicate_req Parameter req is given more than once
 400 unknown_request Unknown request <x>
 400 unknown_argument Unknown argument <x>; the nearest is <y>
+400 unnamed_argument Argument without a name
 400 unsupported_request Request <x> is not supported for resource <y>
 400 invalid_json Invalid JSON
 400 not_object JSON object expected
@@ -54,6 +55,7 @@ TABLE = """
 503 unavailable Outbound Contact Server is not available
 503 list_unavailable Calling list {x} is not available
 503 busy Outbound Contact Server is busy
+503 too_many_streams Too many event streams are open
 504 no_response No response from Outbound Contact Server
 505 version HTTP version not supported
 """

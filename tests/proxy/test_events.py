@@ -210,19 +210,35 @@ class FilterTests(StreamTestCase):
         for query, status, text in (
             ("typ=AddRecord", 400, "Unknown argument typ; the nearest is type"),
             ("campaignGroup=102", 400, "Unknown argument campaignGroup; the nearest is campaigngroup"),
+            ("=", 400, "Argument without a name"),
+            ("=AddRecord&type=AddRecord", 400, "Argument without a name"),
             ("type=AddRecrod", 400, "Invalid value of attribute type"),
             ("type=", 400, "Invalid value of attribute type"),
             ("list=", 400, "Invalid value of attribute list"),
             (f"list={'x' * 256}", 400, "Invalid value of attribute list"),
             ("campaigngroup=x", 400, "Invalid value of attribute campaigngroup"),
             ("campaigngroup=2147483648", 400, "Invalid value of attribute campaigngroup"),
-            ("lastEventId=-1", 400, "Invalid value of attribute Last-Event-ID"),
-            ("lastEventId=9223372036854775808", 400, "Invalid value of attribute Last-Event-ID"),
-            ("lastEventId=1&lastEventId=2", 400, "Invalid value of attribute Last-Event-ID"),
-            ("lastEventId=%D9%A1", 400, "Invalid value of attribute Last-Event-ID"),
+            ("lastEventId=-1", 400, "Invalid value of attribute lastEventId"),
+            ("lastEventId=9223372036854775808", 400, "Invalid value of attribute lastEventId"),
+            ("lastEventId=1&lastEventId=2", 400, "Invalid value of attribute lastEventId"),
+            ("lastEventId=%D9%A1", 400, "Invalid value of attribute lastEventId"),
         ):
             (answer,) = self.open(f"/events?{query}").answers()
             self.assertEqual((answer.status, answer.error), (status, text), query)
+        self.assertEqual(self.outbox.requests, [])
+
+    def test_refused_header(self) -> None:
+        """An id in the header that is none is named as the header."""
+        self.begin()
+        (answer,) = self.open("/events?lastEventId=1", "Last-Event-ID: x").answers()
+        self.assertEqual((answer.status, answer.error), (400, "Invalid value of attribute Last-Event-ID"))
+
+    def test_nothing_below(self) -> None:
+        """A path below the stream is unknown: whoever asks for one thing would be shown everything."""
+        self.begin()
+        for path in ("/events/1", "/events/", "/events//", "/openapi.json/1"):
+            (answer,) = self.open(path).answers()
+            self.assertEqual((answer.status, answer.error), (404, "Unknown resource"), path)
         self.assertEqual(self.outbox.requests, [])
 
     def test_methods(self) -> None:
@@ -335,6 +351,7 @@ class AccessTests(StreamTestCase):
         first, _ = self.open(), self.open()
         (answer,) = self.open().answers()
         self.assertEqual((answer.status, answer.header("retry-after")), (503, "1"))
+        self.assertIn("[limits] event_streams", answer.json["GSW_ERROR_HINT"])
         first.vanish()
         self.assertIn(b"200 OK", self.open().transport.taken)
         self.begin(event_streams=0)

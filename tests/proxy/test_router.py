@@ -31,6 +31,16 @@ class RouterTests(SynchronousTestCase):
             is_mounted = path_of(target).split(b"/")[:2] == [b"", b"m"]
             self.assertEqual(router.route_of(_line(target), head), _MOUNTED if is_mounted else _DEFAULT, target)
 
+    @given(st.lists(_TARGETS, max_size=30))
+    def test_documents(self, targets: list[bytes]) -> None:
+        """A document has the one path."""
+        router = Router(_DEFAULT)
+        router.mount_document(b"m", _MOUNTED)
+        head = Head(minor=1, keep_alive=True)
+        for target in [*targets, b"/m", b"/m?x", b"/m/", b"/m/x", *targets]:
+            expected = _MOUNTED if path_of(target) == b"/m" else _DEFAULT
+            self.assertEqual(router.route_of(_line(target), head), expected, target)
+
     def test_mounted_later(self) -> None:
         """What is mounted counts for targets that have been asked for before."""
         router, head = Router(_DEFAULT), Head(minor=1, keep_alive=True)

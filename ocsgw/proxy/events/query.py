@@ -55,6 +55,8 @@ def query_of(exchange: Exchange) -> StreamQuery:
     """Return what a request asks for. Raises `Refusal`: a slip in a filter would show too much, or nothing."""
     given: dict[str, list[str]] = {name: [] for name in _ARGUMENTS}
     for name, value in arguments_of(exchange.line.target.partition(b"?")[2]):
+        if not name:
+            raise Refusal("unnamed_argument")
         if name not in given:
             nearest = difflib.get_close_matches(name, _ARGUMENTS, 1, 0.0)
             raise Refusal("unknown_argument", name, nearest[0])
@@ -76,10 +78,11 @@ def _types(written: list[str]) -> frozenset[str]:
 def _last_seen(exchange: Exchange, given: list[str]) -> int | None:
     """Return the id that the client repeats: in the header, which browsers send by themselves, or as an argument."""
     sent = [value.decode("latin-1") for name, value in exchange.head.fields if name == b"last-event-id"]
+    where = "Last-Event-ID" if sent else _LAST
     values = [each for each in sent or given if each]
     if len(values) > 1:
-        raise Refusal("invalid_attribute", "Last-Event-ID")
-    return _number(values[0], "Last-Event-ID", _HIGHEST) if values else None
+        raise Refusal("invalid_attribute", where)
+    return _number(values[0], where, _HIGHEST) if values else None
 
 
 def _number(text: str, name: str, highest: int) -> int:

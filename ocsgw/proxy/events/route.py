@@ -84,7 +84,7 @@ class EventStreams:
         """Its stream has not begun."""
 
     def _full(self) -> Refusal | None:
-        return Refusal("busy") if len(self._streams) >= self._policy.limits.event_streams else None
+        return Refusal("too_many_streams") if len(self._streams) >= self._policy.limits.event_streams else None
 
     def _ask_scope(self, stream: EventStream, deliver: Deliver) -> Refusal | None:
         data: KV = {"GSW_AGENT_REQ_TYPE": ACTION}

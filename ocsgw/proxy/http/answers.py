@@ -117,7 +117,7 @@ class Answers:
             return [(b"WWW-Authenticate", b'Bearer error="insufficient_scope", scope="%b"' % scope)]
         if refusal.code == "unavailable":
             return [(b"Retry-After", self._retry_after)]
-        if refusal.code in ("busy", "key_in_use"):
+        if refusal.code in ("busy", "too_many_streams", "key_in_use"):
             return [(b"Retry-After", b"1")]
         return []
 

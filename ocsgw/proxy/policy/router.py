@@ -1,4 +1,4 @@
-"""Which route a request takes: by the first segment of its path."""
+"""Which route a request takes: by the first segment of its path, or by its whole path."""
 
 import re
 
@@ -7,7 +7,7 @@ from ocsgw.proxy.http.grammar import Head, RequestLine
 from ocsgw.proxy.policy.cross_origin import CrossOrigin
 
 _AUTHORITY = re.compile(rb"[hH][tT][tT][pP][sS]?://[^/?]*")
-_FIRST_SEGMENT = re.compile(rb"/([^/?]*)").match
+_FIRST_SEGMENT = re.compile(rb"/([^/]*)").match
 
 # Longer targets are looked up anew, and so are all when there are more than so many.
 _LONGEST_KNOWN = 256
@@ -30,12 +30,18 @@ class Router:
         # Who may call from pages of other origins; it answers what browsers ask beforehand, for every target.
         self.cross_origin = CrossOrigin(())
         self._mounted: dict[bytes, Route] = {}
+        self._documents: dict[bytes, Route] = {}
         # Targets that have been asked for; clients send the same ones again and again.
         self._known: dict[bytes, Route] = {}
 
     def mount(self, segment: bytes, route: Route) -> None:
         """Let a route answer all targets whose first segment, as it is sent, is `segment`."""
         self._mounted[segment] = route
+        self._known.clear()
+
+    def mount_document(self, name: bytes, route: Route) -> None:
+        """Let a route answer targets whose path, as it is sent, is `name` after the slash; nothing is below it."""
+        self._documents[b"/" + name] = route
         self._known.clear()
 
     def route_of(self, line: RequestLine, head: Head) -> Route:
@@ -46,8 +52,9 @@ class Router:
         return route if route is not None else self._find(line.target)
 
     def _find(self, target: bytes) -> Route:
-        found = _FIRST_SEGMENT(target if target[:1] == b"/" else path_of(target))
-        route = self._mounted.get(found[1], self._default) if found else self._default
+        path = path_of(target)
+        found = _FIRST_SEGMENT(path)
+        route = self._documents.get(path) or (self._mounted.get(found[1]) if found else None) or self._default
         if len(target) <= _LONGEST_KNOWN:
             if len(self._known) >= _MOST_KNOWN:
                 self._known.clear()
