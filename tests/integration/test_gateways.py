@@ -24,7 +24,7 @@ from tests.integration.test_desktops import LISTENER
 from tests.integration.test_events import EventClient
 from tests.support.postgresql import shared_postgresql
 
-RECORDS = int(os.environ.get("OCSGW_GATEWAY_RECORDS", "10000"))
+RECORDS = int(os.environ.get("OCSGW_GATEWAY_RECORDS", "3000"))
 _CLIENTS = 30
 _DESKTOPS_READY = re.compile(r"93230 .* is ready on 127\.0\.0\.1:(\d+)")
 
