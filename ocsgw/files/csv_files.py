@@ -77,7 +77,7 @@ class CsvReader:
             except StopIteration:
                 return
             except csv.Error as error:
-                cells = f"is not valid CSV: {error}"
+                cells = _in_words(error)
                 again.extendleft(reversed(taken[1:]))
                 reader = csv.reader(lines(), strict=True, delimiter=self._form.delimiter)
             if isinstance(cells, list):
@@ -113,6 +113,16 @@ class CsvReader:
         except UnicodeEncodeError:
             return True
         return False
+
+
+def _in_words(error: csv.Error) -> str:
+    """Return what is wrong with a row, as the end of a sentence about it."""
+    text = str(error)
+    if text.startswith("field larger than"):
+        return f"has a field of more than {csv.field_size_limit():,} characters; is a quote missing?"
+    if text == "unexpected end of data":
+        return "has a quote that is never closed"
+    return f"is not valid CSV: {text}"
 
 
 _REPLACEMENT = "\ufffd"

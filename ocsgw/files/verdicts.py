@@ -9,7 +9,7 @@ from typing import IO, NamedTuple
 from ocsgw.files.csv_files import NumberedRow
 
 _COLUMNS = ("row", "verdict", "reason")
-_NUMBER = re.compile(r"\b\d+\b")
+_NUMBER = re.compile(r"\b\d+(?:,\d{3})*\b")
 
 
 class NumberedVerdict(NamedTuple):

@@ -8,7 +8,7 @@ import tempfile
 from collections import Counter, namedtuple
 from collections.abc import Callable
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
 from twisted.internet.defer import Deferred, fail, maybeDeferred
 from twisted.internet.error import ConnectionLost
@@ -202,7 +202,12 @@ class UploadTests(SynchronousTestCase):
         self.patch(shutil, "disk_usage", lambda folder: _Usage(1 << 40))
         for _ in range(8):
             self.assertIn(" 303 ", self.post())
-        self.assertIn("finish or discard one of them first", self.post())
+        self.assertIn("8 files wait already; import or discard one", self.post())
+        first = next(self.files.of(""))
+        under_way = SimpleNamespace(is_complete=False, is_under_way=True, state="under way", stop=lambda: None)
+        first.run = cast("Any", under_way)
+        self.assertIn("7 files wait already and 1 are being imported; import or discard one", self.post())
+        under_way.is_under_way = False
         self.assertEqual(len(self.kept()), 8)
         # One that is imported makes room.
         over: Any = SimpleNamespace(is_complete=True, is_under_way=False, stop=lambda: None)

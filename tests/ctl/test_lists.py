@@ -157,19 +157,22 @@ class ListImportTests(CommandTestCase):
         self.patch(slices, "_LONGEST_SLICE", 600)
         done = self.run_command("list", "import", "CL_Test", file)
         self.assertEqual(done.status, 1)
-        self.assertIn("row 7: refused: is not valid CSV: field larger than field limit", done.messages)
+        self.assertIn("row 7: refused: has a field of more than 131,072 characters; is a quote missing?", done.messages)
         self.assertEqual(self.contacts(), ["0", "1", "2", "3", "4", "7"])
 
     def test_stray_quote(self) -> None:
         """A quote that is never closed costs its own row: those behind it are added, however many they are."""
         phones = [str(number) for number in range(1000)]
-        for behind in ("x", "x" * 250):
+        for behind, wrong in (
+            ("x", "quote that is never closed"),
+            ("x" * 250, "field of more than 131,072 characters; is a quote missing?"),
+        ):
             with self.subTest(length=len(behind)):
                 self.setUp()
                 rows = ["GSW_PHONE,Remarks", *(f"{each},{behind}" for each in phones)]
                 rows.insert(6, '"780000005,r')
                 done = self.run_command("list", "import", "CL_Test", self.write("f.csv", "\n".join(rows)))
-                self.assertIn("row 7: refused: is not valid CSV", done.messages)
+                self.assertIn(f"row 7: refused: has a {wrong}", done.messages)
                 self.assertIn("1001 rows: 1000 added, 0 replaced, 0 skipped, 1 refused", done.output)
                 self.assertEqual(self.contacts(), phones)
 

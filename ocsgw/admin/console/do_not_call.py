@@ -7,7 +7,7 @@ from twisted.web.server import Request
 from ocsgw.admin.console.layout import Visitor, section, token_field
 from ocsgw.admin.console.lists import imports_section, undo
 from ocsgw.admin.console.markup import Child, Markup, el, join
-from ocsgw.admin.console.pages import Page, PageError, field, operation
+from ocsgw.admin.console.pages import Door, Page, PageError, field, operation
 
 
 class DoNotCall(Page):
@@ -16,6 +16,10 @@ class DoNotCall(Page):
     path = "/do-not-call"
     title = "Do not call"
     is_for_all = True
+
+    def __init__(self, door: Door, undoing: set[int]) -> None:
+        super().__init__(door)
+        self._undoing = undoing
 
     def content(self, request: Request, visitor: Visitor, message: Child) -> Any:
         """Return the page."""
@@ -38,7 +42,7 @@ class DoNotCall(Page):
         """Block, remove, or take an import back."""
         order = field(request, "do")
         if order == "undo":
-            return undo(self, request, visitor, is_of_list=False)
+            return undo(self, request, visitor, self._undoing, is_of_list=False)
         contact, customer_id = field(request, "contact"), field(request, "customer_id")
         if bool(contact) == bool(customer_id):
             raise PageError(400, "name a number or a customer id, not both; nothing was changed")

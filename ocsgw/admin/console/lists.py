@@ -9,10 +9,12 @@ from twisted.web.server import Request
 from ocsgw.admin.console.layout import Visitor, section, token_field
 from ocsgw.admin.console.markup import Child, Markup, el, join, table
 from ocsgw.admin.console.number import utc
-from ocsgw.admin.console.pages import Page, PageError, field, operation
+from ocsgw.admin.console.pages import Door, Page, PageError, field, operation
 
 _COUNTS = ("added", "updated", "replaced", "skipped", "refused")
 _MOST_IMPORTS = 50
+# Digits; those of an integer of the store.
+_LONGEST_NUMBER = 18
 
 
 class Lists(Page):
@@ -21,6 +23,10 @@ class Lists(Page):
     path = "/lists"
     title = "Lists"
     is_for_all = True
+
+    def __init__(self, door: Door, undoing: set[int]) -> None:
+        super().__init__(door)
+        self._undoing = undoing
 
     def content(self, request: Request, visitor: Visitor, message: Child) -> Any:
         """Return the page."""
@@ -46,7 +52,7 @@ class Lists(Page):
         """Take an import back."""
         if field(request, "do") != "undo":
             raise PageError(400, f"this page takes no order {field(request, 'do')!r}; nothing was changed")
-        return undo(self, request, visitor, is_of_list=True)
+        return undo(self, request, visitor, self._undoing, is_of_list=True)
 
 
 def _links(name: str) -> Markup:
@@ -97,10 +103,13 @@ def imports_section(imports: list[dict[str, Any]], action: str, visitor: Visitor
 
 
 @inlineCallbacks
-def undo(page: Page, request: Request, visitor: Visitor, *, is_of_list: bool) -> Any:
-    """Take the import of a form back, slice by slice; fires with what happened in words."""
+def undo(page: Page, request: Request, visitor: Visitor, undoing: set[int], *, is_of_list: bool) -> Any:
+    """Take the import of a form back, slice by slice; fires with what happened in words.
+
+    `undoing` has the numbers of those that are being taken back: a second one at once would tell a part as the whole.
+    """
     number, reason = field(request, "number"), field(request, "reason")
-    if not number.isascii() or not number.isdecimal():
+    if not number.isascii() or not number.isdecimal() or len(number) > _LONGEST_NUMBER:
         raise PageError(400, f"{number!r} is not the number of an import")
     if not reason:
         raise PageError(400, "say why the import is taken back; nothing was changed")
@@ -110,15 +119,21 @@ def undo(page: Page, request: Request, visitor: Visitor, *, is_of_list: bool) ->
     known = found.get(int(number))
     if known is None:
         raise PageError(404, f"there is no such import {number}")
+    if int(number) in undoing:
+        raise PageError(409, f"import {int(number)} is being taken back already")
     removed, kept = 0, 0
-    while True:
-        done: Any = yield operation(
-            view, visitor, "undo import", number=int(number), calling_list=known["calling_list"], reason=reason
-        )
-        removed += done["removed"]
-        kept += len(done["kept"])
-        if done["done"]:
-            break
+    undoing.add(int(number))
+    try:
+        while True:
+            done: Any = yield operation(
+                view, visitor, "undo import", number=int(number), calling_list=known["calling_list"], reason=reason
+            )
+            removed += done["removed"]
+            kept += len(done["kept"])
+            if done["done"]:
+                break
+    finally:
+        undoing.discard(int(number))
     stay = f"; {kept} were changed since and stay" if kept else ""
     lasting = "".join(f"; {count} {name}, which cannot be taken back" for name, count in done["lasting"].items())
     return f"Import {number}: {removed} rows removed{stay}{lasting}"

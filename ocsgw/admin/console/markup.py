@@ -1,6 +1,10 @@
 """HTML as values: a text becomes part of a page by `el` alone, and is escaped there."""
 
+import re
 from html import escape
+
+# Controls, of which terminals and browsers make something else than a sign, and those that turn the direction of text.
+_CONTROLS = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 
 
 class Markup(str):
@@ -15,14 +19,16 @@ Child = str | int | None
 def el(tag: str, *children: Child, **attributes: str | int | bool | None) -> Markup:
     """Return an element. An attribute that is None or False is left out; a trailing `_` in its name too.
 
-    Other underscores in names of attributes are hyphens. Texts are escaped, `Markup` is taken as it is.
+    Other underscores in names of attributes are hyphens. Texts are escaped, and controls in them shown by their
+    numbers, unless they are the `value` that a form sends back; `Markup` is taken as it is.
     """
     head = tag
     for name, value in attributes.items():
         if value is None or value is False:
             continue
         shown = name.rstrip("_").replace("_", "-")
-        head += f" {shown}" if value is True else f' {shown}="{escape(str(value))}"'
+        text = str(value) if name == "value" else _visible(str(value))
+        head += f" {shown}" if value is True else f' {shown}="{escape(text)}"'
     if tag in _EMPTY:
         return Markup(f"<{head}>")
     return Markup(f"<{head}>{join(*children)}</{tag}>")
@@ -44,7 +50,11 @@ def table(caption: str, head: tuple[str, ...], rows: "list[tuple[Child, ...]]", 
 
 
 def _markup(child: str | int) -> str:
-    return child if isinstance(child, Markup) else escape(str(child))
+    return child if isinstance(child, Markup) else escape(_visible(str(child)))
+
+
+def _visible(text: str) -> str:
+    return _CONTROLS.sub(lambda found: ascii(found[0])[1:-1], text)
 
 
 _EMPTY = frozenset({"input", "meta", "link", "br"})

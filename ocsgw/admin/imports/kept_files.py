@@ -77,7 +77,7 @@ class KeptFiles:
         self.tidy()
         self._make_room()
         if len(self._files) >= _MOST:
-            raise NotKeptError(f"{_MOST} files are being imported already; finish or discard one of them first")
+            raise NotKeptError(self._full())
         try:
             free = shutil.disk_usage(self._folder).free
         except OSError as error:
@@ -120,6 +120,11 @@ class KeptFiles:
                 each.touched = now
             elif now - each.touched >= _FORGOTTEN:
                 self.discard(each)
+
+    def _full(self) -> str:
+        under_way = sum(each.run is not None and each.run.is_under_way for each in self._files.values())
+        imported = f" and {under_way} are being imported" if under_way else ""
+        return f"{len(self._files) - under_way} files wait already{imported}; import or discard one"
 
     def _make_room(self) -> None:
         """Forget the oldest files of which nothing but verdicts is left to see."""

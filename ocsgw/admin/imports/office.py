@@ -1,7 +1,7 @@
 """Where imports of the console come together: the files that are kept, and who works on them."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from ocsgw.admin.imports.incoming import Work
@@ -14,11 +14,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class ImportOffice:
-    """The imports of all admin listeners. `work` calls functions away from the reactor, `clock` gives seconds."""
+    """The imports of all admin listeners. `work` calls functions away from the reactor, `clock` gives seconds.
+
+    `undoing` are the numbers of those that are being taken back.
+    """
 
     files: KeptFiles
     work: Work
     clock: Callable[[], float]
+    undoing: set[int] = field(default_factory=set)
 
     def begin(self, kept: KeptFile, ask: Ask, *, dry_run: bool, again: bool) -> "Deferred[None]":
         """Begin to import a file, or only to try it, in place of an earlier run; fires when that has ended."""
