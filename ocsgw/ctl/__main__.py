@@ -25,6 +25,7 @@ from ocsgw.ctl import (
     validate,
     watch,
 )
+from ocsgw.ctl.arguments import argument
 from ocsgw.ctl.errors import EXIT_FAILURE, EXIT_INTERRUPTED, EXIT_USAGE, CommandError, status_of
 from ocsgw.ctl.installation import Installation
 from ocsgw.files.errors import FileError, FileOptionError
@@ -47,7 +48,7 @@ FAMILIES = (
     completion,
 )
 
-_LONGEST_WAIT = 86400.0
+_seconds = argument(float, lambda seconds: 0 < seconds <= 86400, "a number of seconds above 0, 86400 at most")
 # Arguments that are paths, which the system takes as bytes.
 _PATHS = frozenset({"config", "file", "password_file", "verdicts"})
 
@@ -77,13 +78,6 @@ def make_parser() -> argparse.ArgumentParser:
     for family in FAMILIES:
         family.add_commands(commands)
     return parser
-
-
-def _seconds(text: str) -> float:
-    seconds = float(text)
-    if not 0 < seconds <= _LONGEST_WAIT:
-        raise ValueError
-    return seconds
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

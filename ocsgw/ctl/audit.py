@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 from ocsgw.audit.file import ChainPosition, last_lines, row_of, verify
 from ocsgw.control.errors import UnreachableError
+from ocsgw.ctl.arguments import amount
 from ocsgw.ctl.errors import EXIT_FAILURE, CommandError
 from ocsgw.ctl.families import add_command, add_family, add_json
 from ocsgw.ctl.installation import Installation
-from ocsgw.ctl.output import number_of_lines, print_json, print_table
+from ocsgw.ctl.output import print_json, print_table
 from ocsgw.ctl.progress import Progress
 from ocsgw.ctl.store_at_rest import store_at_rest
 from ocsgw.ctl.streams import shown
@@ -38,7 +39,7 @@ def add_commands(commands: "Commands") -> None:
     )
     add_json(parser)
     parser = add_command(orders, "show", show, "show the newest lines of the audit log, the newest last")
-    parser.add_argument("--lines", type=number_of_lines, default=20, metavar="N", help="so many of them (%(default)s)")
+    parser.add_argument("--lines", type=amount, default=20, metavar="N", help="so many of them (%(default)s)")
     parser.add_argument("--find", metavar="TEXT", help="only lines with this text")
     add_json(parser)
 

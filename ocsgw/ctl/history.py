@@ -6,6 +6,7 @@ import sys
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from ocsgw.ctl.arguments import argument
 from ocsgw.ctl.errors import EXIT_USAGE, CommandError
 from ocsgw.ctl.explain import parse_time
 from ocsgw.ctl.families import add_command, add_json
@@ -15,6 +16,10 @@ from ocsgw.ctl.output import print_json
 
 if TYPE_CHECKING:
     from ocsgw.ctl.families import Commands
+
+
+_HIGHEST = (1 << 62) - 1
+_number = argument(int, lambda number: 0 < number <= _HIGHEST, f"a whole number from 1 to {_HIGHEST}")
 
 
 def add_commands(commands: "Commands") -> None:
@@ -32,13 +37,6 @@ def add_commands(commands: "Commands") -> None:
         help="show the records as of a time, YYYY-MM-DD HH:MM in local time, or with +HH:MM or Z",
     )
     add_json(parser)
-
-
-def _number(text: str) -> int:
-    number = int(text)
-    if not 0 < number < 1 << 62:
-        raise ValueError
-    return number
 
 
 def history(installation: Installation, arguments: argparse.Namespace) -> int:

@@ -49,7 +49,7 @@ def backup(installation: Installation, arguments: argparse.Namespace) -> int:
     if os.path.exists(target) and not os.path.isfile(target):
         raise CommandError(f"{shown(arguments.file)} is not a regular file")
     with replaced(arguments.file, mode=0o600) as part:
-        _copy(file, part)
+        _copy(file, part, arguments.file)
         _expect_sound(part, "the copy")
         size = os.path.getsize(part)
     if arguments.json:
@@ -71,7 +71,7 @@ def restore(installation: Installation, arguments: argparse.Namespace) -> int:
         place = os.path.realpath(file)
         try:
             with replaced(place, mode=_mode_of(place)) as part:
-                _copy(arguments.file, part)
+                _copy(arguments.file, part, place)
                 _expect_sound(part, shown(arguments.file))
                 aside = _move_aside(place)
         except OSError as error:
@@ -109,8 +109,11 @@ def check(installation: Installation, arguments: argparse.Namespace) -> int:
     return status or (EXIT_FAILURE if faults else 0)
 
 
-def _copy(source: str, target: str) -> None:
-    """Copy a database, as it is at one moment, into a file without a write-ahead log. Raises `CommandError`."""
+def _copy(source: str, target: str, name: str) -> None:
+    """Copy a database, as it is at one moment, into a file without a write-ahead log, in the end called `name`.
+
+    Raises `CommandError`.
+    """
     progress = Progress(what="pages")
 
     def show(status: int, remaining: int, total: int) -> None:
@@ -124,7 +127,7 @@ def _copy(source: str, target: str) -> None:
             one.backup(other, pages=_PAGES, progress=show)
             other.execute("PRAGMA journal_mode = DELETE")
     except sqlite3.Error as error:
-        raise CommandError(f"{shown(source)} cannot be copied: {error}", EXIT_UNAVAILABLE) from None
+        raise CommandError(f"{shown(source)} cannot be copied to {shown(name)}: {error}", EXIT_UNAVAILABLE) from None
     finally:
         progress.clear()
 

@@ -9,14 +9,6 @@ def print_json(value: object) -> None:
     print(json.dumps(value, ensure_ascii=False))
 
 
-def number_of_lines(text: str) -> int:
-    """Return how many lines somebody wants to see, at least one. Raises `ValueError`."""
-    number = int(text)
-    if number < 1:
-        raise ValueError
-    return number
-
-
 def print_table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
     """Print rows under a head, in columns as wide as they need to be."""
     texts = [[str(cell) for cell in row] for row in (head, *rows)]

@@ -33,8 +33,7 @@ def add_commands(commands: "Commands") -> None:
 def request(installation: Installation, arguments: argparse.Namespace) -> int:
     """Carry out a request and show its events; a refusal is an error with status 1."""
     keys = _members(arguments.data) if arguments.data is not None else {}
-    for word in arguments.words:
-        keys.update([_member(word)])
+    keys = _once([*keys.items(), *map(_member, arguments.words)])
     with installation.connect() as client:
         done = client.call("request", name=arguments.request, keys=keys, idempotency_key=arguments.idempotency_key)
     if arguments.json:
@@ -49,12 +48,24 @@ def request(installation: Installation, arguments: argparse.Namespace) -> int:
 
 def _members(text: str) -> dict[str, Any]:
     try:
-        members = json.loads(text)
+        members = json.loads(text, object_pairs_hook=_once)
     except ValueError as error:
         raise CommandError(f"--data is not JSON: {error}", EXIT_USAGE) from None
     if not isinstance(members, dict):
         raise CommandError("--data must be a JSON object", EXIT_USAGE)
     return {name: _plain(name, value) for name, value in members.items()}
+
+
+def _once(members: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Return members by name. Raises `CommandError`: of two with one name only one would be sent."""
+    found: dict[str, Any] = {}
+    for name, value in members:
+        if not name:
+            raise CommandError(f"a member without a name is given, with the value {value}", EXIT_USAGE)
+        if name in found:
+            raise CommandError(f"{name} is given more than once", EXIT_USAGE)
+        found[name] = value
+    return found
 
 
 def _plain(name: str, value: object) -> object:

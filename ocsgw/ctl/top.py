@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from ocsgw.ctl.arguments import amount, argument
 from ocsgw.ctl.families import add_command
 from ocsgw.ctl.installation import Installation
 from ocsgw.ctl.output import print_json, print_table
@@ -26,30 +27,19 @@ _BATCH = "ocsgw_batch_requests"
 Counters = Mapping[tuple[str, tuple[tuple[str, str], ...]], float]
 
 
+_interval = argument(float, lambda seconds: 0.1 <= seconds <= 3600, "a number of seconds from 0.1 to 3600")
+
+
 def add_commands(commands: "Commands") -> None:
     """Add this family to the command line."""
     parser = add_command(commands, "top", top, "show requests, transactions, proxies and groups again and again")
     parser.add_argument(
         "--interval", type=_interval, default=2.0, metavar="SECONDS", help="between two views (%(default)g)"
     )
-    parser.add_argument("--count", type=_count, metavar="N", help="end after so many views, instead of with Ctrl-C")
+    parser.add_argument("--count", type=amount, metavar="N", help="end after so many views, instead of with Ctrl-C")
     parser.add_argument(
         "--json", action="store_true", help="a line of JSON for each view, with the state and every counter"
     )
-
-
-def _interval(text: str) -> float:
-    seconds = float(text)
-    if not 0.1 <= seconds <= 3600:
-        raise ValueError
-    return seconds
-
-
-def _count(text: str) -> int:
-    count = int(text)
-    if count < 1:
-        raise ValueError
-    return count
 
 
 def top(installation: Installation, arguments: argparse.Namespace, sleep: Callable[[float], None] = time.sleep) -> int:

@@ -7,9 +7,11 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from ocsgw.ctl.arguments import amount
+from ocsgw.ctl.errors import CommandError
 from ocsgw.ctl.families import add_command, add_json
 from ocsgw.ctl.installation import Installation
-from ocsgw.ctl.output import number_of_lines, print_json, print_table
+from ocsgw.ctl.output import print_json, print_table
 
 if TYPE_CHECKING:
     from ocsgw.ctl.families import Commands
@@ -22,9 +24,7 @@ _LIMITS = ("listeners", "actions", "tenants", "calling_lists", "campaign_groups"
 def add_commands(commands: "Commands") -> None:
     """Add this family to the command line."""
     parser = add_command(commands, "log", log, "show the last lines of the log of the running server")
-    parser.add_argument(
-        "--lines", type=number_of_lines, default=20, metavar="N", help="so many, 500 at most (%(default)s)"
-    )
+    parser.add_argument("--lines", type=amount, default=20, metavar="N", help="so many, 500 at most (%(default)s)")
     parser.add_argument("--find", metavar="TEXT", default="", help="only lines with this text")
     parser.add_argument("--follow", action="store_true", help="go on with what comes, until Ctrl-C")
     add_json(parser)
@@ -91,6 +91,8 @@ def configuration(installation: Installation, arguments: argparse.Namespace) -> 
     """Show every key in force."""
     with installation.connect() as client:
         found = [each for each in client.call("configuration") if each[0].startswith(arguments.prefix)]
+    if not found:
+        raise CommandError(f"no key begins with {arguments.prefix}; ocsctl configuration shows all")
     if arguments.json:
         print_json(dict(found))
     else:

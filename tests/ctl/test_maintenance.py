@@ -3,8 +3,10 @@
 import contextlib
 import sqlite3
 import stat
+from collections.abc import Iterator
 from typing import Any
 
+from ocsgw.ctl import maintenance
 from ocsgw.store.sqlite.engine import SQLiteEngine
 from tests.ctl.support import CommandTestCase
 from tests.support.reports import unreported
@@ -39,6 +41,29 @@ class MaintenanceTests(CommandTestCase):
         self.assertEqual(self.contacts("copy"), ["1"])
         self.assertEqual(sorted(each.name for each in self.folder.glob("copy*")), ["copy"])
         self.assertEqual(stat.S_IMODE((self.folder / "copy").stat().st_mode), 0o600)
+
+    def test_backup_without_room(self) -> None:
+        """Where there is no room is said: it is not where the store is."""
+
+        class Full(sqlite3.Connection):
+            """A store whose copy finds no room."""
+
+            def backup(self, *_: Any, **__: Any) -> None:
+                """Copy nothing."""
+                raise sqlite3.OperationalError("database or disk is full")
+
+        @contextlib.contextmanager
+        def opened(file: str) -> Iterator[sqlite3.Connection]:
+            with contextlib.closing(sqlite3.connect(file, factory=Full)) as connection:
+                yield connection
+
+        self.patch(maintenance, "opened", opened)
+        done = self.run_command("backup", self.folder / "copy")
+        self.assertEqual(done.status, 69, done)
+        self.assertIn(
+            f"ocsgw.sqlite cannot be copied to {self.folder / 'copy'}: database or disk is full", done.messages
+        )
+        self.assertEqual(list(self.folder.glob("copy*")), [])
 
     def test_backup_is_not_the_store(self) -> None:
         """A backup never goes over the store, its log or its lock, also not by another name."""
