@@ -56,7 +56,11 @@ class ImportedEntry(msgspec.Struct, array_like=True):
 
 
 class StoredEntry(msgspec.Struct, array_like=True):
-    """An entry as it stands in the do-not-call table; `number` is its place in the table."""
+    """An entry as it stands in the do-not-call table; `number` is its place in the table.
+
+    `odd` has, by their columns, the texts of values that cannot be read as what the column is for. In their place an
+    entry has what statements make of them: no end, or one long ago; a DBID that no object has; no message.
+    """
 
     number: int
     phone: str | None
@@ -67,6 +71,7 @@ class StoredEntry(msgspec.Struct, array_like=True):
     list_dbid: int
     made_at: int
     expires_at: int
+    odd: dict[str, str] = {}
 
 
 class BulkStatements(Protocol):

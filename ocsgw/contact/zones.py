@@ -1,6 +1,6 @@
 """Local times of records (http.md section 10, H170 to H176)."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, tzinfo
 from zoneinfo import ZoneInfo
 
 from ocsgw.protocol.attributes import parse_date_time
@@ -24,6 +24,26 @@ def wall_time_to_epoch(moment: datetime, zone: ZoneInfo) -> int:
 def to_date_time(epoch: int, zone: ZoneInfo) -> str:
     """Return seconds since 1970 UTC as `GSW_DATE_TIME` in a zone, with two digits each."""
     return datetime.fromtimestamp(epoch, zone).strftime("%m/%d/%Y %H:%M")
+
+
+def time_in_words(epoch: object, zone: tzinfo = UTC, *, with_seconds: bool = False) -> str:
+    """Return seconds since 1970 UTC for people, as a clock in a zone shows them.
+
+    Seconds that are 0 are left out unless `with_seconds`. What another program has
+    written in place of a time is shown as it stands.
+    """
+    try:
+        moment = datetime.fromtimestamp(epoch, UTC).astimezone(zone)  # type: ignore[arg-type]  # what is none raises
+    except (TypeError, ValueError, OverflowError, OSError):
+        return str(epoch)
+    text = moment.strftime("%Y-%m-%d %H:%M:%S")
+    return text if with_seconds else text.removesuffix(":00")
+
+
+def both_times(epoch: int, zone: ZoneInfo) -> str:
+    """Return seconds since 1970 UTC for people, in a zone with its name at that time, and in UTC."""
+    local = datetime.fromtimestamp(epoch, UTC).astimezone(zone)
+    return f"{time_in_words(epoch, zone)} {local.tzname()} ({time_in_words(epoch)} UTC)"
 
 
 def offset(epoch: int, zone: ZoneInfo) -> int:

@@ -2,10 +2,11 @@
 
 import argparse
 import sys
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
+from ocsgw.contact.zones import both_times, time_in_words
 from ocsgw.ctl.errors import EXIT_USAGE, CommandError
 from ocsgw.ctl.families import add_command, add_json
 from ocsgw.ctl.installation import Installation
@@ -59,7 +60,7 @@ def parse_time(text: str) -> int:
 def in_words(explained: dict[str, Any]) -> str:
     """Return an explanation as a text."""
     asked = explained["at"]
-    lines = [f"{explained['contact']} at {_utc(asked)} UTC"]
+    lines = [f"{explained['contact']} at {time_in_words(asked)} UTC"]
     lines += [
         f"calling list {name} cannot be used; see the log of the server for the reason"
         for name in explained["unavailable"]
@@ -104,9 +105,4 @@ def _verdict_lines(verdict: dict[str, Any], zone: str, asked: int) -> list[str]:
 
 
 def _both(moment: int, zone: str) -> str:
-    local = datetime.fromtimestamp(moment, UTC).astimezone(ZoneInfo(zone))
-    return f"{local.strftime('%Y-%m-%d %H:%M:%S').removesuffix(':00')} {local.tzname()} ({_utc(moment)} UTC)"
-
-
-def _utc(moment: int) -> str:
-    return datetime.fromtimestamp(moment, UTC).strftime("%Y-%m-%d %H:%M:%S").removesuffix(":00")
+    return both_times(moment, ZoneInfo(zone))

@@ -6,7 +6,18 @@ from collections.abc import Sequence
 
 def print_json(value: object) -> None:
     """Print a result in the form for programs: one line of JSON."""
-    print(json.dumps(value, ensure_ascii=False))
+    print(in_json(value))
+
+
+def in_json(value: object) -> str:
+    """Return a value as JSON in one line; bytes that another program has stored are text, as exports show them."""
+    return json.dumps(value, ensure_ascii=False, default=_text_of)
+
+
+def _text_of(value: object) -> object:
+    if isinstance(value, bytes):
+        return value.decode("utf-8", "replace")
+    raise TypeError(f"{type(value).__name__} has no form in JSON")
 
 
 def print_table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> None:

@@ -1,7 +1,6 @@
 """Files that a command writes: there once everything is in them, in the place and with the mode that they had."""
 
 import csv
-import json
 import os
 import stat
 import sys
@@ -11,6 +10,7 @@ from contextlib import contextmanager, suppress
 from typing import IO, Any
 
 from ocsgw.ctl.errors import CommandError
+from ocsgw.ctl.output import in_json
 from ocsgw.ctl.streams import shown
 from ocsgw.files.encodings import codec_of
 
@@ -34,8 +34,7 @@ class RowWriter:
                 self._csv.writerows(rows)
                 return
             for row in rows:
-                shown = json.dumps(dict(zip(self._header, row, strict=True)), ensure_ascii=False)
-                self._stream.write(f"{shown}\n")
+                self._stream.write(f"{in_json(dict(zip(self._header, row, strict=True)))}\n")
         except UnicodeEncodeError as error:
             character = error.object[error.start]
             raise CommandError(f"{error.encoding} has no character {character!r}; use --encoding utf-8") from None

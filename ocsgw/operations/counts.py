@@ -10,7 +10,7 @@ from ocsgw.protocol.enumerations import record_status_name
 
 # Some milliseconds of the store.
 MOST_COUNTED = 5_000
-_BEFORE_ALL = -(1 << 62)
+_BEFORE_ALL = -(1 << 63)
 
 
 class CountRecords(msgspec.Struct, kw_only=True):

@@ -5,7 +5,7 @@ Everything is decided by the functions that decide at a preview; what is added h
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, tzinfo
+from datetime import UTC
 
 import msgspec
 
@@ -26,7 +26,7 @@ from ocsgw.contact.group_states import status_of
 from ocsgw.contact.normal_form import normal_contact
 from ocsgw.contact.transaction import Handle, Handout, Match, Record, UnavailableListError
 from ocsgw.contact.unit_of_work import UnitOfWork
-from ocsgw.contact.zones import seconds_of_day
+from ocsgw.contact.zones import seconds_of_day, time_in_words
 from ocsgw.protocol.enumerations import RecordStatus, RecordType, record_status_name, record_type_name
 
 _READY = RecordStatus.READY.value
@@ -35,6 +35,8 @@ _CHAIN_READY = RecordStatus.CHAIN_READY.value
 _NO_CALL = RecordType.NO_CALL.value
 # Reasons that end one after the other are followed so far.
 _MOST_STEPS = 16
+# So many characters of a value that cannot be read are shown.
+_MOST_OF_ODD = 80
 
 
 class Reason(msgspec.Struct):
@@ -134,8 +136,8 @@ class _Chain:
     def text_of(self, at: int) -> str:
         """Return a time in words, in the record's zone and in UTC."""
         zone = self.zone
-        local = f"{_time_text(at, zone.zone)} {zone.name}"
-        return f"{local} ({_time_text(at, UTC)} UTC)"
+        local = f"{time_in_words(at, zone.zone)} {zone.name}"
+        return f"{local} ({time_in_words(at, UTC)} UTC)"
 
 
 def explain(unit: UnitOfWork, contact: str, at: int) -> Explanation:
@@ -358,11 +360,6 @@ def _of_order(chain: _Chain, group: CampaignGroup, record: Record, at: int) -> l
 # Words.
 
 
-def _time_text(epoch: int, zone: tzinfo) -> str:
-    text = datetime.fromtimestamp(epoch, zone).strftime("%Y-%m-%d %H:%M:%S")
-    return text.removesuffix(":00")
-
-
 def _facts(chain: _Chain) -> list[str]:
     """Return what is written in the row, in words."""
     record = chain.record
@@ -414,14 +411,24 @@ def _entry_text(directory: Directory, entry: StoredEntry) -> str:
     scopes = []
     if entry.tenant_dbid:
         tenant = next((each.name for each in directory.tenants if each.dbid == entry.tenant_dbid), entry.tenant_dbid)
-        scopes.append(f"tenant {tenant}")
+        scopes.append(f"tenant {tenant}" if "tenant_dbid" not in entry.odd else "a tenant that cannot be read")
     if entry.campaign_dbid:
-        scopes.append(_campaign_name(directory, entry.campaign_dbid))
+        is_odd = "campaign_dbid" in entry.odd
+        scopes.append("a campaign that cannot be read" if is_odd else _campaign_name(directory, entry.campaign_dbid))
     if entry.list_dbid:
         calling_list = directory.list_by_dbid(entry.list_dbid)
-        scopes.append(f"list {calling_list.name if calling_list is not None else entry.list_dbid}")
+        name = calling_list.name if calling_list is not None else entry.list_dbid
+        scopes.append(f"list {name}" if "list_dbid" not in entry.odd else "a list that cannot be read")
     where = " and ".join(scopes) or "every tenant"
-    made = f", made at {_time_text(entry.made_at, UTC)} UTC" if entry.made_at else ""
+    made = f", made at {time_in_words(entry.made_at, UTC)} UTC" if entry.made_at else ""
     noted = f", noted {entry.message!r}" if entry.message else ""
-    until = f", until {_time_text(entry.expires_at, UTC)} UTC" if entry.expires_at else ", without an end"
-    return f"{named} in {where}{made}{noted}{until}"
+    until = f", until {time_in_words(entry.expires_at, UTC)} UTC" if entry.expires_at else ", without an end"
+    return f"{named} in {where}{made}{noted}{until}{_odd_text(entry)}"
+
+
+def _odd_text(entry: StoredEntry) -> str:
+    """Return which columns of an entry have a value that cannot be read, and what stands there."""
+    return "".join(
+        f"; its value in column {column} cannot be read: {value[:_MOST_OF_ODD]!r}; correct it in the database"
+        for column, value in entry.odd.items()
+    )

@@ -1,24 +1,23 @@
 """Rows of a calling list, or of the do-not-call table, on their way into a file."""
 
 from collections.abc import Callable
-from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
 
 from ocsgw.contact.directory import CallingList
 from ocsgw.contact.unit_of_work import UnitOfWork
+from ocsgw.contact.zones import time_in_words
 from ocsgw.operations import import_do_not_call
 from ocsgw.operations.errors import list_named
 from ocsgw.operations.header import CLASSIC_COLUMNS
 from ocsgw.operations.imports import MOST_ROWS
 from ocsgw.protocol.enumerations import call_result_name, contact_type_name, record_status_name, record_type_name
 
-_BEFORE_ALL = -(1 << 62)
+_BEFORE_ALL = -(1 << 63)
 _TIMES = ("dial_sched_time", "call_time")
 _DAILY = ("daily_from", "daily_till")
 _ZONE = CLASSIC_COLUMNS.index("tz_dbid")
-_LATEST = 253402300799
 # A spreadsheet takes a text that begins so for a formula, and carries it out.
 _FORMULAS = ("=", "+", "-", "@", "\t", "\r")
 
@@ -69,9 +68,8 @@ def _show_local_times(unit: UnitOfWork, calling_list: CallingList, rows: list[li
     for row in rows:
         zone = unit.directory.zone_of(row[_ZONE], calling_list.tenant).zone
         for at in times:
-            if type(row[at]) is int and 0 <= row[at] <= _LATEST:
-                moment = datetime.fromtimestamp(row[at], UTC).astimezone(zone)
-                row[at] = moment.strftime("%Y-%m-%d %H:%M:%S") if row[at] else None
+            if type(row[at]) is int and row[at] >= 0:
+                row[at] = time_in_words(row[at], zone, with_seconds=True) if row[at] else None
         for at in daily:
             if type(row[at]) is int and row[at] >= 0:
                 row[at] = _clock(row[at])

@@ -185,18 +185,23 @@ def _warning(columns: Sequence[str | None], row: Row, form: CellForm) -> str:
 
 
 def export_row(directory: Directory, entry: StoredEntry) -> list[str | int | None]:
-    """Return an entry as a row of a file with `COLUMNS`; what is no longer configured is named by its DBID."""
+    """Return an entry as a row of a file with `COLUMNS`; what is no longer configured is named by its DBID.
+
+    What cannot be read stands there as it does in the table.
+    """
     tenants = {each.dbid: each.name for each in directory.tenants}
     campaigns = {each.dbid: each.name for each in directory.campaigns}
     calling_list = directory.list_by_dbid(entry.list_dbid)
+    odd = entry.odd
+    named = calling_list.name if calling_list is not None else entry.list_dbid or None
     return [
         entry.phone,
         entry.customer_id,
-        tenants.get(entry.tenant_dbid, entry.tenant_dbid or None),
-        campaigns.get(entry.campaign_dbid, entry.campaign_dbid or None),
-        calling_list.name if calling_list is not None else entry.list_dbid or None,
-        entry.expires_at or None,
-        entry.message,
+        odd.get("tenant_dbid", tenants.get(entry.tenant_dbid, entry.tenant_dbid or None)),
+        odd.get("campaign_dbid", campaigns.get(entry.campaign_dbid, entry.campaign_dbid or None)),
+        odd.get("list_dbid", named),
+        odd.get("expires_at", entry.expires_at or None),
+        odd.get("dnc_message", entry.message),
     ]
 
 

@@ -12,7 +12,7 @@ from ocsgw.contact.fields import FieldValue
 from ocsgw.contact.normal_form import covers, normal_contact, normal_customer_id, search_keys
 from ocsgw.contact.transaction import NewRecord, Record
 from ocsgw.store.dialect import as_json, upsert
-from ocsgw.store.records import is_text, shown
+from ocsgw.store.records import LATEST, LEAST, as_whole, is_text, shown
 from ocsgw.store.texts import INSERTED_COLUMNS
 from ocsgw.store.transaction import RecordTransaction
 
@@ -22,6 +22,10 @@ _imported = msgspec.msgpack.Decoder(list[ImportedRow])
 _counts = msgspec.json.Decoder(dict[str, int])
 # Behind the columns of a new row stands one that is not exported.
 _TREATMENTS = len(INSERTED_COLUMNS)
+# The numbers of a do-not-call entry, in their order behind its texts; of an object that cannot be there is no DBID.
+_NUMBERS = ("tenant_dbid", "campaign_dbid", "list_dbid", "time_stamp", "expires_at")
+_TIMES = frozenset({"time_stamp", "expires_at"})
+_NO_DBID, _LARGEST_DBID = -1, (1 << 63) - 1
 
 
 class BulkTransaction(RecordTransaction):
@@ -214,12 +218,32 @@ class BulkTransaction(RecordTransaction):
 
 
 def _entries(rows: Iterable[Sequence[Any]]) -> list[StoredEntry]:
-    """Return the entries whose contact and customer id can be represented; a message that cannot be is left out."""
-    return [
-        StoredEntry(row[0], row[1], row[2], row[3] if is_text(row[3]) else None, *row[4:])
-        for row in rows
-        if all(each is None or is_text(each) for each in row[1:3])
-    ]
+    """Return the entries whose contact and customer id can be represented."""
+    return [_entry(row) for row in rows if all(each is None or is_text(each) for each in row[1:3])]
+
+
+def _entry(row: Sequence[Any]) -> StoredEntry:
+    """Return the entry of a row, whatever other programs have written into its further columns."""
+    number, phone, customer_id, message, *numbers = row
+    odd: dict[str, str] = {}
+    if message is not None and not is_text(message):
+        message, odd["dnc_message"] = None, str(shown(message))
+    for at, (column, value) in enumerate(zip(_NUMBERS, numbers, strict=True)):
+        known = as_whole(value)
+        least, latest = (LEAST, LATEST) if column in _TIMES else (0, _LARGEST_DBID)
+        if known is not None and least <= known <= latest:
+            numbers[at] = known
+            continue
+        odd[column] = str(shown(value))
+        if column in _TIMES:
+            # What is no number is after every time for the statements, as what is too large.
+            numbers[at] = LEAST if column == "expires_at" and known is not None and known < least else 0
+        else:
+            numbers[at] = _NO_DBID
+    tenant_dbid, campaign_dbid, list_dbid, made_at, expires_at = numbers
+    return StoredEntry(
+        number, phone, customer_id, message, tenant_dbid, campaign_dbid, list_dbid, made_at, expires_at, odd
+    )
 
 
 def _contact_of(entry: ImportedEntry | StoredEntry) -> str:

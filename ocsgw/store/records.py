@@ -81,6 +81,16 @@ def is_text(value: object) -> bool:
     return isinstance(value, str) and is_readable(value)
 
 
+def as_whole(value: Any) -> int | None:
+    """Return a number without its fraction, None if the value is no number, or none that is finite."""
+    if isinstance(value, str | bytes):
+        return None
+    try:
+        return int(value)
+    except (TypeError, ValueError, OverflowError):
+        return None
+
+
 def shown(value: Any) -> Any:
     """Return a value for people: what cannot be represented has replacement characters."""
     if isinstance(value, bytes):

@@ -249,6 +249,30 @@ class ExportTests(CommandTestCase):
         self.assertEqual(done.status, 1)
         self.assertIn("there is no calling list Nope", done.messages)
 
+    def test_odd_record_ids(self) -> None:
+        """K63: rows whose record_id is no whole number are left out, and hide nothing."""
+        self.sql("CREATE TABLE other AS SELECT * FROM CL_Test WHERE record_id <= 3")
+        for value in ("'abc'", "x'ff'", "1e30", "2.5", "NULL", "9223372036854775807", "-9223372036854775808"):
+            self.sql(
+                "INSERT INTO other (record_id, contact_info, chain_id, record_status)"
+                f" VALUES ({value}, '777', {value}, 1)"
+            )
+        self.sql("DROP TABLE CL_Test")
+        self.sql("ALTER TABLE other RENAME TO CL_Test")
+        self.patch(counts, "MOST_COUNTED", 1)
+        done = self.run_command("list", "count", "CL_Test", "--json")
+        self.assertEqual((done.status, json.loads(done.output)), (0, {"Ready": 4}), done.messages)
+        for options in ((), ("--json",), ("--local-times", "--names")):
+            done = self.run_command("list", "export", "CL_Test", *options)
+            self.assertEqual((done.status, len(done.output.splitlines())), (0, 5 - ("--json" in options)))
+        for command in ("explain", "history"):
+            for options in ((), ("--json",)):
+                done = self.run_command(command, "777", *options)
+                self.assertEqual(done.status, 0, (command, options, done.messages))
+        rows = self.write("odd.csv", "GSW_PHONE\n777\n778\n")
+        done = self.run_command("list", "import", "CL_Test", rows, "--duplicates", "skip", "--dry-run")
+        self.assertEqual(done.status, 0, done.messages)
+
     def test_encoding_that_lacks_a_character(self) -> None:
         """A character that the encoding lacks ends the export with a hint, and no half file is left."""
         path = self.folder / "out.csv"

@@ -3,7 +3,9 @@
 import html
 import json
 import re
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from typing import Any
 
 from twisted.internet.error import ConnectionDone
@@ -220,6 +222,13 @@ class OpenConsoleTests(ConsoleTestCase):
         answer = browser.get("/number?phone=%3Cscript%3Ealert(1)%3C/script%3E%22")
         self.assertNotIn("<script>alert", answer.body)
         self.assertNotIn('script>"', answer.body)
+        odd = ", ".join(
+            f"('777', {each}, {each})" for each in ("'2027-01-01'", "x'ff'", "9223372036854775807", "1e308")
+        )
+        with closing(sqlite3.connect(self.folder / "var" / "ocsgw.sqlite", isolation_level=None)) as connection:
+            connection.execute(f"INSERT INTO gsw_donotcall_list (phone, expires_at, time_stamp) VALUES {odd}")
+        answer = browser.get("/number?phone=777")
+        self.assertEqual((answer.status, answer.text.count("in column expires_at cannot be read")), (200, 4))
         self.assertEqual(browser.get("/number?phone=1&at=noon").status, 400)
         self.assertEqual(browser.get("/number?phone=1&at=9999-01-01T00:00").status, 400)
         self.assertEqual(browser.get("/number?refusal=99").status, 404)

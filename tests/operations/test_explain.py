@@ -1,14 +1,18 @@
 """Why a contact would, or would not, be handed out (http.md H270 to H278)."""
 
+import json
 import os
 import random
 from functools import partial
 from typing import Any
 
+import msgspec
+
 from ocsgw.contact.choice.choose import choose
 from ocsgw.contact.choice.daily_window import next_change
 from ocsgw.contact.choice.eligibility import is_open
 from ocsgw.contact.directory import HistoryWait
+from ocsgw.contact.dnc_lookup import dnc_lookup_of
 from ocsgw.contact.unit_of_work import UnitOfWork
 from ocsgw.contact.zones import seconds_of_day
 from ocsgw.operations.explain import Explanation, GroupVerdict, explain
@@ -29,6 +33,21 @@ from tests.support.rules import (
 NAME = "Campaign1@Group1"
 _DAY = 86400
 SITUATIONS = int(os.environ.get("OCSGW_EXPLAIN_SITUATIONS", "30"))
+
+
+# What spreadsheets, `.import` and other products leave behind, as SQL.
+ODD_VALUES = (
+    "'2027-01-01'",
+    "''",
+    "x'ff00'",
+    "x'36'",
+    "CAST(x'e9' AS TEXT)",
+    "9223372036854775807",
+    "-9223372036854775807",
+    "1e308",
+    "9e999",
+    "-1e308",
+)
 
 
 class UndoneError(Exception):
@@ -190,6 +209,40 @@ class ReasonTests(ExplainTestCase):
             text,
         )
         self.assertEqual(len(self.explain().entries), 1)
+
+    def test_odd_entries(self) -> None:
+        """K16: an entry is shown whatever another program has written into it, and the column that is odd is named."""
+        self.add()
+        for column in ("expires_at", "time_stamp", "dnc_message", "tenant_dbid", "campaign_dbid", "list_dbid"):
+            for value in ODD_VALUES:
+                self.store.sql("DELETE FROM gsw_donotcall_list")
+                self.store.sql(f"INSERT INTO gsw_donotcall_list (phone, {column}) VALUES ('6505550100', {value})")
+                with self.subTest(column=column, value=value):
+                    found = self.explain()
+                    msgspec.msgpack.encode(found)
+                    (entry,) = found.entries
+                    exported = self.store.chore(lambda unit: carry_out(unit, "export", {}))
+                    self.assertEqual((exported["rows"][0][0], len(exported["rows"])), ("6505550100", 1))
+                    json.dumps(exported)
+                    self.assertIn("for 6505550100 in ", entry.text)
+                    is_odd = column != "dnc_message" or value.startswith("x")
+                    if is_odd and (column in ("expires_at", "time_stamp") or "9223" not in value):
+                        self.assertIn(f"its value in column {column} cannot be read", entry.text)
+                    # Explained and handed out alike: entries of an object that cannot be read are for nobody.
+                    self.assertEqual(
+                        any("do-not-call" in each.text for each in found.records[0].verdicts[0].reasons),
+                        self.is_blocked(),
+                    )
+
+    def is_blocked(self) -> bool:
+        """Whether the rules find the only record covered by an entry."""
+
+        def ask(unit: UnitOfWork) -> bool:
+            calling_list = unit.directory.calling_lists[0]
+            (record,) = unit.tx.records(calling_list, [1])
+            return bool(unit.tx.blocked(calling_list, [dnc_lookup_of(unit.directory, calling_list, record)], self.now))
+
+        return self.store.chore(ask)
 
     def test_do_not_call_that_ends(self) -> None:
         """K43: an entry with an end keeps the record back until then, if no preview marks it before (H272)."""

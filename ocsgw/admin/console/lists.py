@@ -8,8 +8,8 @@ from twisted.web.server import Request
 
 from ocsgw.admin.console.layout import Visitor, section, token_field
 from ocsgw.admin.console.markup import Child, Markup, el, join, table
-from ocsgw.admin.console.number import utc
 from ocsgw.admin.console.pages import Door, Page, PageError, field, operation
+from ocsgw.contact.zones import time_in_words
 
 _COUNTS = ("added", "updated", "replaced", "skipped", "refused")
 _MOST_IMPORTS = 50
@@ -78,7 +78,7 @@ def imports_section(imports: list[dict[str, Any]], action: str, visitor: Visitor
         (
             each["number"],
             each["calling_list"] or "",
-            utc(each["started_at"]),
+            time_in_words(each["started_at"]),
             "complete" if each["finished_at"] is not None else "interrupted",
             *(each["counts"].get(name, 0) for name in _COUNTS),
             each["file"],

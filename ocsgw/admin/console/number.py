@@ -11,6 +11,7 @@ from twisted.web.server import Request
 from ocsgw.admin.console.layout import Visitor
 from ocsgw.admin.console.markup import Child, Markup, el, join, table
 from ocsgw.admin.console.pages import Page, PageError, field, operation
+from ocsgw.contact.zones import both_times, time_in_words
 
 # The end of the year 9000, behind which there is no calendar.
 _LATEST = 221845132800
@@ -95,7 +96,7 @@ def explanation(found: dict[str, Any]) -> Markup:
     ]
     listed = el("ul", *entries) if entries else el("p", "No entry for this number.")
     parts.append(el("section", el("h2", "Do-not-call list"), listed))
-    return join(el("p", f"{found['contact']} at {utc(asked)} UTC", class_="soft"), *parts)
+    return join(el("p", f"{found['contact']} at {time_in_words(asked)} UTC", class_="soft"), *parts)
 
 
 def _link_to_chain(calling_list: str, chain_id: int) -> Markup:
@@ -117,13 +118,7 @@ def _verdict(verdict: dict[str, Any], zone: str, asked: int) -> Markup:
 
 
 def _both(moment: int, zone: str) -> str:
-    local = datetime.fromtimestamp(moment, UTC).astimezone(ZoneInfo(zone))
-    return f"{local.strftime('%Y-%m-%d %H:%M:%S').removesuffix(':00')} {local.tzname()} ({utc(moment)} UTC)"
-
-
-def utc(moment: int) -> str:
-    """Return a time in UTC, in words."""
-    return datetime.fromtimestamp(moment, UTC).strftime("%Y-%m-%d %H:%M:%S").removesuffix(":00")
+    return both_times(moment, ZoneInfo(zone))
 
 
 def histories(chains: list[dict[str, Any]]) -> Markup:
@@ -132,7 +127,7 @@ def histories(chains: list[dict[str, Any]]) -> Markup:
     for chain in chains:
         rows: list[tuple[Child, ...]] = [
             (
-                utc(each["at"]),
+                time_in_words(each["at"]),
                 each["record_id"],
                 each["kind"],
                 each["principal"],

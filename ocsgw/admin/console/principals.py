@@ -6,8 +6,8 @@ from twisted.web.server import Request
 
 from ocsgw.admin.console.layout import Visitor, section
 from ocsgw.admin.console.markup import Child, Markup, el, join, table
-from ocsgw.admin.console.number import utc
 from ocsgw.admin.console.pages import Page
+from ocsgw.contact.zones import time_in_words
 
 _SOON = 30 * 86400
 _LIMITS = (
@@ -45,7 +45,7 @@ def _expiry(expires: int | None, now: float) -> Child:
         return "always"
     kind = "bad" if expires <= now else "warn" if expires - now < _SOON else "good"
     over = " (expired)" if expires <= now else ""
-    return el("span", f"{utc(expires)}{over}", class_=kind)
+    return el("span", f"{time_in_words(expires)}{over}", class_=kind)
 
 
 def _names(names: tuple[str, ...] | None, everything: str) -> str:

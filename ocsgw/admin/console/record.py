@@ -6,8 +6,9 @@ from twisted.web.server import Request
 
 from ocsgw.admin.console.layout import Visitor, section
 from ocsgw.admin.console.markup import Child, Markup, el, join, table
-from ocsgw.admin.console.number import histories, parse_time, utc
+from ocsgw.admin.console.number import histories, parse_time
 from ocsgw.admin.console.pages import Page, PageError, field, operation
+from ocsgw.contact.zones import time_in_words
 from ocsgw.protocol.enumerations import call_result_name, contact_type_name, record_status_name, record_type_name
 
 _LARGEST = (1 << 62) - 1
@@ -77,7 +78,7 @@ def _chains(chains: list[dict[str, Any]], at: int | None) -> Markup:
 def _records(chain: dict[str, Any], at: int | None) -> Markup:
     """Return the records of a chain, one in a column."""
     title = f"{chain['calling_list']}, chain {chain['chain_id']}"
-    title += f", as of {utc(at)} UTC" if at is not None else ""
+    title += f", as of {time_in_words(at)} UTC" if at is not None else ""
     records = chain["records"][:_MOST_RECORDS]
     names = list(dict.fromkeys(name for record in records for name in record if name != "record_id"))
     rows: list[tuple[Child, ...]] = [
@@ -97,7 +98,7 @@ def _shown(name: str, value: object) -> str:
     if isinstance(value, int) and name in _NAMES:
         return f"{_NAMES[name](value)} ({value})"
     if isinstance(value, int) and name in _TIMES and 0 < value <= _LATEST:
-        return f"{utc(value)} UTC ({value})"
+        return f"{time_in_words(value)} UTC ({value})"
     if isinstance(value, int) and name in _DAILY:
         return f"{value // 3600:02}:{value // 60 % 60:02} ({value})"
     return str(value)

@@ -102,17 +102,19 @@ def list_text(
             # Not UNION, for whose order the planner reads the whole table.
             f"SELECT record_id, contact_info FROM {table} WHERE {search_key_of('contact_info')}"
             " IN (SELECT value FROM json_each(?))"
-            f" AND record_id IS NOT NULL UNION ALL SELECT record_id, contact_info FROM {table}"
-            f" WHERE {beyond_ascii('contact_info')} AND record_id IS NOT NULL"
+            f" AND typeof(record_id) = 'integer' UNION ALL SELECT record_id, contact_info FROM {table}"
+            f" WHERE {beyond_ascii('contact_info')} AND typeof(record_id) = 'integer'"
         ),
         export_records=(
             f"SELECT {record} FROM {table} AS t"
-            " WHERE t.record_id > :after AND t.contact_info IS NOT NULL ORDER BY t.record_id LIMIT :at_most"
+            " WHERE t.record_id > :after AND typeof(t.record_id) = 'integer' AND t.contact_info IS NOT NULL"
+            " ORDER BY t.record_id LIMIT :at_most"
         ),
         count_by_status=(
             "SELECT status, count(*), max(record_id) FROM (SELECT record_id,"
             f" coalesce(nullif(record_status, 0), 1) AS status FROM {table}"
-            " WHERE record_id > :after ORDER BY record_id LIMIT :at_most) AS slice GROUP BY 1"
+            " WHERE record_id > :after AND typeof(record_id) = 'integer'"
+            " ORDER BY record_id LIMIT :at_most) AS slice GROUP BY 1"
         ),
         delete_records=(
             f"DELETE FROM {table} WHERE record_id IN (SELECT value FROM json_each(?))"
