@@ -187,6 +187,38 @@ class UploadTests(SynchronousTestCase):
                 self.assertIn(" 400 ", answer)
                 self.assertIn("this form cannot be read: ", answer)
 
+    def test_at_once(self) -> None:
+        """A form that is too large, or of another session, is answered before its file has come."""
+        for options, status in (
+            ({"size": 3 << 30, "more": "Expect: 100-continue\r\n"}, "HTTP/1.1 413 "),
+            ({"size": 1 << 30, "token": "wrong"}, "HTTP/1.1 403 "),
+        ):
+            with self.subTest(status=status):
+                protocol: Any = self.site.buildProtocol(None)
+                transport = StringTransport()
+                protocol.makeConnection(transport)
+                protocol.dataReceived(self.body(ends=False, **cast("dict[str, Any]", options)))
+                answer = transport.value().decode()
+                self.assertTrue(answer.startswith(status), answer)
+                self.assertNotIn("100 Continue", answer)
+                self.assertTrue(transport.disconnecting)
+                protocol.dataReceived(b"more" * 1000)
+                self.assertEqual(transport.value().decode(), answer)
+                protocol.connectionLost(Failure(ConnectionLost()))
+                self.assertEqual(self.kept(), [])
+
+    def test_file_before_token(self) -> None:
+        """Nothing is kept of a form that does not say first whose it is."""
+        body = self.body()
+        token = f'--xYz\r\nContent-Disposition: form-data; name="token"\r\n\r\n{self.token}\r\n'.encode()
+        last = b"--xYz--\r\n"
+        moved = body.replace(token, b"").replace(last, token + last)
+        self.assertEqual(len(moved), len(body))
+        answer = self.ask(moved)
+        self.assertIn(" 400 ", answer)
+        self.assertIn("the form has to send its token before the file", answer)
+        self.assertEqual(self.kept(), [])
+
     def test_cut_off(self) -> None:
         """A browser that goes away leaves nothing behind."""
         self.post(ends=False)

@@ -27,6 +27,7 @@ _POLICY = (
     b"form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
 )
 
+ENDED_SESSION = "this form belongs to a session that has ended; nothing was changed, send it again"
 _FORMS = (b"application/x-www-form-urlencoded", b"multipart/form-data")
 
 
@@ -191,7 +192,7 @@ def check_form(request: Request, visitor: Visitor) -> None:
     if problem is not None:
         raise PageError(400, f"this form cannot be read: {problem}; nothing was changed")
     if not hmac.compare_digest(field(request, "token").encode(), visitor.token.encode()):
-        raise PageError(403, "this form belongs to a session that has ended; nothing was changed, send it again")
+        raise PageError(403, ENDED_SESSION)
 
 
 def _problem_of_form(request: Request) -> str | None:

@@ -12,7 +12,7 @@ from ocsgw.admin.imports.kept_files import LARGEST, KeptFile, NotKeptError
 from ocsgw.admin.imports.office import ImportOffice
 
 # Bytes of a form around its file.
-_AROUND = 128 << 10
+AROUND = 128 << 10
 
 
 class Sender(Protocol):
@@ -65,6 +65,11 @@ class Reception:
         return problem or (None if self._kept is not None else "choose a file first")
 
     @property
+    def is_foreign(self) -> bool:
+        """Whether the token of the form has come and is not that of the visitor."""
+        return self._visitor is not None and b"token" in self.fields and not self._is_own(self._visitor)
+
+    @property
     def form_problem(self) -> str | None:
         """Why the form cannot be read, None if it can."""
         return self._form.problem
@@ -72,7 +77,7 @@ class Reception:
     def take(self, data: bytes) -> None:
         """Take a piece of the body."""
         self._received += len(data)
-        if self._received > LARGEST + _AROUND:
+        if self._received > LARGEST + AROUND:
             self._refuse(f"a file may have {LARGEST >> 20} MiB here; import a larger one with ocsctl list import")
             return
         self._form.take(data)
@@ -104,13 +109,18 @@ class Reception:
         self._problem = self._problem or problem
         self.release()
 
+    def _is_own(self, visitor: Visitor) -> bool:
+        return hmac.compare_digest(self.fields.get(b"token", [b""])[-1], visitor.token.encode())
+
     def _open(self, name: str) -> IncomingFile | None:
         """Begin to keep the file, if the form is one of our own: its token stands before the file."""
         visitor = self._visitor
-        token = self.fields.get(b"token", [b""])[-1]
         if self._problem is not None or visitor is None or self._kept is not None or not name:
             return None
-        if not hmac.compare_digest(token, visitor.token.encode()):
+        if b"token" not in self.fields:
+            self._form.refuse("the form has to send its token before the file")
+            return None
+        if not self._is_own(visitor):
             return None
         self._kept = self._office.files.open(name, visitor.principal)
         file = self._kept.contents.open_to_write()

@@ -28,7 +28,7 @@ form.addEventListener("submit", (event) => {
   }
   const sending = new XMLHttpRequest();
   sending.upload.addEventListener("progress", (sent) => { bar.value = sent.loaded / sent.total; });
-  sending.addEventListener("error", () => { bar.hidden = true; say("The file could not be sent; is the server there?"); });
+  sending.addEventListener("error", () => { bar.hidden = true; say("The file could not be sent; load this page again, and see whether the server is there."); });
   sending.addEventListener("load", () => {
     if (sending.status === 200) { location.assign(sending.responseURL); return; }
     const answer = new DOMParser().parseFromString(sending.responseText, "text/html");
