@@ -173,6 +173,13 @@ MESSAGES: Mapping[int, tuple[Level, str]] = MappingProxyType(
         93155: ("warning", "Stopping at once, as a second signal asks for; requests in flight may get no answer"),
         93156: ("error", "The periodic job {job} failed; it will be tried again"),
         93157: ("warning", "Output of an HTTP Proxy: {text}"),
+        93158: (
+            "warning",
+            (
+                "Listener {listener} has no API key and no certificate any more: it serves whoever can connect; add an"
+                " [[api_key]] if that is not meant"
+            ),
+        ),
         93160: ("warning", "Request of {address} refused: {status} {reason}, principal {principal}"),
         93161: ("warning", "{count} more requests were refused within {window:g} s"),
         93162: ("info", "Unknown member {member} in a body for {request}; did you mean {nearest}?"),

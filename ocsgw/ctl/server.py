@@ -121,6 +121,8 @@ def reload(installation: Installation, arguments: argparse.Namespace) -> int:
     print("configuration reloaded")
     for line in _left_to_do(done["waiting"]):
         print(line)
+    for each in done["opened_listeners"]:
+        print(f"listener {each} has no key and no certificate any more: it is open to whoever can connect")
     for each in done["closed_lists"]:
         print(f"calling list {each['name']} is closed: {each['reason']}")
         for line in _repair(installation, each["name"]):

@@ -137,7 +137,11 @@ class ControlledOCS:
 
     def _left_to_do(self) -> dict[str, Any]:
         status = self.status()
-        return {"waiting": status["waiting"], "closed_lists": status["closed_lists"]}
+        return {
+            "waiting": status["waiting"],
+            "closed_lists": status["closed_lists"],
+            "opened_listeners": self._reload.opened,
+        }
 
     def try_validation(self, uri: str) -> "Deferred[dict[str, Any]]":
         """Ask a validation server about an example record, as HTTP Proxy asks before a hand-out."""

@@ -30,6 +30,12 @@ def certificates_of(config: Config, listener: Listener) -> list[ClientCertificat
     ]
 
 
+def is_open(config: Config, listener: Listener) -> bool:
+    """Whether a listener serves clients with neither a key nor a certificate."""
+    is_mutual = listener.tls is not None and listener.tls.tls_mutual is True
+    return not is_mutual and not any(counts_on(each, listener) for each in config.api_keys)
+
+
 def shown_principals(config: Config) -> list[dict[str, Any]]:
     """Return every key and certificate as it may be shown, by the names of their principals."""
     keys = [_shown(each, "API key", each.expires) for each in config.api_keys]

@@ -1,7 +1,7 @@
 """Reading the configuration again and using what may change while running (configuration.md section 14)."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any, Protocol, TypeVar
 from zoneinfo import ZoneInfo
 
@@ -18,6 +18,7 @@ from ocsgw.logs import say
 from ocsgw.ocs.checks import CHECKS, RULES
 from ocsgw.ocs.context import OCSContext
 from ocsgw.ocs.life_cycle import LifeCycle
+from ocsgw.ocs.principals import is_open
 from ocsgw.ocs.store_service import StoreService
 
 T = TypeVar("T")
@@ -69,6 +70,8 @@ class Reload:
         self._lock = DeferredLock()
         # Why the last reload was refused, None if it was not.
         self.refused: str | None = None
+        # Listeners whose last key or certificate a reload has taken away.
+        self.opened: list[str] = []
 
     def __call__(self) -> "Deferred[list[str]]":
         """Read and use the configuration.
@@ -118,6 +121,7 @@ class Reload:
         except Exception as error:
             raise ControlError(f"the store does not take the new configuration: {error}") from error
         self._store.committer()
+        self.opened = _opened(self.opened, context.config, config)
         context.config, context.directory = config, directory
         for user in self._users:
             try:
@@ -127,6 +131,8 @@ class Reload:
         waiting = waiting_for_restart(context.started_with, config)
         for key in waiting:
             say(self._log, 93035, key=key)
+        for listener in self.opened:
+            say(self._log, 93158, listener=listener)
         say(self._log, 93013)
         return waiting
 
@@ -151,6 +157,12 @@ def waiting_for_restart(running: Config, new: Config) -> list[str]:
         ("[[listener]] of protocol ocs or admin", _other_listeners(running), _other_listeners(new)),
     )
     return [key for key, before, after in pairs if before != after]
+
+
+def _opened(known: Collection[str], before: Config, after: Config) -> list[str]:
+    """Return the listeners that are open now, and were not before the reload, or an earlier one."""
+    closed = {each.id for each in before.listeners if not is_open(before, each)}
+    return [each.id for each in after.listeners if is_open(after, each) and (each.id in closed or each.id in known)]
 
 
 def _other_listeners(config: Config) -> list[tuple[object, ...]]:

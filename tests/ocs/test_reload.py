@@ -164,6 +164,30 @@ class UseTests(ServiceTestCase):
         self.successResultOf(self.service.reload())
         self.stop(proxy)
 
+    def test_last_key_is_taken_away(self) -> None:
+        """A listener that has lost its last key is named in log and answer, again until it has one or is meant so."""
+        file = self.path.with_name("web.key")
+        file.write_text("correct horse battery", encoding="utf-8")
+        file.chmod(0o600)
+        key = '[[api_key]]\nname = "web"\nkey_file = "web.key"\nlisteners = ["default"]\n'
+        self.configure(more=SECOND_LISTENER + key)
+        proxy = self.start()
+        reload = self.service.commands["reload"].run
+
+        def opened() -> Any:
+            return self.successResultOf(reload({}))["opened_listeners"]
+
+        self.assertEqual(opened(), [])
+        self.configure(more=SECOND_LISTENER)
+        self.assertEqual([opened(), opened()], [["default"], ["default"]])
+        self.assertIn("Listener default has no API key", self.log.text(93158))
+        self.configure(more=SECOND_LISTENER + key)
+        self.assertEqual(opened(), [])
+        self.assertEqual(self.log.numbers().count(93158), 2)
+        for process in self.reactor.processes[1:]:
+            process.end(signal=signal.SIGKILL)
+        self.stop(proxy)
+
     def test_invalid(self) -> None:
         """Errors of the configuration are told apart, and health has them until a reload succeeds."""
         proxy = self.start()
