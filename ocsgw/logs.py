@@ -263,6 +263,11 @@ MESSAGES: Mapping[int, tuple[Level, str]] = MappingProxyType(
             "{count} records of calling list {calling_list} were in process without a hand-out and are ready again",
         ),
         93261: ("info", "OCS ends the link of the HTTP Proxy: {code} {text}"),
+        93262: ("error", "The periodic job {job} failed {count} more times in the same way: {reason}; it goes on"),
+        93263: (
+            "error",
+            "The records of calling list {calling_list} cannot be counted for the console; it will be tried again",
+        ),
     }
 )
 

@@ -11,12 +11,16 @@ from twisted.python.failure import Failure
 from ocsgw.counters import PERIODIC_FAILURES
 from ocsgw.logs import say
 
+# Seconds for which failures in the same way are only counted.
+_QUIET = 60.0
+
 
 class Periodic:
     """Calls `function` every so many seconds of `clock`; a round that fails is logged and counted, and the next comes.
 
     `name` says in the log what has failed. A round whose Deferred has not fired yet is waited for, as by `LoopingCall`.
-    `failures` is how many rounds have failed in a row.
+    `failures` is how many rounds have failed in a row. Of failures in the same way the first is logged with its
+    traceback, and then at most one line a minute with their number: a job of many rounds a second fills no log.
     """
 
     _log = Logger()
@@ -26,6 +30,8 @@ class Periodic:
         self.failures = 0
         self._function = function
         self._clock = clock
+        # By their ways: when failures were logged last, and how many came since.
+        self._logged: dict[object, tuple[float, int]] = {}
         self._ticker = self._new_ticker()
 
     @property
@@ -71,4 +77,26 @@ class Periodic:
     def _failed(self, reason: Failure) -> None:
         self.failures += 1
         PERIODIC_FAILURES.add(job=self.name)
-        say(self._log, 93156, job=self.name, log_failure=reason)
+        self._log_failure(reason)
+
+    def _log_failure(self, reason: Failure) -> None:
+        now, way = self._clock.seconds(), _way_of(reason)
+        logged_at, more = self._logged.get(way, (None, 0))
+        if logged_at is not None and now - logged_at < _QUIET:
+            self._logged[way] = logged_at, more + 1
+            return
+        self._logged[way] = now, 0
+        if more:
+            text = reason.getErrorMessage() or type(reason.value).__name__
+            say(self._log, 93262, job=self.name, count=more + 1, reason=text)
+        else:
+            say(self._log, 93156, job=self.name, log_failure=reason)
+
+
+def _way_of(reason: Failure) -> object:
+    """Return what is the same of failures of the same kind in the same place, whatever their words are."""
+    traceback = reason.getTracebackObject()
+    while traceback is not None and traceback.tb_next is not None:
+        traceback = traceback.tb_next
+    place = None if traceback is None else (traceback.tb_frame.f_code, traceback.tb_lineno)
+    return reason.type, place

@@ -6,6 +6,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from ocsgw.counters import PERIODIC_FAILURES
 from ocsgw.periodic import Periodic
+from tests.support.logs import LogCapture
 
 
 class PeriodicTests(SynchronousTestCase):
@@ -28,7 +29,7 @@ class PeriodicTests(SynchronousTestCase):
         job.start(1.0)
         self.clock.pump([1.0] * 4)
         self.assertEqual((self.rounds, job.failures), (4, 0))
-        self.assertEqual(len(self.flushLoggedErrors(ValueError)), 2)
+        self.assertEqual(len(self.flushLoggedErrors(ValueError)), 1)
         self.assertEqual(list(PERIODIC_FAILURES.samples()), [(("sweep",), 2)])
 
     def test_goes_on_after_a_failed_deferred(self) -> None:
@@ -42,7 +43,33 @@ class PeriodicTests(SynchronousTestCase):
         job.start(1.0, now=True)
         self.clock.pump([1.0] * 2)
         self.assertEqual((self.rounds, job.failures), (3, 3))
-        self.assertEqual(len(self.flushLoggedErrors(ValueError)), 3)
+        self.assertEqual(len(self.flushLoggedErrors(ValueError)), 1)
+
+    def test_fails_again_and_again(self) -> None:
+        """Of failures in the same way the first has a traceback; then there is one line a minute with their number."""
+
+        def work() -> None:
+            self.rounds += 1
+            if self.rounds % 2:
+                raise ValueError(f"bad moment {self.rounds}")
+            raise KeyError(self.rounds)
+
+        log = LogCapture(self)
+        job = Periodic("sweep", work, self.clock)
+        job.start(0.25)
+        self.clock.pump([0.25] * 4 * 60)
+        self.assertEqual(log.numbers(), [93156, 93156])
+        self.clock.pump([0.25] * 4 * 120)
+        self.assertEqual(log.numbers(), [93156] * 2 + [93262] * 4)
+        self.assertIn("sweep failed 120 more times in the same way: bad moment 241;", log.texts()[2])
+        self.assertEqual(self.rounds, 720)
+        job.stop()
+        # What fails only once in a while is told each time.
+        self.clock.advance(1000)
+        job.now()
+        job.now()
+        self.clock.advance(1000)
+        self.assertEqual(len(self.flushLoggedErrors(ValueError, KeyError)), 2)
 
     def test_waits_for_a_round(self) -> None:
         """A round that is still going on is not overtaken by the next one."""

@@ -9,6 +9,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from ocsgw.admin.record_counts import Counted, RecordCounts
 from ocsgw.control.errors import ControlError
+from tests.support.logs import LogCapture
 
 
 def lists(*names: str) -> Any:
@@ -84,6 +85,31 @@ class RecordCountTests(SynchronousTestCase):
         self.clock.advance(30)
         self.counts.tick()
         self.assertEqual(self.asked, [])
+
+    def test_a_defect(self) -> None:
+        """Whatever else fails is logged once with the list's name, and tried again after longer and longer waits."""
+        log = LogCapture(self)
+        self.counts.of(lists("A", "B"))
+        self.answer = TypeError("'>' not supported")
+        asked_at = []
+        for _ in range(3600):
+            before = len(self.asked)
+            self.counts.of(lists("A"))
+            self.counts.tick()
+            asked_at += [self.clock.seconds()] * (self.asked[before:] == [("A", None)])
+            self.clock.advance(1)
+        self.assertEqual(asked_at[:8], [0, 5, 15, 35, 75, 155, 315, 615])
+        self.assertEqual(len([each for each in log.texts(93263) if "calling list A" in each]), 1)
+        self.assertEqual(self.counts.failing(lists("A", "C")), ["A"])
+        self.answer = None
+        self.clock.advance(10)
+        self.counts.of(lists("A"))
+        self.clock.advance(290)
+        self.counts.of(lists("A"))
+        for _ in range(2):
+            self.counts.tick()
+        self.assertEqual((self.counts.failing(lists("A")), self.counts.of(lists("A")) is None), ([], False))
+        self.flushLoggedErrors(TypeError)
 
     def test_store_fails(self) -> None:
         """What cannot be asked now is tried again later, from the beginning."""

@@ -233,6 +233,18 @@ class OpenConsoleTests(ConsoleTestCase):
         self.assertEqual(browser.get("/number?phone=1&at=9999-01-01T00:00").status, 400)
         self.assertEqual(browser.get("/number?refusal=99").status, 404)
 
+    def test_list_that_cannot_be_counted(self) -> None:
+        """A list whose records cannot be counted is named on the page, and not counted for ever."""
+        browser = self.begin()
+        self.assertIn("being counted", browser.get("/groups").text)
+        with closing(sqlite3.connect(self.folder / "var" / "ocsgw.sqlite", isolation_level=None)) as connection:
+            connection.execute("DROP TABLE CL_Test")
+        for _ in range(10):
+            self.reactor.advance(0.1)
+        text = browser.get("/groups").text
+        self.assertIn("cannot be counted: CL_Test", text)
+        self.assertNotIn("being counted", text)
+
     def test_log(self) -> None:
         """The last lines of the log, all or those with a text."""
         browser = self.begin()

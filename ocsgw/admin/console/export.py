@@ -47,7 +47,8 @@ class Export(Resource):
         return NOT_DONE_YET
 
     def _failed(self, reason: Any, request: Request, download: "_Download") -> None:
-        if not reason.check(ControlError, PageError):
+        # A file that is cut off can say no reason.
+        if (request.startedWriting and not download.is_gone) or not reason.check(ControlError, PageError):
             contain_failure(self._log, reason, "/export")
         if download.is_gone:
             return

@@ -52,7 +52,8 @@ class GroupTable:
             if (group := by_dbid.get(each["dbid"])) is not None and self._may_see(group)
         ]
         counted = {group.dbid: self._counts.of(group.campaign.calling_lists) for _, group in seen[:at_most]}
-        rows = [self._row(each, counted[group.dbid]) for each, group in seen[:at_most]]
+        failing = {group.dbid: self._counts.failing(group.campaign.calling_lists) for _, group in seen[:at_most]}
+        rows = [self._row(each, counted[group.dbid], failing[group.dbid]) for each, group in seen[:at_most]]
         parts = [table("Campaign groups", _HEAD, rows, _EMPTY[status["role"] == "primary"])]
         ages = [self._counts.clock() - each.at for each in counted.values() if each is not None]
         age = f"Records as counted {_age(max(ages))}. " if ages else None
@@ -63,7 +64,7 @@ class GroupTable:
     def _may_see(self, group: CampaignGroup) -> bool:
         return self._visitor.permissions.missing_for_group(group.campaign.tenant.name, group.name) is None
 
-    def _row(self, group: dict[str, Any], counted: Counted | None) -> tuple[Child, ...]:
+    def _row(self, group: dict[str, Any], counted: Counted | None, failing: list[str]) -> tuple[Child, ...]:
         buttons = [
             form(
                 self._action,
@@ -77,7 +78,9 @@ class GroupTable:
             if group["state"] in states and self._visitor.permissions.missing_for_action(needed) is None
         ]
         spaced = join(*(child for button in buttons for child in (button, " ")))
-        records = "being counted" if counted is None else _in_words(counted.by_status)
+        problem = f"cannot be counted: {', '.join(failing)}; tried again, the log has the reason" if failing else ""
+        known = _in_words(counted.by_status) if counted is not None else "" if failing else "being counted"
+        records = "; ".join(each for each in (known, problem) if each)
         state = f"{group['state']}, {group['mode']}"
         return (group["name"], state, records, el("span", spaced, class_="orders"))
 
