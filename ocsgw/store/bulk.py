@@ -212,9 +212,13 @@ class BulkTransaction(RecordTransaction):
 
     def export_entries(self, after: int, at_most: int) -> list[StoredEntry]:
         """Return entries of the do-not-call table behind a number, in its order, at most so many."""
-        return _entries(
-            self._connection.rows(self._do_not_call_text().export_entries, {"after": after, "at_most": at_most})
-        )
+        text = self._do_not_call_text().export_entries
+        # None of so many may be one that can be represented; that is not the end of the table.
+        while rows := list(self._connection.rows(text, {"after": after, "at_most": at_most})):
+            if found := _entries(rows):
+                return found
+            after = rows[-1][0]
+        return []
 
 
 def _entries(rows: Iterable[Sequence[Any]]) -> list[StoredEntry]:

@@ -234,6 +234,13 @@ class ReasonTests(ExplainTestCase):
                         self.is_blocked(),
                     )
 
+    def test_export_behind_odd_contacts(self) -> None:
+        """K16: entries whose contact is none end no export, however many they are."""
+        for phone in ("x'36'", "x'ff'", "CAST(x'e9' AS TEXT)", "'1'"):
+            self.store.sql(f"INSERT INTO gsw_donotcall_list (phone) VALUES ({phone})")
+        exported = self.store.chore(lambda unit: carry_out(unit, "export", {"at_most": 1}))
+        self.assertEqual(([row[0] for row in exported["rows"]], exported["done"]), (["1"], False))
+
     def is_blocked(self) -> bool:
         """Whether the rules find the only record covered by an entry."""
 
