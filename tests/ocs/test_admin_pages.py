@@ -55,8 +55,8 @@ class PagesTests(ConsoleTestCase):
             ({"number": "99", "reason": "why"}, 404),
         ):
             with self.subTest(fields=fields):
-                self.assertEqual(self.send(browser, "/lists", **fields).status, status)
-        answer = self.send(browser, "/lists", number=str(number), reason="wrong file")
+                self.assertEqual(self.send(browser, "/lists", do="undo", **fields).status, status)
+        answer = self.send(browser, "/lists", do="undo", number=str(number), reason="wrong file")
         self.assertIn(f"Import {number}: 2 rows removed", answer.text)
         self.assertIn("wrong file", browser.get("/audit").text)
         self.assertIn("Nothing was imported yet.", browser.get("/lists").text)
