@@ -36,22 +36,20 @@ class _Place:
     longest: int
 
 
-# Attributes that are stored as they are, with the places of their columns in a `NewRecord`.
-_CLASSIC = {
-    key: NewRecord.__struct_fields__.index(column)
-    for key, column in {
-        "GSW_PHONE": "contact_info",
-        "GSW_PHONE_TYPE": "contact_info_type",
-        "GSW_RECORD_TYPE": "record_type",
-        "GSW_RECORD_STATUS": "record_status",
-        "GSW_CALL_RESULT": "call_result",
-        "GSW_ATTEMPTS": "attempt",
-        "GSW_CALL_TIME": "call_time",
-        "GSW_FROM": "daily_from",
-        "GSW_UNTIL": "daily_till",
-        "GSW_AGENT_ID": "agent_id",
-    }.items()
+# Attributes of AddRecord that are stored as they are, with their columns.
+COLUMN_OF = {
+    "GSW_PHONE": "contact_info",
+    "GSW_PHONE_TYPE": "contact_info_type",
+    "GSW_RECORD_TYPE": "record_type",
+    "GSW_RECORD_STATUS": "record_status",
+    "GSW_CALL_RESULT": "call_result",
+    "GSW_ATTEMPTS": "attempt",
+    "GSW_CALL_TIME": "call_time",
+    "GSW_FROM": "daily_from",
+    "GSW_UNTIL": "daily_till",
+    "GSW_AGENT_ID": "agent_id",
 }
+_CLASSIC = {key: NewRecord.__struct_fields__.index(column) for key, column in COLUMN_OF.items()}
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from typing import NamedTuple
 from ocsgw.contact.directory import CallingList, Directory
 from ocsgw.contact.fields import FieldType, FieldValue, to_column
 from ocsgw.contact.normal_form import normal_name
+from ocsgw.contact.record_plan import COLUMN_OF
 from ocsgw.contact.transaction import NewRecord
 from ocsgw.operations.allowed import ALLOWED, FORMAT_AS_TEXT, allowed_in_field
 from ocsgw.operations.cells import (
@@ -33,19 +34,7 @@ CLASSIC_COLUMNS = tuple(NewRecord.__struct_fields__[:-1])
 _PLACES = {name: place for place, name in enumerate(CLASSIC_COLUMNS)}
 
 # Key of AddRecord -> column that holds the same value.
-_SAME_VALUE = {
-    "GSW_PHONE": "contact_info",
-    "GSW_PHONE_TYPE": "contact_info_type",
-    "GSW_RECORD_TYPE": "record_type",
-    "GSW_RECORD_STATUS": "record_status",
-    "GSW_CALL_RESULT": "call_result",
-    "GSW_ATTEMPTS": "attempt",
-    "GSW_CALL_TIME": "call_time",
-    "GSW_FROM": "daily_from",
-    "GSW_UNTIL": "daily_till",
-    "GSW_AGENT_ID": "agent_id",
-    "GSW_CHAIN_ID": "chain_id",
-}
+_SAME_VALUE = {**COLUMN_OF, "GSW_CHAIN_ID": "chain_id"}
 # The name of a column that somebody leaves out.
 LEFT_OUT = "-"
 _KEY_OF = {column: key for key, column in _SAME_VALUE.items()}
