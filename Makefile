@@ -32,6 +32,9 @@ SOAK := OCSGW_KILLS=200 \
         OCSGW_SLOW=400 \
         OCSGW_PIPELINED=20000
 
+# Whether this Python has its header files.
+HAS_HEADERS := $(BIN)/python -c 'import os, sysconfig; os.stat(sysconfig.get_path("include") + "/Python.h")' 2>/dev/null
+
 .PHONY: run test soak lint format diagram html man messages schema reference bench bench-quick fuzz tls-audit deb deb-check clean
 
 run: $(VENV)/.run
@@ -120,14 +123,21 @@ $(VENV)/bin/python:
 	  rm -rf $(VENV) && $(PYTHON) -m venv $(VENV); }
 
 # From the checkout the package itself is found in the working directory; only what it needs is installed.
-$(VENV)/.run: pyproject.toml $(VENV)/bin/python
+# Parts are compiled beside their sources, if there is a compiler.
+PARTS := pyproject.toml $(wildcard ocsgw/speedups/*.p[yx][xd])
+
+$(VENV)/.run: $(PARTS) $(VENV)/bin/python
 	@echo "Setting up $(VENV) ..."
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check \
 	  --editable . --config-settings editable_mode=strict
 	@touch $@
 
-$(VENV)/.dev: pyproject.toml $(VENV)/.run
+$(VENV)/.dev: $(PARTS) $(VENV)/.run
 	@echo "Setting up the tools ..."
+	@command -v gcc >/dev/null && $(HAS_HEADERS) || { \
+	  echo "Installing gcc and the header files of Python ..."; \
+	  $(SUDO) apt-get update -qq && \
+	  $(SUDO) apt-get install -y -qq --no-install-recommends gcc libc6-dev python3-dev >/dev/null; }
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check \
 	  --editable '.[dev]' --config-settings editable_mode=strict
 	@touch $@
@@ -164,7 +174,7 @@ $(VENV)/.tools: $(VENV)/.run
 	    prometheus chromium chromium-driver zsh fish >/dev/null; }
 	@touch $@
 
-$(VENV)/.bench: pyproject.toml $(VENV)/.dev
+$(VENV)/.bench: $(PARTS) $(VENV)/.dev
 	@command -v nginx >/dev/null && command -v wrk >/dev/null || { \
 	  echo "Installing nginx and wrk ..."; \
 	  $(SUDO) apt-get update -qq && $(SUDO) apt-get install -y -qq nginx-light wrk >/dev/null; }

@@ -31,10 +31,18 @@ class _Parser(argparse.ArgumentParser):
         self.exit(EXIT_USAGE, f"{self.prog}: {message}\n")
 
 
+class _Version(argparse.Action):
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> NoReturn:
+        from ocsgw.interpreter import description
+
+        print(f"ocsgw {VERSION}\n{description()}")  # noqa: T201
+        parser.exit()
+
+
 def make_parser() -> argparse.ArgumentParser:
     """Return the parser of the command line."""
     parser = _Parser(prog="ocsgw", description="Outbound Contact Server with its HTTP Proxy.")
-    parser.add_argument("--version", action="version", version=f"ocsgw {VERSION}")
+    parser.add_argument("--version", action=_Version, nargs=0, help="show the version, and what it runs on, and exit")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     run = commands.add_parser("run", help="run the server in the foreground")
     run.add_argument("--example", action="store_true", help="print a command that tries the server out")

@@ -1,7 +1,9 @@
-"""Which Python this is, and whether it is a fast one: most of a request is the interpreter's own work."""
+"""Which Python this is, and whether what runs is fast: most of a request is the interpreter's own work."""
 
 import platform
 import sysconfig
+
+from ocsgw import speedups
 
 
 def is_optimized() -> bool:
@@ -14,6 +16,6 @@ def is_optimized() -> bool:
 
 
 def description() -> str:
-    """Return the interpreter in words, with what it means for speed."""
+    """Return the interpreter in words, and whether compiled parts are used, with what it means for speed."""
     built = "built with optimizations" if is_optimized() else "built WITHOUT optimizations (a tenth slower or more)"
-    return f"Python {platform.python_version()}, {built}"
+    return f"Python {platform.python_version()}, {built}; {speedups.description()}"

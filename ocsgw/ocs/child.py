@@ -14,6 +14,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 import ocsgw
+from ocsgw import speedups
 from ocsgw.link.counted import CounterTotals
 from ocsgw.logs import Level, say
 from ocsgw.ocs.bell import Bell
@@ -55,6 +56,7 @@ _INHERITED = (
     "LD_LIBRARY_PATH",
     "SSL_CERT_FILE",
     "SSL_CERT_DIR",
+    speedups.SWITCH,
 )
 
 

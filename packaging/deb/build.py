@@ -57,6 +57,11 @@ def install(stage: Path, python: str, source: str, pip_options: list[str]) -> No
     configuration = home / "pyvenv.cfg"
     configuration.write_text(configuration.read_text(encoding="utf-8").replace(f"{stage}/", "/"), encoding="utf-8")
     run(home / "bin" / "python", "-m", "compileall", "-q", "-s", stage, "-p", "/", home / "lib")
+    if not any(home.glob("lib/python*/site-packages/ocsgw/speedups/*.so")):
+        sys.stderr.write(
+            "Warning: the package has no compiled parts and is slower: gcc or the header files of "
+            f"{python} are missing (Debian: gcc and python3-dev).\n"
+        )
 
 
 def spread(stage: Path) -> None:

@@ -1,0 +1,3 @@
+"""The way of a usual request through HTTP Proxy."""
+
+SOURCES: str

@@ -1,0 +1,29 @@
+"""How setuptools compiles the parts in ocsgw/speedups (`[tool.setuptools.cmdclass]` in pyproject.toml).
+
+Each part gets the digest of the sources, so that a part of other sources is not used by mistake.
+"""
+
+import os
+import runpy
+from pathlib import Path
+
+from setuptools import Extension
+from setuptools.command.build_ext import build_ext
+
+_SOURCES = Path(__file__).resolve().parents[1] / "ocsgw/speedups/sources.py"
+
+
+class CompileParts(build_ext):
+    """Compiles by Cython where the files in C go to the folder of the build, and not beside their sources."""
+
+    def build_extension(self, ext: Extension) -> None:
+        """Compile one part."""
+        # An option of Cython's own command, from which setuptools takes this one if there is Cython.
+        self.cython_c_in_temp = True
+        ext.define_macros.append(("OCSGW_SOURCES", f'"{runpy.run_path(str(_SOURCES))["digest"]()}"'))
+        super().build_extension(ext)
+
+    def get_output_mapping(self) -> dict[str, str]:
+        """Return what an installation from a checkout links to; a part that could not be compiled is none of it."""
+        files: dict[str, str] = super().get_output_mapping()
+        return {link: file for link, file in files.items() if os.path.exists(file)}
