@@ -7,7 +7,6 @@ from collections.abc import Sequence
 
 from ocsgw.contact.directory import CallingList
 from ocsgw.contact.fields import FieldValue, to_column, to_event
-from ocsgw.contact.record_plan import add_custom_members
 from ocsgw.contact.transaction import Record, further_columns
 from ocsgw.contact.unit_of_work import UnitOfWork
 from ocsgw.protocol.columns import TEXT_COLUMNS
@@ -52,7 +51,13 @@ def lenient_columns(unit: UnitOfWork, calling_list: CallingList, data: KV) -> di
 def custom_members(calling_list: CallingList, custom: Sequence[FieldValue | None]) -> KV:
     """Return the custom fields that have a value and travel, for an event (H121, K31)."""
     members: KV = {}
-    add_custom_members(members, calling_list, custom)
+    for field, stored in zip(calling_list.fields, custom, strict=True):
+        if stored is not None and field.key is not None:
+            value = (
+                stored if type(stored) is str and field.kind not in ("int", "float") else to_event(field.kind, stored)
+            )
+            if value is not None:
+                members[field.key] = value
     return members
 
 

@@ -6,7 +6,7 @@ use a model in memory.
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from typing import Protocol
+from typing import Any, Protocol
 
 import msgspec
 
@@ -38,6 +38,12 @@ class NewRecord(msgspec.Struct, array_like=True):
     chain_id: int
     chain_n: int
     custom: list[FieldValue | None]
+
+
+def row_of(record: NewRecord) -> list[Any]:
+    """Return the values of all columns of a row, the custom ones at its end."""
+    *values, custom = msgspec.structs.astuple(record)
+    return [*values, *custom]
 
 
 class DncLookup(msgspec.Struct, array_like=True):
@@ -305,6 +311,9 @@ class RecordStatements(Protocol):
 
     def insert_records(self, calling_list: CallingList, records: Sequence[NewRecord]) -> None:
         """Insert rows."""
+
+    def insert_rows(self, calling_list: CallingList, rows: Sequence[Sequence[Any]]) -> None:
+        """Insert rows, each with its values as `row_of` has them."""
 
     def import_records(self, calling_list: CallingList, records: Sequence[NewRecord]) -> list[Record]:
         """Insert rows; return those that can be represented as they are read from now on."""

@@ -2,9 +2,9 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
+from itertools import chain
+from operator import itemgetter
 from typing import Any
-
-import msgspec
 
 from ocsgw.contact.directory import CallingList
 from ocsgw.contact.normal_form import normal_contact, normal_customer_id, search_keys, without_extension
@@ -22,6 +22,7 @@ from ocsgw.contact.transaction import (
     UnavailableListError,
     UnstorableTextError,
     Window,
+    row_of,
 )
 from ocsgw.store.contact_forms import ContactForms
 from ocsgw.store.dialect import Connection, as_json
@@ -31,13 +32,16 @@ from ocsgw.store.open_tables import OpenTables
 from ocsgw.store.outbox import OutboxTable
 from ocsgw.store.own_tables import OwnTables
 from ocsgw.store.records import column_at, is_text, record_of, unreadable_column
-from ocsgw.store.texts import DncStatements, ListStatements, insert_text
+from ocsgw.store.texts import INSERTED_COLUMNS, DncStatements, ListStatements, insert_text
 
 # Names with the numbers that they have at least.
 NOTE_NUMBERS = (
     "INSERT INTO ocsgw_counter (name, value) VALUES (?, ?), (?, ?)"
     " ON CONFLICT (name) DO UPDATE SET value = excluded.value WHERE excluded.value > ocsgw_counter.value"
 )
+# Where in a row its numbers stand.
+_RECORD_ID = itemgetter(INSERTED_COLUMNS.index("record_id"))
+_CHAIN_ID = itemgetter(INSERTED_COLUMNS.index("chain_id"))
 # Later than every time that a column can hold.
 _LAST_TIME = 1 << 60
 # How many times as many records are read where unreadable ones were among them, and how many at most.
@@ -81,8 +85,7 @@ class RecordTransaction(ContactForms, OwnTables, OutboxTable):
 
     def _insert(self, calling_list: CallingList, text: ListStatements, rows: Sequence[Sequence[object]]) -> int:
         """Insert rows with all their values and return how many it were."""
-        values = [value for row in rows for value in row]
-        return self._change(calling_list, insert_text(text, len(rows)), *values)
+        return self._change(calling_list, insert_text(text, len(rows)), *chain.from_iterable(rows))
 
     def _change_text(self, text: ListStatements, columns: Sequence[str]) -> str:
         """Return the statement that sets columns of records; its parameter is a JSON list of (record id, values...)."""
@@ -103,24 +106,25 @@ class RecordTransaction(ContactForms, OwnTables, OutboxTable):
 
     def insert_records(self, calling_list: CallingList, records: Sequence[NewRecord]) -> None:
         """Insert rows."""
-        self._insert_records(calling_list, records)
-        self._note_highest(calling_list, records)
+        self.insert_rows(calling_list, list(map(row_of, records)))
 
-    def _insert_records(self, calling_list: CallingList, records: Sequence[NewRecord]) -> None:
+    def insert_rows(self, calling_list: CallingList, rows: Sequence[Sequence[Any]]) -> None:
+        """Insert rows, each with its values as `row_of` has them."""
+        self._insert_rows(calling_list, rows)
+        self._note_highest(calling_list, rows)
+
+    def _insert_rows(self, calling_list: CallingList, rows: Sequence[Sequence[Any]]) -> None:
         text = self._text_of(calling_list)
-        for begin in range(0, len(records), text.insert_at_once):
-            rows = []
-            for record in records[begin : begin + text.insert_at_once]:
-                *values, custom = msgspec.structs.astuple(record)
-                rows.append([*values, *custom])
-            if self._insert(calling_list, text, rows) < len(rows):
+        for begin in range(0, len(rows), text.insert_at_once):
+            part = rows[begin : begin + text.insert_at_once]
+            if self._insert(calling_list, text, part) < len(part):
                 raise RefusedByTableError("a trigger of its table ignores the row", calling_list.name)
 
-    def _note_highest(self, calling_list: CallingList, records: Sequence[NewRecord]) -> None:
+    def _note_highest(self, calling_list: CallingList, rows: Sequence[Sequence[Any]]) -> None:
         self._note_numbers(
             calling_list.table,
-            max((record.record_id for record in records), default=0),
-            max((record.chain_id for record in records), default=0),
+            max(map(_RECORD_ID, rows), default=0),
+            max(map(_CHAIN_ID, rows), default=0),
         )
 
     def open_handouts(self, handouts: Sequence[Handout], handles: Sequence[Handle]) -> None:

@@ -1,6 +1,6 @@
-"""Plans for custom members decide what the slow way decides, whatever the keys and values."""
+"""Plans for the members of an AddRecord decide what the slow way decides, whatever the keys and values."""
 
-from typing import Any
+from typing import Any, cast
 from unittest import mock
 
 from hypothesis import given
@@ -8,18 +8,27 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from ocsgw.contact.custom import custom_members, given_columns
-from ocsgw.contact.directory import CallingList, ShownColumn
+from ocsgw.contact.directory import CallingList, Campaign, ShownColumn
 from ocsgw.contact.fields import to_event
-from ocsgw.contact.new_record import DEFAULTS
-from ocsgw.contact.record_plan import add_custom_members, new_record
+from ocsgw.contact.new_record import DEFAULTS, default_campaign
+from ocsgw.contact.record_plan import CUSTOM, draft_of
 from ocsgw.contact.unit_of_work import UnitOfWork
+from ocsgw.contact.zones import to_date_time, to_epoch
 from ocsgw.protocol.errors import Refusal
 from ocsgw.protocol.messages import KV
-from tests.support.rules import ENVIRONMENT, TYPED_FIELDS
+from tests.support.rules import ENVIRONMENT, TYPED_FIELDS, make_directory
 
 _LIST = CallingList.of(
     204, "CL_Types", "CL_Types", ENVIRONMENT, TYPED_FIELDS, shown=(ShownColumn("agent_id", "Agent"),)
 )
+# Of no campaign, and of two.
+_LONELY = CallingList.of(205, "CL_Lonely", "CL_Lonely", ENVIRONMENT, TYPED_FIELDS)
+_WANTED = CallingList.of(206, "CL_Wanted", "CL_Wanted", ENVIRONMENT, ())
+_CAMPAIGNS = (
+    Campaign(301, "Campaign1", ENVIRONMENT, (_LIST, _WANTED)),
+    Campaign(302, "Été", ENVIRONMENT, (_WANTED,)),
+)
+_DIRECTORY = make_directory(calling_lists=(_LIST, _LONELY, _WANTED), campaigns=_CAMPAIGNS, groups=())
 _KEYS = [*(field.key for field in TYPED_FIELDS if field.key), "hidden", "Agent", "Nonsense", "GSW_PHONE", "GSW_X", ""]
 # What is stored as it is given (http.md 10.1).
 _CLASSIC = {
@@ -34,64 +43,123 @@ _CLASSIC = {
     "GSW_UNTIL": "daily_till",
     "GSW_AGENT_ID": "agent_id",
 }
-_DEFAULTS: dict[str, Any] = {each: getattr(DEFAULTS, each) for each in DEFAULTS.__struct_fields__ if each != "custom"}
+# Members of the acknowledgement that are columns, in their order.
+_SHOWN = ("GSW_PHONE", "GSW_PHONE_TYPE", "GSW_RECORD_TYPE", "GSW_RECORD_STATUS", "GSW_CALL_RESULT", "GSW_ATTEMPTS")
+_SHOWN_LATER = ("GSW_FROM", "GSW_UNTIL")
+_COLUMNS = DEFAULTS.__struct_fields__[:-1]
 _VALUES: Any = st.one_of(
     st.none(),
     st.integers(),
     st.text(max_size=12),
     st.sampled_from(["0", "1.5", "2026-01-31 09:00:00", "1e9", "x" * 11]),
 )
+_OTHERS: Any = st.fixed_dictionaries(
+    {},
+    optional={
+        "GSW_TZ_NAME": st.sampled_from(["PST", "pst", "Europe/Berlin", "Nowhere", None]),
+        "GSW_CAMPAIGN_NAME": st.sampled_from(["Campaign1", "Été", "E\u0301te\u0301", "Nothing", None]),
+        "GSW_DATE_TIME": st.sampled_from(["3/21/2026 14:30", "01/01/1970 00:00", "13/13/2026 00:00", None]),
+        "GSW_REFERENCE_ID": st.sampled_from([77, "77", "", 0, None]),
+        "GSW_CHAIN_ID": st.sampled_from([5, None]),
+    },
+)
 
 
 def _unit() -> UnitOfWork:
-    return UnitOfWork(mock.Mock(), 0, mock.Mock(), str)
+    return UnitOfWork(mock.Mock(), 0, _DIRECTORY, str)
 
 
-def _slow_way(unit: UnitOfWork, data: KV) -> object:
+def _slow_way(unit: UnitOfWork, calling_list: CallingList, data: KV) -> object:
+    """Return columns, members and chain of a request, found out one by one; the text of a refusal."""
     try:
-        found = given_columns(unit, _LIST, data)
+        given_ = given_columns(unit, calling_list, data)
+        zone = calling_list.tenant.default_zone
+        if data.get("GSW_TZ_NAME") is not None:
+            zone = _DIRECTORY.zone_named(data["GSW_TZ_NAME"])
+        campaign = default_campaign(_DIRECTORY, calling_list)
+        if data.get("GSW_CAMPAIGN_NAME") is not None:
+            campaign = _DIRECTORY.campaign_named(data["GSW_CAMPAIGN_NAME"])
+            if campaign not in _DIRECTORY.campaigns_of(calling_list):
+                raise Refusal("invalid_attribute", "GSW_CAMPAIGN_NAME")
+        time = 0
+        if data.get("GSW_DATE_TIME") is not None:
+            time = to_epoch(cast("str", data["GSW_DATE_TIME"]), zone.zone) or 1
     except Refusal as refusal:
         return refusal.text
-    return [found.get(field.column, field.default) for field in _LIST.fields]
+    columns: dict[str, Any] = {each: getattr(DEFAULTS, each) for each in _COLUMNS}
+    columns.update({_CLASSIC[key]: value for key, value in data.items() if key in _CLASSIC})
+    columns.update(dial_sched_time=time, tz_dbid=zone.dbid, campaign_id=campaign.dbid if campaign is not None else 0)
+    custom = [given_.get(field.column, field.default) for field in calling_list.fields]
+    members = {
+        "GSW_USER_EVENT": "AddRecordAcknowledge",
+        "GSW_APPLICATION_ID": 134,
+        "GSW_CALLING_LIST": calling_list.name,
+        **({"GSW_CAMPAIGN_NAME": campaign.name} if campaign is not None else {}),
+        **{key: columns[_CLASSIC[key]] for key in (*_SHOWN, *_SHOWN_LATER)},
+        "GSW_TZ_NAME": zone.name,
+        **({"GSW_DATE_TIME": to_date_time(time, zone.zone)} if time else {}),
+        "GSW_CHAIN_ID": 0,
+        "GSW_CHAIN_N": 0,
+        **custom_members(calling_list, custom),
+    }
+    if data.get("GSW_REFERENCE_ID") is not None:
+        members["GSW_REFERENCE_ID"] = data["GSW_REFERENCE_ID"]
+    return [*columns.values(), *custom], list(members.items()), data.get("GSW_CHAIN_ID")
 
 
-def _planned(unit: UnitOfWork, data: KV) -> object:
+def _planned(unit: UnitOfWork, calling_list: CallingList, data: KV) -> object:
     try:
-        return new_record(unit, _LIST, data).custom
+        draft = draft_of(unit, calling_list, 0, data)
     except Refusal as refusal:
         return refusal.text
+    return draft.row, list(draft.event.items()), draft.chain
 
 
 class PlanTests(SynchronousTestCase):
     """The short way and the slow way side by side."""
 
-    @given(st.lists(st.dictionaries(st.sampled_from(_KEYS), _VALUES), max_size=4))
-    def test_columns(self, requests: list[KV]) -> None:
+    def assert_same(self, calling_list: CallingList, data: KV) -> None:
+        """Assert that both ways give the same columns, members and notes, or the same refusal."""
+        slow, planned = _unit(), _unit()
+        expected = _slow_way(slow, calling_list, data)
+        self.assertEqual(_planned(planned, calling_list, data), expected)
+        if not isinstance(expected, str):
+            self.assertEqual(planned.unknown_keys, slow.unknown_keys)
+
+    @given(
+        st.lists(st.dictionaries(st.sampled_from(_KEYS), _VALUES), max_size=4),
+        st.sampled_from([_LIST, _LONELY, _WANTED]),
+    )
+    def test_custom_members(self, requests: list[KV], calling_list: CallingList) -> None:
         """Values, refusals and unknown keys are the same; a plan that is used again is not changed by its use."""
         for data in requests:
-            slow, planned = _unit(), _unit()
-            expected = _slow_way(slow, data)
-            self.assertEqual(_planned(planned, data), expected)
-            if isinstance(expected, list):
-                self.assertEqual(planned.unknown_keys, slow.unknown_keys)
+            self.assert_same(calling_list, data)
 
-    @given(st.dictionaries(st.sampled_from(sorted(_CLASSIC)), st.integers(0, 9) | st.text(max_size=5)))
-    def test_classic_columns(self, data: KV) -> None:
+    @given(
+        st.dictionaries(st.sampled_from(sorted(_CLASSIC)), st.integers(0, 9) | st.text(max_size=5)),
+        _OTHERS,
+        st.sampled_from([_LIST, _LONELY, _WANTED]),
+    )
+    def test_attributes(self, classic: KV, others: KV, calling_list: CallingList) -> None:
         """An attribute goes where its column is; what is not given has its default, the next time too."""
-        columns = {_CLASSIC[key]: value for key, value in data.items()}
-        for members, expected in ((data, {**_DEFAULTS, **columns}), ({}, _DEFAULTS)):
-            record = new_record(_unit(), _LIST, members)
-            self.assertEqual({each: getattr(record, each) for each in _DEFAULTS}, expected)
+        for data in ({**classic, **others}, {**others, **classic}, {}):
+            self.assert_same(calling_list, data)
+
+    def test_values_of_fields(self) -> None:
+        """What is shown of a custom column is what was stored, in the form of its type."""
+        draft = draft_of(_unit(), _LIST, 0, {"Amount": "1.50", "Level": "7", "Due": "3/21/2026 14:30", "Code": ""})
+        self.assertEqual(draft.row[CUSTOM:], [None, 1.5, None, None, "2026-03-21 14:30:00", 7, "secret"])
+        self.assertEqual(
+            [draft.event.get(key) for key in ("Amount", "Level", "Due")], ["1.5", 7, "2026-03-21 14:30:00"]
+        )
+        self.assertNotIn("Code", draft.event)
 
     @given(st.lists(_VALUES | st.floats(), min_size=len(TYPED_FIELDS), max_size=len(TYPED_FIELDS)))
     def test_members(self, stored: list[Any]) -> None:
         """What is shown is what `to_event` says of each field that travels."""
-        event: KV = {"GSW_USER_EVENT": "X"}
-        add_custom_members(event, _LIST, stored)
         expected = {
             field.key: to_event(field.kind, value)
             for field, value in zip(_LIST.fields, stored, strict=True)
             if field.key is not None and value is not None and to_event(field.kind, value) is not None
         }
-        self.assertEqual(event, {"GSW_USER_EVENT": "X", **expected})
         self.assertEqual(custom_members(_LIST, stored), expected)

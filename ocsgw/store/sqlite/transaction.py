@@ -10,7 +10,15 @@ import msgspec
 
 from ocsgw.contact.directory import CallingList
 from ocsgw.contact.outbox import OutboxEntry
-from ocsgw.contact.transaction import Admission, DncLookup, NewRecord, Record, RefusedByTableError, StoreFailureError
+from ocsgw.contact.transaction import (
+    Admission,
+    DncLookup,
+    NewRecord,
+    Record,
+    RefusedByTableError,
+    StoreFailureError,
+    row_of,
+)
 from ocsgw.store.bulk import BulkTransaction
 from ocsgw.store.engine import Report
 from ocsgw.store.errors import UndoneTransactionError
@@ -122,9 +130,10 @@ class SQLiteTransaction(BulkTransaction):
         """
         raw, text = self._connection.raw, self._text_of(calling_list)
         before = raw.total_changes
-        self._insert_records(calling_list, records)
+        rows = list(map(row_of, records))
+        self._insert_rows(calling_list, rows)
         was_all = raw.total_changes - before == len(records)
-        self._note_highest(calling_list, records)
+        self._note_highest(calling_list, rows)
         stored = as_stored(calling_list, text, records, self._tables.largest_record) if was_all else None
         ids = [record.record_id for record in records]
         if stored is not None and self.records(calling_list, ids[-1:]) == stored[-1:]:
