@@ -14,10 +14,10 @@ PACKAGE = ROOT / "ocsgw"
 
 # Room -> what of our own it may import. A room may always import itself, `version` and `logs` where it says so.
 ROOMS: dict[str, set[str]] = {
-    "protocol": set(),
+    "protocol": {"speedups"},
     "access": {"protocol"},
     "config": {"access", "protocol"},
-    "contact": {"access", "counters", "protocol"},
+    "contact": {"access", "counters", "protocol", "speedups"},
     "operations": {"contact", "counters", "protocol"},
     "catalog": {"access", "config", "contact", "iana"},
     "store": {"clock", "contact", "counters", "periodic", "protocol"},

@@ -4,14 +4,15 @@ Clients send the same keys in the same order again and again. What `custom.given
 decide key by key for any request, a plan has decided already (H96 to H98, H120, H121).
 """
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 import msgspec
 
-from ocsgw.contact.directory import CallingList, Campaign, Directory
+from ocsgw import speedups
+from ocsgw.contact.directory import CallingList, Campaign, Directory, TimeZone
 from ocsgw.contact.fields import FieldType, to_column, to_event
 from ocsgw.contact.new_record import default_campaign, default_record
 from ocsgw.contact.transaction import NewRecord, row_of
@@ -39,6 +40,8 @@ COLUMN_OF = {
 }
 # Those that the acknowledgement does not show.
 _NOT_SHOWN = frozenset({"GSW_CALL_TIME", "GSW_AGENT_ID"})
+# Those that neither `shown` nor `named` have, and the request may.
+_OTHERS = frozenset({"GSW_DATE_TIME", "GSW_REFERENCE_ID", "GSW_CHAIN_ID"})
 _PLACES = {column: at for at, column in enumerate(NewRecord.__struct_fields__)}
 # Where in a row of `row_of` the columns stand that more than one request, or more than its members, decides.
 RECORD_ID, CHAIN_ID, CHAIN_N = _PLACES["record_id"], _PLACES["chain_id"], _PLACES["chain_n"]
@@ -58,15 +61,14 @@ class Draft(msgspec.Struct):
     chain: int | None
 
 
-@dataclass(frozen=True, slots=True)
-class _Place:
+class _Place(NamedTuple):
     """Where in a row a custom member goes; a text up to `longest` characters goes there as it is."""
 
     at: int
     key: str
+    longest: int
     kind: FieldType
     length: int | None
-    longest: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,17 +77,52 @@ class RecordPlan:
 
     `row` has the defaults of all columns, `event` all members of the acknowledgement in their order, with what is shown
     if nothing is given. `shown` are the attributes that are stored and shown as they are, with their places in the row,
-    `hidden` those that are only stored. `custom` says the same of custom members, and `unknown` are the keys that the
-    list lacks, each with its name. `campaigns` are those of the list by their names.
+    `hidden` those that are only stored. `named` are zone and campaign, with the numbers and names of those that are
+    spelled so. `custom` are the custom members, and `unknown` the keys that the list lacks, each with its name. If
+    `has_others`, some attributes are not among these.
     """
 
     row: Row
     event: KV
     shown: tuple[tuple[int, str], ...]
     hidden: tuple[tuple[int, str], ...]
+    named: tuple[tuple[int, str, dict[str, tuple[int, str]]], ...]
     custom: tuple[_Place, ...]
     unknown: frozenset[tuple[str, str]]
-    campaigns: Mapping[object, Campaign]
+    has_others: bool
+
+
+def _fill_slowly(plan: RecordPlan, data: KV, row: Row, event: KV) -> Sequence[str]:
+    """Store and show what needs no conversion; return the keys whose values do, or are no name as it is spelled."""
+    left = []
+    for at, key in plan.shown:
+        row[at] = event[key] = data[key]
+    for at, key in plan.hidden:
+        row[at] = data[key]
+    for at, key, numbers in plan.named:
+        value = data[key]
+        found = numbers.get(value) if value.__class__ is str else None
+        if found is None:
+            left.append(key)
+        else:
+            row[at], event[key] = found
+    for at, key, longest, _, _ in plan.custom:
+        value = data[key]
+        if value.__class__ is str and 0 < len(value) <= longest:
+            row[at] = event[key] = value
+        else:
+            left.append(key)
+    return left
+
+
+if speedups.is_used():
+    from ocsgw.speedups.back import fill
+
+    def _fill(plan: RecordPlan, data: KV, row: Row, event: KV) -> Sequence[str]:
+        return fill(plan.shown, plan.hidden, plan.named, plan.custom, data, row, event)
+
+else:
+    _fill = _fill_slowly
 
 
 @lru_cache(maxsize=_MOST_PLANS)
@@ -98,18 +135,27 @@ def _plan_of(directory: Directory, calling_list: CallingList, keys: tuple[str, .
             field = calling_list.fields[at]
             is_text = field.kind in ("char", "varchar")
             longest = (field.length if field.length is not None else _NO_LIMIT) if is_text else 0
-            places.append(_Place(CUSTOM + at, key, field.kind, field.length, longest))
+            places.append(_Place(CUSTOM + at, key, longest, field.kind, field.length))
         elif key[:4] != "GSW_" and key not in calling_list.shown_keys:
             unknown.add((calling_list.name, key))
     classic = [(_PLACES[COLUMN_OF[key]], key) for key in keys if key in COLUMN_OF]
+    named = {
+        "GSW_TZ_NAME": (_ZONE, "GSW_TZ_NAME", {each.name: (each.dbid, each.name) for each in directory.zones}),
+        "GSW_CAMPAIGN_NAME": (
+            CAMPAIGN,
+            "GSW_CAMPAIGN_NAME",
+            {each.name: (each.dbid, each.name) for each in directory.campaigns_of(calling_list)},
+        ),
+    }
     return RecordPlan(
         row_of(default_record(directory, calling_list)),
         _members(directory, calling_list, frozenset(keys)),
         tuple(each for each in classic if each[1] not in _NOT_SHOWN),
         tuple(each for each in classic if each[1] in _NOT_SHOWN),
+        tuple(each for key, each in named.items() if key in keys),
         tuple(places),
         frozenset(unknown),
-        {each.name: each for each in directory.campaigns_of(calling_list)},
+        not _OTHERS.isdisjoint(keys),
     )
 
 
@@ -146,53 +192,58 @@ def draft_of(unit: UnitOfWork, calling_list: CallingList, at: int, data: KV) -> 
 
     A member that the list does not have is ignored and noted (H97). Raises `Refusal`.
     """
-    directory = unit.directory
-    plan = _plan_of(directory, calling_list, tuple(data))
+    plan = _plan_of(unit.directory, calling_list, tuple(data))
     # Types and ranges were checked when the request came in.
     row, event = plan.row.copy(), plan.event.copy()
-    for place, key in plan.shown:
-        row[place] = event[key] = data[key]
-    for place, key in plan.hidden:
-        row[place] = data[key]
-    for custom in plan.custom:
-        value = data[custom.key]
-        if value.__class__ is str and 0 < len(value) <= custom.longest:
-            row[custom.at] = event[custom.key] = value
-        else:
-            _convert(custom, value, row, event)
+    left = _fill(plan, data, row, event)
+    if left:
+        for place in plan.custom:
+            if place.key in left:
+                _convert(place, data[place.key], row, event)
     if plan.unknown:
         unit.unknown_keys |= plan.unknown
-    zone, zone_name = calling_list.tenant.default_zone, data.get("GSW_TZ_NAME")
-    if zone_name is not None:
-        zone = directory.zone_named(zone_name)
-        row[_ZONE], event["GSW_TZ_NAME"] = zone.dbid, zone.name
-    if "GSW_CAMPAIGN_NAME" in data:
-        name = data["GSW_CAMPAIGN_NAME"]
-        campaign = plan.campaigns.get(name) if name.__class__ is str else None
-        if campaign is None:
-            campaign = _campaign(directory, calling_list, name)
-        row[CAMPAIGN] = campaign.dbid if campaign is not None else 0
-        _show(event, "GSW_CAMPAIGN_NAME", campaign.name if campaign is not None else None)
+    if left:
+        _look_up(unit.directory, calling_list, left, data, row, event)
+    if not plan.has_others:
+        return Draft(at, row, event, None)
     if "GSW_DATE_TIME" in data:
-        date_time = data["GSW_DATE_TIME"]
-        if date_time is not None:
-            # 0 means "not scheduled"; the one date that is 0 is long past, as is the second after it.
-            row[_TIME] = to_epoch(cast("str", date_time), zone.zone) or 1
-            date_time = to_date_time(row[_TIME], zone.zone)
-        _show(event, "GSW_DATE_TIME", date_time)
+        _schedule(unit.directory, calling_list, data, row, event)
     if "GSW_REFERENCE_ID" in data:
         _show(event, "GSW_REFERENCE_ID", data["GSW_REFERENCE_ID"])
     return Draft(at, row, event, cast("int | None", data.get("GSW_CHAIN_ID")))
 
 
-def _convert(custom: _Place, value: KVValue, row: Row, event: KV) -> None:
+def _convert(place: _Place, value: KVValue, row: Row, event: KV) -> None:
     """Store and show the value of a custom member that is no text which goes in as it is."""
-    stored = to_column(custom.kind, custom.length, custom.key, value)
+    stored = to_column(place.kind, place.length, place.key, value)
     if stored is None:
-        _show(event, custom.key, event[custom.key])
+        _show(event, place.key, event[place.key])
     else:
-        row[custom.at] = stored
-        _show(event, custom.key, to_event(custom.kind, stored))
+        row[place.at] = stored
+        _show(event, place.key, to_event(place.kind, stored))
+
+
+def _look_up(
+    directory: Directory, calling_list: CallingList, keys: Sequence[str], data: KV, row: Row, event: KV
+) -> None:
+    """Find zone and campaign, if they are among `keys`, by any spelling of their names, or the default ones."""
+    if "GSW_TZ_NAME" in keys:
+        zone = _zone(directory, calling_list, data)
+        row[_ZONE], event["GSW_TZ_NAME"] = zone.dbid, zone.name
+    if "GSW_CAMPAIGN_NAME" in keys:
+        campaign = _campaign(directory, calling_list, data["GSW_CAMPAIGN_NAME"])
+        row[CAMPAIGN] = campaign.dbid if campaign is not None else 0
+        _show(event, "GSW_CAMPAIGN_NAME", campaign.name if campaign is not None else None)
+
+
+def _schedule(directory: Directory, calling_list: CallingList, data: KV, row: Row, event: KV) -> None:
+    date_time = data["GSW_DATE_TIME"]
+    if date_time is not None:
+        zone = _zone(directory, calling_list, data)
+        # 0 means "not scheduled"; the one date that is 0 is long past, as is the second after it.
+        row[_TIME] = to_epoch(cast("str", date_time), zone.zone) or 1
+        date_time = to_date_time(row[_TIME], zone.zone)
+    _show(event, "GSW_DATE_TIME", date_time)
 
 
 def _show(event: KV, key: str, value: KVValue) -> None:
@@ -201,6 +252,12 @@ def _show(event: KV, key: str, value: KVValue) -> None:
         del event[key]
     else:
         event[key] = value
+
+
+def _zone(directory: Directory, calling_list: CallingList, data: KV) -> TimeZone:
+    """Return the zone that a request names, else that of the tenant. Raises `Refusal`."""
+    name = data.get("GSW_TZ_NAME")
+    return directory.zone_named(name) if name is not None else calling_list.tenant.default_zone
 
 
 def _campaign(directory: Directory, calling_list: CallingList, name: KVValue) -> Campaign | None:

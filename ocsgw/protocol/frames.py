@@ -36,14 +36,26 @@ class FrameDecoder:
 
         What has been fed counts only once the iterator has been used up.
         """
+        yield from self.payloads(self.joined(data))
+
+    def joined(self, data: bytes) -> bytes:
+        """Return `data` with the beginning of a frame that waited for it, nothing while it is still incomplete.
+
+        What is returned has to be given to `payloads`, from the beginning of a frame on. Raises `FrameError`.
+        """
         rest = self._rest
-        if rest:
-            rest += data
-            if len(rest) < HEADER_SIZE or len(rest) < HEADER_SIZE + self._length(rest, 0):
-                return
-            data = bytes(rest)
-            rest.clear()
-        at, end = 0, len(data)
+        if not rest:
+            return data
+        rest += data
+        if len(rest) < HEADER_SIZE or len(rest) < HEADER_SIZE + self._length(rest, 0):
+            return b""
+        data = bytes(rest)
+        rest.clear()
+        return data
+
+    def payloads(self, data: bytes, at: int = 0) -> Iterator[bytes]:
+        """Give the payloads of what `joined` has returned, from `at` on; what is incomplete waits for more."""
+        end = len(data)
         while end - at >= HEADER_SIZE:
             stop = at + HEADER_SIZE + self._length(data, at)
             if stop > end:
@@ -51,7 +63,7 @@ class FrameDecoder:
             yield data[at + HEADER_SIZE : stop]
             at = stop
         if at < end:
-            rest += data[at:]
+            self._rest += data[at:]
 
     def _length(self, buffer: bytes | bytearray, at: int) -> int:
         length: int = _LENGTH.unpack_from(buffer, at)[0]

@@ -4,10 +4,12 @@ Bytes in, messages out; no I/O and no clock. A plain table says which kinds each
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from types import MappingProxyType
 from typing import Literal
 
+from ocsgw import speedups
+from ocsgw.protocol.attributes import CONVERTERS
 from ocsgw.protocol.frames import FrameDecoder, FrameError
 from ocsgw.protocol.messages import (
     VERSION,
@@ -33,6 +35,13 @@ from ocsgw.protocol.messages import (
     decode,
 )
 from ocsgw.protocol.requests import ClientKind
+
+_usual: Callable[[bytes, int, type[Request]], tuple[list[Request], int]] | None = None
+if speedups.is_used():
+    from ocsgw.speedups.back import know, requests
+
+    _usual = requests
+    know([*CONVERTERS, "GSW_AGENT_REQ_TYPE"])
 
 Ending = Literal["protocol_error", "version", "refused"]
 
@@ -72,6 +81,8 @@ class _Session(ABC):
         self._decoder = FrameDecoder(frame_limit)
         self.greeted = False
         self.ended = False
+        # Whether the other side sends requests.
+        self._takes_requests = False
 
     @property
     def frame_limit(self) -> int:
@@ -94,7 +105,13 @@ class _Session(ABC):
         `WireError` is raised. After that nothing more may be fed.
         """
         try:
-            for payload in self._decoder.feed(data):
+            data, at = self._decoder.joined(data), 0
+            if _usual is not None and self._takes_requests:
+                usual, at = _usual(data, self._decoder.limit, Request)
+                for request in usual:
+                    self._judge(request)
+                    yield request
+            for payload in self._decoder.payloads(data, at):
                 if self.ended:
                     raise WireError("protocol_error", "a message follows the bye")
                 message = decode(payload)
@@ -159,6 +176,7 @@ class ServerSession(_Session):
         self.client = hello.client
         self.greeted = True
         self._allowed = FROM_CLIENT[hello.client]
+        self._takes_requests = True
 
 
 class ClientSession(_Session):

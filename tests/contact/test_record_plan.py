@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
+from ocsgw.contact import record_plan
 from ocsgw.contact.custom import custom_members, given_columns
 from ocsgw.contact.directory import CallingList, Campaign, ShownColumn
 from ocsgw.contact.fields import to_event
@@ -123,6 +124,8 @@ class PlanTests(SynchronousTestCase):
         slow, planned = _unit(), _unit()
         expected = _slow_way(slow, calling_list, data)
         self.assertEqual(_planned(planned, calling_list, data), expected)
+        with mock.patch.object(record_plan, "_fill", record_plan._fill_slowly):
+            self.assertEqual(_planned(_unit(), calling_list, data), expected)
         if not isinstance(expected, str):
             self.assertEqual(planned.unknown_keys, slow.unknown_keys)
 

@@ -10,9 +10,11 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any, ClassVar
+from unittest import mock
 
 from twisted.internet.task import Clock
 
+from ocsgw.protocol import session
 from ocsgw.protocol.errors import Refusal
 from ocsgw.protocol.frames import HEADER_SIZE
 from ocsgw.protocol.messages import Hello, Message, Request, decode, encode, payload_of
@@ -240,17 +242,17 @@ class LinkTarget(Target):
         from_ocs, stream = not (data and data[0] % 2), data[1:]
         whole = self._read(from_ocs, [stream])
         _expect(self._read(from_ocs, pieces(stream, cuts)) == whole, "the messages depend on how the stream is cut")
+        with mock.patch.object(session, "_usual", None):
+            _expect(self._read(from_ocs, [stream]) == whole, "compiled parts read something else")
         for message in whole[0]:
             _expect(decode(payload_of(message)) == message, "a message is not what it says")
 
     def _read(self, from_ocs: bool, parts: list[bytes]) -> tuple[list[Message], str | None]:
-        session = (
-            ClientSession("http_proxy", 1 << 16) if from_ocs else ServerSession(frozenset({"http_proxy"}), 1 << 16)
-        )
+        end = ClientSession("http_proxy", 1 << 16) if from_ocs else ServerSession(frozenset({"http_proxy"}), 1 << 16)
         messages: list[Message] = []
         try:
             for part in parts:
-                messages.extend(session.receive(part))
+                messages.extend(end.receive(part))
         except WireError as error:
             return messages, error.code
         return messages, None
