@@ -5,32 +5,6 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 SUDO := $(shell [ "$$(id -u)" = 0 ] || command -v sudo)
-# Rounds of the long tests: kills and replaced keys under load, generated inputs, sequences of requests and texts for the log.
-SOAK := OCSGW_KILLS=200 \
-        OCSGW_PAIR_KILLS=50 \
-        OCSGW_NOTIFICATION_KILLS=50 \
-        OCSGW_PAIR_FREEZES=50 \
-        OCSGW_SWITCHES=100 \
-        OCSGW_GATEWAY_RECORDS=100000 \
-        OCSGW_HEARTBEAT=3 \
-        OCSGW_RENEWALS=30 \
-        OCSGW_FUZZ_EXAMPLES=100000 \
-        OCSGW_RULE_EXAMPLES=2000 \
-        OCSGW_PREVIEW_RECORDS=100000 \
-        OCSGW_KEY_ROTATIONS=1000 \
-        OCSGW_EXPLAIN_SITUATIONS=2000 \
-        OCSGW_IMPORT_KILLS=50 \
-        OCSGW_IMPORT_ROWS=200000 \
-        OCSGW_LOG_EXAMPLES=20000 \
-        OCSGW_OPENAPI_EXAMPLES=2000 \
-        OCSGW_TLS_RELOADS=10000 \
-        OCSGW_DATABASE_ROUNDS=50 \
-        OCSGW_DATABASE_FREEZE=20 \
-        OCSGW_FAILOVERS=20 \
-        OCSGW_SCANS=50 \
-        OCSGW_IDLE=2000 \
-        OCSGW_SLOW=400 \
-        OCSGW_PIPELINED=20000
 
 # Whether this Python has its header files.
 HAS_HEADERS := $(BIN)/python -c 'import os, sysconfig; os.stat(sysconfig.get_path("include") + "/Python.h")' 2>/dev/null
@@ -43,8 +17,10 @@ run: $(VENV)/.run
 test: $(VENV)/.dev $(VENV)/.servers $(VENV)/.tools
 	$(BIN)/python -m twisted.trial tests
 
+# The long forms of the tests, part by part; `make soak PARTS="pair database"` runs some. Which there are: tests/soak.py.
+PARTS ?=
 soak: $(VENV)/.dev $(VENV)/.servers $(VENV)/.tools
-	$(SOAK) $(BIN)/python -m twisted.trial tests
+	@$(BIN)/python -m tests.soak $(PARTS)
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .

@@ -196,15 +196,15 @@ MESSAGES: Mapping[int, tuple[Level, str]] = MappingProxyType(
         ),
         93220: ("warning", "This server gives up the lease of the pair: {reason}; requests get 503 here"),
         93221: ("info", "Switch-over asked for: {standby} is to take over"),
-        93222: ("warning", "The lease of the pair cannot be looked after: {reason}; trying again"),
+        93222: ("warning", "The lease of the store cannot be looked after: {reason}; trying again"),
         93223: ("info", "Primary {name} serves in epoch {epoch}"),
         93224: (
             "error",
-            "The other server of the pair has the same name {name}; give each a [ha] name of its own",
+            "Another server of the store has the same name {name}; give each a [ha] name of its own",
         ),
         93225: (
             "warning",
-            "Configuration differs from that of the primary {primary}: {difference}; make both the same",
+            "Configuration differs from that of {primary}, which has the lease: {difference}; make both the same",
         ),
         93226: ("info", "Gateway {name} does the chores of the store"),
         93227: ("info", "Gateway {name} does the chores of the store no longer"),

@@ -85,10 +85,10 @@ def _state(status: dict[str, Any]) -> Iterator[Metric]:
     yield _one_of("ocsgw_role", "The role of OCS, 1 for the one it has.", tuple(ROLES), status["role"], label="role")
     lease = status["lease"]
     if lease is not None:
-        yield GaugeMetricFamily("ocsgw_lease_epoch", "How often the lease of the pair was taken.", value=lease["epoch"])
+        yield GaugeMetricFamily("ocsgw_lease_epoch", "How often the lease was taken.", value=lease["epoch"])
         yield GaugeMetricFamily(
             "ocsgw_lease_remaining_seconds",
-            "For how long the lease of the pair is valid, whoever has it.",
+            "For how long the lease is valid, whoever has it.",
             value=lease["remaining"],
         )
     yield from _proxies(status["proxies"])

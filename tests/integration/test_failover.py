@@ -9,6 +9,7 @@ import time
 from tests.integration.database import DatabaseTestCase
 from tests.support.patroni import Patroni
 from tests.support.postgresql import PostgreSQL
+from tests.support.rounds import rounds
 
 ROUNDS = int(os.environ.get("OCSGW_FAILOVERS", "2"))
 # From the promotion to the next acknowledgement; `make test` has to pass on a machine that does other things too.
@@ -29,7 +30,7 @@ class FailoverTests(DatabaseTestCase):
         server = self.serve_on(primary.port, standby.port)
         stop, clients = self.load(server)
         late = []
-        for at in range(ROUNDS):
+        for at in rounds(ROUNDS, "promotions of the standby database"):
             time.sleep(0.5)
             primary.kill()
             standby.promote()

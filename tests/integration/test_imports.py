@@ -12,6 +12,7 @@ from pathlib import Path
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.integration.server import PATIENCE, ROOT, make_server
+from tests.support.rounds import rounds
 
 KILLS = int(os.environ.get("OCSGW_IMPORT_KILLS", "4"))
 ROWS = int(os.environ.get("OCSGW_IMPORT_ROWS", "20000"))
@@ -83,7 +84,7 @@ class ImportTests(SynchronousTestCase):
         """However often ocsctl or the server is killed, the same command brings each row in exactly once."""
         contacts = self.write_file(ROWS)
         chance = random.Random(7)
-        for number in range(KILLS):
+        for number in rounds(KILLS, "kills of an import"):
             process = self.spawn("list", "import", "CL_Test", self.file)
             aim = min(ROWS, self.rows_done() + chance.randrange(1, max(2, ROWS // (KILLS + 1))))
             end = time.monotonic() + PATIENCE

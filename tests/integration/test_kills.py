@@ -17,6 +17,7 @@ from typing import Literal
 from twisted.trial.unittest import TestCase
 
 from tests.integration.server import Server, is_alive, make_server
+from tests.support.rounds import rounds
 
 KILLS = int(os.environ.get("OCSGW_KILLS", "20"))
 _CLIENTS = 8
@@ -137,7 +138,7 @@ class KillTests(TestCase):
         for client in clients:
             client.start()
         late: list[str] = []
-        for at in range(KILLS):
+        for at in rounds(KILLS, "ends of a process"):
             time.sleep(randomness.uniform(0.02, 0.25))
             victim, way = _CASES[at % len(_CASES)]
             child = server.child_pid

@@ -16,7 +16,7 @@ from tests.integration.server import PATIENCE, ROOT, Server, make_server
 from tests.support.postgresql import PASSWORD, shared_postgresql
 from tests.support.postgresql_store import new_database
 
-KILLS = int(os.environ.get("OCSGW_IMPORT_KILLS", "3"))
+KILLS = int(os.environ.get("OCSGW_MOVE_KILLS", "3"))
 # What a copy stores until it is killed is some thousands; a few are left for the end.
 _RECORDS = 20_000 * KILLS
 _LEFT = 15_000

@@ -17,6 +17,7 @@ from twisted.trial.unittest import TestCase
 
 from tests.integration.receiver import Sent, receive
 from tests.integration.server import PATIENCE, Server, make_server
+from tests.support.rounds import rounds
 
 KILLS = int(os.environ.get("OCSGW_NOTIFICATION_KILLS", "4"))
 MORE = """
@@ -121,7 +122,7 @@ class NotificationKillTests(TestCase):
         agent = Agent(server.port)
         agent.start()
         try:
-            for round_ in range(KILLS):
+            for round_ in rounds(KILLS, "kills while notifications are sent"):
                 # Away, partly there, there.
                 book.share = (0.0, 0.5, 1.0)[round_ % 3]
                 self.pass_on(server, agent, book)

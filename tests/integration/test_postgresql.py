@@ -1,7 +1,7 @@
 """The server on PostgreSQL, which is restarted, killed, frozen, out of connections and of space under load.
 
-`make test` runs a few rounds, `make soak` more: the environment variable OCSGW_DATABASE_ROUNDS gives the number, and
-OCSGW_DATABASE_FREEZE how many seconds the database is frozen.
+`make test` runs a few rounds, `make soak` more: the environment variable OCSGW_DATABASE_ROUNDS gives the number,
+OCSGW_DATABASE_FREEZES how often and OCSGW_DATABASE_FREEZE for how many seconds the database is frozen.
 """
 
 import contextlib
@@ -13,9 +13,13 @@ import psycopg
 from tests.integration.database import DatabaseTestCase
 from tests.integration.server import Server
 from tests.support.postgresql import PgBouncer, PostgreSQL, Relay
+from tests.support.rounds import rounds
 
 _SOAK = "OCSGW_DATABASE_ROUNDS" in os.environ
 ROUNDS = int(os.environ.get("OCSGW_DATABASE_ROUNDS", "4"))
+# Of what takes its time to bring about.
+FEW = ROUNDS if _SOAK else 1
+FREEZES = int(os.environ.get("OCSGW_DATABASE_FREEZES", "1"))
 FREEZE = float(os.environ.get("OCSGW_DATABASE_FREEZE", "3"))
 # From the moment when the database takes connections to the next acknowledgement; `make test` has to pass on a machine
 # that does other things too.
@@ -45,7 +49,7 @@ class DatabaseTests(DatabaseTestCase):
         database, _, server = self.serve()
         stop, clients = self.load(server)
         late = []
-        for at in range(ROUNDS):
+        for at in rounds(ROUNDS, "restarts and crashes of the database"):
             time.sleep(0.5)
             (database.kill if at % 2 else database.stop)()
             time.sleep(0.2)
@@ -60,18 +64,19 @@ class DatabaseTests(DatabaseTestCase):
         """A database that stands still for a while: what waits is answered, nothing is lost or stored twice."""
         database, relay, server = self.serve()
         stop, clients = self.load(server)
-        time.sleep(0.5)
-        relay.hold()
-        time.sleep(FREEZE)
-        relay.let_go()
-        self.assertLess(self.wait_for_service(server), _BACK)
+        for _ in rounds(FREEZES, f"freezes of the database for {FREEZE:g} s"):
+            time.sleep(0.5)
+            relay.hold()
+            time.sleep(FREEZE)
+            relay.let_go()
+            self.assertLess(self.wait_for_service(server), _BACK)
         self.settle(database, server, stop, clients)
 
     def test_cut(self) -> None:
         """Connections that end at any moment, by way of a pooler in transaction mode."""
         database, relay, server = self.serve(by="pgbouncer")
         stop, clients = self.load(server)
-        for _ in range(ROUNDS * 3):
+        for _ in rounds(ROUNDS * 3, "cuts of the connections to the database"):
             time.sleep(0.15)
             relay.cut()
             self.wait_for_service(server)
@@ -81,16 +86,18 @@ class DatabaseTests(DatabaseTestCase):
         """A database without a free connection refuses ours; service goes on when there is one again."""
         database, relay, server = self.serve()
         stop, clients = self.load(server)
-        database.query("ALTER DATABASE ocsgw CONNECTION LIMIT 0")
-        # The limit does not concern superusers, as the user of these tests is one: it is made an ordinary one.
-        database.query("CREATE ROLE operator SUPERUSER LOGIN; ALTER ROLE ocsgw NOSUPERUSER")
-        relay.cut()
-        time.sleep(1.0)
-        self.assertEqual(server.post("/lists/CL_Test?req=AddRecord", {"GSW_PHONE": "1"}).status, 503)
-        with psycopg.connect(f"host={database.socket} port={database.port} user=operator dbname=postgres") as other:
-            other.execute("ALTER DATABASE ocsgw CONNECTION LIMIT -1")
-            other.execute("ALTER ROLE ocsgw SUPERUSER")
-        self.assertLess(self.wait_for_service(server), _BACK)
+        database.query("CREATE ROLE operator SUPERUSER LOGIN")
+        for at in rounds(FEW, "times without a free connection to the database"):
+            database.query("ALTER DATABASE ocsgw CONNECTION LIMIT 0")
+            # The limit does not concern superusers, as the user of these tests is one: it is made an ordinary one.
+            database.query("ALTER ROLE ocsgw NOSUPERUSER")
+            relay.cut()
+            time.sleep(1.0)
+            self.assertEqual(server.post("/lists/CL_Test?req=AddRecord", {"GSW_PHONE": f"refused {at}"}).status, 503)
+            with psycopg.connect(f"host={database.socket} port={database.port} user=operator dbname=postgres") as other:
+                other.execute("ALTER DATABASE ocsgw CONNECTION LIMIT -1")
+                other.execute("ALTER ROLE ocsgw SUPERUSER")
+            self.assertLess(self.wait_for_service(server), _BACK)
         self.settle(database, server, stop, clients)
 
     def test_out_of_space(self) -> None:
@@ -98,16 +105,18 @@ class DatabaseTests(DatabaseTestCase):
         database = PostgreSQL(durable=True)
         self.addCleanup(database.remove)
         database.start().make_database("ocsgw")
-        filler = database.move_to_small_disk("ocsgw", 24) / "filler"
+        filler = database.move_to_small_disk("ocsgw", 24 + 4 * FEW) / "filler"
         server = self.serve_on(database.port)
         stop, clients = self.load(server)
         self.wait_for_service(server)
-        with contextlib.suppress(OSError), filler.open("wb", buffering=0) as file:
-            while file.write(b"x" * 4096):
-                pass
-        # Pages that have room are filled up first.
-        server.wait_until(lambda: " 93033 The store failed: " in server.log())
-        server.wait_until(lambda: any(client.refusals for client in clients))
-        filler.unlink()
-        self.assertLess(self.wait_for_service(server), _BACK)
+        for _ in rounds(FEW, "times without space for the database"):
+            refusals = sum(client.refusals for client in clients)
+            with contextlib.suppress(OSError), filler.open("wb", buffering=0) as file:
+                while file.write(b"x" * 4096):
+                    pass
+            # Pages that have room are filled up first.
+            server.wait_until(lambda before=refusals: sum(client.refusals for client in clients) > before)
+            self.assertIn(" 93033 The store failed: ", server.log())
+            filler.unlink()
+            self.assertLess(self.wait_for_service(server), _BACK)
         self.settle(database, server, stop, clients)

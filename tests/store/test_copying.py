@@ -216,7 +216,7 @@ class InUseTests(CopyTestCase):
         self.opened(used).close()
         self.rows(used, "INSERT INTO ocsgw_lease VALUES (1, 1, 't', 'north', '', extract(epoch FROM now()) + 60, '')")
         error = self.assertRaises(CopyError, self.copy, used, self.sqlite())
-        self.assertIn("in use by the servers north of a pair", str(error))
+        self.assertIn("in use by the servers north; stop them first", str(error))
 
     def test_start_meanwhile(self) -> None:
         """A server that starts while its store is copied says what keeps it, and comes up afterwards."""

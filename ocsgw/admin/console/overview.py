@@ -109,7 +109,7 @@ def _state(status: dict[str, Any]) -> Markup:
         ("State", status["state"]),
         ("Role", status["role"]),
         *([("Epoch", str(lease["epoch"]))] if lease is not None else []),
-        ("Peer", _peer(status)),
+        ("Gateways", _gateways(status)) if status["gateways"] is not None else ("Peer", _peer(status)),
         ("Store", el("span", store, class_="good" if store == "open" else "down")),
         ("HTTP Proxies", _running(status["proxies"])),
         ("Up for", duration(status["uptime"])),
@@ -121,6 +121,11 @@ def _state(status: dict[str, Any]) -> Markup:
     problems = [el("li", each) for each in (*status["problems"], *waiting)]
     listed = el("ul", *problems, class_=status["health"] if status["problems"] else "soft") if problems else None
     return section("state", "Server", el("dl", *items, class_="facts"), listed)
+
+
+def _gateways(status: dict[str, Any]) -> str:
+    """Return the servers that serve the store at once, as `ocsctl status` does."""
+    return ", ".join(f"{each['name']} (chores)" if each["chores"] else each["name"] for each in status["gateways"])
 
 
 def _peer(status: dict[str, Any]) -> str:

@@ -157,8 +157,8 @@ class PostgreSQLPlace:
         servers = [row[0] for row in connection.rows(_LEASES)]
         if servers:
             raise CopyError(
-                f"the store {self.shown} is in use by the servers {', '.join(sorted(set(servers)))} of a pair; stop"
-                " them first. The lease of a server that was killed lapses within some seconds"
+                f"the store {self.shown} is in use by the servers {', '.join(sorted(set(servers)))}; stop them"
+                " first. The lease of a server that was killed lapses within some seconds"
             )
 
     @property
