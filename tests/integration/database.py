@@ -28,9 +28,7 @@ class DatabaseTestCase(TestCase):
         secret = server.folder / "password"
         secret.write_text(f"{password}\n", encoding="ascii")
         secret.chmod(0o600)
-        hosts = ",".join(f"127.0.0.1:{port}" for port in ports)
-        address = f"postgresql://{USER}@{hosts}/ocsgw?target_session_attrs=read-write"
-        server.configure(store=f'url = "{address}"\npassword_file = "password"\nconnect_timeout = "2s"')
+        server.configure(store=f'url = "{address_of(*ports)}"\npassword_file = "password"\nconnect_timeout = "2s"')
         return server.start()
 
     def load(self, server: Server) -> tuple[threading.Event, list[Client]]:
@@ -79,6 +77,12 @@ class DatabaseTestCase(TestCase):
         # 503 means surely not executed.
         retried = {phone for client in clients for phone in client.ledger.retried}
         self.assertEqual(sorted((refused - retried) & stored.keys()), [])
+
+
+def address_of(*ports: int) -> str:
+    """Return the address of a database that takes writes at one of these ports of 127.0.0.1."""
+    hosts = ",".join(f"127.0.0.1:{port}" for port in ports)
+    return f"postgresql://{USER}@{hosts}/ocsgw?target_session_attrs=read-write"
 
 
 def peak_of(pid: int) -> float:

@@ -36,9 +36,13 @@ def free_port() -> int:
 class PairServer(Server):
     """One server of a pair; its folder is beside that of the other one, its ports are its own."""
 
-    def __init__(self, folder: Path, name: str, database: str | None, *, mode: str = "pair", **options: Any) -> None:
+    def __init__(
+        self, folder: Path, name: str, database: str | None, *, mode: str = "pair", url: str = "", **options: Any
+    ) -> None:
         self.name = name
         self.mode = mode
+        # The address of a database elsewhere.
+        self.url = url
         # The name of a database of the PostgreSQL of the tests; without one the store is a file.
         self.database = database
         self.admin_port = free_port()
@@ -52,12 +56,12 @@ class PairServer(Server):
         super().configure(**changes)
         url = f"sqlite:///{self.folder.parent / 'store.sqlite'}"
         password = ""
-        if self.database is not None:
-            url = shared_postgresql().url(self.database)
+        if self.database is not None or self.url:
+            url = self.url or shared_postgresql().url(self.database or "")
             secret = self.folder / "password"
             secret.write_text(PASSWORD, encoding="utf-8")
             secret.chmod(0o600)
-            password = '\npassword_file = "password"'
+            password = '\npassword_file = "password"\nconnect_timeout = "2s"'
         text = self.config.read_text(encoding="utf-8").replace(
             'url = "sqlite:///var/ocsgw.sqlite"',
             f'url = "{url}"{password}\n[ha]\nenabled = true\nmode = "{self.mode}"\nname = "{self.name}"\n'
@@ -115,6 +119,7 @@ class Pair:
     """Both servers. The first that is started is the primary."""
 
     def __init__(self, test: SynchronousTestCase, *, postgresql: bool = False, **options: Any) -> None:
+        """Make both; `options` are those of `PairServer`."""
         database = new_database(test).rpartition("/")[2] if postgresql else None
         folder = Path(tempfile.mkdtemp(prefix="ocsgw-"))
         test.addCleanup(shutil.rmtree, folder, ignore_errors=True)

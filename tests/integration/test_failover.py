@@ -4,9 +4,14 @@
 """
 
 import os
+import signal
 import time
 
-from tests.integration.database import DatabaseTestCase
+from twisted.trial.unittest import SynchronousTestCase, TestCase
+
+from tests.integration.database import DatabaseTestCase, address_of
+from tests.integration.pair import LEASE, MARGIN, Pair, PairServer
+from tests.integration.pair_load import Load
 from tests.support.patroni import Patroni
 from tests.support.postgresql import PostgreSQL
 from tests.support.rounds import rounds
@@ -16,17 +21,23 @@ ROUNDS = int(os.environ.get("OCSGW_FAILOVERS", "2"))
 _BACK = 2.0 if "OCSGW_FAILOVERS" in os.environ else 8.0
 
 
+def make_databases(test: SynchronousTestCase) -> tuple[PostgreSQL, PostgreSQL]:
+    """Start a primary and its synchronous standby, with a database `ocsgw`."""
+    primary, standby = (PostgreSQL(durable=True) for _ in range(2))
+    for each in (primary, standby):
+        test.addCleanup(each.remove)
+    primary.start().make_database("ocsgw")
+    standby.follow(primary).start()
+    primary.wait_for_standby()
+    return primary, standby
+
+
 class FailoverTests(DatabaseTestCase):
     """The server goes on by itself, through an address with both hosts."""
 
     def test_promoted(self) -> None:
         """Nothing acknowledged is lost, nothing is stored twice, service is back as soon as the database is."""
-        primary, standby = (PostgreSQL(durable=True) for _ in range(2))
-        for each in (primary, standby):
-            self.addCleanup(each.remove)
-        primary.start().make_database("ocsgw")
-        standby.follow(primary).start()
-        primary.wait_for_standby()
+        primary, standby = make_databases(self)
         server = self.serve_on(primary.port, standby.port)
         stop, clients = self.load(server)
         late = []
@@ -59,3 +70,65 @@ class FailoverTests(DatabaseTestCase):
         self.assertEqual(cluster.wait_for_standby(), (standby, primary))
         self.finish(server, stop, clients)
         self.compare(cluster.query(standby, 'SELECT contact_info FROM "CL_Test"').splitlines(), clients)
+
+
+class PairFailoverTests(TestCase):
+    """A pair of servers on two databases: the database fails over, and at the same moment perhaps the pair, too."""
+
+    timeout = 3600
+
+    def test_promoted(self) -> None:
+        """C41, C82: 0 lost, 0 twice, never two that acknowledge; the primary stays, is killed, or is frozen."""
+        database, standby = make_databases(self)
+        pair = Pair(self, url=address_of(database.port, standby.port)).start()
+        load = Load(self, pair)
+        late = []
+        for at in rounds(max(3, ROUNDS), "promotions of the standby database beneath a pair"):
+            victim = self.ready(pair)
+            harm = (self.leave, self.kill, self.freeze)[at % 3]
+            harm(victim)
+            database.kill()
+            standby.promote()
+            promoted = time.monotonic()
+            acknowledged = len(load.acknowledged)
+            pair.other(victim).wait_until(lambda before=acknowledged: len(load.acknowledged) > before)
+            took = time.monotonic() - promoted
+            if took > LEASE + MARGIN:
+                late.append(f"round {at}: {took:.2f} s")
+            self.bring_back(victim)
+            database, standby = standby, database
+            standby.follow(database).start()
+            database.wait_for_standby()
+        self.assertEqual(late, [])
+        load.finish()
+        load.compare(
+            [row[0] for row in database.query('SELECT contact_info FROM "CL_Test" ORDER BY record_id', "ocsgw")]
+        )
+        for server in pair.servers:
+            self.assertNotIn("Traceback", server.log())
+
+    def ready(self, pair: Pair) -> PairServer:
+        """Return the primary, once the other server stands by."""
+        primary = pair.wait_for_primary()
+        other = pair.other(primary)
+        other.wait_until(lambda: other.ask("/readyz?role=backup") == 200)
+        time.sleep(0.5)
+        return primary
+
+    def leave(self, server: PairServer) -> None:
+        """Let it be; it goes on, or gives up its lease if the database is away for too long."""
+
+    def kill(self, server: PairServer) -> None:
+        """End it as a crash does."""
+        server.kill_parent()
+
+    def freeze(self, server: PairServer) -> None:
+        """Let it stand still, until it is brought back."""
+        os.kill(server.pid, signal.SIGSTOP)
+
+    def bring_back(self, server: PairServer) -> None:
+        """Let a server go on that was frozen, and start one again that has ended."""
+        if server.runs:
+            os.kill(server.pid, signal.SIGCONT)
+        else:
+            server.start()

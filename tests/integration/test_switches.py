@@ -3,121 +3,22 @@
 `make test` runs a tenth of the rounds of `make soak`, given by OCSGW_PAIR_KILLS, OCSGW_PAIR_FREEZES, OCSGW_SWITCHES.
 """
 
-import http.client
-import json
 import os
 import random
 import re
 import signal
-import threading
 import time
-from dataclasses import dataclass, field
 from datetime import datetime
 
 from twisted.trial.unittest import TestCase
 
 from tests.integration.pair import LEASE, MARGIN, Pair, PairServer
-from tests.integration.server import PATIENCE
+from tests.integration.pair_load import Load
 from tests.support.rounds import rounds
 
 KILLS = int(os.environ.get("OCSGW_PAIR_KILLS", "5"))
 FREEZES = int(os.environ.get("OCSGW_PAIR_FREEZES", "5"))
 SWITCHES = int(os.environ.get("OCSGW_SWITCHES", "10"))
-_CLIENTS = 6
-
-
-@dataclass
-class Ledger:
-    """What a client knows of its records."""
-
-    acknowledged: list[str] = field(default_factory=list)
-    refused: list[str] = field(default_factory=list)
-    unexpected: list[str] = field(default_factory=list)
-    # Answers, each with the server that gave it and the times between which it was carried out.
-    answers: list[tuple[str, float, float]] = field(default_factory=list)
-
-
-class Client(threading.Thread):
-    """Adds records at whatever server serves; each with a key, and again until it is acknowledged."""
-
-    def __init__(self, name: str, pair: Pair, stop: threading.Event) -> None:
-        super().__init__(name=name, daemon=True)
-        self.pair = pair
-        self.stop = stop
-        self.ledger = Ledger()
-        self._at = 0
-        self._connection: http.client.HTTPConnection | None = None
-
-    def run(self) -> None:
-        """Send until told to stop."""
-        number = 0
-        while not self.stop.is_set():
-            number += 1
-            phone = f"{self.name}-{number}"
-            if self._until_acknowledged(phone):
-                self.ledger.acknowledged.append(phone)
-
-    def _until_acknowledged(self, phone: str) -> bool:
-        while True:
-            server = self.pair.servers[self._at]
-            began = time.monotonic()
-            status = self._send(server, phone)
-            if status == 200:
-                self.ledger.answers.append((server.name, began, time.monotonic()))
-                return True
-            if status not in (None, 409, 503, 504):
-                self.ledger.unexpected.append(f"{status} for {phone} of {server.name}")
-            if self.stop.is_set():
-                return False
-            if status != 409:
-                self._close()
-                self._at = 1 - self._at
-            time.sleep(0.02)
-
-    def _send(self, server: PairServer, phone: str) -> int | None:
-        """Return the status, None if there was no whole answer."""
-        try:
-            if self._connection is None:
-                self._connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=3)
-            headers = {"Idempotency-Key": f"key of {phone}"}
-            self._connection.request("POST", "/lists/CL_Test?req=AddRecord", json.dumps({"GSW_PHONE": phone}), headers)
-            response = self._connection.getresponse()
-            response.read()
-        except (OSError, http.client.HTTPException):
-            self._close()
-            return None
-        if response.getheader("Connection") == "close":
-            self._close()
-        return response.status
-
-    def _close(self) -> None:
-        if self._connection is not None:
-            self._connection.close()
-            self._connection = None
-
-
-class Ports(threading.Thread):
-    """Looks all the time whether both ports are open."""
-
-    def __init__(self, pair: Pair, stop: threading.Event) -> None:
-        super().__init__(daemon=True)
-        self.pair = pair
-        self.stop = stop
-        # For how many seconds both have been open at most.
-        self.both = 0.0
-
-    def run(self) -> None:
-        """Look until told to stop."""
-        since: float | None = None
-        while not self.stop.is_set():
-            first, second = self.pair.servers
-            # The first one again: between two looks the roles may have been exchanged.
-            if first.serves() and second.serves() and first.serves():
-                since = since or time.monotonic()
-                self.both = max(self.both, time.monotonic() - since)
-            else:
-                since = None
-            time.sleep(0.01)
 
 
 def last(server: PairServer, number: int) -> float:
@@ -136,27 +37,15 @@ class SwitchTests(TestCase):
     def setUp(self) -> None:
         self.randomness = random.Random(4711)
         self.pair = Pair(self, postgresql=self.postgresql).start()
-        self.stop = threading.Event()
-        self.addCleanup(self.stop.set)
-        self.clients = [Client(f"c{at}", self.pair, self.stop) for at in range(_CLIENTS)]
-        self.ports = Ports(self.pair, self.stop)
-        for each in (*self.clients, self.ports):
-            each.start()
+        self.load = Load(self, self.pair)
         self.took: list[float] = []
 
     def finish(self) -> None:
         """Stop the clients; compare what they know with what is stored."""
-        self.stop.set()
-        for each in (*self.clients, self.ports):
-            each.join(PATIENCE)
-        stored = [row[0] for row in self.pair.servers[0].rows('SELECT contact_info FROM "CL_Test"')]
-        acknowledged = [phone for each in self.clients for phone in each.ledger.acknowledged]
-        self.assertEqual([each for client in self.clients for each in client.ledger.unexpected], [])
-        self.assertEqual(len(stored), len(set(stored)), "stored twice")
-        self.assertEqual(sorted(set(acknowledged) - set(stored)), [], "acknowledged and lost")
-        # What is stored and was not acknowledged is at most the last request of each client.
-        self.assertLessEqual(len(set(stored) - set(acknowledged)), _CLIENTS)
-        self.assertGreater(len(acknowledged), 10 * len(self.took))
+        self.load.finish()
+        rows = self.pair.servers[0].rows('SELECT contact_info FROM "CL_Test" ORDER BY record_id')
+        self.load.compare([row[0] for row in rows])
+        self.assertGreater(len(self.load.acknowledged), 10 * len(self.took))
         self.assertEqual([each for each in self.took if each > LEASE + MARGIN], [])
 
     def primary(self) -> PairServer:
@@ -184,7 +73,6 @@ class SwitchTests(TestCase):
             self.takeover(victim, killed)
             victim.start()
         self.finish()
-        self.assertEqual(self.ports.both, 0.0)
 
     def test_freezes(self) -> None:
         """C82, C83, R38: a primary that stands still wakes as backup, or was ended in the middle of a transaction."""
@@ -206,7 +94,6 @@ class SwitchTests(TestCase):
                 victim.start()
             victim.wait_until(lambda victim=victim: victim.ask("/readyz?role=backup") == 200)
         self.finish()
-        self.assertEqual(self.ports.both, 0.0)
 
     def test_switches(self) -> None:
         """C84: the roles are exchanged as asked; nothing fails that is asked again of the new primary."""
@@ -218,7 +105,6 @@ class SwitchTests(TestCase):
             # How long the start of ocsctl takes is not a matter of the servers.
             self.took.append(last(self.pair.other(old), 93011) - last(old, 93221))
         self.finish()
-        self.assertEqual(self.ports.both, 0.0)
 
 
 class PostgreSQLSwitchTests(SwitchTests):
