@@ -180,11 +180,25 @@ MESSAGES: Mapping[int, tuple[Level, str]] = MappingProxyType(
                 " [[api_key]] if that is not meant"
             ),
         ),
+        93159: (
+            "warning",
+            (
+                "No API key and no certificate is configured: whoever reaches {listeners} from other machines is"
+                " served; add an [[api_key]] (ocsgw key create NAME) if that is not meant"
+            ),
+        ),
         93160: ("warning", "Request of {address} refused: {status} {reason}, principal {principal}"),
         93161: ("warning", "{count} more requests were refused within {window:g} s"),
         93162: ("info", "Unknown member {member} in a body for {request}; did you mean {nearest}?"),
         93163: ("warning", "TLS handshake with {peer} failed: {problem}"),
         93164: ("warning", "{count} more TLS handshakes failed within {window:g} s"),
+        93165: (
+            "info",
+            (
+                "No API key and no certificate is configured: every program of this machine is served by {listeners};"
+                " ocsgw key create NAME makes a key"
+            ),
+        ),
         93170: ("warning", "{count} lines of the access log were lost: {reason}"),
         93171: (
             "error",
@@ -209,6 +223,13 @@ MESSAGES: Mapping[int, tuple[Level, str]] = MappingProxyType(
         93226: ("info", "Gateway {name} does the chores of the store"),
         93227: ("info", "Gateway {name} does the chores of the store no longer"),
         93228: ("warning", "The news of other servers of the store cannot be read: {reason}; trying again"),
+        93229: (
+            "warning",
+            (
+                "News of other servers of the store have been missed, perhaps: none were read for {seconds} s; desktops"
+                " are asked to connect again"
+            ),
+        ),
         93230: ("info", "OCS listener {listener} is ready on {address}"),
         93231: (
             "error",

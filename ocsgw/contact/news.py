@@ -1,6 +1,7 @@
 """What servers that serve one store at once tell each other: events for desktops that are connected elsewhere.
 
-It is written in the transaction of the change, read by the other servers some times a second, and kept for a minute.
+It is written in the transaction of the change, read by the other servers some times a second, and kept for a minute. A
+server that has read none for so long asks its desktops to connect again.
 """
 
 import msgspec

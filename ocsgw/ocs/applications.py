@@ -145,11 +145,9 @@ class Applications(Service):
         """Announce the end to all; fires when what they have asked for is answered, or `drain_timeout` is over."""
         super().stopService()
         self._calls.stop()
-        timeout = self._context.config.limits.drain_timeout
-        for session in list(self.sessions.values()):
-            session.drain(timeout, "this server stops serving")
+        self.start_over("this server stops serving")
         self._stopped = Deferred()
-        self._give_up = self.clock.seconds() + timeout
+        self._give_up = self.clock.seconds() + self._context.config.limits.drain_timeout
         stopped = self._stopped
         if self._has_ended():
             stopped.callback(None)
@@ -195,6 +193,12 @@ class Applications(Service):
     def desktops_of(self, agent_id: str) -> list[OcsSession]:
         """Return the desktops of an agent."""
         return list(self.by_agent.get(agent_id, {}).values())
+
+    def start_over(self, reason: str) -> None:
+        """Ask all clients to connect again when what they have asked for is answered; they are shown what is, then."""
+        timeout = self._context.config.limits.drain_timeout
+        for session in list(self.sessions.values()):
+            session.drain(timeout, reason)
 
     def _event(self, name: str, members: KV) -> KV:
         return {"GSW_USER_EVENT": name, "GSW_APPLICATION_ID": self.directory.application_dbid, **members}

@@ -8,7 +8,7 @@ from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from ocsgw.contact.news import StoredNews, news_of
+from ocsgw.contact.news import KEPT, StoredNews, news_of
 from ocsgw.contact.notices import Notice
 from ocsgw.contact.outbox import Change
 from ocsgw.contact.transaction import StoreFailureError
@@ -24,10 +24,15 @@ from ocsgw.store.errors import CommitUnknownError
 # How often is looked for news, in seconds, and how many are read at once.
 _EVERY = 0.5
 _AT_ONCE = 1000
+# Clocks of servers may differ by so much, and a chore begins so much later than it is due (seconds).
+_ALLOWANCE = 10
 
 
 class NewsReader(Service):
     """Reads on from what was the newest when OCS became active.
+
+    A server that stood still, or had no store, for longer than news are kept has missed some, nobody knows which: its
+    clients are asked to connect again, and then learn how things are.
 
     What is waiting to be sent is counted anew with each round: other servers add to it. `ring` is called when the
     outbox has grown.
@@ -43,10 +48,13 @@ class NewsReader(Service):
         applications: Applications,
         ring: Callable[[Sequence[Change]], None],
     ) -> None:
+        self._wall_clock = context.wall_clock
         self._store = store
         self._applications = applications
         self._ring = ring
         self._last: int | None = None
+        # When that was, in seconds since 1970: other clocks may stand still together with the server.
+        self._read_at = 0
         self._newest = 0
         self._failing = False
         self._ticker = Periodic(self.name, self._read, context.reactor)
@@ -54,7 +62,7 @@ class NewsReader(Service):
     def startService(self) -> None:
         """Begin to look."""
         super().startService()
-        self._last = None
+        self._last, self._read_at = None, int(self._wall_clock())
         self._ticker.start(_EVERY, now=True)
 
     def stopService(self) -> None:
@@ -65,27 +73,33 @@ class NewsReader(Service):
     def _read(self) -> "Deferred[Any]":
         last = self._last
 
-        def read(unit: UnitOfWork) -> tuple[int, list[StoredNews], int]:
+        def read(unit: UnitOfWork) -> tuple[int, int, list[StoredNews], int]:
             unit.backlog.forget()
             found = unit.tx.news_after(last, _AT_ONCE) if last is not None else []
             # Without any the newest are behind `last` no more: they are forgotten, or lost with a database that failed.
             number = found[-1].number if found else unit.tx.newest_news()
-            return number, found, unit.tx.outbox_bounds()[1]
+            return unit.now, number, found, unit.tx.outbox_bounds()[1]
 
         return self._store.committer().chore(read).addCallbacks(self._have_read, self._not_read)
 
-    def _have_read(self, result: tuple[int, Sequence[StoredNews], int]) -> "Deferred[Any] | None":
+    def _have_read(self, result: tuple[int, int, Sequence[StoredNews], int]) -> "Deferred[Any] | None":
         """Tell what was read; return the reading of the rest, if there may be more."""
         if not self.running:
             return None
-        self._failing = False
-        self._last, found, newest = result
+        # What was told while the first reading failed is not known.
+        missed_first = self._last is None and self._failing
+        now, self._last, found, newest = result
+        silent = now - self._read_at
+        self._failing, self._read_at = False, now
         if newest != self._newest:
             self._newest = newest
             guarded(self._log, "bell", self._ring, ())
         for each in found:
             if each.origin != self._store.origin:
                 guarded(self._log, "news", self._tell, each)
+        if missed_first or silent > KEPT - _ALLOWANCE:
+            say(self._log, 93229, seconds=silent)
+            guarded(self._log, "news", self._applications.start_over, "this server has missed what others have done")
         return self._read() if len(found) == _AT_ONCE else None
 
     def _tell(self, stored: StoredNews) -> None:

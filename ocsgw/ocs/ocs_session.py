@@ -165,7 +165,9 @@ class OcsSession:
             contain(self._log, "event", self.title)
 
     def drain(self, timeout: float, reason: str) -> None:
-        """Announce the end; what is in work is answered, nothing new is begun (P91)."""
+        """Announce the end, once; what is in work is answered, nothing new is begun (P91)."""
+        if self.is_draining:
+            return
         self.is_draining = True
         self._end.send(Drain(timeout_ms=int(timeout * 1000), reason=reason))
         self.leave_when_done()

@@ -36,6 +36,18 @@ def is_open(config: Config, listener: Listener) -> bool:
     return not is_mutual and not any(counts_on(each, listener) for each in config.api_keys)
 
 
+def open_listeners(config: Config) -> tuple[list[str], list[str]]:
+    """Return the listeners that serve everybody where neither a key nor a certificate is configured at all.
+
+    The first are those that other machines reach, the second those of this machine alone.
+    """
+    if config.api_keys or config.client_certificates:
+        return [], []
+    found = [each for each in config.listeners if is_open(config, each)]
+    near = [each.id for each in found if each.is_loopback]
+    return [each.id for each in found if each.id not in near], near
+
+
 def shown_principals(config: Config) -> list[dict[str, Any]]:
     """Return every key and certificate as it may be shown, by the names of their principals."""
     keys = [_shown(each, "API key", each.expires) for each in config.api_keys]

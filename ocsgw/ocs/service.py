@@ -19,6 +19,7 @@ from ocsgw.ocs.life_cycle import LifeCycle
 from ocsgw.ocs.listeners import HttpListener
 from ocsgw.ocs.log_rotation import LogRotation
 from ocsgw.ocs.ordered import OrderedServices
+from ocsgw.ocs.principals import open_listeners
 from ocsgw.ocs.reload import Reload
 from ocsgw.ocs.service_notifier import ServiceNotifier
 from ocsgw.ocs.store_service import StoreService
@@ -79,6 +80,9 @@ class OCSService(OrderedServices):
         say(self._log, 93141, state=self.life_cycle.state)
         for warning in map(str, self.config.warnings):
             say(self._log, 93143, warning=warning)
+        far, near = open_listeners(self.config)
+        if far or near:
+            say(self._log, 93159 if far else 93165, listeners=", ".join(far or near))
         started: Deferred[None] = super().startService()
         return started.addErrback(self.failed)
 

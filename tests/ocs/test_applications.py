@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from ocsgw.protocol.messages import KV, Event, Hello, Request, Validate, Verdict
+from ocsgw.protocol.messages import KV, Bye, Drain, Event, Hello, Request, Validate, Verdict
 from tests.ocs.service import FakeProxy
 from tests.ocs.test_ocs_listeners import FakeClient, ListenerTestCase
 
@@ -64,6 +64,26 @@ class ScheduledCallTests(ListenerTestCase):
         self.callback(desktop, "6505550101")
         events = self.ask(desktop, "ReadyTime")
         self.assertEqual([each["GSW_USER_EVENT"] for each in events], ["ReadyTimeAcknowledge", "ScheduledCall"])
+        self.finish(proxy)
+
+
+class StartOverTests(ListenerTestCase):
+    """Clients that may have missed something have to come again."""
+
+    def test_start_over(self) -> None:
+        """P35, P91: they are asked to leave once, may come again at once, and are shown how things are then."""
+        proxy = self.start()
+        desktop = self.desktop()
+        for _ in range(2):
+            self.service.getServiceNamed("while active").parts.getServiceNamed("applications").start_over("gone by")
+        self.assertEqual([type(each) for each in desktop.read()], [Drain, Bye])
+        desktop.lose()
+        again = self.connect()
+        again.send(Hello(versions=[1], client="desktop", agent_id="5001"))
+        self.settle()
+        _, shown = again.read()
+        assert isinstance(shown, Event)
+        self.assertEqual(shown.data["GSW_USER_EVENT"], "CampaignStarted")
         self.finish(proxy)
 
 

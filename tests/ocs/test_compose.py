@@ -8,8 +8,8 @@ from ocsgw.ocs.reload import waiting_for_restart
 from ocsgw.protocol.messages import KV, Drain, Event, Request, Settings
 from tests.ocs.service import SECOND_LISTENER, FakeProxy, ServiceTestCase
 
-# opening, standby, active
-OPENED = [93141, 93141, 93141]
+# opening, a listener without keys, standby, active
+OPENED = [93141, 93165, 93141, 93141]
 
 
 class ServiceTests(ServiceTestCase):
@@ -47,6 +47,32 @@ class ServiceTests(ServiceTestCase):
         proxy = self.start()
         self.assertEqual(self.log.numbers(), [93030, *OPENED, 93001, 93002])
         self.stop(proxy)
+
+    def whom_it_serves(self, more: str) -> list[str]:
+        """Start with a second listener; return what is said about a server without keys."""
+        self.configure(more=more)
+        self.make().startService()
+        self.stop(*(FakeProxy(self.reactor, at).get_ready() for at in range(2)))
+        return self.log.texts(93159) + self.log.texts(93165)
+
+    def test_no_keys(self) -> None:
+        """A server without any key or certificate says at its start that every program of the machine is served."""
+        (said,) = self.whom_it_serves(SECOND_LISTENER)
+        self.assertIn("every program of this machine is served by default, second;", said)
+
+    def test_no_keys_for_others(self) -> None:
+        """Where other machines reach a listener it is a warning, and about that one."""
+        reached = SECOND_LISTENER.replace('"127.0.0.1"', '"::"\nallow_anonymous = true')
+        (said,) = self.whom_it_serves(reached)
+        self.assertIn("whoever reaches second from other machines is served", said)
+
+    def test_some_key(self) -> None:
+        """A server with a key has nothing to say: its configuration tells where it counts."""
+        file = self.path.with_name("web.key")
+        file.write_text("correct horse battery", encoding="utf-8")
+        file.chmod(0o600)
+        key = '[[api_key]]\nname = "web"\nkey_file = "web.key"\nlisteners = ["default"]\n'
+        self.assertEqual(self.whom_it_serves(SECOND_LISTENER + key), [])
 
     def test_encoding(self) -> None:
         """R17: the value of `encoding` goes out with the settings; a restarted proxy has the value of its start."""

@@ -8,7 +8,7 @@ from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from ocsgw.contact.news import StoredNews, text_of
+from ocsgw.contact.news import KEPT, StoredNews, text_of
 from ocsgw.contact.notices import Notice
 from ocsgw.contact.outbox import Change, GroupChanged
 from ocsgw.contact.transaction import StoreFailureError
@@ -33,6 +33,8 @@ class FakeStore:
         # What the next transactions fail with.
         self.failures: list[Exception] = []
         self.held: list[Deferred[Any]] | None = None
+        # The time, in seconds since 1970.
+        self.now = 1_790_000_000
         self.transactions = 0
         self.counted_anew = 0
 
@@ -50,7 +52,7 @@ class FakeStore:
         self.transactions += 1
         if self.failures:
             raise self.failures.pop(0)
-        return function(SimpleNamespace(tx=self, backlog=self))
+        return function(SimpleNamespace(tx=self, backlog=self, now=self.now))
 
     # Of a backlog.
 
@@ -74,6 +76,8 @@ class FakeApplications:
 
     def __init__(self) -> None:
         self.told: list[Notice | GroupChanged] = []
+        # After how many that were told clients were asked to connect again.
+        self.left_after: list[int] = []
         self.failing: set[str] = set()
 
     def _take(self, news: Sequence[Any]) -> None:
@@ -81,6 +85,9 @@ class FakeApplications:
             if each.event in self.failing:
                 raise ZeroDivisionError
             self.told.append(each)
+
+    def start_over(self, reason: str) -> None:
+        self.left_after.append(len(self.told))
 
     def show(self, notices: Sequence[Notice]) -> None:
         assert all(isinstance(each, Notice) for each in notices)
@@ -100,7 +107,7 @@ class NewsReaderTests(SynchronousTestCase):
         self.rings = 0
         self.ring_fails = False
         self.reader = NewsReader(
-            cast("OCSContext", SimpleNamespace(reactor=self.clock)),
+            cast("OCSContext", SimpleNamespace(reactor=self.clock, wall_clock=lambda: self.store.now)),
             cast("StoreService", self.store),
             cast("Applications", self.applications),
             self.ring,
@@ -188,6 +195,36 @@ class NewsReaderTests(SynchronousTestCase):
         self.write("one")
         self.clock.advance(_ROUND)
         self.assertEqual(self.told, ["one"])
+        # Who has come before has missed what was told meanwhile.
+        self.assertEqual((self.applications.left_after, self.log.numbers()), ([0], [93228, 93229]))
+
+    def test_too_late(self) -> None:
+        """A server that stood still until news may be forgotten tells what is left; then clients have to come again."""
+        self.start()
+        self.write("one")
+        self.clock.advance(_ROUND)
+        for still, left in ((KEPT // 2, 0), (KEPT + 1, 1), (1, 1), (KEPT * 100, 2)):
+            self.store.now += still
+            self.write(f"after {still}")
+            self.clock.pump([_ROUND] * 2)
+            self.assertEqual(len(self.applications.left_after), left)
+        self.assertEqual(self.log.numbers(), [93229, 93229])
+        self.assertIn(f"for {KEPT + 1} s", self.log.texts(93229)[0])
+        self.assertEqual(self.applications.left_after, [3, 5])
+        self.assertEqual(len(self.told), 5)
+
+    def test_outage_that_is_too_long(self) -> None:
+        """An outage of the store has the same effect, and a clock that is set back has none."""
+        self.start()
+        self.clock.advance(_ROUND)
+        self.store.failures = [StoreFailureError("no connection")]
+        self.clock.advance(_ROUND)
+        self.store.now += KEPT
+        self.clock.pump([_ROUND] * 2)
+        self.assertEqual(self.log.numbers(), [93228, 93229])
+        self.store.now -= 10 * KEPT
+        self.clock.pump([_ROUND] * 2)
+        self.assertEqual(self.applications.left_after, [0])
 
     def test_a_defect(self) -> None:
         """Whatever else fails is logged with its traceback, and the next round comes."""
