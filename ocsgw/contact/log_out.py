@@ -1,7 +1,8 @@
 """LogOut of an agent where it ends hand-outs with a call result (protocol.md P24)."""
 
 from collections.abc import Sequence
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from ocsgw.contact.endings import take_result
 from ocsgw.contact.groups import SLICE

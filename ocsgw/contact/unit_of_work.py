@@ -5,6 +5,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Generic, Literal, TypeVar
 
+import msgspec
+
 from ocsgw.contact.backlog import Backlog
 from ocsgw.contact.directory import Directory
 from ocsgw.contact.news import text_of
@@ -21,8 +23,7 @@ T = TypeVar("T")
 BlockedAt = Literal["add", "preview", "hand-out", "import"]
 
 
-@dataclass(slots=True, eq=False)
-class PendingRequest:
+class PendingRequest(msgspec.Struct, eq=False):
     """One request on its way through the rules: which one it is, its key-values, and who asks.
 
     With a `key` its acknowledgement is stored under (principal, key) for `keep_for` seconds, and a repetition gets it

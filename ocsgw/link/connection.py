@@ -5,9 +5,9 @@ and `queue` and comes out at a `Carrier`. OCS, its HTTP Proxies, and whoever con
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, cast
 
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
@@ -17,7 +17,7 @@ from ocsgw.link.heartbeat import Heartbeat
 from ocsgw.logs import say
 from ocsgw.periodic import Periodic
 from ocsgw.protocol.frames import HEADER_SIZE
-from ocsgw.protocol.messages import Bye, ByeCode, Event, Message, Ping, Pong, Settings, encode
+from ocsgw.protocol.messages import Bye, ByeCode, Event, Message, Ping, Pong, Request, Settings, encode
 from ocsgw.protocol.sendable import UnsendableError, encode_event
 from ocsgw.protocol.session import ClientSession, ServerSession, WireError
 
@@ -131,6 +131,9 @@ class Connection:
         self.gathered = 0
         # Called when the other side has read everything that waited for it.
         self.when_drained: Callable[[], object] = lambda: None
+        # Takes requests that have come together, in the place of the end's `take`, and has the session judge each. Only
+        # `WireError` comes out of it.
+        self.take_requests: Callable[[Sequence[Request]], object] | None = None
 
     @property
     def is_full(self) -> bool:
@@ -166,6 +169,11 @@ class Connection:
         now = self._clock.seconds()
         self._heartbeat.heard(now)
         try:
+            if self.take_requests is not None and self.trace is None:
+                requests, data = cast("ServerSession", self.session).usual_requests(data)
+                if requests:
+                    self._frame_began = None
+                    self.take_requests(requests)
             for message in self.session.receive(data):
                 # What is incomplete now, if anything, began with this segment.
                 self._frame_began = None

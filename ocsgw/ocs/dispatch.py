@@ -2,10 +2,11 @@
 
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import cast
 
+import msgspec
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
@@ -93,26 +94,36 @@ class Dispatcher:
 
     def _hand_over(self, request: Request, context: RequestContext, reply: Reply) -> None:
         """Check what needs no store, and bring the request to the committer."""
-        try:
-            known = request_named(request.data.get("GSW_AGENT_REQ_TYPE"))
-        except Refusal as refusal:
-            self.refuse(request, refusal, reply)
-            return
+        name = request.data.get("GSW_AGENT_REQ_TYPE")
+        known = REQUESTS.get(name) if name.__class__ is str else None
+        if known is None:
+            try:
+                known = request_named(name)
+            except Refusal as refusal:
+                self.refuse(request, refusal, reply)
+                return
         if context.client not in known.clients:
             self.refuse(request, Refusal("forbidden"), reply)
             return
-        permissions = self._committer.directory.permissions_of(context.principal)
-        missing = permissions.missing_for_action(known.name)
+        permissions = self._committer.directory.principals.get(context.principal)
+        missing = permissions.missing_for_action(known.name) if permissions is not None else None
         if missing is not None:
             self.refuse(request, Refusal("forbidden", missing=missing), reply)
             return
+        pending = PendingRequest(known, request.data, context, request_id=request.request_id)
+        if request.idempotency_key is not None or self.options.duplicate_window:
+            self._name(pending, request)
         now = self._clock.seconds()
         deadline = now + request.deadline_ms / 1000 if request.deadline_ms is not None else None
-        self._begin(_Exchange(self, request, self._pending(known, request, context), deadline, reply, now))
+        exchange = _Exchange(self, request, pending, deadline, reply, now)
+        if pending.key is None and self.available:
+            self._committer.submit(exchange)
+        else:
+            self._begin(exchange)
 
-    def _pending(self, known: RequestType, request: Request, context: RequestContext) -> PendingRequest:
-        pending = PendingRequest(known, request.data, context, request_id=request.request_id)
-        window = self.options.duplicate_window
+    def _name(self, pending: PendingRequest, request: Request) -> None:
+        """Give a request the key under which its answer is kept: its own, or what makes it a repetition."""
+        context, window = pending.context, self.options.duplicate_window
         if request.idempotency_key is not None:
             # The prefixes keep keys of clients apart from those that are made here.
             if self.options.by_address and context.principal == ANONYMOUS:
@@ -120,11 +131,10 @@ class Dispatcher:
             else:
                 pending.key = f"k{request.idempotency_key}"
             pending.keep_for = self.options.idempotency_ttl
-        elif window and known.name == "AddRecord":
+        elif window and pending.request.name == "AddRecord":
             pending.fingerprint = fingerprint(request.data, self._committer.directory, but=("GSW_REFERENCE_ID",))
             pending.key = f"d{pending.fingerprint.hex()} {context.peer}"
             pending.keep_for = window
-        return pending
 
     def _begin(self, exchange: "_Exchange") -> None:
         """Give a request to the committer; one whose key is in use is refused, or waits for the other."""
@@ -151,12 +161,13 @@ class Dispatcher:
 
     def finish(self, exchange: "_Exchange", outcome: Outcome) -> None:
         """Answer a request that the committer has carried out; its key is free again."""
-        _SECONDS[exchange.pending.request.name].observe(self._clock.seconds() - exchange.begun)
+        pending = exchange.pending
+        _SECONDS[pending.request.name].observe(self._clock.seconds() - exchange.begun)
         try:
-            self._deliver(exchange.request, exchange.pending, outcome, exchange.reply)
+            self._deliver(exchange.request, pending, outcome, exchange.reply)
         finally:
-            if exchange.pending.key is not None:
-                self._release((exchange.pending.context.principal, exchange.pending.key))
+            if pending.key is not None:
+                self._release((pending.context.principal, pending.key))
 
     def _release(self, key: _Key) -> None:
         """A request with a key has ended; those that waited for it go on."""
@@ -175,21 +186,25 @@ class Dispatcher:
 
     def _deliver(self, request: Request, pending: PendingRequest, outcome: Outcome, reply: Reply) -> None:
         """Answer with an outcome; an event that cannot be sent costs its own request only, which gets 500."""
-        if isinstance(outcome.reply, Refusal):
-            self.refuse(request, outcome.reply, reply)
+        answer = outcome.reply
+        if isinstance(answer, Refusal):
+            self.refuse(request, answer, reply)
             return
         if outcome.replayed:
             _REPLAYED.add()
         try:
-            _send(request, outcome, reply)
+            if isinstance(answer, list):
+                answer = _send_all_but_last(request, answer, reply)
+            reply(Event(ref=request.ref, data=cast("KV", answer), replayed=outcome.replayed))
         except Exception:  # noqa: BLE001 - a value that cannot be encoded, or a defect of the link
             contain(self._log, "reply", pending.title)
             self.refuse(request, Refusal("internal"), reply)
         else:
-            _SUCCEEDED[pending.request.name].value += 1
-            if pending.request.name in _RESCHEDULES and not outcome.replayed:
+            name = pending.request.name
+            _SUCCEEDED[name].value += 1
+            if name in _RESCHEDULES and not outcome.replayed:
                 event = final_event(outcome.reply) or {}
-                RESCHEDULES.add(request=pending.request.name, type=str(event.get("GSW_CALLBACK_TYPE", "")))
+                RESCHEDULES.add(request=name, type=str(event.get("GSW_CALLBACK_TYPE", "")))
 
     def answer(self, request: Request, known: RequestType, event: KV, reply: Reply) -> None:
         """Answer a request that needs no store with its final event, and count it."""
@@ -209,8 +224,7 @@ class Dispatcher:
         guarded(self._log, "reply", reply, error_event(request, refusal))
 
 
-@dataclass(slots=True, eq=False)
-class _Exchange:
+class _Exchange(msgspec.Struct, eq=False):
     """A request on its way to the committer and back."""
 
     dispatcher: Dispatcher
@@ -225,14 +239,11 @@ class _Exchange:
         self.dispatcher.finish(self, outcome)
 
 
-def _send(request: Request, outcome: Outcome, reply: Reply) -> None:
-    """Send the event of a request, or its events (P20)."""
-    answer = outcome.reply
-    if isinstance(answer, list):
-        for event in answer[:-1]:
-            reply(Event(ref=request.ref, data=event, more=True))
-        answer = answer[-1]
-    reply(Event(ref=request.ref, data=cast("KV", answer), replayed=outcome.replayed))
+def _send_all_but_last(request: Request, events: Sequence[KV], reply: Reply) -> KV:
+    """Send the events of a request that has several (P20), and return the last one."""
+    for event in events[:-1]:
+        reply(Event(ref=request.ref, data=event, more=True))
+    return events[-1]
 
 
 def _title(request: Request) -> str:

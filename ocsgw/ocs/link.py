@@ -1,8 +1,9 @@
 """The end of OCS of a connection to a client (protocol.md sections 5 and 6)."""
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Protocol
 
 from twisted.internet.interfaces import IReactorTime
@@ -151,6 +152,7 @@ class OcsEnd:
         )
         self._connection = Connection(self, self._session, limits, clock, peer, trace)
         self._connection.when_drained = self._admit_held
+        self._connection.take_requests = self._take_requests
         self.protocol = StreamProtocol(self._connection)
         # Requests that wait until there is room for their answers, with the time they came; refs of those in work.
         self._admission = Admission(identity.send_buffer)
@@ -266,13 +268,21 @@ class OcsEnd:
         )
         self._owner.greeted(hello)
 
+    def _take_requests(self, requests: Sequence[Request]) -> None:
+        """Deal with requests that have come together; each is judged when those before it are on their way."""
+        session, connection = self._session, self._connection
+        for request in requests:
+            session.open_request(request.ref)
+            if connection.is_open:
+                self._take_request(request)
+
     def _take_request(self, request: Request) -> None:
         if len(self._session.open_requests) > self._identity.limits.in_flight:
             self._answer(request, error_event(request, Refusal("busy")))
             return
         data = request.data
         name = data.get("GSW_AGENT_REQ_TYPE")
-        if (isinstance(name, str) and name in _MAYBE_LARGE) or (self._held and "GSW_RECORD_HANDLE" in data):
+        if (name.__class__ is str and name in _MAYBE_LARGE) or (self._held and "GSW_RECORD_HANDLE" in data):
             # Requests by handle do not overtake one another (P41).
             self._held.append((request, self._clock.seconds()))
             self._admit_held()
@@ -301,7 +311,7 @@ class OcsEnd:
 
     def _dispatch(self, request: Request) -> None:
         try:
-            self._dispatcher.handle(request, self._context_of(request), lambda event: self._answer(request, event))
+            self._dispatcher.handle(request, self._context_of(request), partial(self._answer, request))
         except Exception:  # noqa: BLE001 - it concerns this request, which is answered
             contain(self._log, "link", f"{_name_of(request)}, request id {request.request_id}")
             self._answer(request, error_event(request, Refusal("internal")))
@@ -334,7 +344,8 @@ class OcsEnd:
             frame = encode_event(event, self._largest)
         except UnsendableError as error:
             event, frame = self._instead_of(request, error)
-        connection.traced(event)
+        if connection.trace is not None:
+            connection.traced(event)
         if not event.more:
             requests.discard(request.ref)
         # With nothing else in work, nothing will come that could go along.

@@ -81,8 +81,6 @@ class _Session(ABC):
         self._decoder = FrameDecoder(frame_limit)
         self.greeted = False
         self.ended = False
-        # Whether the other side sends requests.
-        self._takes_requests = False
 
     @property
     def frame_limit(self) -> int:
@@ -105,13 +103,7 @@ class _Session(ABC):
         `WireError` is raised. After that nothing more may be fed.
         """
         try:
-            data, at = self._decoder.joined(data), 0
-            if _usual is not None and self._takes_requests:
-                usual, at = _usual(data, self._decoder.limit, Request)
-                for request in usual:
-                    self._judge(request)
-                    yield request
-            for payload in self._decoder.payloads(data, at):
+            for payload in self._decoder.feed(data):
                 if self.ended:
                     raise WireError("protocol_error", "a message follows the bye")
                 message = decode(payload)
@@ -136,8 +128,8 @@ def _kind(message: Message) -> str:
 class ServerSession(_Session):
     """The end of OCS. `accepts` are the client kinds that this carrier takes (P85).
 
-    After `hello`, `client` is the kind of the client. Open requests are counted here: `receive` refuses a `ref` that
-    is in use (P71); `close_request` frees it.
+    After `hello`, `client` is the kind of the client. Open requests are counted here: a `ref` that is in use is refused
+    (P71); `close_request` frees it.
     """
 
     def __init__(self, accepts: frozenset[ClientKind], frame_limit: int) -> None:
@@ -146,6 +138,29 @@ class ServerSession(_Session):
         self.client: ClientKind | None = None
         self._allowed: frozenset[type[Message]] = frozenset({Hello})
         self.open_requests: set[int] = set()
+
+    def usual_requests(self, data: bytes) -> tuple[list[Request], bytes]:
+        """Return the usual requests with which `data` begins, and the rest of it, to be given to `receive` afterwards.
+
+        They are in order and whole, but not judged: each has to be given to `open_request` when its turn comes. There
+        are none where compiled parts are not used; `receive` gives all messages as well. Raises `WireError`.
+        """
+        if _usual is None or not self.greeted or self.ended:
+            return [], data
+        try:
+            data = self._decoder.joined(data)
+        except FrameError as error:
+            self.ended = True
+            raise WireError("protocol_error", str(error)) from None
+        requests, at = _usual(data, self._decoder.limit, Request)
+        return requests, data[at:]
+
+    def open_request(self, ref: int) -> None:
+        """A request has come. Raises `WireError` if its `ref` is in use (P71)."""
+        if ref in self.open_requests:
+            self.ended = True
+            raise WireError("protocol_error", f"ref {ref} is in use")
+        self.open_requests.add(ref)
 
     def close_request(self, ref: int) -> None:
         """The final event of request `ref` has been sent."""
@@ -157,10 +172,7 @@ class ServerSession(_Session):
             expected = "is not allowed here" if self.greeted else "came before hello"
             raise WireError("protocol_error", f"{_kind(message)} {expected}")
         if kind is Request:
-            ref = message.ref  # type: ignore[attr-defined]  # kind is Request
-            if ref in self.open_requests:
-                raise WireError("protocol_error", f"ref {ref} is in use")
-            self.open_requests.add(ref)
+            self.open_request(message.ref)  # type: ignore[attr-defined]  # kind is Request
         elif isinstance(message, Hello):
             self._greet(message)
         elif kind is Bye:
@@ -176,7 +188,6 @@ class ServerSession(_Session):
         self.client = hello.client
         self.greeted = True
         self._allowed = FROM_CLIENT[hello.client]
-        self._takes_requests = True
 
 
 class ClientSession(_Session):

@@ -251,8 +251,8 @@ class DispatchTests(SynchronousTestCase):
         for number, (owner, name) in enumerate(
             (
                 (self.committer, "submit"),
-                (Directory, "permissions_of"),
-                (self.dispatcher, "_pending"),
+                (self.dispatcher, "_begin"),
+                (self.dispatcher, "_name"),
             )
         ):
             with self.subTest(name=name), mock.patch.object(owner, name, side_effect=ZeroDivisionError):
