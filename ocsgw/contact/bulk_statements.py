@@ -96,10 +96,16 @@ class BulkStatements(Protocol):
         """Store which rows a slice of an import has stored."""
 
     def imported_rows(self, number: int) -> tuple[int, list[ImportedRow]] | None:
-        """Return the last slice of an import that is still remembered, with its first row; None without one."""
+        """Return the last slice of an import that was not taken back, with its first row; None without one."""
 
-    def forget_imported_rows(self, number: int, first_row: int) -> None:
-        """Forget a slice of an import."""
+    def take_back(self, number: int, first_row: int, kept: Sequence[ImportedRow]) -> None:
+        """Note that a slice of an import was taken back, but for the rows `kept`."""
+
+    def kept_rows(self, number: int, behind: int) -> tuple[int, list[ImportedRow]] | None:
+        """Return rows that were kept, in the order in which slices were taken back, with their place; None at the end.
+
+        `behind` is the last place that was returned, 0 at first.
+        """
 
     def forget_rows_of_imports(self, before: int) -> None:
         """Forget which rows are those of imports that began before a time."""

@@ -157,19 +157,21 @@ def _number(arguments: argparse.Namespace) -> int:
 
 
 def _undo(operator: Any, common: dict[str, Any]) -> tuple[int, list[int], dict[str, int], int]:
-    """Take an import back slice by slice, the last one first; after an interruption the same command goes on."""
-    removed, ready = 0, 0
+    """Take an import back slice by slice, the last one first.
+
+    After an interruption the same command goes on, and tells what has become of the whole import.
+    """
     kept: list[int] = []
     progress = Progress()
+    behind = 0
     try:
         while True:
-            done = operator.call("undo import", **common)
-            removed += done["removed"]
-            ready += done["ready"]
+            done = operator.call("undo import", **common, kept_behind=behind)
             kept += done["kept"]
+            behind = done["kept_behind"]
             if done["done"]:
-                return removed, sorted(kept), done["lasting"], ready
-            progress.show(removed)
+                return done["removed"], sorted(kept), done["lasting"], done["ready"]
+            progress.show(done["removed"])
     finally:
         progress.clear()
 

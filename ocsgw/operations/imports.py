@@ -25,6 +25,8 @@ MOST_ROWS = 2000
 _DO_NOT_CALL = "do-not-call"
 _OF_LIST = "list "
 _NO_COUNTS = {"added": 0, "updated": 0, "replaced": 0, "skipped": 0, "refused": 0}
+# Counts of what has become of an import that is being taken back.
+_REMOVED, _READY = "taken back", "ready again"
 _MOST_LISTED = 1000
 # Days for which an import can be taken back.
 _KEPT_DAYS = 90
@@ -93,14 +95,16 @@ class KnownContacts(msgspec.Struct, kw_only=True):
 class UndoImport(msgspec.Struct, kw_only=True):
     """The last slice of an import that is left is to be taken back.
 
-    `reason` is for the audit log. With `ready_again` records that entries of the do-not-call list have blocked, and
-    that no other entry blocks, become ready again.
+    When none is left, rows that were kept are told, those behind `kept_behind`. `reason` is for the audit log. With
+    `ready_again` records that entries of the do-not-call list have blocked, and that no other entry blocks, become
+    ready again.
     """
 
     number: Annotated[int, msgspec.Meta(ge=1, le=(1 << 63) - 1)]
     calling_list: str | None = None
     reason: str = ""
     ready_again: bool = False
+    kept_behind: int = 0
 
 
 class ListImports(msgspec.Struct, kw_only=True):
@@ -147,7 +151,7 @@ def import_slice(unit: UnitOfWork, arguments: ImportRows) -> dict[str, Any]:
         if rows and progress.number is not None:
             unit.tx.save_imported_rows(progress.number, arguments.first, rows)
         progress.rows += len(verdicts)
-        progress.counts = {name: progress.counts.get(name, 0) + count for name, count in counts.items()}
+        progress.counts |= {name: progress.counts.get(name, 0) + count for name, count in counts.items()}
         progress.finished_at = unit.now if arguments.last else None
         unit.tx.save_import_progress(arguments.target, arguments.fingerprint, progress)
         changed = {name: counts[name] for name in ("added", "updated", "replaced") if counts[name]}
@@ -254,7 +258,10 @@ def _list_of(stored: StoredImport) -> str | None:
 def undo_import(unit: UnitOfWork, arguments: UndoImport) -> dict[str, Any]:
     """Take one slice of an import back: rows that are as they were stored go, others stay.
 
-    `done` says that nothing of the import is left; then it is forgotten, and its file may be imported again.
+    `removed` rows and those that are `ready` again are the whole numbers, of slices that were taken back before an
+    interruption too. When nothing is left, the numbers of what was `kept` come in slices, each with the `kept_behind`
+    for the next one. `done` says that everything was told; then the import is forgotten, and its file may be imported
+    again.
     """
     stored = unit.tx.import_numbered(arguments.number)
     if stored is None:
@@ -265,12 +272,28 @@ def undo_import(unit: UnitOfWork, arguments: UndoImport) -> dict[str, Any]:
     if stored.progress.started_at < unit.now - _KEPT:
         raise OperationError(f"import {arguments.number} is older than {_KEPT_DAYS} days and cannot be taken back")
     found = unit.tx.imported_rows(arguments.number)
-    counts = stored.progress.counts
-    lasting = {name: counts.get(name, 0) for name in ("replaced", "updated") if counts.get(name, 0)}
-    if found is None:
+    if found is not None:
+        _take_back(unit, arguments, stored, *found)
+    kept = unit.tx.kept_rows(arguments.number, arguments.kept_behind) if found is None else None
+    done = found is None and kept is None
+    if done:
         unit.tx.forget_import(stored.target, stored.fingerprint)
-        return {"removed": 0, "kept": [], "ready": 0, "done": True, "lasting": lasting, "file": stored.progress.file}
-    first_row, rows = found
+    counts = stored.progress.counts
+    return {
+        "removed": counts.get(_REMOVED, 0),
+        "ready": counts.get(_READY, 0),
+        "kept": [each.number for each in kept[1]] if kept is not None else [],
+        "kept_behind": kept[0] if kept is not None else 0,
+        "done": done,
+        "lasting": {name: counts.get(name, 0) for name in ("replaced", "updated") if counts.get(name, 0)},
+        "file": stored.progress.file,
+    }
+
+
+def _take_back(
+    unit: UnitOfWork, arguments: UndoImport, stored: StoredImport, first_row: int, rows: list[ImportedRow]
+) -> None:
+    """Take one slice back, and add to the counts of its import what has become of it."""
     digests = {each.number: each.digest for each in rows}
     if arguments.calling_list is None:
         there: list[Any] = unit.tx.entries(list(digests))
@@ -286,10 +309,13 @@ def undo_import(unit: UnitOfWork, arguments: UndoImport) -> dict[str, Any]:
             ready = make_ready_again(unit, untouched)
     else:
         unit.tx.delete_records(calling_list, numbers)
-    unit.tx.forget_imported_rows(arguments.number, first_row)
+    there_still = {_number_of(each) for each in there} - set(numbers)
+    unit.tx.take_back(arguments.number, first_row, [each for each in rows if each.number in there_still])
+    counts = stored.progress.counts
+    counts[_REMOVED] = counts.get(_REMOVED, 0) + len(numbers)
+    counts[_READY] = counts.get(_READY, 0) + ready
+    unit.tx.save_import_progress(stored.target, stored.fingerprint, stored.progress)
     if numbers or ready:
         note: dict[str, object] = {"action": "import undone", "target": stored.target, "file": stored.progress.file}
         note |= {"import": arguments.number, "removed": len(numbers), "reason": arguments.reason}
         unit.notes.append(note | ({"ready": ready} if ready else {}))
-    kept = sorted({_number_of(each) for each in there} - set(numbers))
-    return {"removed": len(numbers), "kept": kept, "ready": ready, "done": False, "lasting": lasting}

@@ -85,15 +85,32 @@ class BulkTransaction(RecordTransaction):
         self._connection.change(f"{begin} VALUES (?, ?, ?) {end}", (number, first_row, _pack.encode(rows)))
 
     def imported_rows(self, number: int) -> tuple[int, list[ImportedRow]] | None:
-        """Return the last slice of an import that is still remembered, with its first row; None without one."""
+        """Return the last slice of an import that was not taken back, with its first row; None without one."""
+        return self._imported_rows("first_row >= 0 ORDER BY first_row DESC", number)
+
+    def take_back(self, number: int, first_row: int, kept: Sequence[ImportedRow]) -> None:
+        """Note that a slice of an import was taken back, but for the rows `kept`."""
+        self._connection.change("DELETE FROM ocsgw_import_rows WHERE number = ? AND first_row = ?", (number, first_row))
+        if kept:
+            # Below all slices that are still there.
+            self.save_imported_rows(number, -1 - first_row, kept)
+
+    def kept_rows(self, number: int, behind: int) -> tuple[int, list[ImportedRow]] | None:
+        """Return rows that were kept, in the order in which slices were taken back, with their place; None at the end.
+
+        `behind` is the last place that was returned, 0 at first.
+        """
+        # The last slice of the file is taken back first.
+        return self._imported_rows(
+            "first_row < 0 AND (? = 0 OR first_row > ?) ORDER BY first_row", number, behind, behind
+        )
+
+    def _imported_rows(self, condition: str, number: int, *parameters: int) -> tuple[int, list[ImportedRow]] | None:
         row = self._connection.row(
-            "SELECT first_row, rows FROM ocsgw_import_rows WHERE number = ? ORDER BY first_row DESC LIMIT 1", (number,)
+            f"SELECT first_row, rows FROM ocsgw_import_rows WHERE number = ? AND {condition} LIMIT 1",
+            (number, *parameters),
         )
         return (row[0], _imported.decode(row[1])) if row is not None else None
-
-    def forget_imported_rows(self, number: int, first_row: int) -> None:
-        """Forget a slice of an import."""
-        self._connection.change("DELETE FROM ocsgw_import_rows WHERE number = ? AND first_row = ?", (number, first_row))
 
     def forget_rows_of_imports(self, before: int) -> None:
         """Forget which rows are those of imports that began before a time."""

@@ -6,6 +6,7 @@ import itertools
 import json
 from typing import Any
 
+from ocsgw.ctl import operator
 from tests.ctl.support import CommandTestCase, Done
 
 
@@ -354,6 +355,32 @@ class UndoTests(ImportTestCase):
         self.assertEqual(self.records(), ["900", "1000", "1002", "3499"])
         self.assertIn("there is no import 2", self.run_command("list", "import", "--undo", "2").messages)
         self.assertIn("2500 rows: 2497 added, 0 replaced, 3 skipped", self.load(file, "--duplicates", "skip").output)
+
+    def test_interrupted_undo(self) -> None:
+        """However often an undo is interrupted, the one that comes to the end tells what has become of the whole."""
+        rows = "".join(f"{number}\n" for number in range(10_000, 15_000))
+        self.load(f"GSW_PHONE\n{rows}")
+        self.sql("UPDATE CL_Test SET segment = 'x' WHERE contact_info IN ('10000', '12000', '14999')")
+        calls = 0
+        call = operator._Store.call
+
+        def interrupted(store: operator._Store, name: str, **arguments: object) -> Any:
+            nonlocal calls
+            if name == "undo import":
+                calls += 1
+                # After the first slice, then after each further one, then while kept records are told.
+                if calls in (2, 4, 7, 10):
+                    raise KeyboardInterrupt
+            return call(store, name, **arguments)
+
+        self.patch(operator._Store, "call", interrupted)
+        for _ in range(4):
+            self.assertEqual(self.run_command("list", "import", "--undo", "1").status, 130)
+            self.assertIn("1       CL_Test", self.run_command("list", "imports").output)
+        done = self.run_command("list", "import", "--undo", "1", "--json")
+        wanted = {"import": 1, "removed": 4997, "kept": [1, 2001, 5000]}
+        self.assertEqual((done.status, json.loads(done.output)), (0, wanted))
+        self.assertEqual(self.records(), ["10000", "12000", "14999"])
 
     def test_too_old(self) -> None:
         """After 90 days an import cannot be taken back; its rows are forgotten with the next import."""

@@ -6,7 +6,7 @@ A test case of an engine inherits `EngineContract` and says how a store of its o
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from ocsgw.contact.bulk_statements import ImportedEntry, ImportProgress
+from ocsgw.contact.bulk_statements import ImportedEntry, ImportedRow, ImportProgress
 from ocsgw.contact.directory import Directory
 from ocsgw.contact.news import StoredNews
 from ocsgw.contact.normal_form import search_keys
@@ -296,6 +296,25 @@ class EngineContract(ClockTestCase):
         assert found is not None
         self.assertEqual(found.progress, done)
         self.assertIsNone(self.do(lambda tx: tx.import_numbered(2)))
+
+    def test_imported_rows(self) -> None:
+        """Slices of an import, the last one first; what was kept of those that were taken back comes in that order."""
+        progress = ImportProgress("a.csv", 6, {"added": 6}, NOW, NOW, 1)
+        self.do(lambda tx: tx.save_import_progress("CL_Test", "f", progress))
+        slices = {at: [ImportedRow(at + 1, 7), ImportedRow(at + 2, 7)] for at in (0, 2, 4)}
+        for at, rows in slices.items():
+            self.do(lambda tx, at=at, rows=rows: tx.save_imported_rows(1, at, rows))  # type: ignore[misc]  # bound at once
+        for at, kept in ((4, slices[4][:1]), (2, []), (0, slices[0])):
+            self.assertEqual(self.do(lambda tx: tx.imported_rows(1)), (at, slices[at]))
+            self.do(lambda tx, at=at, kept=kept: tx.take_back(1, at, kept))  # type: ignore[misc]  # bound at once
+        self.assertIsNone(self.do(lambda tx: tx.imported_rows(1)))
+        behind, told = 0, []
+        while found := self.do(lambda tx, behind=behind: tx.kept_rows(1, behind)):  # type: ignore[misc]  # bound at once
+            behind, rows = found
+            told.append(rows)
+        self.assertEqual(told, [slices[4][:1], slices[0]])
+        self.do(lambda tx: tx.forget_import("CL_Test", "f"))
+        self.assertIsNone(self.do(lambda tx: tx.kept_rows(1, 0)))
 
     def test_entries(self) -> None:
         """Entries of the do-not-call table: found by identity, changed, exported in slices, deleted; they cover."""

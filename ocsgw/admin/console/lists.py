@@ -121,19 +121,25 @@ def undo(page: Page, request: Request, visitor: Visitor, undoing: set[int], *, i
         raise PageError(404, f"there is no such import {number}")
     if int(number) in undoing:
         raise PageError(409, f"import {int(number)} is being taken back already")
-    removed, kept = 0, 0
+    kept, behind = 0, 0
     undoing.add(int(number))
     try:
         while True:
             done: Any = yield operation(
-                view, visitor, "undo import", number=int(number), calling_list=known["calling_list"], reason=reason
+                view,
+                visitor,
+                "undo import",
+                number=int(number),
+                calling_list=known["calling_list"],
+                reason=reason,
+                kept_behind=behind,
             )
-            removed += done["removed"]
             kept += len(done["kept"])
+            behind = done["kept_behind"]
             if done["done"]:
                 break
     finally:
         undoing.discard(int(number))
     stay = f"; {kept} were changed since and stay" if kept else ""
     lasting = "".join(f"; {count} {name}, which cannot be taken back" for name, count in done["lasting"].items())
-    return f"Import {number}: {removed} rows removed{stay}{lasting}"
+    return f"Import {number}: {done['removed']} rows removed{stay}{lasting}"
