@@ -17,8 +17,9 @@ from ocsgw.contact.transaction import (
 from ocsgw.store.errors import CommitUnknownError, ConflictError, StoreBusyError, StoreError, StoreVersionError
 from ocsgw.store.migrate import HEAD, print_revisions
 from ocsgw.store.opening import migrate_store
-from ocsgw.store.postgresql.connection import Connection, translated_text
+from ocsgw.store.postgresql.connection import Connection
 from ocsgw.store.postgresql.engine import PostgreSQLEngine
+from ocsgw.store.postgresql.exchange import numbered
 from tests.store.contract import new_record
 from tests.support.case import ClockTestCase
 from tests.support.postgresql import PostgreSQL, Relay, shared_postgresql
@@ -528,9 +529,10 @@ class SchemaTests(PostgreSQLTestCase):
     def test_parameters(self) -> None:
         """Parameters are found everywhere but in literals, names and casts."""
         self.assertEqual(
-            translated_text("SELECT ':a?%'::text, \"b:c\", :d + ? FROM t WHERE x % 2 = 0"),
-            "SELECT ':a?%%'::text, \"b:c\", %(d)s + %s FROM t WHERE x %% 2 = 0",
+            numbered("SELECT ':a?%'::text, \"b:c\", :d + :e FROM t WHERE x % :d = 0"),
+            (b"SELECT ':a?%'::text, \"b:c\", $1 + $2 FROM t WHERE x % $1 = 0", ("d", "e")),
         )
+        self.assertEqual(numbered("SELECT '?', ? + ?::int"), (b"SELECT '?', $1 + $2::int", ()))
 
     def test_cannot_connect(self) -> None:
         """Why the store cannot be opened is said with its place, and without the password."""

@@ -7,21 +7,20 @@ what a table refuses only names are taken, everything else is masked.
 
 import re
 from collections.abc import Mapping
-from functools import lru_cache
 from typing import Any
 
 import psycopg
 from psycopg import pq
-from psycopg.abc import Buffer
-from psycopg.adapt import AdaptersMap, Loader
+from psycopg.abc import AdaptContext, Buffer
+from psycopg.adapt import AdaptersMap, Loader, Transformer
 from psycopg.types.numeric import Int8Dumper
 
 from ocsgw.contact.transaction import RefusedByTableError, StoreFailureError, UnstorableTextError
 from ocsgw.store.dialect import Parameters
 from ocsgw.store.errors import ConflictError, StatementError, StoreBusyError
 from ocsgw.store.postgresql.connecting import NotConnectedError
+from ocsgw.store.postgresql.exchange import Exchange, Statement
 
-_PARAMETER = re.compile(r"""('(?:[^']|'')*'|"(?:[^"]|"")*"|::)|:([a-z_]+)|(\?)|(%)""")
 _VALUES = re.compile(r"'[^']*'|\"[^\"]*\"|\([^()]*\)=\([^()]*\)|\S*@\S*|\+?[0-9][0-9 ().-]{2,}[0-9]")
 _CONFLICTS = frozenset({"40001", "40P01"})
 _NO_TIME = frozenset({"55P03"})
@@ -30,8 +29,6 @@ _OF_ROWS = ("22", "23", "27", "P0", "44")
 _OF_TABLES = "42"
 # A table has got other columns since a statement was prepared.
 _OUT_OF_DATE = "0A000"
-# So often a statement is carried out before it is prepared.
-_PREPARED_AFTER = 5
 _UNSTORABLE = frozenset({"22P05", "22021"})
 
 
@@ -66,20 +63,6 @@ _ADAPTERS = _adapters()
 _TEXT_TYPES = ("text", "varchar", "bpchar", "name")
 
 
-@lru_cache(maxsize=8192)
-def translated_text(text: str) -> str:
-    """Return a statement with its parameters written as the driver wants them."""
-
-    def one(match: re.Match[str]) -> str:
-        if match[2] is not None:
-            return f"%({match[2]})s"
-        if match[3] is not None:
-            return "%s"
-        return match[0].replace("%", "%%")
-
-    return _PARAMETER.sub(one, text)
-
-
 class Connection:
     """One connection. Raises `StoreFailureError`, or `RefusedByTableError` for rows that a table refuses.
 
@@ -94,10 +77,11 @@ class Connection:
         if self._is_tolerant:
             self.raw.close()
             self.raw = self._connect(address, {**options, "client_encoding": "SQL_ASCII"})
-        if prepares:
-            self.raw.prepare_threshold = _PREPARED_AFTER
+        self._exchange = Exchange(self.raw, prepares=prepares)
+        self._prepares = prepares
+        self._tolerant: AdaptContext | None = None
         self.has_written = False
-        self._queued: list[tuple[str, Parameters]] = []
+        self._queued: list[Statement] = []
 
     @staticmethod
     def _connect(address: str, options: Mapping[str, Any]) -> psycopg.Connection[tuple[Any, ...]]:
@@ -133,10 +117,27 @@ class Connection:
         """Return all rows of a statement. Text that is not UTF-8 comes with lone surrogates (see `store.records`)."""
         if not text.startswith(("SELECT", "WITH")):
             self.has_written = True
+        result = self._result(text, parameters)
+        if self._is_tolerant:
+            return self._rows_of(result, self._tolerantly())
         try:
-            return self._cursor(text, parameters).fetchall()
+            return self._rows_of(result, self.raw)
         except UnicodeDecodeError:
-            return self._cursor(text, parameters, tolerant=True).fetchall()
+            return self._rows_of(result, self._tolerantly())
+
+    @staticmethod
+    def _rows_of(result: pq.abc.PGresult, context: AdaptContext) -> list[tuple[Any, ...]]:
+        loader = Transformer.from_context(context)
+        loader.set_pgresult(result)
+        return loader.load_rows(0, result.ntuples, tuple)
+
+    def _tolerantly(self) -> AdaptContext:
+        """Return what reads every text that is not UTF-8 with lone surrogates."""
+        if self._tolerant is None:
+            self._tolerant = self.raw.cursor()
+            for name in _TEXT_TYPES:
+                self._tolerant.adapters.register_loader(name, _TolerantLoader)
+        return self._tolerant
 
     def row(self, text: str, parameters: Parameters = ()) -> tuple[Any, ...] | None:
         """Return the first row of a statement, None without one."""
@@ -146,23 +147,13 @@ class Connection:
     def change(self, text: str, parameters: Parameters = ()) -> int:
         """Carry out a statement without rows; return how many rows it has changed."""
         self.has_written = True
-        return self._cursor(text, parameters).rowcount
+        return self._result(text, parameters).command_tuples or 0
 
-    def _cursor(self, text: str, parameters: Parameters, *, tolerant: bool = False) -> psycopg.Cursor[tuple[Any, ...]]:
-        cursor = self.raw.cursor()
-        if tolerant or self._is_tolerant:
-            for name in _TEXT_TYPES:
-                cursor.adapters.register_loader(name, _TolerantLoader)
+    def _result(self, text: str, parameters: Parameters) -> pq.abc.PGresult:
         try:
-            if not self._queued:
-                self._execute(cursor, text, parameters)
-                return cursor
-            with self.raw.pipeline():
-                self._send_queued()
-                self._execute(cursor, text, parameters)
-            return cursor
+            return self._send((text, parameters))
         except psycopg.Error as error:
-            if self.raw.prepare_threshold is not None and error.sqlstate == _OUT_OF_DATE:
+            if self._prepares and error.sqlstate == _OUT_OF_DATE:
                 # The next connection prepares it anew.
                 self.raw.close()
                 raise ConflictError(masked(str(error))) from None
@@ -170,10 +161,10 @@ class Connection:
         except UnicodeEncodeError:
             raise UnstorableTextError from None
 
-    @staticmethod
-    def _execute(cursor: psycopg.Cursor[tuple[Any, ...]], text: str, parameters: Parameters) -> None:
-        # Several statements in one text cannot be prepared; they have no parameters.
-        cursor.execute(translated_text(text).encode(), parameters or None, prepare=None if parameters else False)
+    def _send(self, *statements: Statement) -> pq.abc.PGresult:
+        """Send what waits, and these statements behind it; return the result of the last one."""
+        queued, self._queued = self._queued, []
+        return self._exchange.carry_out([*queued, *statements])
 
     def later(self, text: str, parameters: Parameters = ()) -> None:
         """Let a statement travel with the next one, whose errors are those of both; it must have no rows."""
@@ -184,11 +175,6 @@ class Connection:
         """Send nothing of what waits for the next statement: it is being undone."""
         self._queued = []
 
-    def _send_queued(self) -> None:
-        queued, self._queued = self._queued, []
-        for text, parameters in queued:
-            self._execute(self.raw.cursor(), text, parameters)
-
     def control(self, *texts: str) -> None:
         """Begin or end a transaction or a savepoint, with statements without parameters, all in one message.
 
@@ -196,13 +182,10 @@ class Connection:
         """
         if texts[0] == "ROLLBACK":
             self.forget_queued()
-        if not self._queued:
-            self.raw.execute("; ".join(texts).encode(), prepare=False)
-            return
-        with self.raw.pipeline():
-            self._send_queued()
-            for text in texts:
-                self.raw.execute(text.encode(), prepare=False)
+        if self._queued:
+            self._send(*((text, ()) for text in texts))
+        else:
+            self._send(("; ".join(texts), ()))
 
     def close(self) -> None:
         """Close the connection, with what it still has open."""

@@ -1,0 +1,187 @@
+"""Statements on their way to PostgreSQL: as many as there are in one message, and one wait for all their answers.
+
+The driver's own cursors send and wait for each statement of a pipeline by itself, which costs a batch more than the
+statements do; so libpq is used as it is, by the driver's module for that.
+"""
+
+import re
+import select
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from typing import Any
+
+import psycopg
+from psycopg.abc import Buffer
+from psycopg.adapt import PyFormat, Transformer
+from psycopg.errors import error_from_result
+from psycopg.pq import ConnStatus, ExecStatus
+from psycopg.pq.abc import PGresult
+
+from ocsgw.store.dialect import Parameters
+
+_PARAMETER = re.compile(r"""'(?:[^']|'')*'|"(?:[^"]|"")*"|::|:([a-z_]+)|\?""")
+# So often a statement is carried out before it is prepared; so many are kept, and so many counted.
+_PREPARED_AFTER = 5
+_MOST_PREPARED = 200
+_MOST_COUNTED = 2000
+_FAILED = frozenset({ExecStatus.FATAL_ERROR, ExecStatus.BAD_RESPONSE})
+# What is not a statement of the caller's.
+_OURS = -1
+
+Statement = tuple[str, Parameters]
+
+
+@lru_cache(maxsize=8192)
+def numbered(text: str) -> tuple[bytes, tuple[str, ...]]:
+    """Return a statement with its parameters written as the database wants them, and their names in that order.
+
+    Those that are written `?` have none.
+    """
+    names: dict[str, int] = {}
+    places = 0
+
+    def one(match: re.Match[str]) -> str:
+        nonlocal places
+        if match[1] is not None:
+            return f"${names.setdefault(match[1], len(names) + 1)}"
+        if match[0] == "?":
+            places += 1
+            return f"${places}"
+        return match[0]
+
+    return _PARAMETER.sub(one, text).encode(), tuple(names)
+
+
+class Exchange:
+    """Carries statements out on a connection of the driver; it keeps them prepared if it `prepares`.
+
+    `failed_at` is the place of the statement that failed in the last exchange, None where the connection did.
+    """
+
+    def __init__(self, raw: "psycopg.Connection[Any]", *, prepares: bool) -> None:
+        self._raw = raw
+        self._libpq = raw.pgconn
+        self._prepares = prepares
+        self._uses: dict[tuple[bytes, Sequence[int]], int] = {}
+        self._prepared: dict[tuple[bytes, Sequence[int]], bytes] = {}
+        self._number = 0
+        self._readable = select.poll()
+        self._readable.register(self._libpq.socket, select.POLLIN)
+        self._ready = select.poll()
+        self._ready.register(self._libpq.socket, select.POLLIN | select.POLLOUT)
+        self.failed_at: int | None = None
+
+    def is_stale(self) -> bool:
+        """Whether the other end has closed the connection while nobody used it."""
+        try:
+            while self._readable.poll(0):
+                self._libpq.consume_input()
+        except psycopg.Error:
+            return True
+        return self._libpq.status != ConnStatus.OK
+
+    def carry_out(self, statements: Sequence[Statement]) -> PGresult:
+        """Carry statements out and return the result of the last one; what stands behind one that fails is not.
+
+        One alone that has no parameters may be several in one text. Raises `psycopg.Error`, or `UnicodeEncodeError`
+        before anything is sent, for a text that the database has no place for.
+        """
+        self.failed_at = None
+        if len(statements) == 1 and not statements[0][1]:
+            self._libpq.send_query(statements[0][0].encode())
+            return self._answered([0], ends_with=None)
+        adapted = [self._adapted(text, parameters) for text, parameters in statements]
+        known = dict(self._prepared)
+        try:
+            self._libpq.enter_pipeline_mode()
+            places: list[int] = []
+            for at, (text, values, types, formats) in enumerate(adapted):
+                name = self._name_of(text, types, places) if values is not None and self._prepares else None
+                if name is not None:
+                    self._libpq.send_query_prepared(name, values, formats)
+                else:
+                    self._libpq.send_query_params(text, values, types, formats)
+                places.append(at)
+            self._libpq.pipeline_sync()
+            result = self._answered(places, ends_with=ExecStatus.PIPELINE_SYNC)
+            self._libpq.exit_pipeline_mode()
+        except psycopg.Error:
+            # Nobody knows which of the new ones are there: they get other names.
+            self._prepared = known
+            if self._libpq.status == ConnStatus.OK:
+                self._libpq.exit_pipeline_mode()
+            raise
+        return result
+
+    def _adapted(
+        self, text: str, parameters: Parameters
+    ) -> tuple[bytes, Sequence[Buffer | None] | None, Sequence[int], Sequence[int]]:
+        body, names = numbered(text)
+        if not parameters:
+            return body, None, (), ()
+        values = [parameters[name] for name in names] if isinstance(parameters, Mapping) else parameters
+        adapter = Transformer.from_context(self._raw)
+        dumped = adapter.dump_sequence(values, [PyFormat.AUTO] * len(values))
+        return body, dumped, adapter.types or (), adapter.formats or ()
+
+    def _name_of(self, text: bytes, types: Sequence[int], places: list[int]) -> bytes | None:
+        """Return the name of a prepared statement, with what has to be sent before it; None for one that is rare."""
+        key = (text, types)
+        name = self._prepared.pop(key, None)
+        if name is None:
+            if len(self._uses) >= _MOST_COUNTED:
+                self._uses.clear()
+            uses = self._uses[key] = self._uses.get(key, 0) + 1
+            if uses <= _PREPARED_AFTER:
+                return None
+            self._number += 1
+            name = f"ocsgw_{self._number}".encode()
+            self._libpq.send_prepare(name, text, types)
+            places.append(_OURS)
+            if len(self._prepared) >= _MOST_PREPARED:
+                oldest = self._prepared.pop(next(iter(self._prepared)))
+                self._libpq.send_query_params(b"DEALLOCATE " + oldest, None)
+                places.append(_OURS)
+        # The one that was used last is the last to be forgotten.
+        self._prepared[key] = name
+        return name
+
+    def _answered(self, places: Sequence[int], *, ends_with: ExecStatus | None) -> PGresult:
+        """Wait for all answers; `places` are those of the statements, in the order in which they were sent."""
+        libpq = self._libpq
+        try:
+            while libpq.flush():
+                self._ready.poll()
+                libpq.consume_input()
+            answers = self._read(ends_with)
+        except psycopg.Error:
+            # The connection is lost.
+            raise
+        except BaseException:
+            # In the middle of an answer nothing else can be asked.
+            self._raw.close()
+            raise
+        for place, answer in zip(places, answers, strict=False):
+            if answer.status in _FAILED:
+                self.failed_at = place
+                raise error_from_result(answer, self._raw.info.encoding)
+        return answers[-1]
+
+    def _read(self, ends_with: ExecStatus | None) -> list[PGresult]:
+        """Return all answers; of several statements in one text the first one that failed, or the last one."""
+        libpq = self._libpq
+        answers: list[PGresult] = []
+        while True:
+            while libpq.is_busy():
+                self._readable.poll()
+                libpq.consume_input()
+            answer = libpq.get_result()
+            if answer is None:
+                if ends_with is None:
+                    return answers[-1:]
+                if libpq.status != ConnStatus.OK:
+                    raise psycopg.OperationalError(libpq.get_error_message())
+            elif answer.status == ends_with:
+                return answers
+            else:
+                answers.append(answer)
