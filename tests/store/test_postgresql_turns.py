@@ -67,7 +67,9 @@ class TurnTests(ClockTestCase):
         command = PostgreSQLEngine(self.settings, unreported, access="work")
         command.open(self.directory)
         self.addCleanup(command.close)
-        with self.one.transaction(1.0):
+        with self.one.transaction(1.0) as tx:
+            # A transaction begins with its first statement.
+            tx.outbox_bounds()
             self.assertRaises(StoreBusyError, self.add, command, 0.05)
         self.assertEqual(self.add(command), 1)
 

@@ -63,6 +63,14 @@ _ADAPTERS = _adapters()
 _TEXT_TYPES = ("text", "varchar", "bpchar", "name")
 
 
+class NotBegunError(StoreFailureError):
+    """The transaction that was to begin with this statement has not; `reason` is what the driver says."""
+
+    def __init__(self, reason: psycopg.Error) -> None:
+        super().__init__(masked(str(reason)))
+        self.reason = reason
+
+
 class Connection:
     """One connection. Raises `StoreFailureError`, or `RefusedByTableError` for rows that a table refuses.
 
@@ -81,7 +89,11 @@ class Connection:
         self._prepares = prepares
         self._tolerant: AdaptContext | None = None
         self.has_written = False
+        # Whether an answer has ever come: a new one is not to blame on what was there before.
+        self.was_used = False
         self._queued: list[Statement] = []
+        # How many of these begin the transaction.
+        self._beginning = 0
 
     @staticmethod
     def _connect(address: str, options: Mapping[str, Any]) -> psycopg.Connection[tuple[Any, ...]]:
@@ -161,10 +173,39 @@ class Connection:
         except UnicodeEncodeError:
             raise UnstorableTextError from None
 
-    def _send(self, *statements: Statement) -> pq.abc.PGresult:
-        """Send what waits, and these statements behind it; return the result of the last one."""
-        queued, self._queued = self._queued, []
-        return self._exchange.carry_out([*queued, *statements])
+    def _send(self, *statements: Statement, commits: bool = False) -> pq.abc.PGresult:
+        """Send what waits, and these statements behind it; return the result of the last one.
+
+        Raises `NotBegunError` where that is sure; that of a transaction that also `commits` is not if nobody answers.
+        """
+        ready = self._exchange.adapted([*self._queued, *statements])
+        beginning = self._beginning
+        self.forget_queued()
+        try:
+            result = self._exchange.carry_out(ready)
+        except psycopg.Error as error:
+            failed_at = self._exchange.failed_at
+            if beginning and (not commits if failed_at is None else failed_at < beginning):
+                if not self.is_broken and not self.in_transaction:
+                    # What comes next must not be carried out without a transaction.
+                    self.raw.close()
+                raise NotBegunError(error) from None
+            raise
+        self.was_used = True
+        return result
+
+    def is_stale(self) -> bool:
+        """Whether the server has closed the connection while nobody used it."""
+        return self.is_broken or self._exchange.is_stale()
+
+    def begin(self, text: str) -> None:
+        """Let a transaction begin with its first statement, or with its commit.
+
+        `text` is a statement or several, with "; " between them. Where they fail `NotBegunError` is raised.
+        """
+        self.has_written = False
+        self._queued = [(each, ()) for each in text.split("; ")]
+        self._beginning = len(self._queued)
 
     def later(self, text: str, parameters: Parameters = ()) -> None:
         """Let a statement travel with the next one, whose errors are those of both; it must have no rows."""
@@ -173,17 +214,17 @@ class Connection:
 
     def forget_queued(self) -> None:
         """Send nothing of what waits for the next statement: it is being undone."""
-        self._queued = []
+        self._queued, self._beginning = [], 0
 
     def control(self, *texts: str) -> None:
         """Begin or end a transaction or a savepoint, with statements without parameters, all in one message.
 
-        Raises `psycopg.Error`.
+        Raises `psycopg.Error`, or `NotBegunError`.
         """
         if texts[0] == "ROLLBACK":
             self.forget_queued()
         if self._queued:
-            self._send(*((text, ()) for text in texts))
+            self._send(*((text, ()) for text in texts), commits=texts[0] == "COMMIT")
         else:
             self._send(("; ".join(texts), ()))
 

@@ -13,12 +13,12 @@ import psycopg
 from ocsgw.contact.directory import Directory
 from ocsgw.contact.transaction import StoreFailureError
 from ocsgw.store.engine import Access, Report, StoreSettings
-from ocsgw.store.errors import CommitUnknownError, StoreBusyError, StoreError
+from ocsgw.store.errors import CommitUnknownError, ConflictError, StoreBusyError, StoreError
 from ocsgw.store.lease import PairMember
 from ocsgw.store.open_tables import OpenTables
 from ocsgw.store.postgresql import own_schema
 from ocsgw.store.postgresql.address import Address
-from ocsgw.store.postgresql.connection import Connection, masked, said, translated
+from ocsgw.store.postgresql.connection import Connection, NotBegunError, masked, said, translated
 from ocsgw.store.postgresql.forms import Forms
 from ocsgw.store.postgresql.lease import PostgreSQLLease
 from ocsgw.store.postgresql.tables import PostgreSQLTables
@@ -294,6 +294,8 @@ class PostgreSQLEngine:
                 self._roll_back(connection)
                 return
             self._commit(connection, wait)
+        except NotBegunError as error:
+            raise self._not_begun(connection, error.reason) from None
         finally:
             self._watchdog.rest()
         self._tables.unsettled -= tx.settled
@@ -309,34 +311,24 @@ class PostgreSQLEngine:
         return True
 
     def _begun(self, begin: str, wait: float) -> Connection:
+        """Return a connection on which a transaction begins with its first statement."""
         connection = self._connected(wait)
-        self._watchdog.watch(connection.descriptor)
-        try:
-            connection.control(begin)
-        except psycopg.Error as error:
-            if not connection.is_broken:
-                self._roll_back(connection)
-                raise self._not_begun(error) from None
-            # The server has closed it while nobody used it; nothing was begun.
-            self._watchdog.rest()
+        if connection.is_stale():
+            # The server has closed it while nobody used it.
             connection = self._reconnect(wait)
-            self._watchdog.watch(connection.descriptor)
-            try:
-                connection.control(begin)
-            except psycopg.Error as again:
-                self._roll_back(connection)
-                self._drop_if_broken(connection)
-                failure = self._not_begun(again)
-                text = masked(str(again))
-                raise (failure if isinstance(failure, StoreFailureError) else StoreFailureError(text)) from None
-        connection.has_written = False
+        self._watchdog.watch(connection.descriptor)
+        connection.begin(begin)
         return connection
 
-    def _not_begun(self, error: psycopg.Error) -> Exception:
+    def _not_begun(self, connection: Connection, error: psycopg.Error) -> Exception:
         """Return the error of ours for one at the beginning, where the lease of a pair is checked."""
         if self._is_one_of_a_pair and self.lease is not None and isinstance(error, psycopg.errors.DivisionByZero):
             return self.lease.lost()
-        return translated(error)
+        failure, text = translated(error), masked(str(error))
+        if connection.is_broken and connection.was_used:
+            # Nothing was begun: with another connection all may be well.
+            return ConflictError(text)
+        return failure if isinstance(failure, StoreFailureError) else StoreFailureError(text)
 
     def _for_lease(self) -> Connection:
         return self._connected(_LEASE_WAIT)
@@ -391,6 +383,7 @@ class PostgreSQLEngine:
 
     def _roll_back(self, connection: Connection) -> None:
         # Where that fails the server has rolled back by itself, or the connection is lost.
+        connection.forget_queued()
         try:
             if not connection.is_broken and connection.in_transaction:
                 connection.control("ROLLBACK")

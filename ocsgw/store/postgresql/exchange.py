@@ -8,7 +8,7 @@ import re
 import select
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import psycopg
 from psycopg.abc import Buffer
@@ -29,6 +29,15 @@ _FAILED = frozenset({ExecStatus.FATAL_ERROR, ExecStatus.BAD_RESPONSE})
 _OURS = -1
 
 Statement = tuple[str, Parameters]
+
+
+class Adapted(NamedTuple):
+    """A statement as it is sent; `values` is None without parameters."""
+
+    text: bytes
+    values: Sequence[Buffer | None] | None = None
+    types: Sequence[int] = ()
+    formats: Sequence[int] = ()
 
 
 @lru_cache(maxsize=8192)
@@ -80,22 +89,24 @@ class Exchange:
             return True
         return self._libpq.status != ConnStatus.OK
 
-    def carry_out(self, statements: Sequence[Statement]) -> PGresult:
+    def adapted(self, statements: Sequence[Statement]) -> list[Adapted]:
+        """Return statements as they are sent. Raises `psycopg.DataError` or `UnicodeEncodeError` for odd texts."""
+        return [self._adapted(text, parameters) for text, parameters in statements]
+
+    def carry_out(self, statements: Sequence[Adapted]) -> PGresult:
         """Carry statements out and return the result of the last one; what stands behind one that fails is not.
 
-        One alone that has no parameters may be several in one text. Raises `psycopg.Error`, or `UnicodeEncodeError`
-        before anything is sent, for a text that the database has no place for.
+        One alone that has no parameters may be several in one text. Raises `psycopg.Error`.
         """
         self.failed_at = None
-        if len(statements) == 1 and not statements[0][1]:
-            self._libpq.send_query(statements[0][0].encode())
+        if len(statements) == 1 and statements[0].values is None:
+            self._libpq.send_query(statements[0].text)
             return self._answered([0], ends_with=None)
-        adapted = [self._adapted(text, parameters) for text, parameters in statements]
         known = dict(self._prepared)
         try:
             self._libpq.enter_pipeline_mode()
             places: list[int] = []
-            for at, (text, values, types, formats) in enumerate(adapted):
+            for at, (text, values, types, formats) in enumerate(statements):
                 name = self._name_of(text, types, places) if values is not None and self._prepares else None
                 if name is not None:
                     self._libpq.send_query_prepared(name, values, formats)
@@ -113,16 +124,14 @@ class Exchange:
             raise
         return result
 
-    def _adapted(
-        self, text: str, parameters: Parameters
-    ) -> tuple[bytes, Sequence[Buffer | None] | None, Sequence[int], Sequence[int]]:
+    def _adapted(self, text: str, parameters: Parameters) -> Adapted:
         body, names = numbered(text)
         if not parameters:
-            return body, None, (), ()
+            return Adapted(body)
         values = [parameters[name] for name in names] if isinstance(parameters, Mapping) else parameters
         adapter = Transformer.from_context(self._raw)
         dumped = adapter.dump_sequence(values, [PyFormat.AUTO] * len(values))
-        return body, dumped, adapter.types or (), adapter.formats or ()
+        return Adapted(body, dumped, adapter.types or (), adapter.formats or ())
 
     def _name_of(self, text: bytes, types: Sequence[int], places: list[int]) -> bytes | None:
         """Return the name of a prepared statement, with what has to be sent before it; None for one that is rare."""
