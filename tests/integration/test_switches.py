@@ -14,7 +14,7 @@ from twisted.trial.unittest import TestCase
 
 from tests.integration.pair import LEASE, MARGIN, Pair, PairServer
 from tests.integration.pair_load import Load
-from tests.support.rounds import rounds
+from tests.support.rounds import note, rounds
 
 KILLS = int(os.environ.get("OCSGW_PAIR_KILLS", "5"))
 FREEZES = int(os.environ.get("OCSGW_PAIR_FREEZES", "5"))
@@ -46,6 +46,7 @@ class SwitchTests(TestCase):
         rows = self.pair.servers[0].rows('SELECT contact_info FROM "CL_Test" ORDER BY record_id')
         self.load.compare([row[0] for row in rows])
         self.assertGreater(len(self.load.acknowledged), 10 * len(self.took))
+        note(f"{len(self.load.acknowledged)} records; longest takeover {max(self.took):.1f} s of {LEASE + MARGIN:g} s")
         self.assertEqual([each for each in self.took if each > LEASE + MARGIN], [])
 
     def primary(self) -> PairServer:

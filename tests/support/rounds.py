@@ -20,11 +20,9 @@ def rounds(
 ) -> Iterator[int]:
     """Count from 0 to `number` - 1; `what` names the rounds, in the plural.
 
-    Now and then `tell` gets a line about how far it is, at the end one about how long it took. By default it is
-    written where somebody waits for it.
+    Now and then `tell`, by default `note`, gets a line about how far it is, at the end one about how long it took.
     """
-    if tell is None:
-        tell = _write if SHOWN in os.environ else _say_nothing
+    tell = tell or note
     began = told = clock()
     for at in range(number):
         now = clock()
@@ -35,11 +33,9 @@ def rounds(
     tell(f"{number} {what} in {clock() - began:.0f} s")
 
 
-def _write(line: str) -> None:
-    # What trial writes is in lines that are not complete yet.
-    sys.stderr.write(f"\n      {line}")
-    sys.stderr.flush()
-
-
-def _say_nothing(line: str) -> None:
-    pass
+def note(line: str) -> None:
+    """Write a line for whoever waits for a long test."""
+    if SHOWN in os.environ:
+        # What trial writes is in lines that are not complete yet.
+        sys.stderr.write(f"\n      {line}")
+        sys.stderr.flush()
