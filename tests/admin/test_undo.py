@@ -17,6 +17,7 @@ class UndoTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.undoing: set[int] = set()
         self.slices: list[Deferred[Any]] = []
+        self.asked_behind: list[int] = []
         self.patch(lists, "operation", self.operation)
 
     def operation(self, view: object, visitor: object, name: str, /, **arguments: Any) -> "Deferred[Any]":
@@ -24,6 +25,7 @@ class UndoTests(SynchronousTestCase):
         if name == "imports":
             return succeed([{"number": 3, "calling_list": "CL"}])
         self.slices.append(Deferred())
+        self.asked_behind.append(arguments["kept_behind"])
         return self.slices[-1]
 
     def undo(self, number: str = "3") -> "Deferred[Any]":
@@ -38,11 +40,12 @@ class UndoTests(SynchronousTestCase):
         first = self.undo()
         refused = self.failureResultOf(self.undo("03"), PageError).value
         self.assertEqual((refused.code, str(refused)), (409, "import 3 is being taken back already"))
-        for removed in (400, 200, 0):
-            done: dict[str, Any] = {"removed": removed, "kept": [], "done": not removed, "lasting": {}}
-            self.slices[-1].callback(done)
-        self.assertEqual(self.successResultOf(first), "Import 3: 600 rows removed")
-        self.assertEqual((len(self.slices), self.undoing), (3, set()))
+        # Each answer tells the whole so far; then what was kept comes in slices.
+        for removed, kept, behind in ((400, [], 0), (600, [], 0), (600, [7, 8], -2), (600, [9], -1), (600, [], 0)):
+            done = {"removed": removed, "kept": kept, "kept_behind": behind, "lasting": {}}
+            self.slices[-1].callback({**done, "done": len(self.slices) == 5})
+        self.assertEqual(self.successResultOf(first), "Import 3: 600 rows removed; 3 were changed since and stay")
+        self.assertEqual((self.asked_behind, self.undoing), ([0, 0, 0, -2, -1], set()))
 
     def test_goes_on(self) -> None:
         """One that failed is sent again."""
