@@ -160,11 +160,29 @@ class Dispatcher:
             waiting.append(exchange)
 
     def finish(self, exchange: "_Exchange", outcome: Outcome) -> None:
-        """Answer a request that the committer has carried out; its key is free again."""
-        pending = exchange.pending
-        _SECONDS[pending.request.name].observe(self._clock.seconds() - exchange.begun)
+        """Answer a request that the committer has carried out; its key is free again.
+
+        An event that cannot be sent costs its own request only, which gets 500.
+        """
+        request, pending, answer = exchange.request, exchange.pending, outcome.reply
+        name = pending.request.name
+        _SECONDS[name].observe(self._clock.seconds() - exchange.begun)
         try:
-            self._deliver(exchange.request, pending, outcome, exchange.reply)
+            if isinstance(answer, Refusal):
+                self.refuse(request, answer, exchange.reply)
+                return
+            if outcome.replayed:
+                _REPLAYED.add()
+            if isinstance(answer, list):
+                answer = _send_all_but_last(request, answer, exchange.reply)
+            exchange.reply(Event(ref=request.ref, data=cast("KV", answer), replayed=outcome.replayed))
+            _SUCCEEDED[name].value += 1
+            if name in _RESCHEDULES and not outcome.replayed:
+                event = final_event(outcome.reply) or {}
+                RESCHEDULES.add(request=name, type=str(event.get("GSW_CALLBACK_TYPE", "")))
+        except Exception:  # noqa: BLE001 - a value that cannot be encoded, or a defect of the link
+            contain(self._log, "reply", pending.title)
+            self.refuse(request, Refusal("internal"), exchange.reply)
         finally:
             if pending.key is not None:
                 self._release((pending.context.principal, pending.key))
@@ -183,28 +201,6 @@ class Dispatcher:
         """A request could not be handed over because of the exception that is being handled."""
         contain(self._log, "dispatch", _title(request))
         self.refuse(request, Refusal("internal"), reply)
-
-    def _deliver(self, request: Request, pending: PendingRequest, outcome: Outcome, reply: Reply) -> None:
-        """Answer with an outcome; an event that cannot be sent costs its own request only, which gets 500."""
-        answer = outcome.reply
-        if isinstance(answer, Refusal):
-            self.refuse(request, answer, reply)
-            return
-        if outcome.replayed:
-            _REPLAYED.add()
-        try:
-            if isinstance(answer, list):
-                answer = _send_all_but_last(request, answer, reply)
-            reply(Event(ref=request.ref, data=cast("KV", answer), replayed=outcome.replayed))
-        except Exception:  # noqa: BLE001 - a value that cannot be encoded, or a defect of the link
-            contain(self._log, "reply", pending.title)
-            self.refuse(request, Refusal("internal"), reply)
-        else:
-            name = pending.request.name
-            _SUCCEEDED[name].value += 1
-            if name in _RESCHEDULES and not outcome.replayed:
-                event = final_event(outcome.reply) or {}
-                RESCHEDULES.add(request=name, type=str(event.get("GSW_CALLBACK_TYPE", "")))
 
     def answer(self, request: Request, known: RequestType, event: KV, reply: Reply) -> None:
         """Answer a request that needs no store with its final event, and count it."""

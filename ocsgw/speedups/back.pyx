@@ -111,11 +111,11 @@ cdef inline bint _map_size(Bytes *at, Bytes end, Py_ssize_t *size) noexcept:
 
 # Keys that have come before: clients send the same ones again and again. Found by a sum over a few of their bytes.
 cdef enum:
-    DEF_KEYS = 512
-cdef list _keys = [None] * DEF_KEYS
+    MOST_KEYS = 512
+    # Longer ones are not worth to be kept, in bytes.
+    LONGEST_KEY = 64
+cdef list _keys = [None] * MOST_KEYS
 cdef dict _own = {}
-# Texts longer than this are no keys that are worth to be kept.
-cdef Py_ssize_t _LONGEST_KEY = 64
 
 
 def know(keys):
@@ -125,12 +125,10 @@ def know(keys):
 
 cdef object _key(Bytes at, Py_ssize_t size):
     cdef Py_ssize_t place
-    cdef object found
-    cdef Py_ssize_t known_size
-    cdef const char *known
-    if not 0 < size <= _LONGEST_KEY:
+    cdef object found, text
+    if not 0 < size <= LONGEST_KEY:
         return PyUnicode_DecodeUTF8(<const char *> at, size, NULL)
-    place = (size * 37 + at[size - 1] * 5 + at[size // 2] * 3 + at[size * 3 // 4]) % DEF_KEYS
+    place = (size * 37 + at[size - 1] * 5 + at[size // 2] * 3 + at[size * 3 // 4]) % MOST_KEYS
     found = _keys[place]
     if found is not None:
         if PyBytes_GET_SIZE((<tuple> found)[0]) == size and memcmp(
@@ -164,9 +162,8 @@ cdef object _request(Bytes at, Bytes end, object make):
     """Return the request of a payload, None if it is anything but a request as `encode` writes it, with flat data."""
     cdef Py_ssize_t members, pairs, size
     cdef long long number
-    cdef int each
     cdef dict data = {}
-    cdef object deadline = None, ref
+    cdef object ref, deadline = None, key = None, principal = None, request_id = None, peer = None
     if not _map_size(&at, end, &members) or not _starts(&at, end, b"\xa4kind\xa7request\xa3ref", 17):
         return None
     if at >= end or 0xCF < at[0] or not _integer(&at, end, &number) or not 1 <= number < <long long> 1 << 53:
@@ -177,9 +174,9 @@ cdef object _request(Bytes at, Bytes end, object make):
     for _ in range(pairs):
         if not _text_size(&at, end, &size):
             return None
-        key = _key(at, size)
+        name = _key(at, size)
         at += size
-        PyDict_SetItem(data, key, _value(&at, end))
+        PyDict_SetItem(data, name, _value(&at, end))
     if PyDict_Size(data) != pairs:
         return None
     members -= 3
@@ -188,9 +185,8 @@ cdef object _request(Bytes at, Bytes end, object make):
             return None
         deadline = number
         members -= 1
-    key_ = principal = request_id = peer = None
     if _starts(&at, end, b"\xafidempotency_key", 16):
-        key_ = _given_text(&at, end)
+        key = _given_text(&at, end)
         members -= 1
     if _starts(&at, end, b"\xa9principal", 10):
         principal = _given_text(&at, end)
@@ -203,7 +199,7 @@ cdef object _request(Bytes at, Bytes end, object make):
         members -= 1
     if at != end or members != 0:
         return None
-    return _made(make, ref, data, deadline, key_, principal, request_id, peer)
+    return _made(make, ref, data, deadline, key, principal, request_id, peer)
 
 
 cdef object _given_text(Bytes *at, Bytes end):
@@ -216,23 +212,24 @@ cdef object _given_text(Bytes *at, Bytes end):
     return text
 
 
-_MEMBERS = ("ref", "data", "deadline_ms", "idempotency_key", "principal", "request_id", "peer")
-cdef tuple _names = _MEMBERS
+cdef tuple _names = ("ref", "data", "deadline_ms", "idempotency_key", "principal", "request_id", "peer")
 
 
-cdef object _made(object make, object ref, dict data, object deadline, object key, object principal, object id_, object peer):
+cdef object _made(
+    object make, object ref, dict data, object deadline, object key, object principal, object request_id, object peer
+):
     cdef PyObject *given[7]
     given[0] = <PyObject *> ref
     given[1] = <PyObject *> data
     given[2] = <PyObject *> deadline
     given[3] = <PyObject *> key
     given[4] = <PyObject *> principal
-    given[5] = <PyObject *> id_
+    given[5] = <PyObject *> request_id
     given[6] = <PyObject *> peer
     return PyObject_Vectorcall(make, given, 0, <PyObject *> _names)
 
 
-def requests(bytes data, Py_ssize_t limit, make):
+def requests(bytes data not None, Py_ssize_t limit, make):
     """Return the usual requests with which `data` begins, and where the first other frame begins.
 
     A frame is a length of four bytes and a payload of at most `limit` bytes. `make` is the class of requests. What is
@@ -259,10 +256,18 @@ def requests(bytes data, Py_ssize_t limit, make):
 
 # Rows.
 
-def fill(tuple stored, tuple hidden, tuple named, tuple custom, dict data, list row, dict event):
+def fill(
+    tuple stored not None,
+    tuple hidden not None,
+    tuple named not None,
+    tuple custom not None,
+    dict data not None,
+    list row not None,
+    dict event not None,
+):
     """Do what `record_plan._fill_slowly` does; each key of `stored`, `hidden`, `named` and `custom` is in `data`.
 
-
+    Returns the keys whose values are for the caller.
     """
     cdef list left = []
     cdef tuple place
@@ -275,10 +280,10 @@ def fill(tuple stored, tuple hidden, tuple named, tuple custom, dict data, list 
         row[place[0]] = data[place[1]]
     for place in named:
         value = data[place[1]]
-        found = (<dict> place[2]).get(value) if PyUnicode_CheckExact(value) else None
+        found = (<dict?> place[2]).get(value) if PyUnicode_CheckExact(value) else None
         if found is not None:
-            row[place[0]] = (<tuple> found)[0]
-            event[place[1]] = (<tuple> found)[1]
+            row[place[0]] = (<tuple?> found)[0]
+            event[place[1]] = (<tuple?> found)[1]
         else:
             left.append(place[1])
     for each in custom:
@@ -376,12 +381,16 @@ cdef int _add_text(object text) except -1:
 
 
 cdef bint _add_event(object ref, dict data) except -1:
-    """Add the frame of an event at the end of the buffer; what it was is not the same any more if that fails."""
+    """Add the frame of an event at the end of the buffer, and return whether that can be done here.
+
+    If not, the buffer ends with a part of it.
+    """
     cdef PyObject *key = NULL
     cdef PyObject *value = NULL
     cdef Py_ssize_t at = 0, begin = _buffer.size, pairs = PyDict_Size(data)
     cdef long long number
     cdef int overflow
+    cdef unsigned char *to
     memcpy(_buffer.take(21) + 4, b"\x83\xa4kind\xa5event\xa4data", 17)
     if pairs < 16:
         _buffer.take(1)[0] = 0x80 | pairs
@@ -410,7 +419,7 @@ cdef bint _add_event(object ref, dict data) except -1:
     return True
 
 
-def event_frame(ref, dict data, Py_ssize_t limit):
+def event_frame(ref, dict data not None, Py_ssize_t limit):
     """Return the frame of a final event that is no stored answer, None where `encode_event` has to look at it.
 
     It is for events whose members are texts and integers, with a payload of at most `limit` bytes.
@@ -420,7 +429,8 @@ def event_frame(ref, dict data, Py_ssize_t limit):
     try:
         if _add_event(ref, data) and _buffer.size - 4 <= limit:
             frame = PyBytes_FromStringAndSize(<const char *> _buffer.data, _buffer.size)
-    except ValueError:
+    except (ValueError, OverflowError):
+        # A text that is none, or a number that is not one of 64 bits.
         pass
     if _buffer.room > KEPT:
         PyMem_Free(_buffer.data)

@@ -16,11 +16,9 @@ from ocsgw.speedups.back import event_frame, requests
 _LIMIT = 1 << 20
 _EDGES = [edge + at for bits in (5, 7, 8, 15, 16, 31, 32, 63) for edge in (-(2**bits), 2**bits) for at in (-1, 0, 1)]
 _INTEGERS = st.integers(-(2**63), 2**63 - 1) | st.sampled_from([each for each in _EDGES if -(2**63) <= each < 2**63])
-_TEXTS = st.one_of(
-    st.text(max_size=40),
-    st.sampled_from([31, 32, 255, 256, 65535, 65536]).map("x".__mul__),
-    st.sampled_from(["GSW_PHONE", "é" * 16, "\U0001f600"]),
-)
+_TEXTS = st.text(max_size=40) | st.sampled_from(["GSW_PHONE", "é" * 16, "\U0001f600"])
+# Texts of these lengths begin differently, those before them as well.
+_LENGTHS = (32, 256, 65536)
 _REFS = st.integers(1, 2**53 - 1) | st.sampled_from([1, 127, 128, 255, 256, 65535, 65536, 2**32 - 1, 2**32, 2**53 - 1])
 _FLAT: Any = st.dictionaries(_TEXTS, _INTEGERS | _TEXTS | st.booleans() | st.none(), max_size=20)
 _OPTIONAL = st.none() | st.text(max_size=40)
@@ -61,6 +59,12 @@ class RequestsTests(SynchronousTestCase):
         for _ in range(2):
             for sent in (Request(ref=1, data=_WIDE), Request(ref=1, data={f"{key}x": 1 for key in _WIDE})):
                 self.assertEqual(_read(encode(sent)), ([sent], len(encode(sent))))
+
+    def test_lengths(self) -> None:
+        """Texts of every length, as key and as value."""
+        for size in (at - less for at in _LENGTHS for less in (0, 1)):
+            sent = Request(ref=1, data={"x" * size: 1, "a": "y" * size}, peer="z" * size)
+            self.assertEqual(_read(encode(sent)), ([sent], len(encode(sent))))
 
     @given(_REQUESTS, st.integers(0, 1 << 17), st.binary(max_size=4))
     def test_damage(self, sent: Request, at: int, bytes_: bytes) -> None:
@@ -156,6 +160,16 @@ class EventFrameTests(SynchronousTestCase):
         self.assertIsNone(event_frame(1, data, size - 1))
         self.assertEqual(event_frame(1, data, size), self.purely(Event(ref=1, data=data), size))
         self.assertEqual(event_frame(1, {"a": 1}, size), self.purely(Event(ref=1, data={"a": 1}), size))
+
+    def test_lengths(self) -> None:
+        """Texts of every length, as key and as value."""
+        for size in (at - less for at in _LENGTHS for less in (0, 1)):
+            data: KV = {"x" * size: 1, "a": "y" * size}
+            self.assertEqual(event_frame(1, data, _LIMIT), self.purely(Event(ref=1, data=data), _LIMIT))
+
+    def test_refs(self) -> None:
+        """A reference that is no integer of 64 bits is left."""
+        self.assertIsNone(event_frame(2**64, {}, _LIMIT))
 
     def test_kinds_of_events(self) -> None:
         """Whatever an event is besides, both ways give the same frame."""
