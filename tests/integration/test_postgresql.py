@@ -57,8 +57,8 @@ class DatabaseTests(DatabaseTestCase):
             took = self.wait_for_service(server)
             if took > _BACK:
                 late.append(f"round {at}: {took:.2f} s")
-        self.assertEqual(late, [])
         self.settle(database, server, stop, clients)
+        self.assertEqual(late, [])
 
     def test_frozen(self) -> None:
         """A database that stands still for a while: what waits is answered, nothing is lost or stored twice."""
