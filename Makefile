@@ -17,10 +17,10 @@ run: $(VENV)/.run
 test: $(VENV)/.dev $(VENV)/.servers $(VENV)/.tools
 	$(BIN)/python -m twisted.trial tests
 
-# The long forms of the tests, part by part; `make soak PARTS="pair database"` runs some. Which there are: tests/soak.py.
-PARTS ?=
+# The long forms of the tests, part by part; `make soak ONLY="pair database"` runs some. Which there are: tests/soak.py.
+ONLY ?=
 soak: $(VENV)/.dev $(VENV)/.servers $(VENV)/.tools
-	@$(BIN)/python -m tests.soak $(PARTS)
+	@$(BIN)/python -m tests.soak $(ONLY)
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .

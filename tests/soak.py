@@ -1,6 +1,6 @@
 """`make soak`: the long forms of the tests, part by part, each with its progress, its duration and its result.
 
-`make soak PARTS="pair database"` runs some of them; a table of what was seen is in build/soak/results.md in the end.
+`make soak ONLY="pair database"` runs some of them; a table of what was seen is in build/soak/results.md in the end.
 """
 
 import argparse
@@ -175,7 +175,7 @@ def run(part: Part) -> Result:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the parts that are named, or all; return 1 if one has failed."""
-    parser = argparse.ArgumentParser(prog="make soak PARTS=...", description="The long forms of the tests.")
+    parser = argparse.ArgumentParser(prog="make soak ONLY=...", description="The long forms of the tests.")
     names = [part.name for part in PARTS]
     parser.add_argument("parts", nargs="*", metavar="PART", help=f"of {', '.join(names)}; all by default")
     wanted = parser.parse_args(arguments).parts

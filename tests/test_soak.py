@@ -2,6 +2,7 @@
 
 import io
 import re
+import subprocess
 import sys
 from pathlib import Path
 
@@ -53,3 +54,15 @@ class SoakTests(SynchronousTestCase):
         error = self.assertRaises(SystemExit, main, ["nothing"])
         self.assertEqual(error.code, 2)
         self.assertIn("there is no part nothing; there are pair, ", written.getvalue())
+
+    def test_make(self) -> None:
+        """`make soak` runs all parts, with ONLY those that it names; nothing else has a say."""
+        for only, wanted in ((), ""), (("ONLY=pair database",), "pair database"):
+            done = subprocess.run(
+                ["make", "--dry-run", *only, "soak"],
+                cwd=ROOT,
+                capture_output=True,
+                text=True,
+                check=True,
+            )
+            self.assertEqual(done.stdout.splitlines()[-1].partition("python -m tests.soak")[2].strip(), wanted)
