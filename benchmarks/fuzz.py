@@ -10,9 +10,9 @@ import time
 import traceback
 from random import Random
 
-from tests.support.fuzzing import BodyTarget, HttpTarget, LinkTarget, Target
+from tests.support.fuzzing import BodyTarget, EventTarget, HttpTarget, LinkTarget, Target
 
-TARGETS: dict[str, type[Target]] = {"http": HttpTarget, "body": BodyTarget, "link": LinkTarget}
+TARGETS: dict[str, type[Target]] = {"http": HttpTarget, "body": BodyTarget, "link": LinkTarget, "event": EventTarget}
 _PROGRESS = 10.0
 _MOST_CHANGES = 4
 

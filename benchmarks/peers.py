@@ -236,6 +236,8 @@ def our_front(port: int, *, tree: bool) -> None:
     from ocsgw.proxy.http.factory import ChannelFactory
 
     class Echo:
+        frames = None
+
         def ask_for_news(self) -> None:
             raise AssertionError("there are no streams")
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from setuptools import Extension
 from setuptools.command.build_ext import build_ext
 
-_SOURCES = Path(__file__).resolve().parents[1] / "ocsgw/speedups/sources.py"
+_ROOM = Path(__file__).resolve().parents[1] / "ocsgw/speedups"
 
 
 class CompileParts(build_ext):
@@ -20,7 +20,9 @@ class CompileParts(build_ext):
         """Compile one part."""
         # An option of Cython's own command, from which setuptools takes this one if there is Cython.
         self.cython_c_in_temp = True
-        ext.define_macros.append(("OCSGW_SOURCES", f'"{runpy.run_path(str(_SOURCES))["digest"]()}"'))
+        ext.define_macros.append(("OCSGW_SOURCES", f'"{runpy.run_path(str(_ROOM / "sources.py"))["digest"]()}"'))
+        # As the digest is that of all of them, a change of one makes every part anew.
+        ext.depends += [str(path) for path in _ROOM.glob("*.p[yx][xd]")]
         super().build_extension(ext)
 
     def get_output_mapping(self) -> dict[str, str]:

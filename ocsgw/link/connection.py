@@ -129,6 +129,8 @@ class Connection:
         self._gathered_size = 0
         self._flush_due = False
         self.gathered = 0
+        # Deals with messages that are of the usual kind, from a place in a segment on; returns where another begins.
+        self.take_usual: Callable[[bytes, int], int] | None = None
         # Called when the other side has read everything that waited for it.
         self.when_drained: Callable[[], object] = lambda: None
         # Takes requests that have come together, in the place of the end's `take`, and has the session judge each. Only
@@ -174,10 +176,10 @@ class Connection:
                 if requests:
                     self._frame_began = None
                     self.take_requests(requests)
-            for message in self.session.receive(data):
-                # What is incomplete now, if anything, began with this segment.
-                self._frame_began = None
-                self._take(message)
+            if self.take_usual is None:
+                self._receive(data)
+            else:
+                self._receive_usual(data, self.take_usual)
         except WireError as error:
             say(self._log, 93104, peer=self.peer, reason=error.text)
             self.end(error.code, error.text)
@@ -292,6 +294,25 @@ class Connection:
             self.detach(reason)
 
     # Inside.
+
+    def _receive(self, data: bytes) -> None:
+        for message in self.session.receive(data):
+            # What is incomplete now, if anything, began with this segment.
+            self._frame_began = None
+            self._take(message)
+
+    def _receive_usual(self, data: bytes, take_usual: Callable[[bytes, int], int]) -> None:
+        """Receive in the same way, but let `take_usual` deal with what it knows; one frame after the other."""
+        at, size = 0, len(data)
+        while at < size:
+            if self.session.takes_usual and self.trace is None:
+                begin, at = at, take_usual(data, at)
+                if at > begin:
+                    self._frame_began = None
+            if at < size:
+                end = self.session.end_of_frame(data, at)
+                self._receive(data[at:end])
+                at = end
 
     def _take(self, message: Message) -> None:
         if self.trace is not None:

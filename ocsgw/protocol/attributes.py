@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from types import MappingProxyType
+from typing import Literal
 
 from ocsgw.protocol.enumerations import CALL_RESULTS, CONTACT_TYPES, RECORD_STATUSES, RECORD_TYPES, plain_name
 from ocsgw.protocol.errors import Refusal
@@ -38,8 +39,27 @@ _DATE_TIME = re.compile(
 
 Converter = Callable[[str, object], Value | None]
 
-# What each converter takes: in words for the documentation, and as a JSON Schema.
-_DESCRIBED: dict[Converter, tuple[str, dict[str, object]]] = {}
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """What a converter does, as a table: for whoever converts in another way.
+
+    `low` and `high` are the least and the largest number, `high` the most characters of a text; `but` are numbers in
+    between that are refused. `trim`: blanks around a text do not count. `choices` are the values by their spellings,
+    which are in lower case unless `exact`.
+    """
+
+    kind: Literal["text", "contact", "integer", "choice", "date_time", "reference", "information"]
+    low: int = 0
+    high: int = 0
+    but: frozenset[int] = frozenset()
+    trim: bool = False
+    choices: Mapping[str, str] | None = None
+    exact: bool = False
+
+
+# What each converter takes: in words for the documentation, as a JSON Schema, and as a table.
+_DESCRIBED: dict[Converter, tuple[str, dict[str, object], Form]] = {}
 
 
 def in_words(convert: Converter) -> str:
@@ -52,8 +72,13 @@ def json_schema(convert: Converter) -> dict[str, object]:
     return dict(_DESCRIBED[convert][1])
 
 
-def _described(convert: Converter, words: str, schema: dict[str, object]) -> Converter:
-    _DESCRIBED[convert] = words, schema
+def form_of(convert: Converter) -> Form:
+    """Return what a converter does, as a table."""
+    return _DESCRIBED[convert][2]
+
+
+def _described(convert: Converter, words: str, schema: dict[str, object], form: Form) -> Converter:
+    _DESCRIBED[convert] = words, schema, form
     return convert
 
 
@@ -80,7 +105,7 @@ def _text(maximum: int, *, trim: bool = False) -> Converter:
     # Blanks around it count where it is trimmed only.
     limit: dict[str, object] = {} if trim else {"maxLength": maximum}
     schema = {"type": ["string", "integer", "null"], **limit}
-    return _described(convert, f"text, up to {maximum} characters", schema)
+    return _described(convert, f"text, up to {maximum} characters", schema, Form("text", high=maximum, trim=trim))
 
 
 # A number with an exponent, as spreadsheets write long ones, or with an empty fraction, as data frames do.
@@ -107,7 +132,8 @@ def _contact(maximum: int) -> Converter:
         return as_text(key, value)
 
     words = f"phone number, e-mail address or other address, 1 to {maximum} characters"
-    return _described(convert, words, {"type": ["string", "integer", "null"]})
+    form = Form("contact", high=maximum, trim=True)
+    return _described(convert, words, {"type": ["string", "integer", "null"]}, form)
 
 
 def integer_of(value: object) -> int | None:
@@ -139,7 +165,8 @@ def _integer(
     if but:
         words += f" except {', '.join(map(str, sorted(but)))}"
     schema: dict[str, object] = {"type": ["integer", "string", "null"], "minimum": low, "maximum": high}
-    return _described(convert, f"{words}, or its name" if names is not None else words, schema)
+    form = Form("integer", low, high, but)
+    return _described(convert, f"{words}, or its name" if names is not None else words, schema, form)
 
 
 def _choice(*values: str, any_case: bool = True) -> Converter:
@@ -159,7 +186,8 @@ def _choice(*values: str, any_case: bool = True) -> Converter:
     schema: dict[str, object] = {"type": ["string", "null"], "examples": list(values)}
     if not any_case:
         schema["enum"] = [*values, "", None]
-    return _described(convert, f"{words}, in any case" if any_case else words, schema)
+    form = Form("choice", choices=spellings, exact=not any_case)
+    return _described(convert, f"{words}, in any case" if any_case else words, schema, form)
 
 
 def _date_time(key: str, value: object) -> Value | None:
@@ -316,11 +344,19 @@ def information(key: str) -> Attribute:
 
 
 _ANYTHING: dict[str, object] = {"type": ["string", "integer", "null"]}
-_described(_reference, "text up to 255 characters, or whole number", {**_ANYTHING, "maxLength": 255})
-_described(_application_id, "text or whole number", _ANYTHING)
-_described(_information, "text or whole number", {})
 _described(
-    _date_time, "`MM/DD/YYYY HH:MM`", {"type": ["string", "null"], "examples": ["11/28/2026 09:30"], "maxLength": 16}
+    _reference,
+    "text up to 255 characters, or whole number",
+    {**_ANYTHING, "maxLength": 255},
+    Form("reference", high=255),
+)
+_described(_application_id, "text or whole number", _ANYTHING, Form("information", high=255))
+_described(_information, "text or whole number", {}, Form("information", high=255))
+_described(
+    _date_time,
+    "`MM/DD/YYYY HH:MM`",
+    {"type": ["string", "null"], "examples": ["11/28/2026 09:30"], "maxLength": 16},
+    Form("date_time"),
 )
 
 # UpdateCallCompletionStats takes only states that a hand-out can end in (http.md 10.3).

@@ -31,6 +31,14 @@ class FrameDecoder:
         """Whether the beginning of a frame waits for its end (P66)."""
         return bool(self._rest)
 
+    def end_of_frame(self, data: bytes, at: int) -> int:
+        """Return where the frame that goes on or begins at `at` ends, the end of `data` if that is not known."""
+        have = len(self._rest)
+        head = bytes(self._rest[:HEADER_SIZE]) + data[at : at + max(HEADER_SIZE - have, 0)]
+        if len(head) < HEADER_SIZE:
+            return len(data)
+        return min(at + HEADER_SIZE + int.from_bytes(head, "big") - have, len(data))
+
     def feed(self, data: bytes) -> Iterator[bytes]:
         """Give the payloads that `data` completes, one by one, in order (P67). Raises `FrameError` when one is wrong.
 

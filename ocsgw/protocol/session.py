@@ -96,6 +96,15 @@ class _Session(ABC):
         """Whether the beginning of a frame waits for its end (P66)."""
         return self._decoder.incomplete
 
+    @property
+    def takes_usual(self) -> bool:
+        """Whether the next byte begins a frame, and events may come."""
+        return self.greeted and not self.ended and not self._decoder.incomplete
+
+    def end_of_frame(self, data: bytes, at: int) -> int:
+        """Return where the frame that goes on or begins at `at` ends, at the latest the end of `data`."""
+        return self._decoder.end_of_frame(data, at)
+
     def receive(self, data: bytes) -> Iterator[Message]:
         """Give the messages that `data` completes, one by one; use the iterator up before feeding more.
 

@@ -18,7 +18,7 @@ from ocsgw.protocol.errors import Refusal
 from ocsgw.protocol.messages import KV, ByeCode, ListenerSettings, Settings, Validate
 from ocsgw.proxy.access_log import AccessLog
 from ocsgw.proxy.frontend import HttpFrontend, SettingsError
-from ocsgw.proxy.http.exchange import Deliver, Exchange
+from ocsgw.proxy.http.exchange import Deliver, Exchange, FrameGateway
 from ocsgw.proxy.http.port import PortFactory
 from ocsgw.proxy.link import ProxyLink
 from ocsgw.proxy.listening import PortError, listening_socket, share
@@ -219,6 +219,11 @@ class ProxyApplication:
         self._end_soon(self._status if self._status is not None else EXIT_PROTOCOL)
 
     # The way to OCS, for the front.
+
+    @property
+    def frames(self) -> FrameGateway:
+        """The way of requests that are frames already."""
+        return self._link
 
     def submit(self, exchange: Exchange, data: KV, deliver: Deliver) -> Refusal | None:
         """Hand a request over to OCS."""

@@ -19,11 +19,12 @@ from ocsgw.proxy.events.route import SEGMENT, EventStreams
 from ocsgw.proxy.http.answers import Answers
 from ocsgw.proxy.http.deadlines import TimeLimit
 from ocsgw.proxy.http.exchange import Exchange, Gateway, Outcome
-from ocsgw.proxy.http.grammar import RequestLine
+from ocsgw.proxy.http.grammar import Head, RequestLine
 from ocsgw.proxy.http.whole import WholeRequests
 from ocsgw.proxy.policy.body_memory import BodyMemory
 from ocsgw.proxy.policy.connection_limiter import ConnectionLimiter
 from ocsgw.proxy.policy.cross_origin import CrossOrigin
+from ocsgw.proxy.policy.prepared import Prepared
 from ocsgw.proxy.policy.reports import RefusalReports, UnknownMembers, report_failure
 from ocsgw.proxy.policy.request_policy import RequestPolicy
 from ocsgw.proxy.policy.router import Router
@@ -97,7 +98,11 @@ class HttpFrontend:
         self.events = EventStreams(policy, gateway, clock)
         self.router.mount_document(SEGMENT, self.events)
         self.each_second.append(self.events.tick)
-        self.whole_requests = WholeRequests(self)
+        self.whole_requests = WholeRequests(self, self._prepare)
+        # The way of requests that are frames already.
+        self.frames = gateway.frames
+        if self.frames is not None:
+            self.frames.use_head(lambda: self.answers.ok)
         # None: there is none.
         self.access_log: AccessLog | None = None
         # Answers say that the connection ends with them; idle connections are closed at once.
@@ -146,6 +151,12 @@ class HttpFrontend:
     def check_line(self, line: RequestLine) -> None:
         """Raise `FramingError` for a request line that ends the connection (H354)."""
         self.policy.check_line(line)
+
+    def _prepare(self, line: RequestLine, head: Head) -> Prepared | None:
+        """Return what a head is good for; None where clients are counted, or somebody else answers."""
+        if self.frames is None or self._limited or self.router.route_of(line, head) is not self.classic:
+            return None
+        return self.policy.prepare(line, head)
 
     def start(self) -> None:
         """Begin to watch the limits."""

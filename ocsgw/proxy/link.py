@@ -1,12 +1,13 @@
 """The child's end of the link to OCS (protocol.md sections 5 and 6)."""
 
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Protocol
 
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
+from ocsgw import speedups
 from ocsgw.guard import contain
 from ocsgw.link.connection import SETTINGS_LIMIT, Connection, LinkLimits
 from ocsgw.link.stream import StreamProtocol
@@ -37,7 +38,10 @@ from ocsgw.protocol.messages import (
 from ocsgw.protocol.parts import joined
 from ocsgw.protocol.sendable import UnsendableError
 from ocsgw.protocol.session import ClientSession
-from ocsgw.proxy.http.exchange import Deliver, Exchange
+from ocsgw.proxy.http.exchange import Addressee, Deliver, Exchange, FrameGateway
+
+if speedups.is_used():
+    from ocsgw.speedups.events import answer
 
 # Until OCS has said its own, in seconds.
 _HEARTBEAT = 3.0
@@ -80,13 +84,17 @@ class LinkOwner(Protocol):
 
 
 class _Open:
-    """A request in the hands of OCS; `parts` are the events that came before its final one."""
+    """A request in the hands of OCS; `parts` are the events that came before its final one.
 
-    __slots__ = ("deliver", "exchange", "parts", "since")
+    There is an `addressee` if the usual event may be answered in one pass.
+    """
 
-    def __init__(self, exchange: Exchange, deliver: Deliver, since: float) -> None:
+    __slots__ = ("addressee", "deliver", "exchange", "parts", "since")
+
+    def __init__(self, exchange: Exchange, deliver: Deliver, since: float, addressee: Addressee | None = None) -> None:
         self.exchange = exchange
         self.deliver = deliver
+        self.addressee = addressee
         self.since = since
         self.parts: list[KV] | None = None
 
@@ -113,12 +121,16 @@ class ProxyLink:
             when_full="refuse",
         )
         self._connection = Connection(self, self._session, limits, clock, "OCS")
+        if speedups.is_used():
+            self._connection.take_usual = self.take_usual
         self.protocol = StreamProtocol(self._connection)
         self._open: dict[int, _Open] = {}
-        self._next_ref = 1
+        self.next_ref = 1
+        self._success_head: Callable[[], bytes] = bytes
         self._window = 0
         self._welcomed_window = 0
         self._request_timeout = 30.0
+        self.deadline_ms = 30000
         # Whether OCS has reported a breach of ours.
         self._broken = False
         self.late_events = 0
@@ -130,16 +142,15 @@ class ProxyLink:
         connection = self._connection
         if not connection.is_open or not self._session.greeted:
             return Refusal("unavailable")
-        if len(self._open) >= self._window or connection.is_full:
+        if not self.has_room():
             return Refusal("busy")
-        ref = self._next_ref
         request_id = exchange.head.request_id
         try:
             frame = connection.encode(
                 Request(
-                    ref=ref,
+                    ref=self.next_ref,
                     data=data,
-                    deadline_ms=int(self._request_timeout * 1000),
+                    deadline_ms=self.deadline_ms,
                     idempotency_key=exchange.idempotency_key,
                     principal=exchange.principal,
                     request_id=request_id.decode("ascii") if request_id is not None else None,
@@ -149,12 +160,38 @@ class ProxyLink:
         except UnsendableError as error:
             # Text of an old encoding may be three times as long in UTF-8; OCS would cut the link (P66).
             return Refusal("body_too_large" if error.size else "bad_request")
-        self._next_ref = ref + 1
+        self.carry(exchange, frame, deliver)
+        return None
+
+    @property
+    def frames(self) -> FrameGateway:
+        """The way of requests that are frames already."""
+        return self
+
+    @property
+    def frame_limit(self) -> int:
+        """The most bytes of a payload."""
+        return self._connection.limits.frame
+
+    def use_head(self, success_head: Callable[[], bytes]) -> None:
+        """Begin answers for the usual events with what this returns."""
+        self._success_head = success_head
+
+    def has_room(self) -> bool:
+        """Whether a request would go out now."""
+        connection = self._connection
+        return (
+            len(self._open) < self._window and connection.is_open and self._session.greeted and not connection.is_full
+        )
+
+    def carry(self, exchange: Exchange, frame: bytes, deliver: Deliver, addressee: Addressee | None = None) -> None:
+        """Send the frame of a request whose number is `next_ref`."""
+        connection = self._connection
         # A lone client: there was nothing to go along with the last request either.
         is_last = not self._open and connection.gathered <= 1
-        self._open[ref] = _Open(exchange, deliver, self._clock.seconds())
+        self._open[self.next_ref] = _Open(exchange, deliver, self._clock.seconds(), addressee)
+        self.next_ref += 1
         connection.queue(frame, is_last=is_last)
-        return None
 
     def ready(self, port: int, interface: str) -> None:
         """Report to OCS that the port is open."""
@@ -218,7 +255,8 @@ class ProxyLink:
             self._connection.use_heartbeat(limits.heartbeat_ms / 1000, _AFTER_FREEZE)
         elif isinstance(message, Settings):
             self._window = min(self._welcomed_window, message.limits.in_flight)
-            self._request_timeout = message.limits.request_timeout_ms / 1000
+            self.deadline_ms = message.limits.request_timeout_ms
+            self._request_timeout = self.deadline_ms / 1000
             self._owner.use(message)
         elif isinstance(message, Drain):
             self._owner.drain(message.timeout_ms / 1000, gently=message.reason == RENEWAL)
@@ -261,6 +299,23 @@ class ProxyLink:
 
     # Events.
 
+    def take_usual(self, data: bytes, at: int) -> int:
+        """Answer the usual events from `at` on, in one pass each; return where something else begins."""
+        head, limit, waiting = self._success_head(), self._session.frame_limit, self._open
+        while (found := answer(data, at, limit, head)) is not None:
+            ref, written, end = found
+            request = waiting.get(ref)
+            if request is None or request.addressee is None or request.parts is not None:
+                break
+            try:
+                if not request.addressee.answer_written(request.exchange, written):
+                    break
+            except Exception:  # noqa: BLE001 - it concerns this client alone
+                self._fail(request)
+            del waiting[ref]
+            at = end
+        return at
+
     def _take_event(self, event: Event) -> None:
         waiting = self._open.get(event.ref) if event.ref is not None else None
         if waiting is None or event.ref is None:
@@ -284,11 +339,14 @@ class ProxyLink:
         try:
             waiting.deliver(waiting.exchange, outcome)
         except Exception:  # noqa: BLE001 - it concerns this client alone
+            self._fail(waiting)
+
+    def _fail(self, waiting: _Open) -> None:
+        self._undelivered(waiting)
+        try:
+            waiting.deliver(waiting.exchange, Refusal("internal"))
+        except Exception:  # noqa: BLE001 - it concerns this client alone
             self._undelivered(waiting)
-            try:
-                waiting.deliver(waiting.exchange, Refusal("internal"))
-            except Exception:  # noqa: BLE001 - as above
-                self._undelivered(waiting)
 
     def _undelivered(self, waiting: _Open) -> None:
         contain(self._log, "answer", f"request id {waiting.exchange.head.request_id!r}")

@@ -5,7 +5,7 @@ the truth, and the tests compare both. So everything works without the compiled 
 use asks `is_used` once, when it is imported, and imports the part only then:
 
     if speedups.is_used():
-        from ocsgw.speedups.front import ...
+        from ocsgw.speedups.bodies import ...
 
 The parts import nothing of ours; what they need they are given.
 """
@@ -17,7 +17,7 @@ from importlib import import_module
 from ocsgw.speedups.sources import digest
 
 # Those of pyproject.toml.
-PARTS = ("back", "front")
+PARTS = ("back", "bodies", "events")
 # Set, to anything but "0", it keeps the compiled parts out.
 SWITCH = "OCSGW_PURE"
 

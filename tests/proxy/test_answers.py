@@ -528,7 +528,7 @@ class DefectTests(AnswerTestCase):
         for short_cut in (True, False):
             server = self.serve(short_cut=short_cut)
             self._break(server)
-            client = server.connect().send(request(ADD, b'{"GSW_PHONE":"1"}', "X-Request-Id: r-1"))
+            client = server.connect().send(request(ADD, b'{"GSW_PHONE":"1","a":[]}', "X-Request-Id: r-1"))
             server.frontend.use(make_settings())
             client.send(request())
             first, second = client.answers()

@@ -2,14 +2,18 @@
 
 from dataclasses import dataclass
 from typing import cast
+from unittest import mock
 
 from twisted.internet.testing import StringTransport
 from twisted.web import http
 
+from ocsgw.proxy.http.channel import HTTPChannel
 from ocsgw.proxy.http.exchange import Deliver, Exchange
+from ocsgw.proxy.http.reader import RequestHead
+from ocsgw.proxy.policy.prepared import Prepared
 from tests.proxy.conformance import bodies, fields, lines
 from tests.proxy.conformance.rows import LIMITS, NEXT, Row
-from tests.support.http import HttpClient, HttpTestCase
+from tests.support.http import FakeGateway, HttpClient, HttpTestCase
 
 ROWS = (*lines.ROWS, *fields.ROWS, *bodies.ROWS)
 
@@ -63,6 +67,7 @@ class ConformanceTests(HttpTestCase):
                 for every in (1, 7):
                     self.assertEqual(self.outcome_of(row, every=every, short_cut=short_cut), expected)
             self.assertEqual(self.outcome_of(row, short_cut=False), expected)
+            self.assertEqual(self.outcome_of(row, takes_frames=False), expected)
 
         self.for_each(ROWS, check)
 
@@ -79,8 +84,16 @@ class ConformanceTests(HttpTestCase):
         self.assertGreater(len(rows), 60)
         self.for_each(rows, check)
 
-    def outcome_of(self, row: Row, behind: bytes = b"", *, every: int | None = None, short_cut: bool = True) -> Outcome:
-        server = self.serve(short_cut=short_cut, **LIMITS)
+    def outcome_of(
+        self,
+        row: Row,
+        behind: bytes = b"",
+        *,
+        every: int | None = None,
+        short_cut: bool = True,
+        takes_frames: bool = True,
+    ) -> Outcome:
+        server = self.serve(short_cut=short_cut, gateway=FakeGateway(takes_frames=takes_frames), **LIMITS)
         handed: list[tuple[bytes, bytes, bytes]] = []
         handle = server.frontend.classic.handle
 
@@ -93,8 +106,17 @@ class ConformanceTests(HttpTestCase):
             if len(server.gateway.requests) > before:
                 handed.append((exchange.line.method, exchange.line.target, body))
 
+        take = HTTPChannel._take_prepared
+
+        def watch_prepared(channel: HTTPChannel, request: RequestHead, prepared: Prepared, content: bytes) -> bool:
+            taken = take(channel, request, prepared, content)
+            if taken:
+                handed.append((request.line.method, request.line.target, content))
+            return bool(taken)
+
         self.patch(server.frontend.classic, "handle", watch)
-        client = server.connect().send(row.raw + behind, every)
+        with mock.patch.object(HTTPChannel, "_take_prepared", watch_prepared):
+            client = server.connect().send(row.raw + behind, every)
         outcome = Outcome(self._answers(row, client), handed, client.closed)
         server.stop()
         return outcome

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.support.case import ClockTestCase
-from tests.support.fuzzing import BodyTarget, HttpTarget, LinkTarget, Target
+from tests.support.fuzzing import BodyTarget, EventTarget, HttpTarget, LinkTarget, Target
 
 EXAMPLES = int(os.environ.get("OCSGW_FUZZ_EXAMPLES", "300"))
 CUTS = st.lists(st.integers(0, 5000), max_size=6)
@@ -46,6 +46,12 @@ class FuzzTests(ClockTestCase):
     def test_bodies(self, data: bytes, cuts: list[int]) -> None:
         """H92, H110 to H116, P62: a refusal of the table, or key-values that cross the link unchanged."""
         BodyTarget().check(data, cuts)
+
+    @given(streams(EventTarget), CUTS)
+    @settings(max_examples=EXAMPLES)
+    def test_events(self, data: bytes, cuts: list[int]) -> None:
+        """H121, P61 to P63: what the compiled part answers is answered in the same way without it."""
+        EventTarget().check(data, cuts)
 
     @given(streams(LinkTarget), CUTS)
     @settings(max_examples=EXAMPLES)

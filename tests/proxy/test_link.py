@@ -195,6 +195,7 @@ class BarrierTests(LinkTestCase):
             raise ZeroDivisionError
 
         self.patch(client.channel, "answer", answer)
+        self.patch(client.channel, "answer_written", answer)
 
     def three(self) -> tuple[ProxyInMemory, HttpClient, HttpClient]:
         """Return a proxy with three requests in the hands of OCS, and the first and last of their clients."""

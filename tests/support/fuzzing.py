@@ -9,26 +9,32 @@ import re
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 from unittest import mock
 
 from twisted.internet.task import Clock
 
+from ocsgw import speedups
 from ocsgw.protocol import session
 from ocsgw.protocol.errors import Refusal
-from ocsgw.protocol.frames import HEADER_SIZE
-from ocsgw.protocol.messages import Hello, Message, Request, decode, encode, payload_of
+from ocsgw.protocol.frames import HEADER_SIZE, frame
+from ocsgw.protocol.messages import KV, Event, Hello, Message, Request, decode, encode, payload_of
 from ocsgw.protocol.session import ClientSession, ServerSession, WireError
 from ocsgw.proxy.frontend import HttpFrontend
+from ocsgw.proxy.http.answers import Answers
 from ocsgw.proxy.http.exchange import Exchange
 from ocsgw.proxy.http.factory import ChannelFactory
-from ocsgw.proxy.http.grammar import NO_HEAD, NO_LINE
+from ocsgw.proxy.http.grammar import NO_HEAD, NO_LINE, Head
 from ocsgw.proxy.policy.request_policy import RequestPolicy
 from ocsgw.proxy.policy.target import parse_target
+from ocsgw.proxy.translation.in_one_pass import translator_for
 from ocsgw.proxy.translation.jsonbody import read_fast, read_strictly
 from tests.support.http import HOST, PEER, FakeGateway, chunked, request
 from tests.support.settings import make_settings
 from tests.support.wire import SAMPLES, WELCOME
+
+if speedups.is_used():
+    from ocsgw.speedups.events import answer
 
 _STATUS = re.compile(rb"HTTP/1\.1 ([0-9]{3}) [A-Za-z -]+\r\n").findall
 # What a client can bring about by itself; never 500.
@@ -188,6 +194,16 @@ class BodyTarget(Target):
         b'\x07 { "GSW_CUSTOMER_ID" : "C-1" , "GSW_CUSTOMER_ID" : "C-1" } ',
         b'\x0a{"GSW_PHONE":"\xe9","Disposition":"\xfc\x80"}',
         b'\x0b\xef\xbb\xbf{"GSW_REFERENCE_ID":"\xc3\xa9"}',
+        # What the compiled part takes.
+        b'\x00{"GSW_PHONE":"+15551234","GSW_PHONE_TYPE":"4","GSW_RECORD_TYPE":5,"GSW_DATE_TIME":"2/29/2028 9:05"}',
+        b'\x00 {"GSW_PHONE":" a@b.example" ,"GSW_FROM":0, "GSW_UNTIL":86399,"own":"\\u00e9\\n\\u20ac","n":-70000,"GSW_TZ_NAME":"PST"}',
+        b'\x00{"GSW_PHONE":"650-555","Name":"J\xc3\xb6rg \xe2\x82\xac \xf0\x9f\x98\x80","GSW_ATTEMPTS":null,"t":true,"f":false,"e":""}',
+        b'\x01{"GSW_CALL_RESULT":33,"GSW_CALL_TIME":1700000000,"GSW_TREATMENT":"RecordTreatPersonal","GSW_CHAIN_ID":"7"}',
+        b'\x02{"GSW_ATTEMPTS":1,"GSW_RECORD_STATUS":3,"GSW_REFERENCE_ID":"r-1","GSW_PHONE":6505550100}',
+        b'\x03{"GSW_CALLBACK_TYPE":"campaign","GSW_DATE_TIME":"12/31/2037 23:59","GSW_REFERENCE_ID":-9000000000}',
+        b'\x06{"GSW_CHAIN_ATTR":"RECORDONLY","GSW_TENANT_NAME":"Environment","GSW_APPLICATION_ID":134}',
+        b"\x08{}",
+        b'\x09{"GSW_AGENT_ID":"agent","GSW_CAMPAIGN_NAME":"Campaign1"}',
     )
     tokens = (
         *(b'"%b":' % name for name in _attributes),
@@ -199,6 +215,8 @@ class BodyTarget(Target):
     def __init__(self) -> None:
         self._judges = (RequestPolicy(make_settings()), RequestPolicy(make_settings(encoding="windows-1252")))
         self._targets = tuple(parse_target(target.encode(), None) for target in TARGETS_OF_REQUESTS)
+        # How many bodies the compiled part has translated.
+        self.in_one_pass = 0
 
     def check(self, data: bytes, cuts: Sequence[int]) -> None:
         """A refusal of the table, or key-values that cross the link unchanged; both readers of JSON agree."""
@@ -206,13 +224,16 @@ class BodyTarget(Target):
         policy = self._judges[choice // 10 % 2]
         exchange = Exchange(NO_LINE, NO_HEAD, "", policy.encoding)
         exchange.target = self._targets[choice % 10]
+        sent: Request | None = None
         try:
             values = policy.read_body(exchange, body)
         except Refusal as refusal:
             _expect(refusal.status in (400, 404), f"a body is refused with {refusal.status}")
         else:
-            sent = Request(ref=1, data=values)
+            sent = Request(ref=1, data=values, deadline_ms=30000)
             _expect(decode(encode(sent)[HEADER_SIZE:]) == sent, "the key-values do not cross the link")
+        if policy.encoding is None:
+            self._compare(exchange, body, sent)
         _expect(
             exchange.reference is None or type(exchange.reference) in (int, str), "the reference id has another type"
         )
@@ -220,6 +241,68 @@ class BodyTarget(Target):
         if fast is not None:
             # What the strict reader refuses, or reads otherwise, the fast one has to leave to it.
             _expect(read_strictly(body.decode(), 32, 1000) == fast, "the two readers of JSON do not agree")
+
+    def _compare(self, exchange: Exchange, body: bytes, sent: Request | None) -> None:
+        """The compiled part declines, or does the same."""
+        translator = translator_for(exchange.target, self._judges[0].limits)
+        if translator is None:
+            return
+        done = translator.action.frame(body, translator.pairs, 1, 30000, None, None, None, None, 1 << 20)
+        if done is not None:
+            self.in_one_pass += 1
+            wanted = (encode(sent), exchange.reference) if sent is not None else None
+            _expect(done == wanted, "the compiled part translates otherwise")
+
+
+class EventTarget(Target):
+    """The payload of an event of OCS: the compiled part declines, or answers as the usual way does."""
+
+    seeds = tuple(
+        payload_of(Event(ref=ref, data=cast("KV", {"GSW_USER_EVENT": "AddRecordAcknowledge", **data})))
+        for ref, data in (
+            (1, {"GSW_RECORD_HANDLE": 17, "GSW_CALLING_LIST": "CL", "GSW_TZ_NAME": "PST", "GSW_ATTEMPTS": 0}),
+            (
+                200,
+                {
+                    "a": "x" * 40,
+                    "b": -1,
+                    "c": True,
+                    "d": False,
+                    "e": 2**40,
+                    "f": -(2**40),
+                    "g": "\u00e9\u20ac\U0001f600",
+                },
+            ),
+            (70000, {"a": 'quoted "text" \\ \n\r\t\b\f\x01\x7f', "b": "y" * 300, "c": None}),
+            (2**40, {f"member{number}": number * 1000 for number in range(20)}),
+        )
+    )
+    tokens = (
+        b"\xa5Error", b"\xaeGSW_USER_EVENT", b"\xa1a", b"\xa0", b"\xc0", b"\xc1", b"\xc2", b"\xc3", b"\xd9\x01a", b"\xda\x00\x01a",
+        b"\xdb\x00\x00\x00\x01a", b"\xcc\x01", b"\xcf" + b"\xff" * 8, b"\xd3" + b"\x80" + bytes(7), b"\xd0\xff", b"\xd1\x80\x00",
+        b"\xde\x00\x02", b"\x80", b"\x90", b"\x91\x01", b"\xa3ref", b"\xa4more\xc3", b"\xff", b"\xc3\xa9", b"\xed\xa0\x80", b'"', b"\\",
+    )  # fmt: skip
+
+    def __init__(self) -> None:
+        self._answers = Answers(make_settings())
+        self._answers.set_date(b"now")
+        self._exchange = Exchange(NO_LINE, Head(minor=1, keep_alive=True), "")
+        # How many payloads the compiled part has answered.
+        self.in_one_pass = 0
+
+    def check(self, data: bytes, cuts: Sequence[int]) -> None:
+        """Alone and behind something else, and never beyond the end of what has come."""
+        before = bytes(sum(cuts) % 50)
+        sent = frame(data)
+        done = answer(before + sent + b"\xa1a" * 9, len(before), 1 << 16, self._answers.ok)
+        _expect(answer(sent[:-1], 0, 1 << 16, b"") is None, "a frame that is cut off is answered")
+        if done is not None:
+            self.in_one_pass += 1
+            event = decode(data)
+            if not isinstance(event, Event) or event.code is not None or event.more or event.replayed:
+                raise AssertionError("what is answered is no usual event")
+            written = self._answers.render(self._exchange, event, close=False)
+            _expect(done == (event.ref, written, len(before) + len(sent)), "the compiled part answers otherwise")
 
 
 class LinkTarget(Target):

@@ -48,12 +48,13 @@ class Answers:
         idle = settings.limits.idle_timeout_ms // 1000 - _KEEP_ALIVE_MARGIN
         self._keep_alive = b"Keep-Alive: timeout=%d\r\n" % idle if idle > 0 else b""
         self.date = b""
-        self._ok = b""
+        # How the usual answer begins, up to the length of its body.
+        self.ok = b""
 
     def set_date(self, date: bytes) -> None:
         """Use `date`, an HTTP date, from now on."""
         self.date = date
-        self._ok = b"HTTP/1.1 200 OK\r\nDate: %b\r\n%bContent-Type: %b\r\n%bContent-Length: " % (
+        self.ok = b"HTTP/1.1 200 OK\r\nDate: %b\r\n%bContent-Type: %b\r\n%bContent-Length: " % (
             date,
             self._fixed,
             _JSON_UTF8,
@@ -68,7 +69,7 @@ class Answers:
                 body = _json.encode(outcome.data)
                 if not body.startswith(_USUAL) or b":null" in body or _CHAINED in body:
                     body = _json.encode(to_members(outcome.data))
-                return b"%b%d\r\n\r\n%b" % (self._ok, len(body), body)
+                return b"%b%d\r\n\r\n%b" % (self.ok, len(body), body)
         answer = outcome if isinstance(outcome, Answer) else self.compose(exchange, outcome)
         length = b"" if answer.framed else b"Content-Length: %d\r\n" % len(answer.body)
         return b"HTTP/1.1 %d %b\r\n%b%b%b\r\n%b" % (

@@ -89,8 +89,46 @@ class Route(Protocol):
         """What `Allow` says of another method."""
 
 
+class Addressee(Protocol):
+    """Who takes an answer that is written already, for a request that was sent as a frame."""
+
+    def answer_written(self, exchange: "Exchange", answer: bytes) -> bool:
+        """Send an answer; false if something has happened meanwhile that makes it another one."""
+
+
+class FrameGateway(Protocol):
+    """The way to OCS for requests that are frames already, made by a compiled part.
+
+    A frame has the number `next_ref`, the time `deadline_ms` in milliseconds, and no more than `frame_limit` bytes of
+    payload.
+    """
+
+    next_ref: int
+    deadline_ms: int
+
+    @property
+    def frame_limit(self) -> int:
+        """The most bytes of a payload."""
+
+    def use_head(self, success_head: Callable[[], bytes]) -> None:
+        """Begin answers for the usual events with what this returns: their heads up to the length of the body."""
+
+    def has_room(self) -> bool:
+        """Whether a request would go out now."""
+
+    def carry(self, exchange: "Exchange", frame: bytes, deliver: Deliver, addressee: Addressee | None) -> None:
+        """Hand a request over, when there is room; `deliver` is called once with its outcome.
+
+        Instead of that an `addressee` gets an answer for the usual event.
+        """
+
+
 class Gateway(Protocol):
     """The way to OCS, as the HTTP side sees it."""
+
+    @property
+    def frames(self) -> FrameGateway | None:
+        """The same way for requests that are frames already, None if there is none."""
 
     def ask_for_news(self) -> None:
         """Ask to be told once when the outbox has grown."""

@@ -29,6 +29,7 @@ from ocsgw.proxy.http.grammar import (
     parse_fields,
     parse_request_line,
 )
+from ocsgw.proxy.policy.prepared import Prepared
 
 _MAX_EMPTY_LINES = 4
 _MAX_CHUNK_LINE = 256
@@ -38,10 +39,14 @@ LONGEST_KNOWN = 1024
 
 @dataclass(frozen=True, slots=True)
 class RequestHead:
-    """Request line and header fields of a request are there; its body comes next."""
+    """Request line and header fields of a request are there; its body comes next.
+
+    `prepared` is what a head that comes again is good for, None for nothing.
+    """
 
     line: RequestLine
     head: Head
+    prepared: Prepared | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -99,6 +99,7 @@ class ResourceTree:
         """Let `resource` answer what begins with `/segment`."""
         self._root.putChild(segment, resource)
         self._frontend.router.mount(segment, self)
+        self._frontend.whole_requests.forget()
 
     def check(self, exchange: Exchange) -> Refusal | None:
         """Return what the client is refused for, whatever the resource."""

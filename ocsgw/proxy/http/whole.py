@@ -3,18 +3,26 @@
 Most clients send a request in one piece, and the same head again and again. Such a head is read by the reader once.
 """
 
-from ocsgw.proxy.http.grammar import FramingError
+from collections.abc import Callable
+from dataclasses import replace
+
+from ocsgw.proxy.http.grammar import FramingError, Head, RequestLine
 from ocsgw.proxy.http.reader import LONGEST_KNOWN, ReadingRules, RequestHead, RequestReader
+from ocsgw.proxy.policy.prepared import Prepared
 
 # More heads than these are read anew.
 _MOST = 1024
 
 
 class WholeRequests:
-    """Knows heads by their bytes. `forget` is for when the rules have changed."""
+    """Knows heads by their bytes.
 
-    def __init__(self, rules: ReadingRules) -> None:
+    `prepare` says what a head is good for; `forget` is for when the rules have changed.
+    """
+
+    def __init__(self, rules: ReadingRules, prepare: Callable[[RequestLine, Head], Prepared | None]) -> None:
         self._rules = rules
+        self._prepare = prepare
         self._heads: dict[bytes, RequestHead] = {}
         # For readers: heads whose bodies come in segments of their own are known as well.
         self.known = self._heads.get
@@ -59,5 +67,6 @@ class WholeRequests:
             return None
         if len(self._heads) >= _MOST:
             self._heads.clear()
-        self._heads[raw] = request
+        prepared = self._prepare(request.line, head)
+        request = self._heads[raw] = replace(request, prepared=prepared)
         return request

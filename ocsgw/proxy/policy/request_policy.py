@@ -9,7 +9,8 @@ from ocsgw.access.permissions import EVERYTHING, Permissions
 from ocsgw.protocol.errors import Refusal
 from ocsgw.protocol.messages import KV, HttpLimits, Settings
 from ocsgw.proxy.http.exchange import Exchange
-from ocsgw.proxy.http.grammar import RequestLine, parse_idempotency_key
+from ocsgw.proxy.http.grammar import Head, RequestLine, parse_idempotency_key
+from ocsgw.proxy.policy.prepared import Prepared
 from ocsgw.proxy.policy.spellings import spellings_with
 from ocsgw.proxy.policy.target import parse_target
 from ocsgw.proxy.translation.charset import (
@@ -19,6 +20,7 @@ from ocsgw.proxy.translation.charset import (
     encoding_of_option,
     is_utf8_beyond_ascii,
 )
+from ocsgw.proxy.translation.in_one_pass import translator_for
 from ocsgw.proxy.translation.jsonbody import read_utf8
 from ocsgw.proxy.translation.translate import Unknown, reference_of, to_key_values
 
@@ -112,6 +114,33 @@ class RequestPolicy:
         if head.bad_expectation:
             return Refusal("expectation_failed")
         return None
+
+    def prepare(self, line: RequestLine, head: Head) -> Prepared | None:
+        """Return what a head to the classic surface is good for, whatever the bodies and the callers of its requests.
+
+        None: they take the usual way, where somebody is told what is wrong with them.
+        """
+        if line.method != b"POST" or head.bad_coding or head.bad_expectation:
+            return None
+        if (
+            codec_of_charset(head.charset) if head.charset is not None else UTF8 if self._codec is None else None
+        ) != UTF8:
+            return None
+        try:
+            target = parse_target(line.target, self._codec, self._spellings)
+            key = parse_idempotency_key(head.idempotency_keys)
+        except Refusal:
+            return None
+        translator = translator_for(target, self.limits) if target.alias is None else None
+        if translator is None:
+            return None
+        return Prepared(
+            translator,
+            target,
+            key,
+            is_judged=self._anybody,
+            is_plain=head.minor == 1 and head.request_id is None and head.origin is None,
+        )
 
     def _check_caller(self, exchange: Exchange) -> Refusal | None:
         """Settle whose request this is, and count it where principals are limited (check 4)."""

@@ -48,8 +48,8 @@ def to_key_values(target: Target, members: Members, unknown: Unknown | None = No
     """
     if target.resource is None or target.request is None:
         raise ValueError("the target names no action")
-    plan = _plan(target.request.name, target.resource)
-    identifier = _identifier(target.resource, target.identifier)
+    plan = plan_of(target.request.name, target.resource)
+    identifier = identifier_of(target.resource, target.identifier)
     data: KV = {"GSW_AGENT_REQ_TYPE": target.request.name, plan.identifier_key: identifier}
     converters = plan.converters
     in_order = has_unknown = False
@@ -120,7 +120,7 @@ _IDENTIFYING = frozenset({"GSW_AGENT_REQ_TYPE", *IDENTIFIER_KEYS.values()})
 
 
 @dataclass(frozen=True, slots=True)
-class _Plan:
+class Plan:
     """What to do with the members of one request on one resource type."""
 
     request: RequestType
@@ -133,10 +133,11 @@ class _Plan:
 
 
 @lru_cache(maxsize=64)
-def _plan(request_name: str, resource: ResourceType) -> _Plan:
+def plan_of(request_name: str, resource: ResourceType) -> Plan:
+    """Return what to do with the members of a request on a resource type."""
     request = REQUESTS[request_name]
     attributes = (*COMMON_ATTRIBUTES, *request.attributes[resource])
-    return _Plan(
+    return Plan(
         request=request,
         identifier_key=IDENTIFIER_KEYS[resource],
         foreign_keys=FOREIGN_IDENTIFIERS[resource],
@@ -147,7 +148,7 @@ def _plan(request_name: str, resource: ResourceType) -> _Plan:
     )
 
 
-def _identifier(resource: ResourceType, text: str) -> Value:
+def identifier_of(resource: ResourceType, text: str) -> Value:
     """Return the identifier of the target as a value; checks 11 and the beginning of 12 (H59, H61)."""
     if resource == "records":
         handle = parse_handle(text)
@@ -167,7 +168,7 @@ def _identifier(resource: ResourceType, text: str) -> Value:
     return trimmed
 
 
-def _check_identifiers(plan: _Plan, spellings: Spellings, identifier: Value, members: Members) -> None:
+def _check_identifiers(plan: Plan, spellings: Spellings, identifier: Value, members: Members) -> None:
     """Refuse members that contradict the target (H99 to H101)."""
     named = members.get("GSW_AGENT_REQ_TYPE")
     if named not in (None, "") and not (isinstance(named, str) and spellings.request(named) is plan.request):
@@ -194,7 +195,7 @@ def _same(key: str, identifier: Value, repeated: object) -> bool:
     return unicodedata.normalize("NFC", text) == unicodedata.normalize("NFC", identifier)
 
 
-def _check_attributes(plan: _Plan, members: Members) -> None:
+def _check_attributes(plan: Plan, members: Members) -> None:
     """Refuse the first attribute in the order of the tables, missing before wrong (check 12)."""
     given: dict[str, object] = {}
     wrong: Refusal | None = None

@@ -1,3 +1,0 @@
-"""The way of a usual request through HTTP Proxy."""
-
-SOURCES: str
