@@ -11,15 +11,9 @@ from cpython.unicode cimport PyUnicode_AsUTF8AndSize
 from libc.stdint cimport int64_t, uint8_t, uint64_t
 from libc.string cimport memcmp
 
-from ocsgw.speedups.packing cimport (
-    Out,
-    put,
-    put_big_endian,
-    put_integer,
-    put_map,
-    put_text,
-    width_of_character,
-)
+from ocsgw.speedups.packing cimport Out, put, put_big_endian, put_integer, put_map, put_text
+from ocsgw.speedups.reading cimport LITERAL_NULL, LITERAL_TRUE, NUMBER, STRING, In, Name, Value
+from ocsgw.speedups.reading cimport expect, read_name, read_value, skip_blanks
 
 cdef extern from *:
     const char *OCSGW_SOURCES
@@ -61,13 +55,6 @@ cdef enum Converted:
     ABSENT
     WRITTEN
 
-cdef enum Type:
-    STRING
-    NUMBER
-    LITERAL_NULL
-    LITERAL_TRUE
-    LITERAL_FALSE
-
 cdef struct Field:
     # Its name, and that as MessagePack.
     const uint8_t *name
@@ -88,23 +75,7 @@ cdef struct Field:
     int needed_by
     uint64_t needed_for
 
-cdef struct In:
-    const uint8_t *at
-    const uint8_t *end
-
-# A value as it was read: a text in UTF-8 with its number of characters, or a number.
-cdef struct Value:
-    Type type
-    const uint8_t *text
-    Py_ssize_t size
-    Py_ssize_t characters
-    int64_t number
-
-cdef struct Name:
-    const uint8_t *text
-    Py_ssize_t size
-
-# Where texts with escapes are written out, and where pairs are; used within one call, which holds the interpreter lock
+# Where texts with escapes are written out, and where pairs are written; used within one call, which holds the interpreter lock
 # from its beginning to its end.
 cdef uint8_t _plain[LONGEST]
 cdef uint8_t _pairs[4 * LONGEST]
@@ -139,7 +110,8 @@ cdef class Action:
             field.mandatory = mandatory
             field.needed_by = -1
             if mandatory_for is not None:
-                self._needed(field, [each[0] for each in fields], mandatory_for)
+                field.needed_by = [each[0] for each in fields].index(mandatory_for[0])
+                field.needed_for = _mask(mandatory_for[1])
             self._count += 1
 
     cdef int _name(self, Field *field, bytes name) except -1:
@@ -164,12 +136,6 @@ cdef class Action:
             self._kept.append(choices)
             field.choices = <void *> choices
         field.kind = _KINDS[form.kind]
-        return 0
-
-    cdef int _needed(self, Field *field, list names, tuple mandatory_for) except -1:
-        key, values = mandatory_for
-        field.needed_by = names.index(key)
-        field.needed_for = _mask(values)
         return 0
 
     def frame(
@@ -211,6 +177,7 @@ cdef class Action:
         cdef In json
         json.at = <const uint8_t *> PyBytes_AS_STRING(body)
         json.end = json.at + PyBytes_GET_SIZE(body)
+        json.plain = _plain
         cdef uint64_t seen = 0
         cdef uint64_t given = 0
         cdef int64_t numbers[MOST_FIELDS]
@@ -222,14 +189,14 @@ cdef class Action:
         cdef Value value
         cdef Name name
         cdef Converted converted
-        if not _expect(&json, c"{"):
+        if not expect(&json, c"{"):
             return -1
-        _skip_blanks(&json)
+        skip_blanks(&json)
         if json.at < json.end and json.at[0] == c"}":
             json.at += 1
         else:
             while True:
-                if not _read_name(&json, &name) or not _read_value(&json, &value):
+                if not read_name(&json, &name) or not read_value(&json, &value):
                     return -1
                 which = self._find(&name)
                 if which >= 0:
@@ -256,7 +223,7 @@ cdef class Action:
                         if not _put_custom(&name, &value, pairs):
                             return -1
                         count += 1
-                _skip_blanks(&json)
+                skip_blanks(&json)
                 if json.at == json.end:
                     return -1
                 behind = json.at[0]
@@ -265,7 +232,7 @@ cdef class Action:
                     break
                 if behind != c",":
                     return -1
-        _skip_blanks(&json)
+        skip_blanks(&json)
         if json.at != json.end or self._lacks(given, numbers):
             return -1
         return count
@@ -315,214 +282,6 @@ cdef object _mask(object numbers):
 
 cdef object _as_object(Value *value):
     return value.number if value.type == NUMBER else value.text[: value.size].decode("utf-8")
-
-
-# Reading.
-
-
-cdef inline void _skip_blanks(In *json) noexcept nogil:
-    while json.at < json.end and (json.at[0] == c" " or json.at[0] == c"\n" or json.at[0] == c"\r" or json.at[0] == c"\t"):
-        json.at += 1
-
-
-cdef inline bint _expect(In *json, uint8_t byte) noexcept nogil:
-    """Go past a byte and the blanks before it."""
-    _skip_blanks(json)
-    if json.at == json.end or json.at[0] != byte:
-        return False
-    json.at += 1
-    return True
-
-
-cdef bint _read_name(In *json, Name *name) noexcept nogil:
-    """Read the name of a member and the colon; one with escapes is unusual."""
-    if not _expect(json, c'"'):
-        return False
-    name.text = json.at
-    cdef int width
-    while json.at < json.end and json.at[0] != c'"':
-        if json.at[0] < 0x20 or json.at[0] == c"\\":
-            return False
-        if json.at[0] < 0x80:
-            json.at += 1
-            continue
-        width = width_of_character(json.at, json.end)
-        if width == 0:
-            return False
-        json.at += width
-    if json.at == json.end:
-        return False
-    name.size = json.at - name.text
-    json.at += 1
-    return _expect(json, c":")
-
-
-cdef bint _read_value(In *json, Value *value) noexcept nogil:
-    """Read a text, an integer of up to 18 digits, null, true or false; the rest is unusual."""
-    _skip_blanks(json)
-    if json.at == json.end:
-        return False
-    value.text = NULL
-    value.size = value.characters = 0
-    value.number = -1
-    if json.at[0] == c'"':
-        value.type = STRING
-        json.at += 1
-        return _read_text(json, value)
-    if json.at[0] == c"-" or c"0" <= json.at[0] <= c"9":
-        value.type = NUMBER
-        return _read_number(json, value)
-    if _read_literal(json, b"null", 4):
-        value.type = LITERAL_NULL
-    elif _read_literal(json, b"true", 4):
-        value.type = LITERAL_TRUE
-    elif _read_literal(json, b"false", 5):
-        value.type = LITERAL_FALSE
-    else:
-        return False
-    return True
-
-
-cdef bint _read_literal(In *json, const char *word, Py_ssize_t size) noexcept nogil:
-    if json.end - json.at < size or memcmp(json.at, word, size) != 0:
-        return False
-    json.at += size
-    return True
-
-
-cdef bint _read_number(In *json, Value *value) noexcept nogil:
-    """Read an integer as RFC 8259 writes it; what follows shows that it is none with a fraction or an exponent."""
-    value.text = json.at
-    cdef bint negative = json.at[0] == c"-"
-    if negative:
-        json.at += 1
-    cdef const uint8_t *digits = json.at
-    cdef int64_t number = 0
-    while json.at < json.end and c"0" <= json.at[0] <= c"9" and json.at - digits < 18:
-        number = number * 10 + (json.at[0] - c"0")
-        json.at += 1
-    # None, or zeros before others, or minus zero.
-    if json.at == digits or (digits[0] == c"0" and (negative or json.at - digits > 1)):
-        return False
-    value.number = -number if negative else number
-    value.size = value.characters = json.at - value.text
-    return json.at < json.end and (
-        json.at[0] == c"," or json.at[0] == c"}" or json.at[0] == c" "
-        or json.at[0] == c"\n" or json.at[0] == c"\r" or json.at[0] == c"\t"
-    )
-
-
-cdef bint _read_text(In *json, Value *value) noexcept nogil:
-    """Read a text behind its first quotation mark."""
-    cdef const uint8_t *start = json.at
-    cdef Py_ssize_t beyond = 0
-    cdef int width
-    while json.at < json.end:
-        if json.at[0] == c'"':
-            value.text = start
-            value.size = json.at - start
-            value.characters = value.size - beyond
-            json.at += 1
-            return True
-        if json.at[0] >= 0x80:
-            width = width_of_character(json.at, json.end)
-            if width == 0:
-                return False
-            beyond += width - 1
-            json.at += width
-        elif json.at[0] == c"\\":
-            json.at = start
-            return _read_escaped(json, value)
-        elif json.at[0] < 0x20:
-            return False
-        else:
-            json.at += 1
-    return False
-
-
-cdef bint _read_escaped(In *json, Value *value) noexcept nogil:
-    """Read a text with escapes. What comes out is no longer than what it is written with, so `_plain` has room."""
-    cdef uint8_t *out = _plain
-    cdef Py_ssize_t characters = 0
-    cdef int width, place
-    while json.at < json.end:
-        if json.at[0] == c'"':
-            value.text = _plain
-            value.size = out - _plain
-            value.characters = characters
-            json.at += 1
-            return True
-        characters += 1
-        if json.at[0] == c"\\":
-            width = _read_escape(json, out)
-            if width == 0:
-                return False
-            out += width
-        elif json.at[0] >= 0x80:
-            width = width_of_character(json.at, json.end)
-            if width == 0:
-                return False
-            for place in range(width):
-                out[place] = json.at[place]
-            out += width
-            json.at += width
-        elif json.at[0] < 0x20:
-            return False
-        else:
-            out[0] = json.at[0]
-            out += 1
-            json.at += 1
-    return False
-
-
-cdef int _read_escape(In *json, uint8_t *out) noexcept nogil:
-    """Read one escape and write its character; return how many bytes, 0 for U+0000, surrogates and what is wrong."""
-    cdef unsigned int code = 0
-    cdef int place
-    cdef uint8_t digit
-    if json.end - json.at < 2:
-        return 0
-    cdef uint8_t letter = json.at[1]
-    json.at += 2
-    if letter == c'"' or letter == c"\\" or letter == c"/":
-        out[0] = letter
-        return 1
-    if letter == c"n":
-        out[0] = c"\n"
-    elif letter == c"t":
-        out[0] = c"\t"
-    elif letter == c"r":
-        out[0] = c"\r"
-    elif letter == c"b":
-        out[0] = 8
-    elif letter == c"f":
-        out[0] = 12
-    elif letter != c"u" or json.end - json.at < 4:
-        return 0
-    if letter != c"u":
-        return 1
-    for place in range(4):
-        digit = json.at[place]
-        if c"0" <= digit <= c"9":
-            code = code * 16 + digit - c"0"
-        elif c"a" <= (digit | 0x20) <= c"f":
-            code = code * 16 + (digit | 0x20) - c"a" + 10
-        else:
-            return 0
-    json.at += 4
-    if code == 0 or 0xD800 <= code < 0xE000:
-        return 0
-    if code < 0x80:
-        out[0] = <uint8_t> code
-        return 1
-    if code < 0x800:
-        out[0] = <uint8_t> (0xC0 | code >> 6)
-        out[1] = <uint8_t> (0x80 | code & 0x3F)
-        return 2
-    out[0] = <uint8_t> (0xE0 | code >> 12)
-    out[1] = <uint8_t> (0x80 | code >> 6 & 0x3F)
-    out[2] = <uint8_t> (0x80 | code & 0x3F)
-    return 3
 
 
 # Converting and writing.
