@@ -125,6 +125,8 @@ class Committer:
         in_reactor: bool = True,
         origin: str = "",
     ) -> None:
+        # Bound once: each access to that of the class makes a logger anew.
+        self._log = self._log
         self._in_reactor = in_reactor
         self._busy_timeout = busy_timeout
         self._ask = ask

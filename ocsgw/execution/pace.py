@@ -31,7 +31,9 @@ class Pace:
 
     def __init__(self, stopwatch: Callable[[], Reading] = stopwatch) -> None:
         self.stopwatch = stopwatch
-        self._waits: deque[float] = deque((0.0,) * _MEMORY, _MEMORY)
+        self._waits: deque[float] = deque((0.0,) * _MEMORY)
+        # How many of these are slow, and how many too long.
+        self._slow = self._long = 0
         self.is_brisk = True
         """Whether the next batch may be expected to keep nobody waiting."""
 
@@ -46,8 +48,9 @@ class Pace:
             waited = took
         else:
             waited = now - committing[0] - (work - committing[1]) if committing is not None else 0.0
-        waits = self._waits
-        waits.append(waited)
-        ordered = sorted(waits)
-        self.is_brisk = ordered[_MEMORY // 2 - 1] < _PATIENCE and ordered[-1] < _LONG
+        self._waits.append(waited)
+        gone = self._waits.popleft()
+        self._slow += (waited >= _PATIENCE) - (gone >= _PATIENCE)
+        self._long += (waited >= _LONG) - (gone >= _LONG)
+        self.is_brisk = self._slow <= _MEMORY // 2 and not self._long
         return took

@@ -106,7 +106,8 @@ class CommitTests(RuleTestCase):
                 self.assertRaises(CommitUnknownError, self.outcomes, add_record("1"))
             self.assertEqual(len(self.rows()), count)
         self.add("2")
-        self.assertEqual(self.column("record_id"), [1, 2])
+        # What the commit may have reserved is left out (H200).
+        self.assertEqual(self.column("record_id"), [1, 102])
 
 
 class SavepointTests(RuleTestCase):

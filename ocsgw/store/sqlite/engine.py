@@ -3,20 +3,20 @@
 import contextlib
 import sqlite3
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 
 from ocsgw.contact.directory import Directory
 from ocsgw.contact.transaction import StoreFailureError
 from ocsgw.store import migrate
 from ocsgw.store.engine import Access, Report
-from ocsgw.store.errors import CommitUnknownError, StoreBusyError, StoreVersionError
+from ocsgw.store.errors import CommitUnknownError, NotPrimaryError, StoreBusyError, StoreVersionError
 from ocsgw.store.lease import PairMember
 from ocsgw.store.open_tables import OpenTables
 from ocsgw.store.records import largest_record
 from ocsgw.store.sqlite.connection import Connection, masked, primary_code, translated
 from ocsgw.store.sqlite.file import StoreFile
 from ocsgw.store.sqlite.lease import SQLiteLease
+from ocsgw.store.sqlite.numbers import Memory
 from ocsgw.store.sqlite.tables import SQLiteTables
 from ocsgw.store.sqlite.transaction import SQLiteTransaction
 
@@ -64,6 +64,7 @@ class SQLiteEngine:
         self._clock = clock
         self._connection: Connection | None = None
         self._tables = OpenTables()
+        self._memory = Memory()
         self.lease = make_lease(member, self._needed) if member is not None else None
         self._looked_at = 0.0
         self._in_place = True
@@ -108,6 +109,7 @@ class SQLiteEngine:
 
     def _connect(self) -> None:
         self._connection = connection = Connection(self._file.path)
+        self._memory.forget()
         if self.lease is not None:
             connection.judge = self.lease.begun
         raw = connection.raw
@@ -160,8 +162,11 @@ class SQLiteEngine:
     def use(self, directory: Directory) -> None:
         """Open the tables of this configuration; a server of a pair that stands by opens none, and touches nothing."""
         connection = self._needed()
-        if self.lease is not None and not self.lease.is_held:
-            return
+        if self.lease is not None:
+            # The other server of the pair has used numbers since.
+            self._memory = Memory()
+            if not self.lease.is_held:
+                return
         tables = SQLiteTables(
             connection,
             self._report,
@@ -188,11 +193,24 @@ class SQLiteEngine:
     def close(self) -> None:
         """Close the file."""
         if self._connection is not None:
+            self._give_back(self._connection)
             with contextlib.suppress(sqlite3.Error):
                 self._connection.close()
             self._connection = None
         self._file.unlock()
-        self._tables = OpenTables()
+        self._tables, self._memory = OpenTables(), Memory()
+
+    def _give_back(self, connection: Connection) -> None:
+        """Let the next start use the numbers that were reserved and not used; without success they are left out."""
+        unused = list(self._memory.reserved())
+        if not unused:
+            return
+        with contextlib.suppress(sqlite3.Error, StoreFailureError, NotPrimaryError):
+            connection.begin()
+            connection.raw.executemany(
+                "UPDATE ocsgw_counter SET value = ? WHERE name = ? AND value = ?", unused
+            ).close()
+            connection.raw.execute("COMMIT").close()
 
     def _needed(self) -> Connection:
         if self._connection is None:
@@ -201,48 +219,38 @@ class SQLiteEngine:
 
     # Transactions.
 
-    @contextmanager
-    def transaction(self, wait: float) -> Iterator[SQLiteTransaction]:
+    def transaction(self, wait: float) -> "_Scope":
         """Begin a write transaction, waiting at most `wait` seconds for other programs; commit at the end."""
-        lease = self.lease
-        if lease is None:
-            with self._transaction(wait) as tx:
-                yield tx
-            return
-        committed = False
-        try:
-            with self._transaction(min(wait, lease.beginning())) as tx:
-                yield tx
-            committed = True
-        finally:
-            lease.ended(committed=committed)
+        return _Scope(self, self.lease, wait)
 
-    @contextmanager
-    def _transaction(self, wait: float) -> Iterator[SQLiteTransaction]:
+    def enter(self, wait: float) -> SQLiteTransaction:
+        """Begin a transaction."""
         self._begin(wait)
+        return SQLiteTransaction(self._needed(), self._tables, self._report, self._memory)
+
+    def leave(self, tx: SQLiteTransaction, error: BaseException | None) -> None:
+        """Commit a transaction, or undo it because of an error, which is raised anew if it is one of the driver."""
         connection = self._needed()
         try:
-            tx = SQLiteTransaction(connection, self._tables, self._report)
-            yield tx
-            self._look_at_file()
-        except sqlite3.Error as error:
-            self._roll_back(connection)
-            raise translated(error) from None
+            if error is None:
+                self._look_at_file()
         except BaseException:
             self._roll_back(connection)
             raise
-        if self._access == "read":
+        if error is not None or self._access == "read":
             self._roll_back(connection)
+            if isinstance(error, sqlite3.Error):
+                raise translated(error) from None
             return
         try:
             connection.raw.execute("COMMIT").close()
-        except sqlite3.Error as error:
+        except sqlite3.Error as failed:
             self._roll_back(connection)
-            text = masked(str(error))
-            if primary_code(error) in _NOT_COMMITTED or error.sqlite_errorcode == _WRITE_REFUSED:
+            text = masked(str(failed))
+            if primary_code(failed) in _NOT_COMMITTED or failed.sqlite_errorcode == _WRITE_REFUSED:
                 raise StoreFailureError(text) from None
             raise CommitUnknownError(text) from None
-        self._tables.unsettled -= tx.settled
+        tx.committed()
 
     def _begin(self, wait: float) -> None:
         connection = self._needed()
@@ -301,9 +309,43 @@ class SQLiteEngine:
         elif size <= _LOG_LIMIT:
             self._log_reported = _LOG_WARNING
 
-    @staticmethod
-    def _roll_back(connection: Connection) -> None:
+    def _roll_back(self, connection: Connection) -> None:
+        self._memory.forget()
         # Where that fails the engine has rolled back by itself.
         with contextlib.suppress(sqlite3.Error):
             if connection.raw.in_transaction:
                 connection.raw.execute("ROLLBACK").close()
+
+
+class _Scope:
+    """What `SQLiteEngine.transaction` returns; no generators, which would cost each batch microseconds."""
+
+    __slots__ = ("_engine", "_lease", "_tx", "_wait")
+
+    def __init__(self, engine: SQLiteEngine, lease: SQLiteLease | None, wait: float) -> None:
+        self._engine = engine
+        self._lease = lease
+        self._wait = wait
+        self._tx: SQLiteTransaction | None = None
+
+    def __enter__(self) -> SQLiteTransaction:
+        lease, wait = self._lease, self._wait
+        try:
+            if lease is not None:
+                wait = min(wait, lease.beginning())
+            tx = self._tx = self._engine.enter(wait)
+        except BaseException:
+            if lease is not None:
+                lease.ended(committed=False)
+            raise
+        return tx
+
+    def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
+        committed = False
+        try:
+            if self._tx is not None:
+                self._engine.leave(self._tx, error)
+            committed = error is None
+        finally:
+            if self._lease is not None:
+                self._lease.ended(committed=committed)

@@ -1,8 +1,7 @@
 """What a transaction of the embedded store does in its own way."""
 
 import sqlite3
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from urllib.parse import quote
 
@@ -27,10 +26,13 @@ from ocsgw.store.outbox import OUTBOX_COLUMNS, OUTBOX_KINDS
 from ocsgw.store.own_tables import AUDIT_POSITION
 from ocsgw.store.sqlite.as_stored import as_stored
 from ocsgw.store.sqlite.connection import Connection
+from ocsgw.store.sqlite.numbers import Memory, Numbers
 from ocsgw.store.sqlite.refusals import refused_by
 from ocsgw.store.sqlite.statements import change_text
 from ocsgw.store.texts import ROWS_AT_ONCE, DncStatements, ListStatements
-from ocsgw.store.transaction import highest_of, names_of_numbers
+from ocsgw.store.transaction import NOTE_NUMBERS, names_of_numbers
+
+_NOTED = "SELECT name, value FROM ocsgw_counter WHERE name IN (?, ?)"
 
 
 class SQLiteDialect:
@@ -66,56 +68,116 @@ class SQLiteTransaction(BulkTransaction):
     _dialect = SQLiteDialect()
     _newest_outbox = "SELECT seq FROM sqlite_sequence WHERE name = 'ocsgw_outbox'"
 
-    def __init__(self, connection: Connection, tables: OpenTables, report: Report) -> None:
+    def __init__(self, connection: Connection, tables: OpenTables, report: Report, memory: Memory) -> None:
         super().__init__(connection, tables, report)
+        self._memory = memory
+        # What has become of the numbers of lists in this transaction.
+        self._numbers: dict[str, Numbers] = {}
         self._changes_before = connection.raw.total_changes
+
+    def committed(self) -> None:
+        """The transaction has been committed."""
+        self._tables.unsettled -= self.settled
+        self._memory.numbers.update(self._numbers)
 
     def append_outbox(self, entries: Sequence[OutboxEntry]) -> None:
         """Store entries behind all others, in their order."""
         for begin in range(0, len(entries), ROWS_AT_ONCE):
             part = entries[begin : begin + ROWS_AT_ONCE]
             values = [value for each in part for value in msgspec.structs.astuple(each)[1:]]
-            self._connection.change(_append_text(len(part)), values)
+            self._memory.account(self._connection.change(_append_text(len(part)), values))
 
     def before_adding(
         self, calling_list: CallingList, lookups: Callable[[], Sequence[DncLookup]], now: int
     ) -> Admission:
-        """Return the highest ids and what is blocked; where there are no entries, no look-up is even made."""
-        text = _before_adding_text(self._text_of(calling_list), self._do_not_call_text())
-        ((has_entries, any_beyond_ascii, *highest),) = self._rows(calling_list, text, names_of_numbers(calling_list))
-        blocked: set[int] = set()
-        if has_entries:
+        """Return the highest ids and what is blocked; where there are no entries, no look-up is even made.
+
+        While nobody else has written anything, nothing is asked but for that.
+        """
+        if not self._memory.is_current(self._connection, calling_list.table):
+            self._read_numbers(calling_list)
+        known, blocked = self._numbers_of(calling_list.table), set[int]()
+        if self._memory.has_entries:
             asked = lookups()
             blocked = self._blocked_by_search_keys(calling_list, asked, now)
-            if any_beyond_ascii:
+            if self._memory.any_beyond_ascii:
                 blocked |= self._blocked_beyond_ascii(calling_list, asked, now)
-        return Admission(*highest_of(highest), blocked)
+        return Admission(known.record_id, known.chain_id, blocked)
 
-    @contextmanager
-    def savepoint(self) -> Iterator[None]:
+    def _read_numbers(self, calling_list: CallingList) -> None:
+        """Read the highest ids of a list, and whether there are do-not-call entries."""
+        table = calling_list.table
+        text = _before_adding_text(self._text_of(calling_list), self._do_not_call_text())
+        found = self._rows(calling_list, text, names_of_numbers(calling_list))
+        ((has_entries, any_beyond_ascii, record_id, noted_record_id, *chain_ids, noted_chain_id),) = found
+        known = self._numbers.get(table) or self._memory.numbers.get(table)
+        noted = Numbers.noted(noted_record_id or 0, noted_chain_id or 0)
+        if known is None or known[2:] != noted[2:]:
+            # Up to what somebody else has noted, a process before this one as a rule, any number may have been used.
+            used = known or noted
+            known = noted._replace(
+                record_id=max(used.record_id, noted.record_id), chain_id=max(used.chain_id, noted.chain_id)
+            )
+        in_table = record_id or 0, max(each or 0 for each in chain_ids)
+        self._numbers[table] = known._replace(
+            record_id=max(known.record_id, in_table[0]), chain_id=max(known.chain_id, in_table[1])
+        )
+        self._memory.has_read(
+            self._connection, table, has_entries=bool(has_entries), any_beyond_ascii=bool(any_beyond_ascii)
+        )
+
+    def _numbers_of(self, table: str) -> Numbers:
+        """Return what is known of the numbers of a table; at first that is what was noted of them."""
+        known = self._numbers.get(table) or self._memory.numbers.get(table)
+        if known is None:
+            noted = dict(self._connection.rows(_NOTED, (f"record {table}", f"chain {table}")))
+            known = Numbers.noted(noted.get(f"record {table}", 0), noted.get(f"chain {table}", 0))
+        return known
+
+    def _insert_records(self, calling_list: CallingList, records: Sequence[NewRecord]) -> None:
+        super()._insert_records(calling_list, records)
+        self._memory.account(len(records))
+
+    def _note_numbers(self, table: str, record_id: int, chain_id: int) -> None:
+        known = self._numbers_of(table)
+        used = known.with_used(record_id, chain_id)
+        if used[2:] != known[2:]:
+            values = (f"record {table}", used.noted_record_id, f"chain {table}", used.noted_chain_id)
+            self._memory.account(self._connection.change(NOTE_NUMBERS, values))
+        self._numbers[table] = used
+
+    def savepoint(self) -> "_Savepoint":
         """Undo what is done inside if an exception leaves the block."""
+        return _Savepoint(self)
+
+    def begin_run(self) -> dict[str, Numbers] | None:
+        """Begin what can be undone; return what `undo_run` needs.
+
+        Before the first change the transaction itself can be undone: most batches are one run, which costs nothing.
+        """
+        if self._connection.raw.total_changes == self._changes_before:
+            return None
+        self._connection.change("SAVEPOINT run")
+        return self._numbers.copy()
+
+    def end_run(self, numbers: dict[str, Numbers] | None) -> None:
+        """What was begun by `begin_run` stays."""
+        if numbers is not None:
+            self._connection.change("RELEASE run")
+
+    def undo_run(self, numbers: dict[str, Numbers] | None, error: BaseException) -> None:
+        """Undo what was done since `begin_run`. Raises `UndoneTransactionError` if more had to be undone."""
         connection = self._connection
-        # Before the first change the transaction itself can be undone: most batches are one run.
-        is_first = connection.raw.total_changes == self._changes_before
-        if not is_first:
-            connection.change("SAVEPOINT run")
-        try:
-            yield
-        except StoreFailureError:
-            # The transaction can only be left.
-            raise
-        except BaseException as error:
-            if is_first:
-                self._begin_again()
-            elif isinstance(error, RefusedByTableError) and not connection.raw.in_transaction:
-                # RAISE(ROLLBACK): what was done before the savepoint is gone too.
-                raise UndoneTransactionError(error) from None
-            else:
-                connection.change("ROLLBACK TO run")
-                connection.change("RELEASE run")
-            raise
-        if not is_first:
+        self._memory.forget()
+        if numbers is None:
+            self._begin_again()
+        elif isinstance(error, RefusedByTableError) and not connection.raw.in_transaction:
+            # RAISE(ROLLBACK): what was done before the savepoint is gone too.
+            raise UndoneTransactionError(error) from None
+        else:
+            connection.change("ROLLBACK TO run")
             connection.change("RELEASE run")
+        self._numbers = numbers or {}
 
     def _begin_again(self) -> None:
         if self._connection.raw.in_transaction:
@@ -151,6 +213,26 @@ class SQLiteTransaction(BulkTransaction):
 
     def _refusal(self, calling_list: CallingList, reason: str) -> str:
         return refused_by(self._connection, calling_list.table, reason)
+
+
+class _Savepoint:
+    """What `savepoint` returns; no generator, which would cost each batch a microsecond."""
+
+    __slots__ = ("_numbers", "_tx")
+
+    def __init__(self, tx: SQLiteTransaction) -> None:
+        self._tx = tx
+        self._numbers: dict[str, Numbers] | None = None
+
+    def __enter__(self) -> None:
+        self._numbers = self._tx.begin_run()
+
+    def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
+        if error is None:
+            self._tx.end_run(self._numbers)
+        elif not isinstance(error, StoreFailureError):
+            # After such a failure the transaction can only be left.
+            self._tx.undo_run(self._numbers, error)
 
 
 def open_read_only(file: str) -> sqlite3.Connection:
