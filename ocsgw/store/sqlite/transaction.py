@@ -3,6 +3,7 @@
 import sqlite3
 from collections.abc import Callable, Sequence
 from functools import lru_cache
+from typing import Any
 from urllib.parse import quote
 
 import msgspec
@@ -134,9 +135,9 @@ class SQLiteTransaction(BulkTransaction):
             known = Numbers.noted(noted.get(f"record {table}", 0), noted.get(f"chain {table}", 0))
         return known
 
-    def _insert_records(self, calling_list: CallingList, records: Sequence[NewRecord]) -> None:
-        super()._insert_records(calling_list, records)
-        self._memory.account(len(records))
+    def _insert_rows(self, calling_list: CallingList, rows: Sequence[Sequence[Any]]) -> None:
+        super()._insert_rows(calling_list, rows)
+        self._memory.account(len(rows))
 
     def _note_numbers(self, table: str, record_id: int, chain_id: int) -> None:
         known = self._numbers_of(table)
