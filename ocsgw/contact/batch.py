@@ -70,6 +70,26 @@ class Defects(Protocol):
         """A request is answered with 500; its neighbours are not concerned."""
 
 
+# What may be carried out beside the transactions of other servers: what it judges is locked, as a chain or hand-out, or
+# changed only by requests of other kinds.
+_SHARED_KINDS = frozenset(
+    {"AddRecord", "by handle", "PreviewRecordRequest", "EventStreamRequest", "EventsRequest", "status"}
+)
+# Of these kinds: DoNotCall concerns other records than its own, AddRecord with one of these a chain of others.
+_ALONE_REQUESTS = frozenset({"DoNotCall"})
+_ALONE_KEYS = ("GSW_CHAIN_ID", "GSW_RECORD_HANDLE")
+
+
+def may_share(requests: Sequence[PendingRequest]) -> bool:
+    """Whether requests may be carried out in a transaction beside those of other servers."""
+    return all(
+        (kind := kind_of(pending)) in _SHARED_KINDS
+        and pending.request.name not in _ALONE_REQUESTS
+        and not (kind == "AddRecord" and any(key in pending.data for key in _ALONE_KEYS))
+        for pending in requests
+    )
+
+
 _canonical = msgspec.msgpack.Encoder(order="sorted")
 
 

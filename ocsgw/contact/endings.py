@@ -22,6 +22,7 @@ def process_record(unit: UnitOfWork, handouts_cache: HandoutCache, pending: Pend
     """RecordProcessed: take the result and end the hand-out of the whole chain (H210 to H216)."""
     data = pending.data
     if handouts_cache.peek(cast("int", data["GSW_RECORD_HANDLE"])) is None:
+        unit.tx.demand_alone()
         spent = _spent(unit, pending)
         if spent is not None and not is_of_expired(spent):
             unit.tx.forget_spent_handle(cast("int", data["GSW_RECORD_HANDLE"]))

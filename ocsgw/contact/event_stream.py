@@ -103,7 +103,10 @@ def read_events(unit: UnitOfWork, requests: Sequence[PendingRequest]) -> list[Re
 def _page(unit: UnitOfWork, after: int, largest: int) -> EventPage:
     entries = unit.tx.outbox_after(after, _MOST_ENTRIES)
     if not entries:
+        # Asked for first: what another server has added since is behind it.
         newest = unit.tx.outbox_bounds()[1]
+        entries = unit.tx.outbox_after(after, _MOST_ENTRIES)
+    if not entries:
         return EventPage(newest + 1, newest, more=False, events=[])
     most = room = min(_MOST_BYTES, largest - _ENVELOPE)
     events: list[StreamedEvent] = []

@@ -255,6 +255,13 @@ class StoreFailureError(Exception):
     """The store itself fails: no request of the batch can be carried out, and nothing was changed (C41)."""
 
 
+class NotAloneError(StoreFailureError):
+    """What is to be done cannot be decided beside the transactions of other servers.
+
+    Nothing was changed; it has to be carried out again, alone.
+    """
+
+
 class RefusedByTableError(Exception):
     """A table does not take a row: an index, constraint or trigger of the site says no (K16).
 
@@ -338,6 +345,12 @@ class RecordStatements(Protocol):
 
     def records_of_chains(self, calling_list: CallingList, chain_ids: Iterable[int]) -> list[Record]:
         """Return all records of chains, ordered by chain and `chain_n`."""
+
+    def free_chains(self, calling_list: CallingList, chain_ids: Iterable[int]) -> list[Record]:
+        """Return likewise all records of those chains that no other server is about to change; wait for none."""
+
+    def demand_all_ready(self, calling_list: CallingList, windows: Mapping[Window, int], now: int) -> None:
+        """Raise `NotAloneError` if records are ready that `ready_records` has left out, as others are at them."""
 
     def unreadable(self, calling_list: CallingList, record_id: int) -> str | None:
         """Return the column with which a record that was to be read in this transaction cannot be represented (K63).
@@ -474,9 +487,13 @@ class Transaction(
 ):
     """The store, within one write transaction, which is used by one thread at a time.
 
-    Nobody else writes until it ends; what others have written before it began is seen. Any method may raise
-    `StoreFailureError`, after which the transaction can only be left.
+    What others have written before it began is seen. If it is alone no other server writes until it ends; else none
+    writes what it has read of hand-outs, chains and keys. Any method may raise `StoreFailureError`, after which the
+    transaction can only be left.
     """
+
+    def demand_alone(self) -> None:
+        """Raise `NotAloneError` unless nobody else writes until the end of the transaction."""
 
     def savepoint(self) -> AbstractContextManager[None]:
         """Undo what is done inside if an exception leaves the block."""

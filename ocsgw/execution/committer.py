@@ -11,7 +11,6 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
 from functools import partial
 from typing import Protocol, TypeVar
 
@@ -23,14 +22,15 @@ from twisted.python.failure import Failure
 
 from ocsgw.audit.recorder import Auditor, not_audited
 from ocsgw.contact.backlog import Backlog
-from ocsgw.contact.batch import Outcome, execute, refusal_of
+from ocsgw.contact.batch import Outcome, execute, may_share, refusal_of
 from ocsgw.contact.directory import Directory
 from ocsgw.contact.notices import Notice
 from ocsgw.contact.outbox import Change
-from ocsgw.contact.transaction import StoreFailureError, Transaction
+from ocsgw.contact.transaction import NotAloneError, StoreFailureError, Transaction
 from ocsgw.contact.unit_of_work import Continuation, PendingRequest, Unfinished, UnitOfWork
 from ocsgw.counters import BATCH_SIZES, COMMIT_SECONDS, COMMITS, DNC_BLOCKED
 from ocsgw.execution.gathering import Gathering
+from ocsgw.execution.jobs import Awaiting
 from ocsgw.execution.pace import Pace, Reading
 from ocsgw.execution.result import BatchResult, joined
 from ocsgw.execution.worker import Worker
@@ -72,27 +72,11 @@ def nobody_to_ask(question: object) -> "Deferred[object]":
 class Store(Protocol):
     """What the committer needs of an engine."""
 
-    def transaction(self, wait: float) -> AbstractContextManager[Transaction]:
-        """Begin a write transaction within `wait` seconds, commit it at the end of the block."""
+    def transaction(self, wait: float, *, alone: bool = True) -> AbstractContextManager[Transaction]:
+        """Begin a write transaction within `wait` seconds, commit it at the end of the block.
 
-
-class Awaiting(Protocol):
-    """A request that waits for the store. `deadline` is a time of the clock, None without one."""
-
-    pending: PendingRequest
-    deadline: float | None
-
-    def deliver(self, outcome: Outcome) -> None:
-        """Take what has become of the request, once, after the commit."""
-
-
-@dataclass(slots=True, eq=False)
-class Job:
-    """A request whose outcome a function takes."""
-
-    pending: PendingRequest
-    deliver: Callable[[Outcome], None]
-    deadline: float | None = None
+        One that need not be `alone` may go on beside those of other servers.
+        """
 
 
 class Committer:
@@ -154,6 +138,7 @@ class Committer:
         self._unit_of = partial(
             UnitOfWork, new_guid=new_guid, backlog=self.backlog, question_room=question_room, origin=origin
         )
+        self._others_serve = bool(origin)
         self._unknown_keys_logged: dict[str, set[str]] = {}
 
     def submit(self, job: Awaiting) -> None:
@@ -178,18 +163,20 @@ class Committer:
         """Call `listener` with what desktops are shown, likewise."""
         self._notice_listeners.append(listener)
 
-    def chore(self, function: Callable[[UnitOfWork], T | Unfinished[T]], *, is_brief: bool = False) -> "Deferred[T]":
+    def chore(
+        self, function: Callable[[UnitOfWork], T | Unfinished[T]], *, is_brief: bool = False, alone: bool = True
+    ) -> "Deferred[T]":
         """Return a Deferred with the result of `function`, called in a transaction of its own between batches.
 
         Where that is `Unfinished`, it goes on in further transactions. It fails with `StoreFailureError` or
         `CommitUnknownError` if the store does. One that `is_brief` takes no longer than a batch; it is carried out
-        where batches are.
+        where batches are. One that only reads need not be `alone`.
         """
         directory = self.directory
 
         def run(wait: float, attempt: int = 1) -> tuple[UnitOfWork, T | Unfinished[T]]:
             try:
-                with self._audited() as record, self._store.transaction(wait) as tx:
+                with self._audited() as record, self._store.transaction(wait, alone=alone) as tx:
                     unit = self._unit(tx, directory)
                     result = function(unit)
                     unit.store_outbox()
@@ -208,7 +195,7 @@ class Committer:
             unit, result = done
             guarded(self._log, "log of a chore", self._log_notes, unit)
             self._publish(unit)
-            return self.chore(result.function) if isinstance(result, Unfinished) else result
+            return self.chore(result.function, alone=alone) if isinstance(result, Unfinished) else result
 
         def on_worker() -> "Deferred[tuple[UnitOfWork, T | Unfinished[T]]]":
             return self._worker.run(lambda: run(min(_CHORE_WAIT, self._busy_timeout)))
@@ -317,17 +304,20 @@ class Committer:
         *,
         in_place: bool = False,
         attempt: int = 1,
+        alone: bool = False,
     ) -> BatchResult:
         """Carry out a batch, in the worker or `in_place`. Raises `StoreBusyError` only in place.
 
         A batch that fails as a whole is rolled back and carried out again request by request, each in a transaction of
-        its own: a fault stays with its request. `attempt` counts those that the database has asked for again.
+        its own: a fault stays with its request. `attempt` counts those that the database has asked for again. What
+        cannot be decided, or is refused, beside the transactions of other servers is carried out again `alone`.
         """
+        alone = alone or not (self._others_serve and may_share(requests))
         begun = self._pace.stopwatch()
         committing: Reading | None = None
         defects: list[tuple[PendingRequest, Failure]] = []
         try:
-            with self._audited() as record, self._store.transaction(wait) as tx:
+            with self._audited() as record, self._store.transaction(wait, alone=alone) as tx:
                 unit = self._unit(tx, directory)
                 outcomes = execute(unit, requests, lambda pending, error: defects.append((pending, Failure(error))))
                 unit.store_outbox()
@@ -343,13 +333,13 @@ class Committer:
             return BatchResult([Outcome(Refusal("unavailable")) for _ in requests])
         except UndoneTransactionError as error:
             COMMITS.add(result="rolled back")
-            alone = BatchResult([Outcome(refusal_of(error.refusal))])
+            lone = BatchResult([Outcome(refusal_of(error.refusal))])
         except StoreFailureError as error:
             if in_place and isinstance(error, StoreBusyError):
                 raise
-            if isinstance(error, ConflictError) and attempt < _MOST_ATTEMPTS:
+            if isinstance(error, ConflictError | NotAloneError) and attempt < _MOST_ATTEMPTS:
                 COMMITS.add(result="repeated")
-                return self._transact(requests, directory, wait, attempt=attempt + 1)
+                return self._transact(requests, directory, wait, attempt=attempt + 1, alone=True)
             COMMITS.add(result="failed")
             return BatchResult([Outcome(Refusal("unavailable")) for _ in requests], failure=str(error))
         except CommitUnknownError as error:
@@ -358,11 +348,11 @@ class Committer:
             return BatchResult([Outcome(Refusal("no_response")) for _ in requests], failure=str(error))
         except Exception:  # noqa: BLE001 - whatever it is concerns one request of the batch, or each
             COMMITS.add(result="rolled back")
-            alone = BatchResult([Outcome(Refusal("internal"))], defects=[(requests[0], Failure())])
+            lone = BatchResult([Outcome(Refusal("internal"))], defects=[(requests[0], Failure())])
         finally:
             COMMIT_SECONDS.observe(self._pace.note(begun, committing))
         if len(requests) == 1:
-            return alone
+            return lone
         return joined([self._transact([pending], directory, wait) for pending in requests])
 
     def _finish(self, jobs: Sequence[Awaiting], result: BatchResult, begun: float) -> None:

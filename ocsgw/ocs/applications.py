@@ -14,7 +14,8 @@ from ocsgw.contact.notices import Notice
 from ocsgw.contact.outbox import Change, GroupChanged
 from ocsgw.contact.unit_of_work import PendingRequest
 from ocsgw.desktop.own_requests import OwnRequests
-from ocsgw.execution.committer import Committer, Job
+from ocsgw.execution.committer import Committer
+from ocsgw.execution.jobs import Job
 from ocsgw.ocs.context import OCSContext
 from ocsgw.ocs.dispatch import Dispatcher
 from ocsgw.ocs.life_cycle import LifeCycle

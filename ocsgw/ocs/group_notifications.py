@@ -121,7 +121,7 @@ class GroupNotifications(Service):
             for group, status in found:
                 self._send(group, status, 81001)
 
-        done: Deferred[Any] = self._store.committer().chore(read)
+        done: Deferred[Any] = self._store.committer().chore(read, alone=False)
         # What cannot be read now is sent with the next change, or the next time.
         return done.addCallback(send).addErrback(lambda reason: say(self._log, 93244, log_failure=reason))
 

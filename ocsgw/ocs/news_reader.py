@@ -75,12 +75,13 @@ class NewsReader(Service):
 
         def read(unit: UnitOfWork) -> tuple[int, int, list[StoredNews], int]:
             unit.backlog.forget()
+            # Asked for first: what another server adds meanwhile is behind it.
+            newest = unit.tx.newest_news()
             found = unit.tx.news_after(last, _AT_ONCE) if last is not None else []
             # Without any the newest are behind `last` no more: they are forgotten, or lost with a database that failed.
-            number = found[-1].number if found else unit.tx.newest_news()
-            return unit.now, number, found, unit.tx.outbox_bounds()[1]
+            return unit.now, found[-1].number if found else newest, found, unit.tx.outbox_bounds()[1]
 
-        return self._store.committer().chore(read).addCallbacks(self._have_read, self._not_read)
+        return self._store.committer().chore(read, alone=False).addCallbacks(self._have_read, self._not_read)
 
     def _have_read(self, result: tuple[int, int, Sequence[StoredNews], int]) -> "Deferred[Any] | None":
         """Tell what was read; return the reading of the rest, if there may be more."""

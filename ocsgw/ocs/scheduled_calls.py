@@ -16,7 +16,8 @@ from ocsgw.contact.scheduled_calls import (
     hand_out_callbacks,
 )
 from ocsgw.desktop.eligibility import latest
-from ocsgw.execution.committer import Committer, Job
+from ocsgw.execution.committer import Committer
+from ocsgw.execution.jobs import Job
 from ocsgw.ocs.context import OCSContext
 from ocsgw.ocs.ocs_session import OcsSession
 from ocsgw.periodic import Periodic
@@ -78,7 +79,7 @@ class ScheduledCalls:
     def _look(self) -> "Deferred[None] | None":
         if not self._desktops.by_agent or self._is_looking or not self._runs:
             return None
-        looked = self._store.committer().chore(agents_with_callbacks)
+        looked = self._store.committer().chore(agents_with_callbacks, alone=False)
         self._is_looking = True
         return looked.addCallback(self._hand_out).addBoth(self._has_looked)
 

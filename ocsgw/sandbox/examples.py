@@ -4,7 +4,8 @@ from twisted.internet.defer import Deferred
 
 from ocsgw.contact.batch import Outcome
 from ocsgw.contact.unit_of_work import PendingRequest
-from ocsgw.execution.committer import Committer, Job
+from ocsgw.execution.committer import Committer
+from ocsgw.execution.jobs import Job
 from ocsgw.protocol.context import RequestContext
 from ocsgw.protocol.errors import Refusal
 from ocsgw.protocol.requests import REQUESTS

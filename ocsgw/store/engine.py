@@ -104,9 +104,10 @@ class Engine(Protocol):
         do-not-call table; then nothing has changed.
         """
 
-    def transaction(self, wait: float) -> AbstractContextManager[Transaction]:
+    def transaction(self, wait: float, *, alone: bool = True) -> AbstractContextManager[Transaction]:
         """Begin a write transaction, waiting at most `wait` seconds for other programs; commit at the end of the block.
 
+        Where several servers serve, one that need not be `alone` goes on beside theirs; it may raise `NotAloneError`.
         An exception in the block undoes everything. Raises `StoreBusyError` if nothing was begun, `StoreFailureError`
         if nothing was changed, `CommitUnknownError` if that cannot be known.
         """

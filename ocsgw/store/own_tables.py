@@ -51,6 +51,8 @@ class OwnTables:
 
     _connection: Connection
     _dialect: Dialect
+    # What stands behind a query for hand-outs.
+    _lock_of_handouts = ""
 
     # Idempotency.
 
@@ -146,7 +148,9 @@ class OwnTables:
 
     def _handouts(self, text: str, numbers: Iterable[int]) -> list[tuple[Handout, list[Handle]]]:
         found: dict[int, tuple[Handout, list[Handle]]] = {}
-        for row in self._connection.rows(f"{text} ORDER BY h.handle", (as_json(list(numbers)),)):
+        for row in self._connection.rows(
+            f"{text} ORDER BY h.handle{self._lock_of_handouts}", (as_json(list(numbers)),)
+        ):
             known = found.get(row[0])
             if known is None:
                 known = found[row[0]] = (_handout(row[:_HANDOUT_FIELDS]), [])

@@ -260,6 +260,16 @@ class RecordTransaction(ContactForms, OwnTables, OutboxTable):
         text = self._text_of(calling_list).records_of_chains
         return self._records(calling_list, self._rows(calling_list, text, {"chains": as_json(list(chain_ids))}))
 
+    def free_chains(self, calling_list: CallingList, chain_ids: Iterable[int]) -> list[Record]:
+        """Return all records of chains that no other server is about to change, ordered likewise."""
+        return self.records_of_chains(calling_list, chain_ids)
+
+    def demand_all_ready(self, calling_list: CallingList, windows: Mapping[Window, int], now: int) -> None:
+        """Raise `NotAloneError` if records are ready that `ready_records` has left out: alone it leaves out none."""
+
+    def demand_alone(self) -> None:
+        """Raise `NotAloneError` unless nobody else writes until the end of the transaction."""
+
     def record_statuses(self, calling_list: CallingList, record_ids: Iterable[int]) -> dict[int, int]:
         """Return the statuses of those records that exist and have one."""
         text = self._text_of(calling_list).record_statuses

@@ -13,7 +13,8 @@ from ocsgw.contact.batch import Outcome
 from ocsgw.contact.opening import prepare
 from ocsgw.contact.transaction import StoreFailureError, Transaction
 from ocsgw.contact.unit_of_work import Continuation, PendingRequest, UnitOfWork
-from ocsgw.execution.committer import Committer, Job
+from ocsgw.execution.committer import Committer
+from ocsgw.execution.jobs import Job
 from ocsgw.protocol.errors import Refusal
 from ocsgw.protocol.messages import KV
 from ocsgw.store.errors import CommitUnknownError
@@ -315,7 +316,7 @@ class CommitterTests(RuleTestCase):
         """If the lines cannot be written, the batch is rolled back and answered with 503."""
 
         @contextmanager
-        def transaction(wait: float) -> Iterator[Transaction]:
+        def transaction(wait: float, *, alone: bool) -> Iterator[Transaction]:
             with self.store.store.transaction(wait) as tx:
                 yield tx
 

@@ -7,7 +7,8 @@ from unittest import mock
 from ocsgw.contact.batch import Outcome
 from ocsgw.contact.unit_of_work import UnitOfWork
 from ocsgw.counters import CALLBACK_FAILURES
-from ocsgw.execution.committer import Committer, Job
+from ocsgw.execution.committer import Committer
+from ocsgw.execution.jobs import Job
 from ocsgw.protocol.errors import Refusal
 from tests.support.logs import LogCapture
 from tests.support.rules import NOW, RuleTestCase, add_record, pending

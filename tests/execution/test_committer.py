@@ -7,7 +7,8 @@ from typing import Any, cast
 from ocsgw.contact.batch import Outcome, execute
 from ocsgw.contact.transaction import StoreFailureError
 from ocsgw.contact.unit_of_work import UnitOfWork
-from ocsgw.execution.committer import Committer, Job, random_guid
+from ocsgw.execution.committer import Committer, random_guid
+from ocsgw.execution.jobs import Job
 from ocsgw.protocol.errors import Refusal
 from ocsgw.store.errors import CommitUnknownError, StoreBusyError
 from tests.support.logs import LogCapture

@@ -3,8 +3,9 @@
 from twisted.trial.unittest import SynchronousTestCase
 
 from ocsgw.contact.batch import Outcome
-from ocsgw.execution.committer import Committer, Job
+from ocsgw.execution.committer import Committer
 from ocsgw.execution.gathering import Gathering
+from ocsgw.execution.jobs import Job
 from tests.support.rules import NOW, RuleTestCase, add_record, pending
 from tests.support.workers import HeldWorker
 

@@ -4,7 +4,8 @@ from typing import Any
 
 from ocsgw.contact.batch import Outcome
 from ocsgw.contact.transaction import StoreFailureError
-from ocsgw.execution.committer import Committer, Job
+from ocsgw.execution.committer import Committer
+from ocsgw.execution.jobs import Job
 from ocsgw.execution.pace import Pace
 from ocsgw.protocol.errors import Refusal
 from ocsgw.store.errors import StoreBusyError

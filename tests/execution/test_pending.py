@@ -12,7 +12,8 @@ from ocsgw.contact.groups import SLICE
 from ocsgw.contact.outbox import Change, GroupChanged
 from ocsgw.contact.transaction import StoreFailureError
 from ocsgw.contact.unit_of_work import Continuation, Reply, Unfinished, UnitOfWork, final_event
-from ocsgw.execution.committer import Committer, Job
+from ocsgw.execution.committer import Committer
+from ocsgw.execution.jobs import Job
 from ocsgw.protocol.enumerations import RecordStatus, RecordType
 from ocsgw.protocol.errors import Refusal
 from tests.execution.test_barriers import WAYS

@@ -26,6 +26,8 @@ from tests.support.postgresql import shared_postgresql
 
 RECORDS = int(os.environ.get("OCSGW_GATEWAY_RECORDS", "3000"))
 _CLIENTS = 30
+# Records that each of six clients adds at the same time.
+_ADDED = 25
 _DESKTOPS_READY = re.compile(r"93230 .* is ready on 127\.0\.0\.1:(\d+)")
 
 
@@ -199,11 +201,40 @@ class GatewayTests(SynchronousTestCase):
                 self.assertEqual(here.post("/lists/CL_Test?req=AddRecord", {"GSW_PHONE": "last"}).status, 200)
                 seen += client.take(1)
             self.assertEqual([kind for _, kind, _ in seen], ["AddRecord", "RequestRecordCancel", "AddRecord"])
-            rows = self.query(f"SELECT record_id FROM \"CL_Test\" WHERE contact_info IN ('{phone}', 'last')")
-            added, last = sorted(int(row[0]) for row in rows)[-2:]
-            self.assertEqual([members["GSW_RECORD_ID"] for _, _, members in seen], [added, added, last])
+            rows = dict(self.query('SELECT record_id, contact_info FROM "CL_Test"'))
+            contacts = [rows[str(members["GSW_RECORD_ID"])] for _, _, members in seen]
+            self.assertEqual(contacts, [phone, phone, "last"])
             numbers = [number for number, _, _ in seen]
             self.assertEqual(numbers, sorted(set(numbers)))
+
+    def test_added_at_once(self) -> None:
+        """Records added at three servers at once: no id twice, and who reads events meanwhile misses none of them."""
+        servers = self.serve(3).servers
+        answers: list[int] = []
+
+        def add(at: int) -> None:
+            for number in range(_ADDED):
+                found = servers[at % 3].post("/lists/CL_Test?req=AddRecord", {"GSW_PHONE": f"{at}x{number}"})
+                answers.append(found.status)
+
+        with EventClient(servers[0].port) as client:
+            self.assertEqual(client.response.status, 200)
+            threads = [threading.Thread(target=add, args=(at,)) for at in range(6)]
+            for each in threads:
+                each.start()
+            seen: list[int] = []
+            numbers: list[int] = []
+            while len(seen) < 6 * _ADDED:
+                ((number, _, members),) = client.take(1)
+                numbers.append(number)
+                seen += range(members["GSW_RECORD_ID"], members.get("GSW_LAST_RECORD_ID", 0) + 1)
+            for each in threads:
+                each.join(PATIENCE)
+        self.assertEqual(answers, [200] * (6 * _ADDED))
+        self.assertEqual(numbers, list(range(numbers[0], numbers[0] + len(numbers))))
+        rows = self.query('SELECT record_id, chain_id FROM "CL_Test"')
+        self.assertEqual(sorted(seen), sorted(int(row[0]) for row in rows))
+        self.assertEqual(len({row[1] for row in rows}), 6 * _ADDED)
 
     def test_frozen(self) -> None:
         """A server that is frozen keeps others neither from serving nor from the chores; when it wakes it serves."""

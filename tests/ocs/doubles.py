@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from ocsgw.execution.committer import Job
+from ocsgw.execution.jobs import Job
 from ocsgw.ocs.dispatch import Dispatcher, DispatchOptions, Reply
 from ocsgw.ocs.link import Identity
 from ocsgw.protocol.context import RequestContext

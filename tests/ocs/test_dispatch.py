@@ -10,7 +10,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from ocsgw.contact.batch import Outcome
 from ocsgw.contact.directory import CallingList, Directory, Tenant, TimeZone
 from ocsgw.counters import REQUEST_SECONDS, REQUESTS, RESCHEDULES
-from ocsgw.execution.committer import Job
+from ocsgw.execution.jobs import Job
 from ocsgw.ocs.dispatch import Dispatcher, DispatchOptions
 from ocsgw.protocol.context import ANONYMOUS, RequestContext
 from ocsgw.protocol.errors import Refusal

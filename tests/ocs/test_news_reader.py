@@ -41,7 +41,7 @@ class FakeStore:
     def committer(self) -> "FakeStore":
         return self
 
-    def chore(self, function: Callable[[Any], Any]) -> "Deferred[Any]":
+    def chore(self, function: Callable[[Any], Any], *, alone: bool = True) -> "Deferred[Any]":
         if self.held is None:
             return maybeDeferred(self._transact, function)
         done: Deferred[Any] = Deferred()

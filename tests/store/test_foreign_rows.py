@@ -4,7 +4,8 @@ import sqlite3
 from contextlib import closing
 
 from ocsgw.counters import UNREADABLE_ROWS
-from ocsgw.execution.committer import Committer, Job
+from ocsgw.execution.committer import Committer
+from ocsgw.execution.jobs import Job
 from ocsgw.store.errors import UndoneTransactionError
 from tests.support.rules import (
     RuleTestCase,

@@ -4,16 +4,19 @@ import atexit
 import functools
 import os
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any, TypeVar
 
 import psycopg
 
-from ocsgw.contact.batch import Outcome
+from ocsgw.contact.batch import Outcome, may_share
 from ocsgw.contact.directory import Directory
 from ocsgw.contact.opening import prepare
+from ocsgw.contact.transaction import NotAloneError, Transaction
 from ocsgw.contact.unit_of_work import PendingRequest, Unfinished, UnitOfWork
 from ocsgw.store.errors import ConflictError
+from ocsgw.store.lease import PairMember
 from ocsgw.store.postgresql.engine import PostgreSQLEngine
 from tests.support.postgresql import PASSWORD, shared_postgresql
 from tests.support.postgresql_store import PostgreSQLSettings, new_database
@@ -44,9 +47,12 @@ class PostgreSQLRuleStore(RuleStore):
 
     def _open(self) -> None:
         settings = PostgreSQLSettings(self.file, create=self._options.get("create", True))
-        self.store = PostgreSQLEngine(settings, self.reports)  # type: ignore[assignment]  # of a file tests ask more
+        self.store = self._new_engine(settings)  # type: ignore[assignment]  # of a file tests ask more
         self.store.open(self.directory)
         self.freed = self.chore(prepare)
+
+    def _new_engine(self, settings: PostgreSQLSettings) -> PostgreSQLEngine:
+        return PostgreSQLEngine(settings, self.reports)
 
     def chore(self, function: Callable[[UnitOfWork], T | Unfinished[T]]) -> T:
         """Do it, again where the database asks for that."""
@@ -81,8 +87,37 @@ class PostgreSQLRuleStore(RuleStore):
             return [dict(zip(names, row, strict=True)) for row in cursor]
 
 
+class SharedRuleStore(PostgreSQLRuleStore):
+    """Such a store as one of several servers uses it: beside others where that may be, which is counted."""
+
+    def _new_engine(self, settings: PostgreSQLSettings) -> PostgreSQLEngine:
+        self.shared = 0
+        self._alone = False
+        return PostgreSQLEngine(settings, self.reports, member=PairMember("one", 60.0, 1.0, all_serve=True))
+
+    @contextmanager
+    def _transaction(self, requests: Sequence[PendingRequest]) -> Iterator[Transaction]:
+        alone = self._alone or not may_share(requests)
+        with self.store.transaction(1.0, alone=alone) as tx:
+            yield tx
+        self.shared += not alone
+
+    def execute(self, requests: Sequence[PendingRequest]) -> list[Outcome]:
+        """Carry out a batch, alone where it cannot be decided beside others."""
+        try:
+            return super().execute(requests)
+        except NotAloneError:
+            self._alone = True
+            try:
+                return super().execute(requests)
+            finally:
+                self._alone = False
+
+
 class OnPostgreSQL(RuleTestCase):
     """Carries out the tests of a class on PostgreSQL; stands before that class."""
+
+    store_type: type[PostgreSQLRuleStore] = PostgreSQLRuleStore
 
     def use_directory(self, directory: Directory, *, tables: Sequence[str] | None = None, **options: bool) -> None:
         """Begin anew with another directory; `tables` make what is there before. Nothing is made before it is used."""
@@ -103,7 +138,13 @@ class OnPostgreSQL(RuleTestCase):
         with psycopg.connect(url, password=PASSWORD, autocommit=True) as connection:
             for statement in tables:
                 connection.execute(_NAMES.sub(r'"\1"', statement).encode())
-        store = PostgreSQLRuleStore(directory, url, **options)
+        store = self.store_type(directory, url, **options)
         self.addCleanup(store.close)
         self.addCleanup(self._assert_no_defects, store)
         return store
+
+
+class BesideOthers(OnPostgreSQL):
+    """Carries out the tests of a class as one of several servers does; stands before that class."""
+
+    store_type = SharedRuleStore

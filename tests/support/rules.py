@@ -11,7 +11,7 @@ import sqlite3
 import sys
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import closing
+from contextlib import AbstractContextManager, closing
 from datetime import datetime
 from functools import cache
 from typing import Any, TypeVar, cast
@@ -30,6 +30,7 @@ from ocsgw.contact.directory import (
     TimeZone,
 )
 from ocsgw.contact.opening import expire, prepare
+from ocsgw.contact.transaction import Transaction
 from ocsgw.contact.unit_of_work import Continuation, PendingRequest, Reply, Unfinished, UnitOfWork, final_event
 from ocsgw.protocol.context import RequestContext
 from ocsgw.protocol.errors import Refusal
@@ -236,7 +237,7 @@ class RuleStore:
 
         Requests whose answer is pending go on in further transactions, whose number is added to `further`.
         """
-        with self.store.transaction(1.0) as tx:
+        with self._transaction(requests) as tx:
             self.unit = self._unit(tx)
             outcomes = execute(self.unit, requests, lambda pending, error: self.defects.append(error))
             self.unit.store_outbox()
@@ -248,6 +249,9 @@ class RuleStore:
                 pending.resume = _resumption(reply, self.answer(reply.question))
                 (outcomes[at],) = self.execute([pending])
         return outcomes
+
+    def _transaction(self, requests: Sequence[PendingRequest]) -> AbstractContextManager[Transaction]:
+        return self.store.transaction(1.0)
 
     def expire(self) -> int:
         """End the hand-outs whose time is over."""

@@ -66,12 +66,12 @@ class FlakyStore:
         self.waits: list[float] = []
 
     @contextmanager
-    def transaction(self, wait: float) -> Iterator[Transaction]:
+    def transaction(self, wait: float, *, alone: bool = True) -> Iterator[Transaction]:
         """Begin a transaction, or raise `before`; `after` comes in place of the commit."""
         self.waits.append(wait)
         if self.before is not None:
             raise self.before
-        with self._store.transaction(wait) as tx:
+        with self._store.transaction(wait, alone=alone) as tx:
             yield tx
             if self.after is not None:
                 raise self.after

@@ -111,6 +111,9 @@ def _choose(unit: UnitOfWork, sources: Sequence[_Source], wanted: int) -> tuple[
         depth, examined = depth * _GROWTH, examined * _GROWTH
         if round_.blocked:
             depth, examined = min(depth, _MOST_BLOCKED), min(examined, _MOST_BLOCKED)
+    if len(chosen) < wanted:
+        for source in sources:
+            unit.tx.demand_all_ready(source.calling_list, source.windows, unit.now)
     return list(chosen.values()), True
 
 
@@ -217,7 +220,7 @@ class _Round:
     def _members(self, calling_list: CallingList, candidates: Sequence[_Candidate]) -> dict[int, list[Record]]:
         """Return, by chain, the members that may take part."""
         places = {each.chain_id: each.place for each in candidates}
-        able = [each for each in self._unit.tx.records_of_chains(calling_list, places) if may_take_part(each)]
+        able = [each for each in self._unit.tx.free_chains(calling_list, places) if may_take_part(each)]
         lookups = [dnc_lookup_of(self._unit.directory, calling_list, each) for each in able]
         covered = self._unit.tx.blocked(calling_list, lookups, self._unit.now)
         members: dict[int, list[Record]] = {}

@@ -18,9 +18,11 @@ from ocsgw.store.lease import PairMember
 from ocsgw.store.open_tables import OpenTables
 from ocsgw.store.postgresql import own_schema
 from ocsgw.store.postgresql.address import Address
+from ocsgw.store.postgresql.blocks import Blocks
 from ocsgw.store.postgresql.connection import Connection, NotBegunError, masked, said, translated
 from ocsgw.store.postgresql.forms import Forms
 from ocsgw.store.postgresql.lease import PostgreSQLLease
+from ocsgw.store.postgresql.shared import SharedTransaction
 from ocsgw.store.postgresql.tables import PostgreSQLTables
 from ocsgw.store.postgresql.transaction import PostgreSQLTransaction
 from ocsgw.store.postgresql.watchdog import Watchdog
@@ -47,6 +49,9 @@ _OPEN_WAIT_MS = 5000
 # A transaction of several servers that serve at once begins with its turn: the lock is taken before the database is
 # looked at, so that nobody's transaction is refused because of what another one has written.
 _TURN = "LOCK TABLE ocsgw_turn IN EXCLUSIVE MODE"
+# One that is not alone shares its turn with others of that kind, and sees what they commit.
+_SHARED_TURN = "LOCK TABLE ocsgw_turn IN ROW SHARE MODE"
+_BEGIN_SHARED = "BEGIN ISOLATION LEVEL READ COMMITTED"
 # Who keeps its turn and has done nothing for so many seconds: between the statements of a pipeline, or with a way to
 # the database that is broken, no timeout of the database counts.
 _END_TURN = (
@@ -66,7 +71,7 @@ class PostgreSQLEngine:
     Every writing transaction writes the number of its batch into a row of its own in `ocsgw_batch`: if the answer to a
     commit is lost, that row says what became of it. `clock` is a monotonic time in seconds, `sleep` waits. With
     `member` other servers use the database: either the one that has the lease uses its tables, or all do, and their
-    transactions take turns.
+    transactions take turns, or share one.
     """
 
     runs_in_reactor = False
@@ -92,6 +97,7 @@ class PostgreSQLEngine:
         self._connection: Connection | None = None
         self._is_open = False
         self._tables = OpenTables()
+        self._blocks = Blocks()
         self._writer = secrets.token_hex(16)
         self._batch = 0
         self._pause = 0.0
@@ -241,13 +247,15 @@ class PostgreSQLEngine:
     # Transactions.
 
     @contextmanager
-    def transaction(self, wait: float) -> Iterator[PostgreSQLTransaction]:
+    def transaction(self, wait: float, *, alone: bool = True) -> Iterator[PostgreSQLTransaction]:
         """Begin a write transaction; a statement in it waits at most `wait` seconds for other programs."""
         with self._lock:
-            begin = f"{self._begin_text}; SET LOCAL lock_timeout = {max(1, int(wait * 1000))}"
+            limit = f"SET LOCAL lock_timeout = {max(1, int(wait * 1000))}"
+            begin = f"{self._begin_text}; {limit}"
             lease = self.lease
             if lease is None or not self._is_one_of_a_pair:
-                with self._turn(begin, wait) as tx:
+                is_shared = not alone and self._standstill is not None
+                with self._turn(f"{_BEGIN_SHARED}; {limit}" if is_shared else begin, wait, is_shared=is_shared) as tx:
                     yield tx
                 return
             committed = False
@@ -260,15 +268,18 @@ class PostgreSQLEngine:
                 lease.ended(committed=committed)
 
     @contextmanager
-    def _turn(self, begin: str, wait: float) -> Iterator[PostgreSQLTransaction]:
+    def _turn(self, begin: str, wait: float, *, is_shared: bool) -> Iterator[PostgreSQLTransaction]:
         """Begin a transaction when it is our turn, if there are others."""
         if self._standstill is not None:
             longest = int(self._standstill * 1000)
-            begin = f"{begin}; SET LOCAL idle_in_transaction_session_timeout = {longest}; {_TURN}"
+            turn = _SHARED_TURN if is_shared else _TURN
+            begin = f"{begin}; SET LOCAL idle_in_transaction_session_timeout = {longest}; {turn}"
         elif self._access == "work":
             begin = f"{begin}; {_TURN}"
         try:
-            with self._transaction(begin, wait) as tx:
+            if is_shared and self._blocks.low:
+                self._refill(begin)
+            with self._transaction(begin, wait, is_shared=is_shared) as tx:
                 yield tx
         except StoreBusyError:
             if self._standstill is not None:
@@ -280,12 +291,31 @@ class PostgreSQLEngine:
         with contextlib.suppress(StoreFailureError):
             self._connected(_LEASE_WAIT).rows(_END_TURN, (standstill,))
 
+    def _refill(self, begin: str) -> None:
+        """Reserve numbers in advance. Where that fails the transaction that wants some says so."""
+        connection = self._connection
+        if connection is None or connection.is_broken:
+            return
+        try:
+            self._watchdog.watch(connection.descriptor)
+            connection.begin(begin)
+            self._blocks.refill(connection)
+            connection.control("COMMIT")
+        except (psycopg.Error, StoreFailureError):
+            self._roll_back(connection)
+        finally:
+            self._watchdog.rest()
+
     @contextmanager
-    def _transaction(self, begin: str, wait: float) -> Iterator[PostgreSQLTransaction]:
+    def _transaction(self, begin: str, wait: float, *, is_shared: bool = False) -> Iterator[PostgreSQLTransaction]:
         try:
             connection = self._begun(begin, wait)
             try:
-                tx = PostgreSQLTransaction(connection, self._tables, self._report, begin)
+                tx: PostgreSQLTransaction
+                if is_shared:
+                    tx = SharedTransaction(connection, self._tables, self._report, begin, self._blocks)
+                else:
+                    tx = PostgreSQLTransaction(connection, self._tables, self._report, begin)
                 yield tx
             except BaseException:
                 self._roll_back(connection)
@@ -294,9 +324,11 @@ class PostgreSQLEngine:
                 self._roll_back(connection)
                 return
             self._commit(connection, wait)
+            self._blocks.committed()
         except NotBegunError as error:
             raise self._not_begun(connection, error.reason) from None
         finally:
+            self._blocks.undone()
             self._watchdog.rest()
         self._tables.unsettled -= tx.settled
 

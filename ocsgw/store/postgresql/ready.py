@@ -14,6 +14,8 @@ from ocsgw.store.texts import UsableColumn
 INTEGERS = tuple(each.name for each in CALLING_LIST_COLUMNS if each.block == 1 and each.family == "integer")
 # Every value of these is one that we can represent.
 _ALWAYS_WHOLE = frozenset({"smallint", "integer"})
+# How the statement for the first ready records ends.
+_FOUND = ") AS found"
 
 
 def is_whole(alias: str, name: str, kind: str) -> str:
@@ -21,6 +23,11 @@ def is_whole(alias: str, name: str, kind: str) -> str:
     column = f"coalesce({alias}{name}, 0)"
     fraction = f" AND {column} = trunc({column})" if kind.startswith("numeric") else ""
     return f"{column} BETWEEN {LEAST} AND {LATEST}{fraction}"
+
+
+def claiming(text: str) -> str:
+    """Return a statement of `Ready.records` that locks what it finds, and passes over what others have locked."""
+    return f"{text.removesuffix(_FOUND)} FOR UPDATE OF t SKIP LOCKED{_FOUND}"
 
 
 class Ready:
@@ -104,7 +111,7 @@ class Ready:
         )
         return (
             "SELECT k.place - 1, found.* FROM jsonb_array_elements(:keys::jsonb) WITH ORDINALITY AS k(value, place)"
-            f" CROSS JOIN LATERAL ({first}) AS found"
+            f" CROSS JOIN LATERAL ({first}{_FOUND}"
         )
 
 

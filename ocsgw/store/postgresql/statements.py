@@ -94,7 +94,7 @@ def list_text(
         of_chains = f"({of_chains} OR (chain_id IS NULL AND record_id = ANY({numbers(':chains')})))"
     whole_chains = f"{of_chains} AND record_id IS NOT NULL AND contact_info IS NOT NULL"
     # A row without a chain counts as one: its number must not be given to another.
-    lone_chains = f", {_highest(table, 'record_id', 'chain_id IS NULL AND ')}" if may_lack_chain else ""
+    lone_chains = f", {highest(table, 'record_id', 'chain_id IS NULL AND ')}" if may_lack_chain else ""
     further = [name for name in FURTHER_COLUMNS if name in columns]
     status = columns["record_status"].kind
     chain_n = columns["chain_n"].kind
@@ -102,8 +102,8 @@ def list_text(
     beyond_ascii = f"{forms.beyond_ascii('contact_info')} AND record_id IS NOT NULL"
     return ListStatements(
         highest_ids=(
-            f"{_highest(table, 'record_id')}, (SELECT value FROM counters WHERE name = :records),"
-            f" {_highest(table, 'chain_id')}{lone_chains}, (SELECT value FROM counters WHERE name = :chains)"
+            f"{highest(table, 'record_id')}, (SELECT value FROM counters WHERE name = :records),"
+            f" {highest(table, 'chain_id')}{lone_chains}, (SELECT value FROM counters WHERE name = :chains)"
         ),
         chain_ends=(
             f"SELECT coalesce(chain_id, record_id), coalesce(max({_whole_or(0, 'chain_n', chain_n)}), 0)"
@@ -191,7 +191,7 @@ def _whole_or(value: int, column: str, kind: str) -> str:
     return f"CASE WHEN {column} = trunc({column}) THEN {column} ELSE {value} END" if kind == "numeric" else column
 
 
-def _highest(table: str, column: str, condition: str = "") -> str:
+def highest(table: str, column: str, condition: str = "") -> str:
     """Return the expression for the highest number in a column; what other programs write beyond 32 bits is none."""
     return f"(SELECT max({column}) FROM {table} WHERE {condition}{column} <= {INT32_MAX})"
 

@@ -1,6 +1,6 @@
 """What a transaction on PostgreSQL does in its own way."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
 from typing import Any, TypeVar
@@ -45,11 +45,9 @@ class PostgreSQLDialect:
 
 
 @lru_cache(maxsize=1024)
-def _before_adding_text(text: ListStatements, do_not_call: DncStatements) -> str:
+def _before_adding_text(counters: str, text: ListStatements, do_not_call: DncStatements) -> str:
     return (
-        # Whoever adds to a list keeps its counters until the commit: numbers are given out by one at a time.
-        "WITH counters AS (SELECT name, value FROM ocsgw_counter WHERE name IN (:records, :chains) FOR UPDATE),"
-        f" covered AS ({do_not_call.blocked})"
+        f"WITH {counters} covered AS ({do_not_call.blocked})"
         " SELECT (SELECT coalesce(json_agg(json_build_array(place, phone)), '[]')::text FROM covered),"
         f" {do_not_call.any_beyond_ascii}, {text.highest_ids}"
     )
@@ -71,6 +69,8 @@ class PostgreSQLTransaction(BulkTransaction):
     _connection: Connection
     _dialect = PostgreSQLDialect()
     _newest_outbox = "SELECT value FROM ocsgw_counter WHERE name = 'outbox'"
+    # Whoever adds to a list keeps its counters until the commit: numbers are given out by one at a time.
+    _counters = "counters AS (SELECT name, value FROM ocsgw_counter WHERE name IN (:records, :chains) FOR UPDATE),"
 
     def __init__(self, connection: Connection, tables: OpenTables, report: Report, begin: str) -> None:
         super().__init__(connection, tables, report)
@@ -156,17 +156,21 @@ class PostgreSQLTransaction(BulkTransaction):
         self, calling_list: CallingList, lookups: Callable[[], Sequence[DncLookup]], now: int
     ) -> Admission:
         """Return the highest ids and what is blocked, all in one round trip."""
-        text = _before_adding_text(self._text_of(calling_list), self._do_not_call_text())
-        asked = lookups()
+        numbers, blocked = self._asked_before_adding(calling_list, lookups(), now, names_of_numbers(calling_list))
+        return Admission(*numbers, blocked)
+
+    def _asked_before_adding(
+        self, calling_list: CallingList, asked: Sequence[DncLookup], now: int, parameters: Mapping[str, object]
+    ) -> tuple[tuple[int, int], set[int]]:
+        """Return what the `highest_ids` of a list are with these parameters, and the places of what is blocked."""
+        text = _before_adding_text(self._counters, self._text_of(calling_list), self._do_not_call_text())
         ((found, any_beyond_ascii, *highest),) = self._rows(
-            calling_list,
-            text,
-            {**scope_of(calling_list, now), **names_of_numbers(calling_list), "probes": as_json(asked)},
+            calling_list, text, {**scope_of(calling_list, now), **parameters, "probes": as_json(asked)}
         )
         blocked = covered(asked, _found.decode(found.encode("utf-8", "replace")))
         if any_beyond_ascii:
             blocked |= self._blocked_beyond_ascii(calling_list, asked, now)
-        return Admission(*highest_of(highest), blocked)
+        return highest_of(highest), blocked
 
     def _insert(self, calling_list: CallingList, text: ListStatements, rows: Sequence[Sequence[object]]) -> int:
         # One parameter: hundreds of them cost more than the rows.

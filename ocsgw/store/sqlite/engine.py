@@ -219,7 +219,7 @@ class SQLiteEngine:
 
     # Transactions.
 
-    def transaction(self, wait: float) -> "_Scope":
+    def transaction(self, wait: float, *, alone: bool = True) -> "_Scope":
         """Begin a write transaction, waiting at most `wait` seconds for other programs; commit at the end."""
         return _Scope(self, self.lease, wait)
 

@@ -1,0 +1,27 @@
+"""Requests that wait for the store, as the committer takes them."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from ocsgw.contact.batch import Outcome
+from ocsgw.contact.unit_of_work import PendingRequest
+
+
+class Awaiting(Protocol):
+    """A request that waits for the store. `deadline` is a time of the clock, None without one."""
+
+    pending: PendingRequest
+    deadline: float | None
+
+    def deliver(self, outcome: Outcome) -> None:
+        """Take what has become of the request, once, after the commit."""
+
+
+@dataclass(slots=True, eq=False)
+class Job:
+    """A request whose outcome a function takes."""
+
+    pending: PendingRequest
+    deliver: Callable[[Outcome], None]
+    deadline: float | None = None
