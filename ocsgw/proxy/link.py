@@ -142,7 +142,7 @@ class ProxyLink:
         connection = self._connection
         if not connection.is_open or not self._session.greeted:
             return Refusal("unavailable")
-        if not self.has_room():
+        if not self.room():
             return Refusal("busy")
         request_id = exchange.head.request_id
         try:
@@ -168,21 +168,16 @@ class ProxyLink:
         """The way of requests that are frames already."""
         return self
 
-    @property
-    def frame_limit(self) -> int:
-        """The most bytes of a payload."""
-        return self._connection.limits.frame
-
     def use_head(self, success_head: Callable[[], bytes]) -> None:
         """Begin answers for the usual events with what this returns."""
         self._success_head = success_head
 
-    def has_room(self) -> bool:
-        """Whether a request would go out now."""
+    def room(self) -> int:
+        """Return how many bytes of payload a request may have that goes out now, 0 if none would."""
         connection = self._connection
-        return (
-            len(self._open) < self._window and connection.is_open and self._session.greeted and not connection.is_full
-        )
+        if not connection.is_open or not self._session.greeted:
+            return 0
+        return connection.limits.frame if len(self._open) < self._window and not connection.is_full else 0
 
     def carry(self, exchange: Exchange, frame: bytes, deliver: Deliver, addressee: Addressee | None = None) -> None:
         """Send the frame of a request whose number is `next_ref`."""

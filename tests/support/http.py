@@ -364,7 +364,6 @@ class FakeGateway:
     written: int = 0
     next_ref: int = 1
     deadline_ms: int = 30000
-    frame_limit: int = 1 << 20
     head: Callable[[], bytes] = bytes
 
     @property
@@ -376,9 +375,9 @@ class FakeGateway:
         """Begin answers so."""
         self.head = success_head
 
-    def has_room(self) -> bool:
-        """Whether a request would be taken."""
-        return self.refusal is None
+    def room(self) -> int:
+        """Return how many bytes a request may have, 0 if none would be taken."""
+        return 1 << 20 if self.refusal is None else 0
 
     def carry(self, exchange: Exchange, frame: bytes, deliver: Deliver, addressee: Addressee | None) -> None:
         """Take a request that is a frame."""

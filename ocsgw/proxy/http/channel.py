@@ -72,10 +72,13 @@ class HTTPChannel(LongWay):
         """
         frontend = self._frontend
         frames = frontend.frames
-        if frames is None or not frames.has_room():
+        # Where clients are counted no heads are prepared; but one may have come while they were.
+        if frames is None or not (room := frames.room()) or (frontend.usages and self in frontend.usages):
             return False
-        exchange = self._new_exchange(request.line, request.head)
+        exchange = Exchange(request.line, request.head, self._peer, None, self._certificate)
         exchange.route = frontend.classic
+        if frontend.access_log is not None:
+            exchange.began = frontend.access_log.began()
         if not prepared.is_judged or self._certificate is not None:
             if self._check(exchange.route, exchange) is not None:
                 return False
@@ -90,12 +93,11 @@ class HTTPChannel(LongWay):
             exchange.principal,
             request.head.request_id,
             exchange.peer or None,
-            frames.frame_limit,
+            room,
         )
         if done is None:
             return False
         frame, exchange.reference = done
-        exchange.encoding = None
         exchange.transport, exchange.secure = self.transport, self._tls
         frontend.idle.stop(self)
         self._limit = None

@@ -99,22 +99,17 @@ class Addressee(Protocol):
 class FrameGateway(Protocol):
     """The way to OCS for requests that are frames already, made by a compiled part.
 
-    A frame has the number `next_ref`, the time `deadline_ms` in milliseconds, and no more than `frame_limit` bytes of
-    payload.
+    A frame has the number `next_ref` and the time `deadline_ms` in milliseconds.
     """
 
     next_ref: int
     deadline_ms: int
 
-    @property
-    def frame_limit(self) -> int:
-        """The most bytes of a payload."""
-
     def use_head(self, success_head: Callable[[], bytes]) -> None:
         """Begin answers for the usual events with what this returns: their heads up to the length of the body."""
 
-    def has_room(self) -> bool:
-        """Whether a request would go out now."""
+    def room(self) -> int:
+        """Return how many bytes of payload a request may have that goes out now, 0 if none would."""
 
     def carry(self, exchange: "Exchange", frame: bytes, deliver: Deliver, addressee: Addressee | None) -> None:
         """Hand a request over, when there is room; `deliver` is called once with its outcome.
