@@ -11,6 +11,7 @@ from libc.stdint cimport int64_t, uint8_t, uint64_t
 from libc.string cimport memcmp
 
 from ocsgw.speedups.packing cimport Out, put, width_of_character
+from ocsgw.speedups.unpacking cimport In, Name, big_endian, read_integer, read_map_size, read_text, take
 
 cdef extern from *:
     const char *OCSGW_SOURCES
@@ -29,14 +30,6 @@ cdef const char *_BEGINNING = b"\x83\xa4kind\xa5event\xa4data"
 cdef const char *_FIRST = b"\xaeGSW_USER_EVENT"
 cdef const char *_ERROR = b"\xa5Error"
 
-cdef struct In:
-    const uint8_t *at
-    const uint8_t *end
-
-cdef struct Name:
-    const uint8_t *text
-    Py_ssize_t size
-
 # Where bodies are written; used within one call, which holds the interpreter lock from its beginning to its end.
 cdef uint8_t _body[LONGEST]
 cdef const char *_HEXADECIMAL = b"0123456789abcdef"
@@ -53,7 +46,7 @@ def answer(bytes data, Py_ssize_t at, Py_ssize_t limit, bytes head):
     frame.end = <const uint8_t *> PyBytes_AS_STRING(data) + PyBytes_GET_SIZE(data)
     if at < 0 or frame.end - frame.at < 4:
         return None
-    size = <Py_ssize_t> _big_endian(frame.at, 4)
+    size = <Py_ssize_t> big_endian(frame.at, 4)
     if size > limit or frame.end - frame.at - 4 < size:
         return None
     frame.at += 4
@@ -90,21 +83,14 @@ cdef int64_t _read(In *frame, Out *body) noexcept nogil:
     """Write the data of an event as JSON; return its `ref`, 0 for what is unusual."""
     cdef Py_ssize_t count
     cdef int64_t ref = 0
-    if not _take(frame, _BEGINNING, BEGINNING):
+    if not take(frame, _BEGINNING, BEGINNING):
         return 0
-    count = _map_size(frame)
+    count = read_map_size(frame)
     if not 0 < count <= MOST_MEMBERS or not _begins_well(frame) or not _write_members(frame, body, count):
         return 0
-    if not _take(frame, b"\xa3ref", 4) or not _read_integer(frame, &ref) or frame.at != frame.end:
+    if not take(frame, b"\xa3ref", 4) or not read_integer(frame, &ref) or frame.at != frame.end:
         return 0
     return ref if ref <= <int64_t> 9007199254740991 else 0
-
-
-cdef bint _take(In *frame, const char *expected, Py_ssize_t size) noexcept nogil:
-    if frame.end - frame.at < size or memcmp(frame.at, expected, size) != 0:
-        return False
-    frame.at += size
-    return True
 
 
 cdef bint _begins_well(In *frame) noexcept nogil:
@@ -122,7 +108,7 @@ cdef bint _write_members(In *frame, Out *body, Py_ssize_t count) noexcept nogil:
     for which in range(count):
         if not _write_bytes(body, c"{" if which == 0 else c","):
             return False
-        if not _read_text(frame, &names[which]):
+        if not read_text(frame, &names[which]):
             return False
         mark = <uint64_t> 1 << _mark_of(&names[which])
         # The same mark may mean the same name.
@@ -148,90 +134,6 @@ cdef bint _is_among(Name *names, Py_ssize_t which) noexcept nogil:
     return False
 
 
-# Reading MessagePack.
-
-
-cdef inline uint64_t _big_endian(const uint8_t *at, int width) noexcept nogil:
-    cdef uint64_t number = 0
-    cdef int place
-    for place in range(width):
-        number = number << 8 | at[place]
-    return number
-
-
-cdef Py_ssize_t _map_size(In *frame) noexcept nogil:
-    """Read the head of a map; -1 for what is none."""
-    cdef Py_ssize_t size
-    if frame.at == frame.end:
-        return -1
-    if frame.at[0] & 0xF0 == 0x80:
-        size = frame.at[0] & 0x0F
-        frame.at += 1
-        return size
-    if frame.at[0] != 0xDE or frame.end - frame.at < 3:
-        return -1
-    size = <Py_ssize_t> _big_endian(frame.at + 1, 2)
-    frame.at += 3
-    return size
-
-
-cdef bint _read_text(In *frame, Name *text) noexcept nogil:
-    """Read a text up to 65,535 bytes; its UTF-8 is judged when it is written."""
-    cdef int width
-    if frame.at == frame.end:
-        return False
-    cdef uint8_t first = frame.at[0]
-    if first & 0xE0 == 0xA0:
-        width = 0
-        text.size = first & 0x1F
-    elif first == 0xD9:
-        width = 1
-    elif first == 0xDA:
-        width = 2
-    else:
-        return False
-    frame.at += 1
-    if width:
-        if frame.end - frame.at < width:
-            return False
-        text.size = <Py_ssize_t> _big_endian(frame.at, width)
-        frame.at += width
-    if frame.end - frame.at < text.size:
-        return False
-    text.text = frame.at
-    frame.at += text.size
-    return True
-
-
-cdef bint _read_integer(In *frame, int64_t *number) noexcept nogil:
-    """Read an integer of 64 bits with a sign."""
-    cdef int width
-    if frame.at == frame.end:
-        return False
-    cdef uint8_t first = frame.at[0]
-    frame.at += 1
-    if first < 0x80:
-        number[0] = first
-        return True
-    if first >= 0xE0:
-        number[0] = <int64_t> first - 0x100
-        return True
-    if not (0xCC <= first <= 0xCF or 0xD0 <= first <= 0xD3):
-        return False
-    width = 1 << ((first - 0xCC) & 3)
-    if frame.end - frame.at < width:
-        return False
-    cdef uint64_t bits = _big_endian(frame.at, width)
-    frame.at += width
-    if first >= 0xD0 and width < 8 and bits >> (8 * width - 1):
-        # A negative number: its sign goes on to the left.
-        bits |= ~(<uint64_t> 0) << (8 * width)
-    elif first == 0xCF and bits >> 63:
-        return False
-    number[0] = <int64_t> bits
-    return True
-
-
 # Writing JSON, as msgspec writes it.
 
 
@@ -249,8 +151,8 @@ cdef bint _write_value(In *frame, Out *out) noexcept nogil:
         frame.at += 1
         return put(out, b"true", 4) if first == 0xC3 else put(out, b"false", 5)
     if first & 0xE0 == 0xA0 or first == 0xD9 or first == 0xDA:
-        return _read_text(frame, &text) and _write_text(out, &text)
-    return _read_integer(frame, &number) and _write_integer(out, number)
+        return read_text(frame, &text) and _write_text(out, &text)
+    return read_integer(frame, &number) and _write_integer(out, number)
 
 
 cdef bint _write_integer(Out *out, int64_t number) noexcept nogil:

@@ -23,7 +23,7 @@ _VALUES = st.one_of(
 _KEYS = st.one_of(st.sampled_from(sorted(CONVERTERS)), st.text(max_size=6), st.just("GSW_NONSENSE"))
 
 
-def outcome(name: str, **data: Any) -> Any:
+def outcome(name: str, /, **data: Any) -> Any:
     """Return what is taken of a request without its name, or the code and key of the refusal."""
     try:
         taken = checked(REQUESTS[name], {"GSW_AGENT_REQ_TYPE": name, **data})
