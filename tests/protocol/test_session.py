@@ -2,11 +2,13 @@
 
 from collections.abc import Iterable, Iterator
 from itertools import pairwise
+from unittest import mock
 
 from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
+from ocsgw.protocol import session as wire_session
 from ocsgw.protocol.frames import frame
 from ocsgw.protocol.messages import (
     Bye,
@@ -23,6 +25,7 @@ from ocsgw.protocol.messages import (
 )
 from ocsgw.protocol.requests import ClientKind
 from ocsgw.protocol.session import ClientSession, ServerSession, WireError
+from ocsgw.speedups.back import requests
 from tests.support.settings import make_settings
 from tests.support.wire import SAMPLES, WELCOME, message_map
 
@@ -158,6 +161,32 @@ class ServerSessionTests(SessionTestCase):
             assert isinstance(message, Request)
             session.close_request(message.ref)
         self.assertEqual(session.open_requests, set())
+
+    def test_requests_that_come_together(self) -> None:
+        """P67, P71: usual requests may be taken as a list, and each is judged when its turn comes."""
+        session = greeted_server()
+        sent = [Request(ref=1, data={"a": 1}), Request(ref=1, data={})]
+        data = stream([*sent, Ping(ref=3)])
+        with mock.patch.object(wire_session, "_usual", requests):
+            self.assertEqual(session.usual_requests(data[:5]), ([], data[:5]))
+            self.assertEqual(list(session.receive(data[:5])), [])
+            taken, left = session.usual_requests(data[5:])
+        self.assertEqual((taken, list(session.receive(left))), (sent, [Ping(ref=3)]))
+        session.open_request(1)
+        self.assertEqual(self.assertRaises(WireError, session.open_request, 1).code, "protocol_error")
+        self.assertTrue(session.ended)
+
+    def test_nothing_is_usual(self) -> None:
+        """Before a client has said hello, and without compiled parts, all is left; a frame that is none is a breach."""
+        data = stream([Request(ref=1, data={})])
+        with mock.patch.object(wire_session, "_usual", requests):
+            self.assertEqual(ServerSession(EVERYONE, LIMIT).usual_requests(data), ([], data))
+            session = greeted_server()
+            self.assertEqual(list(session.receive(b"\xff\xff\xff")), [])
+            self.assertRaises(WireError, session.usual_requests, b"\xff")
+            self.assertTrue(session.ended)
+        with mock.patch.object(wire_session, "_usual", None):
+            self.assertEqual(greeted_server().usual_requests(data), ([], data))
 
     def test_nothing_follows_the_bye(self) -> None:
         """Section 5: bye is the last message."""

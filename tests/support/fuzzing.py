@@ -335,7 +335,13 @@ class LinkTarget(Target):
         messages: list[Message] = []
         try:
             for part in parts:
-                messages.extend(end.receive(part))
+                left = part
+                if isinstance(end, ServerSession):
+                    requests, left = end.usual_requests(part)
+                    for request in requests:
+                        end.open_request(request.ref)
+                        messages.append(request)
+                messages.extend(end.receive(left))
         except WireError as error:
             return messages, error.code
         return messages, None
