@@ -11,6 +11,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from ocsgw import __main__
 from ocsgw.__main__ import main, make_parser
+from ocsgw.interpreter import description
 from ocsgw.tap import Options
 from ocsgw.version import VERSION
 
@@ -53,8 +54,8 @@ class CommandLineTests(SynchronousTestCase):
             self.assertIn("usage: ocsgw", errors)
 
     def test_version(self) -> None:
-        """`--version` prints name and version."""
-        self.assertEqual(self.command("--version"), (0, f"ocsgw {VERSION}\n", ""))
+        """`--version` prints name and version, and what runs it."""
+        self.assertEqual(self.command("--version"), (0, f"ocsgw {VERSION}\n{description()}\n", ""))
 
     def test_check_config(self) -> None:
         """C3: a good file is called good with 0; a bad one ends with 78 and every problem with its line."""
