@@ -14,7 +14,6 @@ from unittest import mock
 
 from twisted.internet.task import Clock
 
-from ocsgw import speedups
 from ocsgw.protocol import session
 from ocsgw.protocol.errors import Refusal
 from ocsgw.protocol.frames import HEADER_SIZE, frame
@@ -29,12 +28,10 @@ from ocsgw.proxy.policy.request_policy import RequestPolicy
 from ocsgw.proxy.policy.target import parse_target
 from ocsgw.proxy.translation.in_one_pass import translator_for
 from ocsgw.proxy.translation.jsonbody import read_fast, read_strictly
+from ocsgw.speedups.events import answer
 from tests.support.http import HOST, PEER, FakeGateway, chunked, request
 from tests.support.settings import make_settings
 from tests.support.wire import SAMPLES, WELCOME
-
-if speedups.is_used():
-    from ocsgw.speedups.events import answer
 
 _STATUS = re.compile(rb"HTTP/1\.1 ([0-9]{3}) [A-Za-z -]+\r\n").findall
 # What a client can bring about by itself; never 500.
