@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import tempfile
 import tomllib
 from pathlib import Path
 from types import SimpleNamespace
@@ -14,6 +15,18 @@ from ocsgw import speedups
 from ocsgw.speedups.sources import digest
 
 ROOT = Path(__file__).resolve().parents[1]
+# What runs without compiled parts as well; the others are tested beside them.
+WITHOUT_PARTS = (
+    "tests.contact.test_add_record",
+    "tests.link",
+    "tests.ocs.test_link",
+    "tests.protocol.test_session",
+    "tests.proxy.test_answers",
+    "tests.proxy.test_conformance",
+    "tests.proxy.test_link",
+    "tests.proxy.test_request_policy",
+    "tests.proxy.test_translate",
+)
 
 
 class SpeedupsTests(SynchronousTestCase):
@@ -61,6 +74,15 @@ class SpeedupsTests(SynchronousTestCase):
                 [sys.executable, "-c", code], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60
             )
             self.assertEqual((done.stdout.strip(), done.stderr), (wanted, ""))
+
+    def test_python_code_alone(self) -> None:
+        """The tests of what has a compiled part hold without it, as on a machine that has no compiler."""
+        environment = {**os.environ, speedups.SWITCH: "1"}
+        with tempfile.TemporaryDirectory(prefix="ocsgw-") as folder:
+            command = [sys.executable, "-m", "twisted.trial", "--temp-directory", f"{folder}/trial", *WITHOUT_PARTS]
+            done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=300)
+        self.assertEqual(done.returncode, 0, done.stdout[-5000:] + done.stderr)
+        self.assertRegex(done.stdout, r"Ran \d{3} tests")
 
     def test_every_part_is_built(self) -> None:
         """What is looked for is what pyproject.toml builds, and each part has its types."""
