@@ -5,6 +5,8 @@ from itertools import pairwise
 from typing import Any
 from unittest import mock
 
+import psycopg
+
 from ocsgw.contact.bulk_statements import ImportedEntry
 from ocsgw.contact.directory import DoNotCallOptions
 from ocsgw.contact.transaction import (
@@ -130,7 +132,8 @@ class ConnectionTests(PostgreSQLTestCase):
         """A connection that the server has ended between two transactions is replaced, and nobody notices."""
         engine = self.opened()
         self.add(engine, 1)
-        self.sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'ocsgw'")
+        # Within so many milliseconds the session has ended.
+        self.sql("SELECT pg_terminate_backend(pid, 20000) FROM pg_stat_activity WHERE application_name = 'ocsgw'")
         self.add(engine, 2)
         self.assertEqual(self.stored(), [1, 2])
 
@@ -170,12 +173,65 @@ class ConnectionTests(PostgreSQLTestCase):
         control = Connection.control
 
         def lost(connection: Connection, *texts: str) -> None:
-            if texts[-1] == "COMMIT":
+            if texts[-1] == "COMMIT" and connection._queued:
                 relay.cut()
             control(connection, *texts)
 
         with mock.patch.object(Connection, "control", lost):
             self.assertRaises(StoreFailureError, self.add, engine, 1)
+        self.add(engine, 2)
+        self.assertEqual(self.stored(), [2])
+
+    def test_given_up(self) -> None:
+        """What was found not to be committed stays so, even if its statements arrive after that."""
+        relay, engine = self.relayed()
+        control = Connection.control
+        sent: list[Any] = []
+
+        def lost(connection: Connection, *texts: str) -> None:
+            if texts[-1] == "COMMIT" and not sent:
+                sent.extend(connection._queued)
+                relay.cut()
+            control(connection, *texts)
+
+        with mock.patch.object(Connection, "control", lost):
+            self.assertRaises(StoreFailureError, self.add, engine, 1)
+        late = engine._new_connection(engine._address.options)
+        self.addCleanup(late.close)
+        late.control("BEGIN")
+        self.assertRaises(RefusedByTableError, late.change, *sent[-1])
+        late.control("ROLLBACK")
+        self.add(engine, 2)
+        self.assertEqual(self.stored(), [2])
+
+    def test_ended_after_the_commit(self) -> None:
+        """A server that ends the connection behind a commit has not refused it."""
+        engine = self.opened()
+        control = Connection.control
+
+        def ended(connection: Connection, *texts: str) -> None:
+            control(connection, *texts)
+            if texts[-1] == "COMMIT" and connection.has_written:
+                raise psycopg.errors.AdminShutdown
+
+        with mock.patch.object(Connection, "control", ended), mock.patch.object(engine, "_sleep"):
+            self.add(engine, 1)
+        self.add(engine, 2)
+        self.assertEqual(self.stored(), [1, 2])
+
+    def test_ended_by_the_commit(self) -> None:
+        """A server that ends the connection instead of a commit may have committed or not: it is looked up."""
+        self.sql(
+            "CREATE FUNCTION leave() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"
+            " IF NEW.record_id = 1 THEN PERFORM pg_terminate_backend(pg_backend_pid()); PERFORM pg_sleep(0); END IF;"
+            " RETURN NEW; END $$"
+        )
+        engine = self.opened()
+        self.sql(
+            'CREATE CONSTRAINT TRIGGER leaving AFTER INSERT ON "CL_Test" DEFERRABLE INITIALLY DEFERRED'
+            " FOR EACH ROW EXECUTE FUNCTION leave()"
+        )
+        self.assertRaises(StoreFailureError, self.add, engine, 1)
         self.add(engine, 2)
         self.assertEqual(self.stored(), [2])
 

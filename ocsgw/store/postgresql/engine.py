@@ -37,10 +37,15 @@ _FIRST_PAUSE, _LONGEST_PAUSE = 0.05, 1.0
 _SETTLING = 5.0
 _KEPT_WRITERS = 7 * 86400
 # Also when it was written last: other servers forget the rows of those that are gone.
-_MARK = (
+_ENTER = (
     "INSERT INTO ocsgw_batch (writer, batch, opened_at) VALUES (?, ?, extract(epoch FROM now())::bigint)"
     " ON CONFLICT (writer) DO UPDATE SET batch = excluded.batch, opened_at = excluded.opened_at"
 )
+# A batch that has been given up, and whose statements arrive all the same, divides by zero and is undone.
+_MARK = _ENTER.replace("= excluded.batch,", "= excluded.batch / (ocsgw_batch.batch < excluded.batch)::int,")
+_GIVE_UP = "UPDATE ocsgw_batch SET batch = ? WHERE writer = ?"
+# States of errors with which the server ends the connection, whatever has become of the statement.
+_ENDING = ("08", "57P")
 # After so long without an answer the server is asked whether it is there, and has so long to answer (seconds).
 _PATIENCE = 8.0
 _SIGN_OF_LIFE = 2
@@ -160,7 +165,7 @@ class PostgreSQLEngine:
         connection.change(
             "DELETE FROM ocsgw_batch WHERE opened_at < extract(epoch FROM now())::bigint - ?", (_KEPT_WRITERS,)
         )
-        connection.change(_MARK, (self._writer, self._batch))
+        connection.change(_ENTER, (self._writer, self._batch))
 
     def use(self, directory: Directory) -> None:
         """Open the tables of this configuration; a server of a pair that stands by opens none."""
@@ -373,7 +378,7 @@ class PostgreSQLEngine:
         try:
             connection.control("COMMIT")
         except psycopg.Error as error:
-            if not connection.is_broken:
+            if not connection.is_broken and _is_refusal(error):
                 # The server says why it has not committed.
                 self._roll_back(connection)
                 failure = translated(error)
@@ -396,15 +401,20 @@ class PostgreSQLEngine:
     def _was_committed(self, batch: int, wait: float) -> bool | None:
         """Return what became of a batch whose commit was not answered, None if that cannot be found out in time.
 
-        The row is locked: where the server is still at it, that waits until it has come to an end.
+        The row is locked: where the server is still at it, that waits until it has come to an end. One that was not
+        committed is given up for good: it may still be on its way.
         """
         until = self._clock() + max(wait, _SETTLING)
+        self._batch = batch + 1
         while (left := until - self._clock()) > 0:
             try:
                 connection = self._reconnect(left)
                 connection.control(f"BEGIN; SET LOCAL lock_timeout = {max(1, int(left * 1000))}")
                 row = connection.row("SELECT batch FROM ocsgw_batch WHERE writer = ? FOR UPDATE", (self._writer,))
-                connection.control("ROLLBACK")
+                is_missing = row is not None and row[0] != batch
+                if is_missing:
+                    connection.change(_GIVE_UP, (batch + 1, self._writer))
+                connection.control("COMMIT" if is_missing else "ROLLBACK")
             except (psycopg.Error, StoreFailureError):
                 if self._connection is not None:
                     self._connection.close()
@@ -422,3 +432,9 @@ class PostgreSQLEngine:
         except psycopg.Error:
             self._watchdog.rest()
             connection.close()
+
+
+def _is_refusal(error: psycopg.Error) -> bool:
+    """Whether the server says that it has not committed; the end of a connection says nothing about that."""
+    state = error.sqlstate
+    return state is not None and not state.startswith(_ENDING) and error.diag.severity_nonlocalized in (None, "ERROR")
