@@ -124,7 +124,7 @@ def main() -> None:
                 for kind in kinds:
                     durable(report, rounds, seconds, before, pinned=pinned, kind=kind)
     if "database" in what:
-        database(report, rounds, seconds)
+        database(report, rounds, seconds, arguments.rows)
     if "work" in what:
         working_day(report, rounds, seconds, arguments.rows)
     if "growth" in what:

@@ -1,7 +1,8 @@
-"""AddRecord on PostgreSQL, on disk before the answer, beside a commit for each request."""
+"""AddRecord on PostgreSQL, on disk before the answer, beside a commit for each request; and what long lists cost."""
 
 import os
 
+from benchmarks import long_lists
 from benchmarks.compare import WHAT, interleave
 from benchmarks.report import Report, row_of
 from benchmarks.runner import DATABASE
@@ -11,14 +12,15 @@ _PEERS = ("ocsgw-postgresql", "starlette-postgresql")
 _GOAL = 4.0
 
 
-def database(report: Report, rounds: int, seconds: int) -> None:
-    """Measure both on one durable server that is there for the run."""
+def database(report: Report, rounds: int, seconds: int, rows: int) -> None:
+    """Measure both on one durable server that is there for the run, then requests on a list of so many `rows`."""
     print("\nAddRecord, 12 keys, 300 bytes, on PostgreSQL, all cores; the ratio is to Starlette in the same round")
     server = PostgreSQL(durable=True).start()
     try:
         server.make_database("bench")
         os.environ[DATABASE] = f"postgresql://{USER}@/bench?host={server.socket}&port={server.port}"
         loads = interleave(_PEERS, (32, 256), rounds, seconds)
+        long_lists.report(server, rows)
     finally:
         server.remove()
     for count in (32, 256):

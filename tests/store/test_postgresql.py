@@ -1,5 +1,6 @@
 """PostgreSQL that goes away, comes back, does not answer, or is written to by others at the same moment."""
 
+import contextlib
 import threading
 from itertools import pairwise
 from typing import Any
@@ -384,6 +385,22 @@ class OthersTests(PostgreSQLTestCase):
             reasons,
             ["CL_Test: constraint no_fives", "CL_Test: a trigger: not ***", "CL_Test: unique index one_contact"],
         )
+
+    def test_not_for_reports(self) -> None:
+        """What the database does for long reports is off in our transactions, also in one that was begun again."""
+        engine = self.opened()
+
+        def is_set(tx: Any) -> list[Any]:
+            return [
+                tx._connection.row(f"SELECT current_setting('{name}')")
+                for name in ("jit", "max_parallel_workers_per_gather")
+            ]
+
+        with engine.transaction(1.0) as tx:
+            self.assertEqual(is_set(tx), [("off",), ("0",)])
+            with contextlib.suppress(KeyError), tx.savepoint():
+                raise KeyError
+            self.assertEqual(is_set(tx), [("off",), ("0",)])
 
     def test_table_is_gone(self) -> None:
         """K16: a table that is dropped while the server runs closes its list, and no other."""

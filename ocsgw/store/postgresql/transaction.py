@@ -111,7 +111,7 @@ class PostgreSQLTransaction(BulkTransaction):
     def _begin_again(self) -> None:
         try:
             self._connection.forget_queued()
-            self._connection.change(f"ROLLBACK; {self._begin}")
+            self._connection.change(f"ROLLBACK; {self._connection.beginning(self._begin)}")
         except RefusedByTableError as error:
             # There are no rows in it, but the check of the lease of a pair.
             raise NotPrimaryError("this server is no longer the primary") from error
