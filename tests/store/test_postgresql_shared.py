@@ -4,9 +4,13 @@ import threading
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
+from unittest import mock
+
+import psycopg
 
 from ocsgw.contact.outbox import GroupChanged, entry_of
 from ocsgw.contact.transaction import (
+    DncLookup,
     GroupStatus,
     Handle,
     Handout,
@@ -20,6 +24,7 @@ from ocsgw.contact.transaction import (
 from ocsgw.protocol.attributes import INT32_MAX
 from ocsgw.store.errors import StoreBusyError
 from ocsgw.store.lease import PairMember
+from ocsgw.store.postgresql.connection import Connection
 from ocsgw.store.postgresql.engine import PostgreSQLEngine
 from tests.store.contract import new_record
 from tests.support.case import ClockTestCase
@@ -206,6 +211,26 @@ class SharedTests(ClockTestCase):
         with self.shared(self.one) as one:
             one.new_handles(1)
             self.assertRaises(RefusedByTableError, fail_in_part, one)
+            kept = one.before_adding(self.list, tuple, NOW).record_id
+        with self.shared(self.two) as two:
+            self.assertNotEqual(two.before_adding(self.list, tuple, NOW).record_id, kept)
+
+    def test_not_reserved(self) -> None:
+        """Numbers whose reservation in advance was not committed belong to nobody."""
+        with self.shared(self.one) as one:
+            one.before_adding(self.list, tuple, NOW)
+            one.before_adding(self.list, lambda: [DncLookup("", "", (), ())] * 1500, NOW)
+        control = Connection.control
+        failed: list[tuple[str, ...]] = []
+
+        def fail(connection: Connection, *texts: str) -> None:
+            if texts[-1] == "COMMIT" and not failed:
+                failed.append(texts)
+                control(connection, "ROLLBACK")
+                raise psycopg.errors.AdminShutdown
+            control(connection, *texts)
+
+        with mock.patch.object(Connection, "control", fail), self.shared(self.one) as one:
             kept = one.before_adding(self.list, tuple, NOW).record_id
         with self.shared(self.two) as two:
             self.assertNotEqual(two.before_adding(self.list, tuple, NOW).record_id, kept)

@@ -301,12 +301,15 @@ class PostgreSQLEngine:
         connection = self._connection
         if connection is None or connection.is_broken:
             return
+        names = self._blocks.low
         try:
             self._watchdog.watch(connection.descriptor)
             connection.begin(begin)
             self._blocks.refill(connection)
             connection.control("COMMIT")
         except (psycopg.Error, StoreFailureError):
+            # Others may reserve the same.
+            self._blocks.forget(names)
             self._roll_back(connection)
         finally:
             self._watchdog.rest()
