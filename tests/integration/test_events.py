@@ -186,8 +186,8 @@ class EventStreamTests(SynchronousTestCase):
         follower.stop = True
         self.assertFalse(follower.is_alive(), follower.seen[-3:])
         stored = {row[0] for row in server.rows("SELECT record_id FROM CL_Test")}
-        self.assertEqual(sorted(follower.added - stored), [])
-        self.assertEqual(follower.added, set(range(1, max(follower.added) + 1)))
+        # Whatever is stored may have been acknowledged.
+        self.assertEqual(follower.added, {each for each in stored if each <= max(follower.added)})
         numbers = [number for number, _ in follower.seen]
         # At least once, in order: what comes again follows on what was seen last.
         self.assertEqual(numbers, list(range(1, numbers[-1] + 1)))
@@ -322,6 +322,8 @@ class PairTests(SynchronousTestCase):
             with EventClient(two.port, last=first[0]) as client:
                 again = client.take(3)
             self.assertEqual(rest, again[: len(rest)])
-            self.assertEqual([members["GSW_RECORD_ID"] for _, _, members in again], [2, 3, 4])
+            *before, after = [members["GSW_RECORD_ID"] for _, _, members in again]
+            self.assertEqual(before, [2, 3])
+            self.assertGreater(after, 3)
             for each in pair.servers:
                 each.stop()

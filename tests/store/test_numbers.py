@@ -71,6 +71,15 @@ class NumberTests(RuleTestCase):
         self.assertEqual(self.add("4")["GSW_CHAIN_ID"], 2001)
         self.assertEqual(self.column("record_id"), [1, 500, 501, 2001])
 
+    def test_another_store(self) -> None:
+        """A store that has taken the place of the one that was known has numbers of its own."""
+        for phone in "123":
+            self.add(phone)
+        self.store.sql("DELETE FROM CL_Test")
+        self.store.sql("DELETE FROM ocsgw_counter")
+        self.assertEqual(self.add("4")["GSW_CHAIN_ID"], 1)
+        self.assertEqual(self.column("record_id"), [1])
+
     def test_last_numbers(self) -> None:
         """H200: what is reserved does not go beyond the last number there is."""
         self.assertEqual(Numbers.noted(0, 0).with_used(1, INT32_MAX - 1)[2:], (101, INT32_MAX))

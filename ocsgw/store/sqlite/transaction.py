@@ -113,6 +113,9 @@ class SQLiteTransaction(BulkTransaction):
         ((has_entries, any_beyond_ascii, record_id, noted_record_id, *chain_ids, noted_chain_id),) = found
         known = self._numbers.get(table) or self._memory.numbers.get(table)
         noted = Numbers.noted(noted_record_id or 0, noted_chain_id or 0)
+        if known is not None and any(now < before for now, before in zip(noted[2:], known[2:], strict=True)):
+            # Bounds do not go back: these are of another store, which has taken the place of the one that we knew.
+            known = None
         if known is None or known[2:] != noted[2:]:
             # Up to what somebody else has noted, a process before this one as a rule, any number may have been used.
             used = known or noted
