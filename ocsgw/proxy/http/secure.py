@@ -20,6 +20,7 @@ from ocsgw.proxy.frontend import HttpFrontend
 from ocsgw.proxy.http.channel import HTTPChannel
 from ocsgw.proxy.http.factory import ChannelFactory
 from ocsgw.proxy.http.handshakes import Handshakes
+from ocsgw.proxy.http.tls_records import Records, has_short_way, opened, sealed
 from ocsgw.tls.pem import KeyPair
 from ocsgw.tls.server import ServerContexts, ServerOptions
 from ocsgw.writing import close_now, write_now
@@ -102,7 +103,9 @@ class PromptTransport(TLSMemoryBIOProtocol):
         say before the client has spoken.
         """
         self._input_ended = self._peer_is_silent = self._is_receiving = self._is_over = False
+        self._records = Records()
         self._tlsConnection = self.factory._creatorCallable(self)  # noqa: SLF001
+        self._has_short_way = has_short_way(self._tlsConnection)
         self._appSendBuffer: list[bytes] = []
         self.factory.registerProtocol(self)
         Protocol.makeConnection(self, transport)
@@ -121,13 +124,36 @@ class PromptTransport(TLSMemoryBIOProtocol):
 
     def dataReceived(self, data: bytes) -> None:
         """Take bytes of the client; if they are its last, the socket is closed when all has been done with them."""
+        is_usual = self._records.is_one(data) and self._may_be_quick()
         self._is_receiving = True
         try:
-            super().dataReceived(data)
+            if not is_usual:
+                super().dataReceived(data)
+            elif (content := opened(self._tlsConnection, data)) is None:
+                self._flushReceiveBIO()
+            elif not self._aborted:
+                # Nothing is left behind it, and nothing to be said to it: neither is asked for.
+                self.wrappedProtocol.dataReceived(content)
         finally:
             self._is_receiving = False
         if self._is_over and self.transport is not None:
             close_now(self.transport)
+
+    def write(self, data: bytes) -> None:
+        """Write; what is not one record, or has to wait, goes Twisted's way."""
+        record = sealed(self._tlsConnection, data) if data and not self.disconnecting and self._may_be_quick() else None
+        if record is None:
+            super().write(data)
+        else:
+            write_now(self.transport, record)
+
+    def _may_be_quick(self) -> bool:
+        """Whether both sides may send data, and nothing waits."""
+        return (
+            self._handshakeDone
+            and self._has_short_way
+            and not (self._appSendBuffer or self._lostTLSConnection or self._input_ended or self._aborted)
+        )
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """The socket is closed; where TLS has ended before, it has nothing more to say."""
