@@ -21,46 +21,62 @@ _HEADER = "GSW_PHONE,GSW_PHONE_TYPE,GSW_FROM,GSW_UNTIL,GSW_TZ_NAME,GSW_ATTEMPTS,
 
 
 def bulk_import(rows: int) -> None:
-    """Import a file of so many rows and print its speed, the memory of both sides, and what HTTP clients felt."""
+    """Import a file of so many rows and print its speed, the memory of both sides, and what HTTP clients felt.
+
+    The speed is that of an import which has the server for itself; a second one, of another server, goes on beside
+    clients.
+    """
     peer = Peer("ocsgw")
     try:
         peer.start()
         file = peer.folder / "records.csv"
         write_file(file, rows)
-        clients = _Clients(peer)
-        time.sleep(_SECONDS_ALONE)
-        alone = clients.end()
-        command = [sys.executable, "-m", "ocsgw.ctl", "-c", str(peer.folder / "ocsgw.toml")]
-        began = time.monotonic()
-        ctl = subprocess.Popen(
-            [*command, "list", "import", "CL_Test", str(file)], cwd=peer.folder, env={"PYTHONPATH": str(ROOT)}
-        )
-        clients = _Clients(peer)
-        pids = dict(zip(("OCS", "HTTP Proxy", "ocsctl"), (*peer.pids()[:2], ctl.pid), strict=True))
-        peaks, spent = dict.fromkeys(pids, 0.0), dict.fromkeys(pids, 0.0)
-        before = {name: cpu_of(pid) for name, pid in pids.items()}
-        while ctl.poll() is None:
-            with suppress(OSError):
-                for name, pid in pids.items():
-                    peaks[name] = max(peaks[name], memory_of(pid))
-                    spent[name] = max(spent[name], cpu_of(pid) - before[name])
-            time.sleep(0.05)
-        seconds = time.monotonic() - began
-        beside = clients.end()
-        if ctl.returncode != 0:
-            raise RuntimeError(f"the import ended with {ctl.returncode}")
+        lone, _, _ = _import(peer, file)
         plain = plain_import(file, peer.folder / "plain.sqlite", peer.folder / "ocsgw.sqlite")
     finally:
         peer.stop()
-    print(f"import of {rows} rows, {rows / seconds:.0f} rows/s in {seconds:.1f} s, the start of ocsctl included")
+    peer = Peer("ocsgw")
+    try:
+        peer.start()
+        write_file(file := peer.folder / "records.csv", rows)
+        clients = _Clients(peer)
+        time.sleep(_SECONDS_ALONE)
+        alone = clients.end()
+        clients = _Clients(peer)
+        seconds, spent, peaks = _import(peer, file)
+        beside = clients.end()
+    finally:
+        peer.stop()
+    print(f"import of {rows} rows, {rows / lone:.0f} rows/s in {lone:.1f} s, the start of ocsctl included")
+    print(f"csv and executemany in one transaction: {rows / plain:.0f} rows/s; the import is {plain / lone:.2f} of it")
+    print(f"beside {_CONNECTIONS} clients: {rows / seconds:.0f} rows/s in {seconds:.1f} s")
     print(f"processor time, us per row: {', '.join(f'{name} {each / rows * 1e6:.0f}' for name, each in spent.items())}")
     print(f"peak resident memory, MiB: {', '.join(f'{name} {peak:.0f}' for name, peak in peaks.items())}")
-    print(
-        f"csv and executemany in one transaction: {rows / plain:.0f} rows/s; the import is {plain / seconds:.2f} of it"
-    )
     for when, load in (("alone", alone), ("beside the import", beside)):
         print(f"AddRecord, {_CONNECTIONS} connections, {when}: {describe(load)}")
     print(f"p99 beside the import is {beside.p99 / alone.p99:.1f} of that without")
+
+
+def _import(peer: Peer, file: Path) -> tuple[float, dict[str, float], dict[str, float]]:
+    """Import a file into a server; return the seconds, and processor time in s and peak memory in MiB by process."""
+    command = [sys.executable, "-m", "ocsgw.ctl", "-c", str(peer.folder / "ocsgw.toml")]
+    began = time.monotonic()
+    ctl = subprocess.Popen(
+        [*command, "list", "import", "CL_Test", str(file)], cwd=peer.folder, env={"PYTHONPATH": str(ROOT)}
+    )
+    pids = dict(zip(("OCS", "HTTP Proxy", "ocsctl"), (*peer.pids()[:2], ctl.pid), strict=True))
+    peaks, spent = dict.fromkeys(pids, 0.0), dict.fromkeys(pids, 0.0)
+    before = {name: cpu_of(pid) for name, pid in pids.items()}
+    while ctl.poll() is None:
+        with suppress(OSError):
+            for name, pid in pids.items():
+                peaks[name] = max(peaks[name], memory_of(pid))
+                spent[name] = max(spent[name], cpu_of(pid) - before[name])
+        time.sleep(0.05)
+    seconds = time.monotonic() - began
+    if ctl.returncode != 0:
+        raise RuntimeError(f"the import ended with {ctl.returncode}")
+    return seconds, spent, peaks
 
 
 def plain_import(file: Path, store: Path, like: Path) -> float:

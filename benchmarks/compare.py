@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from benchmarks.runner import ROOT, Load, Peer
+from ocsgw import speedups
 
 WHAT = {
     "nginx": "nginx, return 200",
@@ -73,7 +74,7 @@ def peer_of(name: str, *, pinned: bool = False, before: Path | None = None) -> P
 
 @contextmanager
 def earlier(revision: str | None) -> Iterator[Path | None]:
-    """Check an earlier revision out into a temporary folder."""
+    """Check an earlier revision out into a temporary folder, with its compiled parts where this one uses its own."""
     if revision is None:
         yield None
         return
@@ -81,6 +82,10 @@ def earlier(revision: str | None) -> Iterator[Path | None]:
     try:
         archive = subprocess.run(["git", "-C", str(ROOT), "archive", revision], capture_output=True, check=True)
         subprocess.run(["tar", "-x", "-C", str(folder)], input=archive.stdout, check=True)
+        if speedups.is_used() and (folder / "ocsgw/speedups").exists():
+            progress("compiling the earlier revision")
+            build = [sys.executable, "setup.py", "-q", "build_ext", "--inplace"]
+            subprocess.run(build, cwd=folder, check=True, capture_output=True)
         yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
