@@ -28,9 +28,10 @@ from ocsgw.contact.notices import Notice
 from ocsgw.contact.outbox import Change
 from ocsgw.contact.transaction import NotAloneError, StoreFailureError, Transaction
 from ocsgw.contact.unit_of_work import Continuation, PendingRequest, Unfinished, UnitOfWork
-from ocsgw.counters import BATCH_SIZES, COMMIT_SECONDS, COMMITS, DNC_BLOCKED
+from ocsgw.counters import BATCH_SIZES, COMMIT_SECONDS, COMMITS
 from ocsgw.execution.gathering import Gathering
 from ocsgw.execution.jobs import Awaiting
+from ocsgw.execution.notes_log import NotesLog
 from ocsgw.execution.pace import Pace, Reading
 from ocsgw.execution.result import BatchResult, joined
 from ocsgw.execution.worker import Worker
@@ -50,7 +51,6 @@ _MAX_BATCH = 512
 _LONGEST_WAIT = 30.0
 # What is kept of a deadline for the way of the answer (seconds).
 _WAY_BACK = 0.5
-_MAX_UNKNOWN_KEYS = 1000
 _CHORE_WAIT = 5.0
 # So often a transaction is carried out again because of what others wrote meanwhile.
 _MOST_ATTEMPTS = 5
@@ -122,6 +122,9 @@ class Committer:
         self._clock = clock
         self._wall_clock = wall_clock
         self._waiting: deque[Awaiting] = deque()
+        # Brief chores that wait for their turn, and whether a batch was the last to have one.
+        self._brief: deque[Deferred[None]] = deque()
+        self._had_batch = False
         self._busy = False
         self._gathering = Gathering()
         # While the next batch waits for clients that have just been answered.
@@ -139,15 +142,14 @@ class Committer:
             UnitOfWork, new_guid=new_guid, backlog=self.backlog, question_room=question_room, origin=origin
         )
         self._others_serve = bool(origin)
-        self._unknown_keys_logged: dict[str, set[str]] = {}
+        self._notes = NotesLog(self._log)
 
     def submit(self, job: Awaiting) -> None:
         """Take a job; its outcome is delivered once, after the commit."""
         self._waiting.append(job)
         if not self._busy:
-            self._busy = True
             # Everything else that this turn of the reactor brings joins the batch.
-            self._clock.callLater(0, self._next)
+            self._begin()
         elif self._pause is not None and len(self._waiting) >= self._gathering.enough:
             self._pause.reset(0)
 
@@ -193,7 +195,7 @@ class Committer:
 
         def committed(done: tuple[UnitOfWork, T | Unfinished[T]]) -> "T | Deferred[T]":
             unit, result = done
-            guarded(self._log, "log of a chore", self._log_notes, unit)
+            guarded(self._log, "log of a chore", self._notes.log, unit)
             self._publish(unit)
             return self.chore(result.function, alone=alone) if isinstance(result, Unfinished) else result
 
@@ -204,8 +206,16 @@ class Committer:
             reason.trap(StoreBusyError)
             return on_worker()
 
-        running = execute_now(run, 0.0).addErrback(busy) if is_brief and self._is_quick() else on_worker()
-        return running.addCallback(committed)
+        def in_turn(_: object) -> "Deferred[tuple[UnitOfWork, T | Unfinished[T]]]":
+            return execute_now(run, 0.0).addErrback(busy) if self._is_quick() else on_worker()
+
+        if not is_brief or not self._is_quick():
+            return on_worker().addCallback(committed)
+        turn: Deferred[None] = Deferred()
+        self._brief.append(turn)
+        if not self._busy:
+            self._begin()
+        return turn.addCallback(in_turn).addCallback(committed)
 
     def recovered(self) -> None:
         """Somebody else has found that the store works: a backup has no transactions of its own to find out."""
@@ -222,7 +232,20 @@ class Committer:
 
     # One batch after the other. Whatever happens to one of them, the next one comes.
 
+    def _begin(self) -> None:
+        self._busy = True
+        self._clock.callLater(0, self._next)
+
     def _next(self) -> None:
+        if self._brief and (self._had_batch or not self._waiting):
+            # Batches and brief chores take turns; between two of either the requests are read that have come meanwhile.
+            self._had_batch = False
+            try:
+                self._brief.popleft().callback(None)
+            finally:
+                self._go_on()
+            return
+        self._had_batch = True
         jobs = self._take_batch()
         if not jobs:
             self._rest()
@@ -257,7 +280,7 @@ class Committer:
         return True
 
     def _go_on(self) -> None:
-        if self._waiting:
+        if self._waiting or self._brief:
             # What clients have sent meanwhile is read first and joins the next batch.
             self._clock.callLater(0, self._next)
         else:
@@ -457,7 +480,7 @@ class Committer:
         for pending, failure in result.defects:
             say(self._log, 93111, request=pending.title, log_failure=failure)
         for unit in result.units:
-            self._log_notes(unit)
+            self._notes.log(unit)
 
     def _log_health(self, failure: str | None) -> None:
         if failure is not None and self.failure is None:
@@ -468,22 +491,3 @@ class Committer:
 
     def _unit(self, tx: Transaction, directory: Directory) -> UnitOfWork:
         return self._unit_of(tx, int(self._wall_clock()), directory)
-
-    def _log_notes(self, unit: UnitOfWork) -> None:
-        """Log, and count, what a committed transaction has noted."""
-        for occasion in unit.blocked:
-            DNC_BLOCKED.add(occasion=occasion)
-        for calling_list, key in unit.unknown_keys:
-            self._log_unknown_key(calling_list, key)
-        for text in unit.differences:
-            self._log.debug("{text}", text=text)
-        for number, fields in unit.warnings:
-            say(self._log, number, **fields)
-        for number, group in unit.group_messages:
-            say(self._log, number, group=group)
-
-    def _log_unknown_key(self, calling_list: str, key: str) -> None:
-        logged = self._unknown_keys_logged.setdefault(calling_list, set())
-        if key not in logged and len(logged) < _MAX_UNKNOWN_KEYS:
-            logged.add(key)
-            say(self._log, 93008, key=key, calling_list=calling_list)

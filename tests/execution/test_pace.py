@@ -4,6 +4,7 @@ from typing import Any
 
 from ocsgw.contact.batch import Outcome
 from ocsgw.contact.transaction import StoreFailureError
+from ocsgw.contact.unit_of_work import UnitOfWork
 from ocsgw.execution.committer import Committer
 from ocsgw.execution.jobs import Job
 from ocsgw.execution.pace import Pace
@@ -135,8 +136,10 @@ class QuickCommitterTests(RuleTestCase):
         self.assertEqual((self.seen, self.worker.tasks), ([("1", ""), ("2", "")], []))
 
     def test_brief_chores(self) -> None:
-        """A brief chore is carried out where batches are, at once; others go to the worker."""
+        """A brief chore is carried out where batches are, in its turn; others go to the worker."""
         done = self.committer.chore(lambda unit: unit.now, is_brief=True)
+        self.assertNoResult(done)
+        self.clock.advance(0)
         self.assertEqual((self.successResultOf(done), self.worker.tasks), (NOW, []))
         self.assertNoResult(self.committer.chore(lambda unit: unit.now))
         self.worker.go_on()
@@ -146,16 +149,54 @@ class QuickCommitterTests(RuleTestCase):
         self.worker.go_on()
         self.assertEqual(self.successResultOf(waiting), NOW)
 
+    def test_turns(self) -> None:
+        """Batches and brief chores take turns, so that neither waits for more than one of the others."""
+
+        def slice_(unit: UnitOfWork) -> None:
+            self.seen.append(("slice", ""))
+            self.submit("further")
+
+        for _ in range(3):
+            self.committer.chore(slice_, is_brief=True)
+        for phone in ("1", "2"):
+            self.submit(phone)
+        drained = self.committer.drained()
+        self.clock.advance(0)
+        self.successResultOf(drained)
+        seen = [what for what, _ in self.seen]
+        self.assertEqual(seen, ["1", "2", "slice", "further", "slice", "further", "slice", "further"])
+
+    def test_brief_chore_that_fails(self) -> None:
+        """What a chore raises is told to whoever asked for it; the next ones have their turn."""
+        failed = self.committer.chore(lambda unit: 1 // 0, is_brief=True)
+        done = self.committer.chore(lambda unit: unit.now, is_brief=True)
+        self.submit("1")
+        self.clock.advance(0)
+        self.failureResultOf(failed, ZeroDivisionError)
+        self.assertEqual((self.successResultOf(done), self.seen), (NOW, [("1", "")]))
+
+    def test_brief_chore_when_the_store_gets_slow(self) -> None:
+        """A chore whose turn comes when the worker has the store goes there as well."""
+        waiting = self.committer.chore(lambda unit: unit.now, is_brief=True)
+        self.worker.is_idle = False
+        self.clock.advance(0)
+        self.assertNoResult(waiting)
+        self.worker.go_on()
+        self.assertEqual(self.successResultOf(waiting), NOW)
+
     def test_brief_chore_beside_another_program(self) -> None:
         """C41: it waits on the worker for a program that holds the store, and tells what fails."""
         self.flaky.before = StoreBusyError("database is locked")
         waiting = self.committer.chore(lambda unit: unit.now, is_brief=True)
+        self.clock.advance(0)
         self.assertNoResult(waiting)
         self.flaky.before = None
         self.worker.go_on()
         self.assertEqual((self.successResultOf(waiting), self.flaky.waits), (NOW, [0.0, 5.0]))
         self.flaky.before = StoreFailureError("full")
-        self.failureResultOf(self.committer.chore(lambda unit: unit.now, is_brief=True), StoreFailureError)
+        failing = self.committer.chore(lambda unit: unit.now, is_brief=True)
+        self.clock.advance(0)
+        self.failureResultOf(failing, StoreFailureError)
 
     def test_another_program(self) -> None:
         """C41: a program that holds the store is waited for on the worker, as long as the deadline allows."""

@@ -20,7 +20,7 @@ _CACHED_STATEMENTS = 2000
 _PAGE_CACHE_KIB = 32 * 1024
 # After so many pages, 32 MiB, the write-ahead log is brought into the file. With SQLite's 1,000 that happens with every
 # second batch as soon as keys are random, and each page is written over and over.
-_CHECKPOINT_PAGES = 8000
+CHECKPOINT_PAGES = 8000
 # The driver gives an error of its own, without a code, for text that is not UTF-8.
 _NOT_DECODED = "Could not decode to UTF-8"
 # What concerns one statement, because of the rows that it was given.
@@ -51,14 +51,17 @@ class Connection:
             self.raw.execute("ROLLBACK").close()
             raise
 
-    def tune(self) -> None:
-        """Set what a connection that writes needs. Raises `sqlite3.Error`."""
+    def tune(self, checkpoint: int = CHECKPOINT_PAGES) -> None:
+        """Set what a connection that writes needs; its commits keep the log below `checkpoint` pages.
+
+        Raises `sqlite3.Error`.
+        """
         for setting in (
             "journal_mode = WAL",
             "synchronous = FULL",
             f"cache_size = -{_PAGE_CACHE_KIB}",
             "temp_store = MEMORY",
-            f"wal_autocheckpoint = {_CHECKPOINT_PAGES}",
+            f"wal_autocheckpoint = {checkpoint}",
         ):
             self.raw.execute(f"PRAGMA {setting}").close()
 

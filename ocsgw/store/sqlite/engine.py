@@ -13,7 +13,8 @@ from ocsgw.store.errors import CommitUnknownError, NotPrimaryError, StoreBusyErr
 from ocsgw.store.lease import PairMember
 from ocsgw.store.open_tables import OpenTables
 from ocsgw.store.records import largest_record
-from ocsgw.store.sqlite.connection import Connection, masked, primary_code, translated
+from ocsgw.store.sqlite.checkpoints import BACKSTOP, Checkpoints
+from ocsgw.store.sqlite.connection import CHECKPOINT_PAGES, Connection, masked, primary_code, translated
 from ocsgw.store.sqlite.file import StoreFile
 from ocsgw.store.sqlite.lease import SQLiteLease
 from ocsgw.store.sqlite.numbers import Memory
@@ -66,6 +67,7 @@ class SQLiteEngine:
         self._tables = OpenTables()
         self._memory = Memory()
         self.lease = make_lease(member, self._needed) if member is not None else None
+        self._checkpoints: Checkpoints | None = None
         self._looked_at = 0.0
         self._in_place = True
         self._log_reported = _LOG_WARNING
@@ -83,6 +85,9 @@ class SQLiteEngine:
         try:
             self._file.prepare(make=self._access == "serve")
             is_alone = self._access == "read" or self._file.lock(shared=self.lease is not None)
+            if self._access == "serve" and self.lease is None:
+                # A server of a pair that stood still in the middle of a checkpoint would keep the other one from any.
+                self._checkpoints = Checkpoints(self._file.path)
             self._connect()
             self._bring_up_to_date(is_alone=is_alone)
             if self.lease is not None and is_alone:
@@ -117,7 +122,7 @@ class SQLiteEngine:
         if self._access == "read":
             raw.execute("PRAGMA query_only = ON").close()
             return
-        connection.tune()
+        connection.tune(BACKSTOP if self._checkpoints is not None else CHECKPOINT_PAGES)
         raw.execute(f"PRAGMA journal_size_limit = {_LOG_LIMIT}").close()
 
     def _bring_up_to_date(self, *, is_alone: bool) -> None:
@@ -192,6 +197,9 @@ class SQLiteEngine:
 
     def close(self) -> None:
         """Close the file."""
+        if self._checkpoints is not None:
+            self._checkpoints.close()
+            self._checkpoints = None
         if self._connection is not None:
             self._give_back(self._connection)
             with contextlib.suppress(sqlite3.Error):
@@ -251,6 +259,8 @@ class SQLiteEngine:
                 raise StoreFailureError(text) from None
             raise CommitUnknownError(text) from None
         tx.committed()
+        if self._checkpoints is not None:
+            self._checkpoints.committed(connection.raw)
 
     def _begin(self, wait: float) -> None:
         connection = self._needed()
