@@ -59,7 +59,7 @@ def durable(report: Report, rounds: int, seconds: int, before: Path | None, *, p
     """Measure AddRecord, on disk before the answer."""
     where = "one core, the load on the other" if pinned else "all cores"
     print(f"\nAddRecord, 12 keys, 300 bytes ({kind}), {where}; the ratio is to Starlette in the same round")
-    names = [*(("nginx",) if pinned else ()), *(("before",) if before else ()), *DURABLE]
+    names = [*(("nginx",) if pinned else ("workers",)), *(("before",) if before else ()), *DURABLE]
     connections = (1, 32, 256)
     loads = interleave(names, connections, rounds, seconds, pinned=pinned, before=before, kind=kind)
     for count in connections:

@@ -18,6 +18,7 @@ WHAT = {
     "asgi": "uvicorn, plain ASGI",
     "twisted": "stock twisted.web",
     "ocsgw": "ocsgw, both processes, durable",
+    "workers": "ocsgw, workers = 2, durable",
     "before": "ocsgw as it was before",
     "starlette": "Starlette + sqlite3, commit per request",
     "ocsgw-postgresql": "ocsgw on PostgreSQL, durable",

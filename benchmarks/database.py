@@ -20,11 +20,11 @@ def database(report: Report, rounds: int, seconds: int, rows: int) -> None:
         server.make_database("bench")
         os.environ[DATABASE] = f"postgresql://{USER}@/bench?host={server.socket}&port={server.port}"
         loads = interleave(_PEERS, (32, 256), rounds, seconds)
+        for count in (32, 256):
+            for name in _PEERS:
+                peer = loads["starlette-postgresql", count]
+                goal = _GOAL if name == "ocsgw-postgresql" else None
+                report.add(row_of("database", WHAT[name], "Starlette", count, loads[name, count], peer, at_least=goal))
         long_lists.report(server, rows)
     finally:
         server.remove()
-    for count in (32, 256):
-        for name in _PEERS:
-            peer = loads["starlette-postgresql", count]
-            goal = _GOAL if name == "ocsgw-postgresql" else None
-            report.add(row_of("database", WHAT[name], "Starlette", count, loads[name, count], peer, at_least=goal))

@@ -159,7 +159,7 @@ _KINDS: Mapping[str, Callable[[LongList], _Times]] = {
 def report(server: PostgreSQL, count: int) -> None:
     """Print a line for each kind of request: medians at 10,000 and at `count` records, their ratio, the verdict."""
     print(f"\nOn PostgreSQL, ms (median of {_REQUESTS}) {SHORT:>17,} {count:>12,}  ratio of times, of processor times")
-    lists = [LongList(server.make_database(f"list{each}"), each) for each in (SHORT, count)]
+    lists = [LongList(server.make_database(name), size) for name, size in (("short", SHORT), ("long", count))]
     progress("")
     try:
         measure(lists)

@@ -116,9 +116,10 @@ class Peer:
 
     def command(self) -> list[str]:
         """Return the command that starts the server."""
-        if self.name in ("ocsgw", "ocsgw-postgresql"):
+        if self.name in ("ocsgw", "workers", "ocsgw-postgresql"):
             path = self.folder / "ocsgw.toml"
-            text = CONFIG.format(port=self.port, tls=self.tls, more=self.more)
+            listener = f"workers = 2\n{self.tls}" if self.name == "workers" else self.tls
+            text = CONFIG.format(port=self.port, tls=listener, more=self.more)
             if self.name == "ocsgw-postgresql":
                 text = text.replace(
                     'url = "sqlite:///ocsgw.sqlite"', f'url = "{os.environ[DATABASE]}"\nprepared_statements = true'
