@@ -5,6 +5,7 @@ is a fault as well. `cuts` are the places where the bytes are cut in two for a s
 same result.
 """
 
+import json
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
@@ -14,10 +15,11 @@ from unittest import mock
 
 from twisted.internet.task import Clock
 
+from ocsgw import speedups
 from ocsgw.protocol import session
 from ocsgw.protocol.errors import Refusal
 from ocsgw.protocol.frames import HEADER_SIZE, frame
-from ocsgw.protocol.messages import KV, Event, Hello, Message, Request, decode, encode, payload_of
+from ocsgw.protocol.messages import KV, Event, Hello, Message, MessageError, Request, decode, encode, payload_of
 from ocsgw.protocol.session import ClientSession, ServerSession, WireError
 from ocsgw.proxy.frontend import HttpFrontend
 from ocsgw.proxy.http.answers import Answers
@@ -28,10 +30,13 @@ from ocsgw.proxy.policy.request_policy import RequestPolicy
 from ocsgw.proxy.policy.target import parse_target
 from ocsgw.proxy.translation.in_one_pass import translator_for
 from ocsgw.proxy.translation.jsonbody import read_fast, read_strictly
-from ocsgw.speedups.events import answer
+from ocsgw.proxy.translation.translate import to_members
 from tests.support.http import HOST, PEER, FakeGateway, chunked, request
 from tests.support.settings import make_settings
 from tests.support.wire import SAMPLES, WELCOME
+
+if speedups.is_used():
+    from ocsgw.speedups.events import answer
 
 _STATUS = re.compile(rb"HTTP/1\.1 ([0-9]{3}) [A-Za-z -]+\r\n").findall
 # What a client can bring about by itself; never 500.
@@ -252,7 +257,7 @@ class BodyTarget(Target):
 
 
 class EventTarget(Target):
-    """The payload of an event of OCS: the compiled part declines, or answers as the usual way does."""
+    """The payload of an event of OCS: answered with what it holds; the compiled part declines, or does the same."""
 
     seeds = tuple(
         payload_of(Event(ref=ref, data=cast("KV", {"GSW_USER_EVENT": "AddRecordAcknowledge", **data})))
@@ -288,18 +293,37 @@ class EventTarget(Target):
         self.in_one_pass = 0
 
     def check(self, data: bytes, cuts: Sequence[int]) -> None:
-        """Alone and behind something else, and never beyond the end of what has come."""
-        before = bytes(sum(cuts) % 50)
+        """An answer shows the event; a compiled one is the same, wherever the event begins and whatever follows."""
+        event = _usual_event(data)
+        written = None
+        if event is not None:
+            written = self._answers.render(self._exchange, event, close=False)
+            shown = json.loads(written.partition(b"\r\n\r\n")[2])
+            _expect(shown == to_members(event.data), "the answer is not what the event holds")
+        if speedups.is_used():
+            self._compare(data, bytes(sum(cuts) % 50), event, written)
+
+    def _compare(self, data: bytes, before: bytes, event: Event | None, written: bytes | None) -> None:
+        """The compiled part declines, or does the same, and reads nothing beyond the end of what has come."""
         sent = frame(data)
         done = answer(before + sent + b"\xa1a" * 9, len(before), 1 << 16, self._answers.ok)
         _expect(answer(sent[:-1], 0, 1 << 16, b"") is None, "a frame that is cut off is answered")
         if done is not None:
             self.in_one_pass += 1
-            event = decode(data)
-            if not isinstance(event, Event) or event.code is not None or event.more or event.replayed:
+            if event is None:
                 raise AssertionError("what is answered is no usual event")
-            written = self._answers.render(self._exchange, event, close=False)
             _expect(done == (event.ref, written, len(before) + len(sent)), "the compiled part answers otherwise")
+
+
+def _usual_event(data: bytes) -> Event | None:
+    """Return the event in a payload, None if it is none or one of an unusual kind."""
+    try:
+        event = decode(data)
+    except MessageError:
+        return None
+    if not isinstance(event, Event) or event.code is not None or event.more or event.replayed:
+        return None
+    return event
 
 
 class LinkTarget(Target):
