@@ -1,6 +1,9 @@
 """The pages of docs/ become HTML and manual pages without a warning, and man/ has what was made of them last."""
 
+import atexit
+import functools
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -12,8 +15,17 @@ DOCS = Path(__file__).parents[1] / "docs"
 MAN = DOCS.parent / "man"
 
 
-def build(builder: str, folder: str) -> tuple[int, str]:
-    """Let Sphinx make all pages of a kind in a folder; return its status and what it complains about."""
+@functools.cache
+def made() -> Path:
+    """Return a folder for what is made; the pages are read once for all kinds."""
+    folder = tempfile.mkdtemp(prefix="ocsgw-docs-")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return Path(folder)
+
+
+def build(builder: str) -> tuple[int, str]:
+    """Let Sphinx make all pages of a kind in a folder of its name; return its status and what it complains about."""
+    folder = made()
     done = subprocess.run(
         [
             *(sys.executable, "-m", "sphinx", "-q", "-W", "--keep-going", "-b", builder),
@@ -40,12 +52,12 @@ class HtmlTests(SynchronousTestCase):
 
     def test_pages(self) -> None:
         """Each page is there, and the index leads to it."""
-        with tempfile.TemporaryDirectory(prefix="ocsgw-docs-") as folder:
-            self.assertEqual(build("html", folder), (0, ""))
-            index = Path(folder, "html", "index.html").read_text(encoding="utf-8")
-            for page in DOCS.glob("*.md"):
-                self.assertTrue(Path(folder, "html", f"{page.stem}.html").is_file(), page.name)
-                self.assertTrue(page.stem == "index" or f'href="{page.stem}.html"' in index, page.name)
+        self.assertEqual(build("html"), (0, ""))
+        html = made() / "html"
+        index = (html / "index.html").read_text(encoding="utf-8")
+        for page in DOCS.glob("*.md"):
+            self.assertTrue((html / f"{page.stem}.html").is_file(), page.name)
+            self.assertTrue(page.stem == "index" or f'href="{page.stem}.html"' in index, page.name)
 
 
 class ManualPageTests(SynchronousTestCase):
@@ -53,9 +65,8 @@ class ManualPageTests(SynchronousTestCase):
 
     def test_pages(self) -> None:
         """Pages and HTML have one source: what is shipped in man/ is what is made of docs/man; `make man` mends it."""
-        with tempfile.TemporaryDirectory(prefix="ocsgw-docs-") as folder:
-            self.assertEqual(build("man", folder), (0, ""))
-            made = {page.name: page for page in Path(folder, "man").iterdir() if page.is_file()}
-            self.assertEqual(sorted(made), sorted(page.name for page in MAN.iterdir()))
-            for name, page in made.items():
-                self.assertEqual(words(page.read_text("utf-8")), words((MAN / name).read_text("utf-8")), name)
+        self.assertEqual(build("man"), (0, ""))
+        pages = {page.name: page for page in (made() / "man").iterdir() if page.is_file()}
+        self.assertEqual(sorted(pages), sorted(page.name for page in MAN.iterdir()))
+        for name, page in pages.items():
+            self.assertEqual(words(page.read_text("utf-8")), words((MAN / name).read_text("utf-8")), name)

@@ -15,6 +15,7 @@ from pathlib import Path
 from twisted.trial.unittest import TestCase
 
 from tests.integration.server import PATIENCE, ROOT
+from tests.integration.wheel import built
 
 READY = re.compile(r"93002 .* ready on (http://127\.0\.0\.1:\d+)")
 
@@ -42,16 +43,6 @@ class PackageTests(TestCase):
         self.assertEqual(done.returncode, 0, f"{words}\n{done.stdout}{done.stderr}")
         return done.stdout + done.stderr
 
-    def wheel(self) -> Path:
-        """Build the wheel of this checkout."""
-        source = self.folder / "source"
-        ignored = shutil.ignore_patterns(".git", ".venv", "build", "var", "_trial_temp*", "*.egg-info", "__pycache__")
-        shutil.copytree(ROOT, source, ignore=ignored)
-        build = (sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", self.folder, source)
-        self.run_command(*build)
-        (wheel,) = self.folder.glob("*.whl")
-        return wheel
-
     def package(self, wheel: Path, version: str) -> str:
         """Build a package of a version."""
         options = ("--pip-option=--no-deps", "--pip-option=--no-index")
@@ -60,6 +51,16 @@ class PackageTests(TestCase):
         return self.run_command(
             sys.executable, script, *python, *options, "--source", wheel, "--version", version, self.folder / "built"
         ).strip()
+
+    def of_version(self, package: str, version: str) -> str:
+        """Return a package that differs in its version alone; the program takes longer to build one."""
+        folder, package_of_version = self.folder / version, self.folder / f"{version}.deb"
+        self.run_command("dpkg-deb", "--raw-extract", package, folder)
+        control = folder / "DEBIAN/control"
+        text = control.read_text(encoding="utf-8")
+        control.write_text(re.sub(r"(?m)^Version: .*$", f"Version: {version}", text), encoding="utf-8")
+        self.run_command("dpkg-deb", "--build", "--root-owner-group", "-Znone", folder, package_of_version)
+        return str(package_of_version)
 
     def dpkg(self, *words: str) -> str:
         """Use dpkg on the root; maintainer scripts run outside of it and find it in DPKG_ROOT."""
@@ -100,8 +101,9 @@ class PackageTests(TestCase):
 
     def test_life(self) -> None:
         """Install, begin, serve; an upgrade keeps configuration and records; so does the removal."""
-        wheel = self.wheel()
-        self.assertIn("begin with: ocsgw init /etc/ocsgw", self.dpkg("-i", self.package(wheel, "0.1")))
+        _, wheel = built()
+        package = self.package(wheel, "0.1")
+        self.assertIn("begin with: ocsgw init /etc/ocsgw", self.dpkg("-i", package))
         for name in (
             "usr/bin/ocsgw",
             "usr/bin/ocsctl",
@@ -131,7 +133,8 @@ class PackageTests(TestCase):
         text = config.read_text(encoding="utf-8").replace("port = 8080", "port = 0")
         config.write_text(text, encoding="utf-8")
         self.assertEqual(self.add_record(python, key), 1)
-        self.dpkg("-i", self.package(wheel, "0.2"))
+        self.dpkg("-i", self.of_version(package, "0.2"))
+        self.assertIn("Version: 0.2", self.dpkg("-s", "ocsgw"))
         self.assertEqual(config.read_text(encoding="utf-8"), text)
         self.assertEqual(self.add_record(self.python(), key), 2)
         self.dpkg("--purge", "ocsgw")

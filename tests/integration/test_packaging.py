@@ -13,6 +13,7 @@ from twisted.trial.unittest import TestCase
 
 from ocsgw.version import VERSION
 from tests.integration.server import ROOT
+from tests.integration.wheel import built
 
 
 def run(*command: object, cwd: Path) -> subprocess.CompletedProcess[str]:
@@ -33,16 +34,7 @@ class PackagingTests(TestCase):
 
     def test_wheel(self) -> None:
         """The wheel has every module and the plugin, no package file of Twisted's, and runs as documented."""
-        source = self.folder / "source"
-        ignored = shutil.ignore_patterns(
-            ".git", ".venv", "build", "var", "_trial_temp*", "*.egg-info", "__pycache__", "*.so"
-        )
-        shutil.copytree(ROOT, source, ignore=ignored)
-        # The environment of the tests has setuptools; nothing is fetched for the build.
-        # The wheel is made from the source distribution, so that has everything too.
-        built = run(sys.executable, "-m", "build", "--no-isolation", "--outdir", self.folder, cwd=source)
-        self.assertEqual(built.returncode, 0, built.stdout + built.stderr)
-        (sdist,) = self.folder.glob("*.tar.gz")
+        sdist, wheel = built()
         with tarfile.open(sdist) as archive:
             sources = {name.partition("/")[2] for name in archive.getnames()}
         for wanted in (
@@ -56,7 +48,6 @@ class PackagingTests(TestCase):
             self.assertIn(wanted, sources)
         tests = {path.relative_to(ROOT).as_posix() for path in (ROOT / "tests").rglob("*.py")}
         self.assertEqual(tests - sources, set())
-        (wheel,) = self.folder.glob("*.whl")
         names = set(zipfile.ZipFile(wheel).namelist())
         modules = {path.relative_to(ROOT).as_posix() for path in (ROOT / "ocsgw").rglob("*.py")}
         self.assertEqual(modules - names, set())
@@ -69,13 +60,14 @@ class PackagingTests(TestCase):
     def install(self, wheel: Path) -> None:
         """Install the wheel beside the packages of this environment, and use its commands."""
         place = self.folder / "environment"
-        venv.create(place, with_pip=True, symlinks=True)
+        venv.create(place, symlinks=True)
         python = place / "bin" / "python"
         (site,) = place.glob("lib/python*/site-packages")
         # What ocsgw depends on is taken from here; only the package itself is installed.
         ours = next(path for path in sys.path if path.endswith("site-packages"))
         (site / "dependencies.pth").write_text(f"{ours}\n", encoding="utf-8")
-        done = run(python, "-m", "pip", "install", "--no-deps", "--no-index", "--quiet", wheel, cwd=self.folder)
+        pip = (sys.executable, "-m", "pip", "--python", python, "install")
+        done = run(*pip, "--no-deps", "--no-index", "--quiet", wheel, cwd=self.folder)
         self.assertEqual(done.returncode, 0, done.stderr)
         version = run(place / "bin" / "ocsgw", "--version", cwd=self.folder)
         self.assertEqual((version.stdout.splitlines()[0], version.returncode), (f"ocsgw {VERSION}", 0))

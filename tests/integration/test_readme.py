@@ -15,6 +15,7 @@ from pathlib import Path
 from twisted.trial.unittest import TestCase
 
 from tests.integration.server import PATIENCE, ROOT, Server, make_server
+from tests.integration.wheel import built
 
 SECTION = re.compile(r"^## Install and run it for real\n(.*?)^## ", re.MULTILINE | re.DOTALL)
 BLOCK = re.compile(r"^ *```sh\n(.*?)^ *```", re.MULTILINE | re.DOTALL)
@@ -75,16 +76,6 @@ class InstallationTests(TestCase):
         self.assertEqual(done.returncode, 0, f"{line}\n{done.stdout}{done.stderr}")
         return done.stdout
 
-    def wheel(self) -> Path:
-        """Build what `pip install .` builds, without the network."""
-        source = self.prefix / "source"
-        ignored = shutil.ignore_patterns(".git", ".venv", "build", "var", "_trial_temp*", "*.egg-info", "__pycache__")
-        shutil.copytree(ROOT, source, ignore=ignored)
-        build = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(self.prefix)]
-        subprocess.run(build, cwd=source, capture_output=True, timeout=300, check=True)
-        (wheel,) = self.prefix.glob("*.whl")
-        return wheel
-
     def start(self) -> str:
         """Start what the unit says, as the service manager would, and return its port."""
         unit = (self.prefix / "etc/systemd/system/ocsgw.service").read_text(encoding="utf-8")
@@ -116,7 +107,7 @@ class InstallationTests(TestCase):
                 ours = next(path for path in sys.path if path.endswith("site-packages"))
                 (site / "dependencies.pth").write_text(f"{ours}\n", encoding="utf-8")
             elif line.endswith("pip install ."):
-                self.run_line(line.replace("install .", f"install --no-deps --no-index --quiet {self.wheel()}"))
+                self.run_line(line.replace("install .", f"install --no-deps --no-index --quiet {built()[1]}"))
             elif line.startswith("ocsgw init"):
                 self.environment["KEY"] = self.run_line(line).strip()
                 config = self.prefix / "etc/ocsgw/ocsgw.toml"

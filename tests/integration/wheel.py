@@ -1,0 +1,32 @@
+"""The source distribution of this checkout and the wheel made of it, built once for all tests of a run."""
+
+import atexit
+import functools
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from tests.integration.server import ROOT
+
+_LEFT_OUT = (".git", ".venv", "build", "var", "_trial_temp*", "*.egg-info", "__pycache__", "*.so")
+
+
+@functools.cache
+def built() -> tuple[Path, Path]:
+    """Return both files; they are there until the end of the run. Nothing is fetched for the build.
+
+    The wheel is made from the source distribution, so that has everything too. Raises `AssertionError`.
+    """
+    folder = Path(tempfile.mkdtemp(prefix="ocsgw-wheel-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    source = folder / "source"
+    shutil.copytree(ROOT, source, ignore=shutil.ignore_patterns(*_LEFT_OUT))
+    # The environment of the tests has setuptools.
+    command = [sys.executable, "-m", "build", "--no-isolation", "--outdir", str(folder)]
+    done = subprocess.run(command, cwd=source, capture_output=True, text=True, timeout=300, check=False)
+    if done.returncode != 0:
+        raise AssertionError(done.stdout + done.stderr)
+    (sdist,), (wheel,) = folder.glob("*.tar.gz"), folder.glob("*.whl")
+    return sdist, wheel
