@@ -79,6 +79,12 @@ class Distribution:
         self.buckets[bisect_left(self.bounds, value)] += 1
         self.sum += value
 
+    def add(self, buckets: Sequence[int], total: float) -> None:
+        """Count values that were sorted into these buckets already."""
+        for at, count in enumerate(buckets):
+            self.buckets[at] += count
+        self.sum += total
+
     def clear(self) -> None:
         """Forget everything."""
         self.buckets = [0] * (len(self.bounds) + 1)

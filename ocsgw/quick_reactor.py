@@ -8,11 +8,17 @@ is logged and ends the connection as ever, and what is no plain read or write ta
 import contextlib
 import errno
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
-from twisted.internet.main import installReactor
+from twisted.internet.main import CONNECTION_DONE, CONNECTION_LOST, installReactor
 from twisted.python import log
+
+from ocsgw import speedups
+
+receive_all: Callable[..., None] | None = None
+if speedups.is_used():
+    from ocsgw.speedups.turn import receive_all
 
 # EPOLLIN and nothing else, and the same of EPOLLOUT.
 _READ, _WRITE = 1, 4
@@ -50,6 +56,7 @@ def make_quick_reactor() -> Any:
     with _without_tls_of_twisted():
         # There is no such module without epoll.
         from twisted.internet.epollreactor import EPollReactor  # noqa: PLC0415
+        from twisted.internet.tcp import Server  # noqa: PLC0415
 
     class QuickReactor(EPollReactor):
         """An epoll reactor without logging contexts around reads and writes."""
@@ -63,22 +70,37 @@ def make_quick_reactor() -> Any:
                 if error.errno == errno.EINTR:
                     return
                 raise
+            if receive_all is not None:
+                receive_all(events, selectables, Server, self._deal, self._ended, self._failed)
+                return
             for descriptor, event in events:
                 selectable = selectables.get(descriptor)
-                if selectable is None:
-                    # Somebody before it has closed it.
-                    continue
-                if event not in (_READ, _WRITE):
-                    log.callWithLogger(selectable, self._doReadOrWrite, selectable, descriptor, event)
-                    continue
-                is_read = event == _READ
-                try:
-                    ended = selectable.doRead() if is_read else selectable.doWrite()
-                except BaseException as failure:  # noqa: BLE001 - as Twisted: it is logged and ends the connection
-                    log.err()
-                    ended = failure
-                if ended:
-                    self._disconnectSelectable(selectable, ended, is_read)
+                # Else somebody before it has closed it.
+                if selectable is not None:
+                    self._deal(selectable, descriptor, event)
+
+        def _deal(self, selectable: Any, descriptor: int, event: int) -> None:
+            """Read or write, as Twisted does."""
+            if event not in (_READ, _WRITE):
+                log.callWithLogger(selectable, self._doReadOrWrite, selectable, descriptor, event)
+                return
+            is_read = event == _READ
+            try:
+                ended = selectable.doRead() if is_read else selectable.doWrite()
+            except BaseException as failure:  # noqa: BLE001 - as Twisted: it is logged and ends the connection
+                log.err()
+                ended = failure
+            if ended:
+                self._disconnectSelectable(selectable, ended, is_read)
+
+        def _ended(self, selectable: Any, is_done: bool) -> None:
+            """A connection has nothing more to read: its other side is done, or it is lost."""
+            self._disconnectSelectable(selectable, CONNECTION_DONE if is_done else CONNECTION_LOST, isRead=True)
+
+        def _failed(self, selectable: Any) -> None:
+            """A protocol has raised the exception that is being handled."""
+            log.err()
+            self._disconnectSelectable(selectable, sys.exc_info()[1], isRead=True)
 
         doIteration = doPoll  # noqa: N815 - as above
 

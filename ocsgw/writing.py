@@ -4,12 +4,26 @@ Twisted writes at the beginning of its next turn, with two system calls more. Wh
 that costs more than the answer, and whoever waits for the bytes begins later than it could.
 """
 
+import os
 from typing import Any
 
 from twisted.internet.main import CONNECTION_DONE
 from twisted.internet.tcp import Server
 from twisted.internet.unix import Server as UnixServer
 from twisted.python.failure import Failure
+
+from ocsgw import speedups
+
+if speedups.is_used():
+    from ocsgw.speedups.turn import send as _send
+else:
+
+    def _send(descriptor: int, data: bytes) -> int:
+        try:
+            return os.write(descriptor, data)
+        except OSError:
+            return 0
+
 
 _STREAMS = frozenset({Server, UnixServer})
 
@@ -24,11 +38,8 @@ def write_now(transport: Any, data: bytes) -> None:
         and transport.connected
         and not transport._writeDisconnected  # noqa: SLF001
     ):
-        try:
-            sent = transport.socket.send(data)
-        except OSError:
-            # It would block, or the connection is lost: Twisted finds out which.
-            sent = 0
+        # 0 where it would block, or the connection is lost: Twisted finds out which.
+        sent = _send(transport.fileno(), data)
         if sent == len(data):
             return
         data = data[sent:]
@@ -63,11 +74,8 @@ def write_link(transport: Any, data: bytes) -> None:
         and transport.connected
         and not transport.disconnecting
     ):
-        try:
-            sent = transport.socket.send(data)
-        except OSError:
-            # It would block, or the connection is lost: Twisted finds out which.
-            sent = 0
+        # 0 where it would block, or the connection is lost: Twisted finds out which.
+        sent = _send(transport.fileno(), data)
         if sent == len(data):
             return
         data = data[sent:]

@@ -131,8 +131,8 @@ ROOMS: dict[str, set[str]] = {
     "version": set(),
     "interpreter": {"speedups"},
     "speedups": set(),
-    "quick_reactor": set(),
-    "writing": set(),
+    "quick_reactor": {"speedups"},
+    "writing": {"speedups"},
     "tap": {"clock", "config", "interpreter", "logs", "ocs", "resources", "signals", "systemd", "version"},
     "setup": {"access"},
     "__main__": {

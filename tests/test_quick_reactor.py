@@ -1,15 +1,20 @@
 """The shorter way to a connection that can be read: what it may not lose."""
 
 import os
+import socket
+import struct
 from collections.abc import Callable
 from typing import Any
 
 from twisted.internet.abstract import FileDescriptor
-from twisted.internet.error import ConnectionDone
+from twisted.internet.error import ConnectionDone, ConnectionLost
 from twisted.internet.main import CONNECTION_DONE
+from twisted.internet.protocol import Protocol, connectionDone
+from twisted.internet.tcp import Server
+from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
-from ocsgw.quick_reactor import make_quick_reactor
+from ocsgw.quick_reactor import make_quick_reactor, receive_all
 
 
 class Reader(FileDescriptor):
@@ -64,6 +69,75 @@ class QuickReactorTests(SynchronousTestCase):
         self.reactor.doIteration(0)
         self.reactor.doIteration(0)
         self.assertEqual((read, reader.lost), ([1, 1], []))
+
+    def connection(self) -> tuple[Any, socket.socket, list[Any]]:
+        """Return a connection of TCP, the other side of it, and what its protocol was told."""
+        told: list[Any] = []
+
+        class Told(Protocol):
+            def dataReceived(self, data: bytes) -> None:
+                told.append(data)
+                if data == b"fail":
+                    raise ZeroDivisionError
+
+            def connectionLost(self, reason: Failure = connectionDone) -> None:
+                told.append(reason.type)
+
+        with socket.create_server(("127.0.0.1", 0)) as server:
+            other = socket.create_connection(server.getsockname())
+            ours, _ = server.accept()
+        self.addCleanup(other.close)
+        self.addCleanup(ours.close)
+        ours.setblocking(False)  # noqa: FBT003 - the socket module's own
+        made: Any = Server
+        protocol = Told()
+        transport = made(ours, protocol, ("127.0.0.1", 1), None, 0, self.reactor)
+        protocol.makeConnection(transport)
+        transport.startReading()
+        self.addCleanup(self.reactor.removeReader, transport)
+        return transport, other, told
+
+    def test_connections(self) -> None:
+        """A connection of TCP gets what has come, as it came, and its end."""
+        transport, other, told = self.connection()
+        other.sendall(b"one")
+        self.reactor.doIteration(1)
+        self.reactor.doIteration(0)
+        other.sendall(bytes(range(256)) * 10)
+        other.close()
+        while transport in self.reactor.getReaders():
+            self.reactor.doIteration(1)
+        self.assertEqual(told[0], b"one")
+        self.assertEqual((b"".join(told[1:-1]), told[-1]), (bytes(range(256)) * 10, ConnectionDone))
+
+    def test_connection_that_is_reset(self) -> None:
+        """A connection that the other side has reset is lost, not done."""
+        transport, other, told = self.connection()
+        other.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        other.close()
+        self.reactor.doIteration(1)
+        self.assertEqual(told, [ConnectionLost])
+        self.assertNotIn(transport, self.reactor.getReaders())
+
+    def test_protocol_that_fails(self) -> None:
+        """An exception of a protocol is logged and ends its connection; another one goes on."""
+        _, other, told = self.connection()
+        _, another, told_another = self.connection()
+        other.sendall(b"fail")
+        another.sendall(b"well")
+        self.reactor.doIteration(1)
+        self.reactor.doIteration(0)
+        self.assertEqual((told, told_another), ([b"fail", ZeroDivisionError], [b"well"]))
+        self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
+
+    def test_nothing_to_read(self) -> None:
+        """A connection that has nothing after all is left as it is."""
+        transport, _, told = self.connection()
+        if receive_all is not None:
+            receive_all(
+                [(transport.fileno(), 1)], {transport.fileno(): transport}, Server, told.append, *[told.append] * 2
+            )
+        self.assertEqual(told, [])
 
     def test_defects(self) -> None:
         """An exception is logged and ends its connection; the others have their turn."""

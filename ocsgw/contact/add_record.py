@@ -17,7 +17,7 @@ from ocsgw.contact.record_plan import (
     RECORD_TYPE,
     Draft,
     Row,
-    draft_of,
+    drafts_of,
 )
 from ocsgw.contact.transaction import Admission, DncLookup, UnavailableListError
 from ocsgw.contact.unit_of_work import PendingRequest, Reply, UnitOfWork
@@ -30,13 +30,18 @@ def add_records(unit: UnitOfWork, requests: Sequence[PendingRequest]) -> list[Re
     """Add one record per request, in order; the rows of one list go in at once (H200 to H205)."""
     replies: list[Reply | None] = [None] * len(requests)
     drafts: dict[CallingList, list[Draft]] = {}
-    for at, pending in enumerate(requests):
+    at = 0
+    while at < len(requests):
+        pending = requests[at]
         try:
             calling_list = _list_of(unit, pending)
             unit.directory.demand_list(pending.context.principal, calling_list)
-            drafts.setdefault(calling_list, []).append(draft_of(unit, calling_list, at, pending.data))
+            made = drafts_of(unit, calling_list, requests, at)
+            drafts.setdefault(calling_list, []).extend(made)
+            at += len(made)
         except Refusal as refusal:
             replies[at] = refusal
+            at += 1
     for calling_list, of_list in drafts.items():
         try:
             _add(unit, calling_list, of_list, requests, replies)
@@ -87,7 +92,10 @@ def _add(
     for draft in drafts[free:]:
         replies[draft.at] = Refusal("ids_used_up", calling_list.name)
     drafts = drafts[:free]
-    _number(drafts, admission, dict(chains))
+    if named:
+        _number(drafts, admission, dict(chains))
+    else:
+        _number_in_new_chains(drafts, admission)
     if drafts:
         unit.tx.insert_rows(calling_list, [draft.row for draft in drafts])
         unit.blocked += ["add"] * sum(place < len(drafts) for place in admission.blocked)
@@ -120,6 +128,17 @@ def _number(drafts: Sequence[Draft], admission: Admission, ends: dict[int, int])
             ends[chain] += 1
             row[CHAIN_ID] = event["GSW_CHAIN_ID"] = chain
             row[CHAIN_N] = event["GSW_CHAIN_N"] = ends[chain]
+
+
+def _number_in_new_chains(drafts: Sequence[Draft], admission: Admission) -> None:
+    """Give records their ids, and chains of their own."""
+    record_id, chain_id = admission.record_id, admission.chain_id
+    for draft in drafts:
+        record_id += 1
+        chain_id += 1
+        row = draft.row
+        row[RECORD_ID] = record_id
+        row[CHAIN_ID] = draft.event["GSW_CHAIN_ID"] = chain_id
 
 
 def free_numbers(admission: Admission) -> int:

@@ -16,7 +16,7 @@ from ocsgw.contact.directory import CallingList, Campaign, Directory, TimeZone
 from ocsgw.contact.fields import FieldType, to_column, to_event
 from ocsgw.contact.new_record import default_campaign, default_record
 from ocsgw.contact.transaction import NewRecord, row_of
-from ocsgw.contact.unit_of_work import UnitOfWork
+from ocsgw.contact.unit_of_work import PendingRequest, UnitOfWork
 from ocsgw.contact.zones import to_date_time, to_epoch
 from ocsgw.protocol.errors import Refusal
 from ocsgw.protocol.messages import KV, KVValue
@@ -116,7 +116,7 @@ def _fill_slowly(plan: RecordPlan, data: KV, row: Row, event: KV) -> Sequence[st
 
 
 if speedups.is_used():
-    from ocsgw.speedups.back import fill
+    from ocsgw.speedups.rows import drafts, fill
 
     def _fill(plan: RecordPlan, data: KV, row: Row, event: KV) -> Sequence[str]:
         return fill(plan.shown, plan.hidden, plan.named, plan.custom, data, row, event)
@@ -187,12 +187,34 @@ def _members(directory: Directory, calling_list: CallingList, given: frozenset[s
     return {key: value for key, value in event.items() if value is not None or key in given}
 
 
+def drafts_of(unit: UnitOfWork, calling_list: CallingList, requests: Sequence[PendingRequest], at: int) -> list[Draft]:
+    """Return the records that requests from `at` on ask for: that of the first, and of those that are like it.
+
+    Those are alike that have the same keys, name the same list, come from the same sender, and need no conversion; so
+    what was found out about list and sender of the first is true of all. Raises `Refusal`.
+    """
+    data = requests[at].data
+    keys = tuple(data)
+    plan = _plan_of(unit.directory, calling_list, keys)
+    if speedups.is_used() and not plan.has_others and "GSW_CALLING_LIST" in data:
+        given = cast("list[PendingRequest]", requests)
+        stored = plan.shown, plan.hidden, plan.named, plan.custom
+        alike: list[Draft] = drafts(given, at, keys, *stored, plan.row, plan.event, Draft)
+        if alike:
+            unit.unknown_keys |= plan.unknown
+            return alike
+    return [_draft(unit, calling_list, plan, at, data)]
+
+
 def draft_of(unit: UnitOfWork, calling_list: CallingList, at: int, data: KV) -> Draft:
     """Return the record that a request asks for, without numbers: what is given as it is, else defaults (check 16).
 
     A member that the list does not have is ignored and noted (H97). Raises `Refusal`.
     """
-    plan = _plan_of(unit.directory, calling_list, tuple(data))
+    return _draft(unit, calling_list, _plan_of(unit.directory, calling_list, tuple(data)), at, data)
+
+
+def _draft(unit: UnitOfWork, calling_list: CallingList, plan: RecordPlan, at: int, data: KV) -> Draft:
     # Types and ranges were checked when the request came in.
     row, event = plan.row.copy(), plan.event.copy()
     left = _fill(plan, data, row, event)

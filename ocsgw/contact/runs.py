@@ -55,6 +55,8 @@ def cut_into_runs(requests: Sequence[PendingRequest], places: Sequence[int], dir
     A request joins the last run of its kind unless a run behind that one may concern the same record, chain, contact or
     customer id: then it has to wait for that one.
     """
+    if _are_alike(requests, places):
+        return [Run(kind_of(requests[places[0]]), list(places))]
     runs: list[Run] = []
     for at in places:
         pending = requests[at]
@@ -78,6 +80,20 @@ def cut_into_runs(requests: Sequence[PendingRequest], places: Sequence[int], dir
         home.places.append(at)
         home.names |= names
     return runs
+
+
+def _are_alike(requests: Sequence[PendingRequest], places: Sequence[int]) -> bool:
+    """Whether requests ask for the same, which says of what kind they are: so most batches are one run."""
+    if not places:
+        return False
+    asked = requests[places[0]].request
+    if asked.name in HANDLE_REQUESTS:
+        return False
+    for at in places:
+        pending = requests[at]
+        if pending.request is not asked or pending.resume is not None:
+            return False
+    return True
 
 
 def _home(runs: Sequence[Run], kind: str, names: set[Hashable]) -> Run | None:

@@ -10,9 +10,8 @@ import sys
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
 from functools import partial
-from typing import Protocol, TypeVar
+from typing import TypeVar
 
 from twisted.internet.defer import Deferred
 from twisted.internet.defer import execute as execute_now
@@ -30,7 +29,7 @@ from ocsgw.contact.transaction import NotAloneError, StoreFailureError, Transact
 from ocsgw.contact.unit_of_work import Continuation, PendingRequest, Unfinished, UnitOfWork
 from ocsgw.counters import BATCH_SIZES, COMMIT_SECONDS, COMMITS
 from ocsgw.execution.gathering import Gathering
-from ocsgw.execution.jobs import Awaiting
+from ocsgw.execution.jobs import Awaiting, Store
 from ocsgw.execution.notes_log import NotesLog
 from ocsgw.execution.pace import Pace, Reading
 from ocsgw.execution.result import BatchResult, joined
@@ -67,16 +66,6 @@ def random_guid() -> str:
 def nobody_to_ask(question: object) -> "Deferred[object]":
     """Refuse questions of rules where nothing answers them."""
     raise LookupError(f"nobody answers {question!r}")
-
-
-class Store(Protocol):
-    """What the committer needs of an engine."""
-
-    def transaction(self, wait: float, *, alone: bool = True) -> AbstractContextManager[Transaction]:
-        """Begin a write transaction within `wait` seconds, commit it at the end of the block.
-
-        One that need not be `alone` may go on beside those of other servers.
-        """
 
 
 class Committer:
@@ -134,6 +123,8 @@ class Committer:
         self._asking = 0
         self._listeners: list[Callable[[Sequence[Change]], None]] = []
         self._notice_listeners: list[Callable[[Sequence[Notice]], None]] = []
+        # Delivers usual outcomes from a place on together, and returns how many; raises nothing.
+        self.answer_together: Callable[[Sequence[Awaiting], Sequence[Outcome], int], int] = lambda *_: 0
         # Why the store failed last time, None while it works.
         self.failure: str | None = None
         # What waits to be sent.
@@ -152,6 +143,12 @@ class Committer:
             self._begin()
         elif self._pause is not None and len(self._waiting) >= self._gathering.enough:
             self._pause.reset(0)
+
+    def submit_all(self, jobs: Sequence[Awaiting]) -> None:
+        """Take jobs that have come together."""
+        if jobs:
+            self._waiting.extend(jobs[:-1])
+            self.submit(jobs[-1])
 
     def go_on(self, job: Awaiting, continuation: Continuation) -> None:
         """Take a job that a chore has begun, and whose answer is still pending."""
@@ -309,15 +306,16 @@ class Committer:
 
     def _take_batch(self) -> list[Awaiting]:
         """Take what waits, without those whose deadline has passed (H161)."""
-        jobs: list[Awaiting] = []
-        now = self._clock.seconds()
-        while self._waiting and len(jobs) < _MAX_BATCH:
-            job = self._waiting.popleft()
-            if job.deadline is not None and job.deadline <= now:
-                self._answer(job, Outcome(Refusal("no_response")))
-            else:
-                jobs.append(job)
-        return jobs
+        now, waiting = self._clock.seconds(), self._waiting
+        while waiting:
+            taken = [waiting.popleft() for _ in range(min(len(waiting), _MAX_BATCH))]
+            jobs = [job for job in taken if job.deadline is None or job.deadline > now]
+            for job in taken if len(jobs) < len(taken) else ():
+                if job not in jobs:
+                    self._answer(job, Outcome(Refusal("no_response")))
+            if jobs:
+                return jobs
+        return []
 
     def _transact(
         self,
@@ -402,11 +400,16 @@ class Committer:
 
     def _deliver(self, jobs: Sequence[Awaiting], result: BatchResult) -> None:
         guarded(self._log, "log of a batch", self._log_result, result)
-        for job, outcome in zip(jobs, result.outcomes, strict=True):
-            if isinstance(outcome.reply, Continuation):
-                self._continue(job, outcome.reply)
-            else:
-                self._answer(job, outcome)
+        outcomes, at = result.outcomes, 0
+        while at < len(jobs):
+            at += self.answer_together(jobs, outcomes, at)
+            if at < len(jobs):
+                reply = outcomes[at].reply
+                if isinstance(reply, Continuation):
+                    self._continue(jobs[at], reply)
+                else:
+                    self._answer(jobs[at], outcomes[at])
+                at += 1
         for unit in result.units:
             self._publish(unit)
 

@@ -1,10 +1,12 @@
-"""Requests that wait for the store, as the committer takes them."""
+"""Requests that wait for the store, as the committer takes them, and what it needs of the store."""
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Protocol
 
 from ocsgw.contact.batch import Outcome
+from ocsgw.contact.transaction import Transaction
 from ocsgw.contact.unit_of_work import PendingRequest
 
 
@@ -25,3 +27,13 @@ class Job:
     pending: PendingRequest
     deliver: Callable[[Outcome], None]
     deadline: float | None = None
+
+
+class Store(Protocol):
+    """What the committer needs of an engine."""
+
+    def transaction(self, wait: float, *, alone: bool = True) -> AbstractContextManager[Transaction]:
+        """Begin a write transaction within `wait` seconds, commit it at the end of the block.
+
+        One that need not be `alone` may go on beside those of other servers.
+        """

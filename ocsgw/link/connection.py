@@ -5,7 +5,7 @@ and `queue` and comes out at a `Carrier`. OCS, its HTTP Proxies, and whoever con
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol, cast
 
@@ -135,7 +135,7 @@ class Connection:
         self.when_drained: Callable[[], object] = lambda: None
         # Takes requests that have come together, in the place of the end's `take`, and has the session judge each. Only
         # `WireError` comes out of it.
-        self.take_requests: Callable[[Sequence[Request]], object] | None = None
+        self.take_requests: Callable[[list[Request]], object] | None = None
 
     @property
     def is_full(self) -> bool:

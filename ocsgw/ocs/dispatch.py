@@ -4,23 +4,28 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import cast
+from typing import Protocol, cast
 
 import msgspec
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
+from ocsgw import speedups
 from ocsgw.clock import WallClock
 from ocsgw.contact.batch import Outcome, fingerprint
 from ocsgw.contact.unit_of_work import PendingRequest, final_event
 from ocsgw.counters import REPLAYED, REQUEST_SECONDS, RESCHEDULES
 from ocsgw.counters import REQUESTS as REQUESTS_ANSWERED
 from ocsgw.execution.committer import Committer
+from ocsgw.execution.jobs import Awaiting
 from ocsgw.guard import contain, guarded
 from ocsgw.protocol.context import ANONYMOUS, RequestContext
 from ocsgw.protocol.errors import Refusal
 from ocsgw.protocol.messages import KV, Event, Request
 from ocsgw.protocol.requests import REQUESTS, RequestType, request_named
+
+if speedups.is_used():
+    from ocsgw.speedups.back import Job, answers, jobs
 
 # Takes the events of a request, of which all but the last one are marked `more`. One that raises has not taken the
 # event, and may be called again with an error event.
@@ -44,6 +49,34 @@ class DispatchOptions:
     idempotency_ttl: int = 86400
     duplicate_window: int = 0
     by_address: bool = False
+
+
+class Home(Protocol):
+    """The client's end for requests that came together, and go back together.
+
+    `open_requests` are the refs that have no final event yet, `room` is how many more there may be, `largest` how many
+    bytes an event may have. While the end `is_plain`, frames may be sent without its looking at the events.
+    """
+
+    largest: int
+
+    @property
+    def open_requests(self) -> set[int]:
+        """The refs of requests without their final event."""
+
+    @property
+    def room(self) -> int:
+        """How many requests may come."""
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether nobody wants to see the events."""
+
+    def reply_to(self, request: Request) -> Reply:
+        """Return what takes the events of a request."""
+
+    def send_together(self, frames: bytes) -> None:
+        """Send the final events of requests that are open no longer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +112,8 @@ class Dispatcher:
         # The last refusals, the oldest first.
         self.refused: deque[Refused] = deque(maxlen=_KEPT_REFUSALS)
         self._refusals = 0
+        if speedups.is_used():
+            committer.answer_together = self.finish_together
 
     def handle(self, request: Request, context: RequestContext, reply: Reply) -> None:
         """Carry out a request; `reply` takes its final event, exactly one (P2, P72).
@@ -102,13 +137,9 @@ class Dispatcher:
             except Refusal as refusal:
                 self.refuse(request, refusal, reply)
                 return
-        if context.client not in known.clients:
-            self.refuse(request, Refusal("forbidden"), reply)
-            return
-        permissions = self._committer.directory.principals.get(context.principal)
-        missing = permissions.missing_for_action(known.name) if permissions is not None else None
-        if missing is not None:
-            self.refuse(request, Refusal("forbidden", missing=missing), reply)
+        forbidden = self._refusal_of(known, context)
+        if forbidden is not None:
+            self.refuse(request, forbidden, reply)
             return
         pending = PendingRequest(known, request.data, context, request_id=request.request_id)
         if request.idempotency_key is not None or self.options.duplicate_window:
@@ -120,6 +151,37 @@ class Dispatcher:
             self._committer.submit(exchange)
         else:
             self._begin(exchange)
+
+    def handle_together(self, requests: list[Request], at: int, context: RequestContext, home: Home) -> int:
+        """Carry out the requests from `at` on that are usual and alike, which `context` asks for; return how many.
+
+        None where `handle` has to see the first one. What can be sent together of their answers goes to `home`.
+        """
+        if not speedups.is_used() or not self.available or self.options.duplicate_window:
+            return 0
+        name = requests[at].data.get("GSW_AGENT_REQ_TYPE")
+        known = REQUESTS.get(name) if name.__class__ is str else None
+        if known is None or self._refusal_of(known, context) is not None:
+            return 0
+        taken = jobs(
+            *(requests, at, home.room, home.open_requests, known, context, PendingRequest),
+            *(self, home, self._clock.seconds()),
+        )
+        self.requests += len(taken)
+        try:
+            self._committer.submit_all(taken)
+        except Exception:  # noqa: BLE001 - whatever it is concerns these requests only
+            for job in taken:
+                self._fail(job.request, job.reply)
+        return len(taken)
+
+    def _refusal_of(self, known: RequestType, context: RequestContext) -> Refusal | None:
+        """Return why a client may not send requests of this kind."""
+        if context.client not in known.clients:
+            return Refusal("forbidden")
+        permissions = self._committer.directory.principals.get(context.principal)
+        missing = permissions.missing_for_action(known.name) if permissions is not None else None
+        return Refusal("forbidden", missing=missing) if missing is not None else None
 
     def _name(self, pending: PendingRequest, request: Request) -> None:
         """Give a request the key under which its answer is kept: its own, or what makes it a repetition."""
@@ -158,6 +220,29 @@ class Dispatcher:
             self.refuse(exchange.request, Refusal("key_in_use"), exchange.reply)
         else:
             waiting.append(exchange)
+
+    def finish_together(self, taken: Sequence[Awaiting], outcomes: Sequence[Outcome], at: int) -> int:
+        """Answer the requests from `at` on that are usual and of one client; return how many.
+
+        None where the first one has to be delivered by itself.
+        """
+        first = taken[at]
+        if first.__class__ is not Job:
+            return 0
+        home, name = first.end, first.pending.request.name
+        if not home.is_plain or name in _RESCHEDULES:
+            return 0
+        refs, now, bounds = home.open_requests, self._clock.seconds(), _SECONDS[name].bounds
+        count = 0
+        try:
+            frames, count, buckets, seconds = answers(taken, outcomes, at, refs, home.largest, now, bounds)
+            if count:
+                _SECONDS[name].add(buckets, seconds)
+                _SUCCEEDED[name].value += count
+                home.send_together(frames)
+        except Exception:  # noqa: BLE001 - those that are still open are delivered by themselves
+            contain(self._log, "reply", first.pending.title)
+        return count
 
     def finish(self, exchange: "_Exchange", outcome: Outcome) -> None:
         """Answer a request that the committer has carried out; its key is free again.

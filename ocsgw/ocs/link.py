@@ -1,7 +1,7 @@
 """The end of OCS of a connection to a client (protocol.md sections 5 and 6)."""
 
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from typing import Protocol
@@ -14,7 +14,7 @@ from ocsgw.link.connection import Connection, LinkLimits
 from ocsgw.link.stream import StreamProtocol
 from ocsgw.logs import say
 from ocsgw.ocs.admission import Admission
-from ocsgw.ocs.dispatch import Reply, error_event
+from ocsgw.ocs.dispatch import Home, Reply, error_event
 from ocsgw.protocol.context import ANONYMOUS, RequestContext
 from ocsgw.protocol.errors import Refusal
 from ocsgw.protocol.messages import (
@@ -54,6 +54,9 @@ _MOST_CONTEXTS = 4096
 
 class RequestHandler(Protocol):
     """What carries out the requests of a connection: the dispatcher, or what stands before it."""
+
+    def handle_together(self, requests: list[Request], at: int, context: RequestContext, home: Home) -> int:
+        """Carry out requests from `at` on that are usual and alike; return how many, none where `handle` has to."""
 
     def handle(self, request: Request, context: RequestContext, reply: Reply) -> None:
         """Carry out a request; `reply` takes its events, of which the last one is final."""
@@ -140,7 +143,7 @@ class OcsEnd:
         self._identity = identity
         self._clock = clock
         self._number = session
-        self._largest = identity.limits.frame
+        self.largest = identity.limits.frame
         self._session = ServerSession(accepts, identity.limits.frame)
         limits = LinkLimits(
             heartbeat=identity.limits.heartbeat_ms / 1000,
@@ -268,13 +271,25 @@ class OcsEnd:
         )
         self._owner.greeted(hello)
 
-    def _take_requests(self, requests: Sequence[Request]) -> None:
+    def _take_requests(self, requests: list[Request]) -> None:
         """Deal with requests that have come together; each is judged when those before it are on their way."""
         session, connection = self._session, self._connection
-        for request in requests:
-            session.open_request(request.ref)
-            if connection.is_open:
-                self._take_request(request)
+        at = 0
+        while at < len(requests):
+            at += self._take_together(requests, at)
+            if at < len(requests):
+                request = requests[at]
+                session.open_request(request.ref)
+                if connection.is_open:
+                    self._take_request(request)
+                at += 1
+
+    def _take_together(self, requests: list[Request], at: int) -> int:
+        """Hand over the requests from `at` on that need no look at each of them; return how many."""
+        first = requests[at]
+        if not self._connection.is_open or self._held or first.data.get("GSW_AGENT_REQ_TYPE") in _MAYBE_LARGE:
+            return 0
+        return self._dispatcher.handle_together(requests, at, self._context_of(first), self)
 
     def _take_request(self, request: Request) -> None:
         if len(self._session.open_requests) > self._identity.limits.in_flight:
@@ -311,7 +326,7 @@ class OcsEnd:
 
     def _dispatch(self, request: Request) -> None:
         try:
-            self._dispatcher.handle(request, self._context_of(request), partial(self._answer, request))
+            self._dispatcher.handle(request, self._context_of(request), self.reply_to(request))
         except Exception:  # noqa: BLE001 - it concerns this request, which is answered
             contain(self._log, "link", f"{_name_of(request)}, request id {request.request_id}")
             self._answer(request, error_event(request, Refusal("internal")))
@@ -335,13 +350,38 @@ class OcsEnd:
             )
         return context
 
+    # For requests that are handed over together.
+
+    @property
+    def open_requests(self) -> set[int]:
+        """The refs of requests without their final event."""
+        return self._session.open_requests
+
+    @property
+    def room(self) -> int:
+        """How many requests may come until some are answered."""
+        return self._identity.limits.in_flight - len(self._session.open_requests)
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether frames can be sent, and nobody wants to see the events in them."""
+        return self._connection.is_open and self._connection.trace is None
+
+    def reply_to(self, request: Request) -> Reply:
+        """Return what takes the events of a request."""
+        return partial(self._answer, request)
+
+    def send_together(self, frames: bytes) -> None:
+        """Send the final events of requests that are open no longer."""
+        self._connection.queue(frames, is_last=not self._session.open_requests)
+
     def _answer(self, request: Request, event: Event) -> None:
         """Send an event that answers a request; the final one, without `more`, closes it."""
         connection, requests = self._connection, self._session.open_requests
         if not connection.is_open or request.ref not in requests:
             return
         try:
-            frame = encode_event(event, self._largest)
+            frame = encode_event(event, self.largest)
         except UnsendableError as error:
             event, frame = self._instead_of(request, error)
         if connection.trace is not None:

@@ -12,7 +12,7 @@ from ocsgw.desktop.access import ClientAccess
 from ocsgw.desktop.eligibility import Eligibility
 from ocsgw.guard import contain
 from ocsgw.logs import say
-from ocsgw.ocs.dispatch import Dispatcher, Reply
+from ocsgw.ocs.dispatch import Dispatcher, Home, Reply
 from ocsgw.ocs.link import Identity, OcsEnd, Trace
 from ocsgw.protocol.context import ANONYMOUS, RequestContext
 from ocsgw.protocol.errors import Refusal
@@ -186,6 +186,10 @@ class OcsSession:
         self._end.use_trace(self._host.trace_of(self))
 
     # Requests.
+
+    def handle_together(self, requests: list[Request], at: int, context: RequestContext, home: Home) -> int:
+        """Return that each request is looked at."""
+        return 0
 
     def handle(self, request: Request, context: RequestContext, reply: Reply) -> None:
         """Check a request, and answer it or pass it on."""

@@ -1,4 +1,4 @@
-"""The way of a usual request through OCS: from the frames of a link to a row, and back to a frame."""
+"""The way of usual requests into OCS and out of it."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any, Protocol, TypeVar
@@ -25,16 +25,47 @@ def know(keys: Iterable[str]) -> None:
 def requests(data: bytes, limit: int, make: _Make[T_co]) -> tuple[list[T_co], int]:
     """Return the usual requests with which `data` begins, and where the first other frame begins."""
 
-def fill(
-    stored: tuple[tuple[int, str], ...],
-    hidden: tuple[tuple[int, str], ...],
-    named: tuple[tuple[int, str, dict[str, tuple[int, str]]], ...],
-    custom: tuple[tuple[Any, ...], ...],
-    data: dict[str, Any],
-    row: list[Any],
-    event: dict[str, Any],
-) -> Sequence[str]:
-    """Store and show what needs no conversion; return the keys of what is left."""
-
 def event_frame(ref: int, data: dict[str, Any], limit: int) -> bytes | None:
     """Return the frame of a final event, None where `encode_event` has to look at it."""
+
+class Job:
+    """A usual request on its way to the committer and back; `deadline` and `begun` are times of the clock."""
+
+    dispatcher: Any
+    request: Any
+    pending: Any
+    end: Any
+    deadline: float | None
+    begun: float
+
+    @property
+    def reply(self) -> Any:
+        """What takes the events of the request."""
+
+    def deliver(self, outcome: Any) -> None:
+        """Take what has become of the request."""
+
+def jobs(
+    requests: list[Any],
+    at: int,
+    room: int,
+    refs: set[int],
+    known: object,
+    context: object,
+    make: Any,
+    dispatcher: object,
+    end: object,
+    now: float,
+) -> list[Job]:
+    """Return jobs for requests that are alike, and note their refs."""
+
+def answers(
+    jobs: Sequence[Any],
+    outcomes: Sequence[Any],
+    at: int,
+    refs: set[int],
+    limit: int,
+    now: float,
+    bounds: tuple[float, ...],
+) -> tuple[bytes, int, list[int], float]:
+    """Return the answers to jobs as frames, how many there are, and how many seconds the requests took."""

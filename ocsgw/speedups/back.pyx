@@ -1,5 +1,5 @@
 # cython: language_level=3, embedsignature=False
-"""The way of a usual request through OCS: from the frames of a link to a row, and back to a frame."""
+"""The way of usual requests into OCS and out of it: from the frames of a link to jobs, and from events back to frames."""
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from cpython.dict cimport PyDict_Next, PyDict_SetItem, PyDict_Size
@@ -17,7 +17,6 @@ cdef extern from *:
 cdef extern from "Python.h":
     bint PyUnicode_CheckExact(object)
     bint PyLong_CheckExact(object)
-    Py_ssize_t PyUnicode_GET_LENGTH(object)
     long long PyLong_AsLongLongAndOverflow(object, int *) except? -1
     object PyObject_Vectorcall(object, PyObject *const *, size_t, PyObject *)
 
@@ -184,50 +183,6 @@ def requests(bytes data not None, Py_ssize_t limit, make):
     return found, at - begin
 
 
-# Rows.
-
-def fill(
-    tuple stored not None,
-    tuple hidden not None,
-    tuple named not None,
-    tuple custom not None,
-    dict data not None,
-    list row not None,
-    dict event not None,
-):
-    """Do what `record_plan._fill_slowly` does; each key of `stored`, `hidden`, `named` and `custom` is in `data`.
-
-    Returns the keys whose values are for the caller.
-    """
-    cdef list left = []
-    cdef tuple place
-    cdef Py_ssize_t size
-    for place in stored:
-        value = data[place[1]]
-        row[place[0]] = value
-        event[place[1]] = value
-    for place in hidden:
-        row[place[0]] = data[place[1]]
-    for place in named:
-        value = data[place[1]]
-        found = (<dict?> place[2]).get(value) if PyUnicode_CheckExact(value) else None
-        if found is not None:
-            row[place[0]] = (<tuple?> found)[0]
-            event[place[1]] = (<tuple?> found)[1]
-        else:
-            left.append(place[1])
-    for each in custom:
-        # A named tuple: it has the same form.
-        place = <tuple> each
-        value = data[place[1]]
-        if PyUnicode_CheckExact(value) and 0 < PyUnicode_GET_LENGTH(value) <= <Py_ssize_t> place[2]:
-            row[place[0]] = value
-            event[place[1]] = value
-        else:
-            left.append(place[1])
-    return left
-
-
 # Events.
 
 cdef enum:
@@ -269,24 +224,180 @@ cdef bint _put_data(Out *out, dict data) except -1:
     return True
 
 
+cdef bint _put_event(Out *out, ref, dict data, Py_ssize_t limit) except -1:
+    """Write the frame of a final event; false where it is for others. Raises what texts and numbers raise."""
+    cdef uint8_t *begin = out.at
+    if not put(out, b"\0\0\0\0\x83\xa4kind\xa5event\xa4data", 21):
+        return False
+    if not _put_data(out, data) or not put(out, b"\xa3ref", 4) or not put_integer(out, ref):
+        return False
+    cdef Py_ssize_t size = out.at - begin - 4
+    if size > limit:
+        return False
+    cdef int place
+    for place in range(4):
+        begin[place] = <uint8_t> (size >> (8 * (3 - place)))
+    return True
+
+
 def event_frame(ref, dict data not None, Py_ssize_t limit):
     """Return the frame of a final event that is no stored answer, None where `encode_event` has to look at it.
 
     It is for events whose members are texts and integers, with a payload of at most `limit` bytes.
     """
     cdef Out out
-    out.at = _frame + 4
+    out.at = _frame
     out.end = _frame + LONGEST
-    put(&out, b"\x83\xa4kind\xa5event\xa4data", 17)
     try:
-        if not _put_data(&out, data) or not put(&out, b"\xa3ref", 4) or not put_integer(&out, ref):
+        if not _put_event(&out, ref, data, limit):
             return None
     except (UnicodeEncodeError, OverflowError):
         return None
-    cdef Py_ssize_t size = out.at - _frame - 4
-    if size > limit:
-        return None
-    cdef int place
-    for place in range(4):
-        _frame[place] = <uint8_t> (size >> (8 * (3 - place)))
-    return PyBytes_FromStringAndSize(<const char *> _frame, size + 4)
+    return PyBytes_FromStringAndSize(<const char *> _frame, out.at - _frame)
+
+
+# Requests that have come together, and their answers that go out together.
+
+cdef enum:
+    MOST_BOUNDS = 32
+
+
+cdef inline bint _is_same(object one, object other) except -1:
+    return one is other or one == other
+
+
+cdef class Job:
+    """A usual request on its way to the committer and back.
+
+    `pending` is what the rules get of the `request`, `end` has it from its client, and `dispatcher` takes its outcome.
+    `deadline` and `begun` are times of the clock.
+    """
+
+    cdef readonly object dispatcher
+    cdef readonly object request
+    cdef readonly object pending
+    cdef readonly object end
+    cdef public object deadline
+    cdef readonly double begun
+    cdef object _ref
+    cdef object _known
+
+    def deliver(self, outcome):
+        """Take what has become of the request."""
+        self.dispatcher.finish(self, outcome)
+
+    @property
+    def reply(self):
+        """What takes the events of the request."""
+        return self.end.reply_to(self.request)
+
+
+def jobs(
+    list requests not None,
+    Py_ssize_t at,
+    Py_ssize_t room,
+    set refs not None,
+    known,
+    context,
+    make,
+    dispatcher,
+    end,
+    double now,
+):
+    """Return jobs for requests from `at` on, `room` at most, as long as they are like the first one; note their refs.
+
+    Those are alike that ask for the same, without a key, in the name of the same principal at the same address. `make`
+    is the class of what the rules get: it takes what a request asks for (`known`), its key-values and its context.
+    """
+    cdef list made = []
+    cdef Job job
+    first = requests[at]
+    principal, peer = first.principal, first.peer
+    name = (<dict?> first.data)["GSW_AGENT_REQ_TYPE"]
+    cdef Py_ssize_t until = min(len(requests), at + room)
+    while at < until:
+        request = requests[at]
+        data = <dict?> request.data
+        if (
+            request.idempotency_key is not None
+            or not _is_same(request.principal, principal)
+            or not _is_same(request.peer, peer)
+            or not _is_same(data.get("GSW_AGENT_REQ_TYPE"), name)
+        ):
+            break
+        ref = request.ref
+        if ref in refs:
+            break
+        job = Job.__new__(Job)
+        job.dispatcher, job.request, job.end = dispatcher, request, end
+        job._ref, job._known, job.begun = ref, known, now
+        request_id = request.request_id
+        job.pending = make(known, data, context) if request_id is None else make(
+            known, data, context, request_id=request_id
+        )
+        deadline = request.deadline_ms
+        job.deadline = now + deadline / 1000 if deadline is not None else None
+        refs.add(ref)
+        made.append(job)
+        at += 1
+    return made
+
+
+def answers(
+    list jobs not None,
+    list outcomes not None,
+    Py_ssize_t at,
+    set refs not None,
+    Py_ssize_t limit,
+    double now,
+    tuple bounds not None,
+):
+    """Write the answers to jobs from `at` on, as long as they are usual and for the same client and kind of request.
+
+    Usual is an event that reports a success, of texts and integers, to a request that is still open; `refs` loses those
+    that have their answer. Returns the frames, how many there are, and how many seconds the requests took: how often
+    up to each of `bounds` and beyond, and their sum.
+    """
+    cdef double limits[MOST_BOUNDS]
+    cdef double took, total = 0.0
+    cdef Py_ssize_t counts[MOST_BOUNDS + 1]
+    cdef Py_ssize_t which, most = len(bounds), begin = at
+    cdef Job job, first = jobs[at]
+    cdef Out out
+    cdef uint8_t *written
+    if most > MOST_BOUNDS:
+        raise ValueError("too many bounds")
+    for which in range(most):
+        limits[which] = bounds[which]
+        counts[which] = 0
+    counts[most] = 0
+    out.at = _frame
+    out.end = _frame + LONGEST
+    while at < len(jobs):
+        if type(jobs[at]) is not Job:
+            break
+        job = <Job> jobs[at]
+        if job.end is not first.end or job._known is not first._known or job._ref not in refs:
+            break
+        outcome = outcomes[at]
+        reply = outcome.reply
+        if type(reply) is not dict or outcome.replayed is not False:
+            break
+        written = out.at
+        try:
+            if not _put_event(&out, job._ref, <dict> reply, limit):
+                out.at = written
+                break
+        except (UnicodeEncodeError, OverflowError):
+            out.at = written
+            break
+        refs.discard(job._ref)
+        took = now - job.begun
+        which = 0
+        while which < most and limits[which] < took:
+            which += 1
+        counts[which] += 1
+        total += took
+        at += 1
+    frames = PyBytes_FromStringAndSize(<const char *> _frame, out.at - _frame)
+    return frames, at - begin, [counts[which] for which in range(most + 1)], total

@@ -12,11 +12,12 @@ from ocsgw.contact.custom import custom_members, given_columns
 from ocsgw.contact.directory import CallingList, Campaign, ShownColumn
 from ocsgw.contact.fields import to_event
 from ocsgw.contact.new_record import DEFAULTS, default_campaign
-from ocsgw.contact.record_plan import CUSTOM, draft_of
-from ocsgw.contact.unit_of_work import UnitOfWork
+from ocsgw.contact.record_plan import CUSTOM, draft_of, drafts_of
+from ocsgw.contact.unit_of_work import PendingRequest, UnitOfWork
 from ocsgw.contact.zones import to_date_time, to_epoch
 from ocsgw.protocol.errors import Refusal
-from ocsgw.protocol.messages import KV
+from ocsgw.protocol.messages import KV, KVValue
+from ocsgw.protocol.requests import REQUESTS
 from tests.support.rules import ENVIRONMENT, TYPED_FIELDS, make_directory
 
 _LIST = CallingList.of(
@@ -108,6 +109,19 @@ def _slow_way(unit: UnitOfWork, calling_list: CallingList, data: KV) -> object:
     return [*columns.values(), *custom], list(members.items()), data.get("GSW_CHAIN_ID")
 
 
+# Some of them in the same order of keys, some not, some for another list.
+_CODES: list[KVValue] = ["a", "b", "", 7]
+_ALIKE: list[KV] = [
+    *[{"GSW_CALLING_LIST": "CL", "GSW_PHONE": phone, "Code": code} for phone in "123" for code in _CODES],
+    {"GSW_CALLING_LIST": "CL", "Code": "a", "GSW_PHONE": "4"},
+    {"GSW_CALLING_LIST": "other", "GSW_PHONE": "6", "Code": "a"},
+    {"GSW_CALLING_LIST": "CL", "GSW_PHONE": "7", "Nobody knows": "x"},
+    {"GSW_CALLING_LIST": "CL", "GSW_PHONE": "8", "GSW_REFERENCE_ID": 3},
+    {"GSW_CALLING_LIST": "CL", "GSW_PHONE": "9", "GSW_TZ_NAME": "nowhere"},
+    {"GSW_RECORD_HANDLE": 1, "GSW_PHONE": "9"},
+]
+
+
 def _planned(unit: UnitOfWork, calling_list: CallingList, data: KV) -> object:
     try:
         draft = draft_of(unit, calling_list, 0, data)
@@ -147,6 +161,26 @@ class PlanTests(SynchronousTestCase):
         """An attribute goes where its column is; what is not given has its default, the next time too."""
         for data in ({**classic, **others}, {**others, **classic}, {}):
             self.assert_same(calling_list, data)
+
+    @given(st.lists(st.sampled_from(_ALIKE), max_size=8), st.sampled_from([_LIST, _LONELY, _WANTED]))
+    def test_together(self, sent: list[KV], calling_list: CallingList) -> None:
+        """Records of requests that are alike are the same as one by one, and a request is never taken for another."""
+        requests = [PendingRequest(REQUESTS["AddRecord"], data) for data in sent]
+        unit, alone, at = _unit(), _unit(), 0
+        while at < len(requests):
+            try:
+                made = drafts_of(unit, calling_list, requests, at)
+            except Refusal as refusal:
+                self.assertEqual(_planned(alone, calling_list, sent[at]), refusal.text)
+                at += 1
+                continue
+            for draft in made:
+                self.assertEqual(draft.at, at)
+                self.assertEqual(
+                    (draft.row, list(draft.event.items()), draft.chain), _planned(alone, calling_list, sent[at])
+                )
+                at += 1
+        self.assertEqual(unit.unknown_keys, alone.unknown_keys)
 
     def test_values_of_fields(self) -> None:
         """What is shown of a custom column is what was stored, in the form of its type."""

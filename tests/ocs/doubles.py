@@ -3,7 +3,7 @@
 from typing import Any
 
 from ocsgw.execution.jobs import Job
-from ocsgw.ocs.dispatch import Dispatcher, DispatchOptions, Reply
+from ocsgw.ocs.dispatch import Dispatcher, DispatchOptions, Home, Reply
 from ocsgw.ocs.link import Identity
 from ocsgw.protocol.context import RequestContext
 from ocsgw.protocol.messages import Request, WireLimits
@@ -36,6 +36,9 @@ class FakeDispatcher(Dispatcher):
             raise ZeroDivisionError
         self.handled.append((request, context, reply))
 
+    def handle_together(self, requests: list[Request], at: int, context: RequestContext, home: Home) -> int:
+        return 0
+
 
 class FakeCommitter:
     """Keeps jobs; the test delivers."""
@@ -46,3 +49,6 @@ class FakeCommitter:
 
     def submit(self, job: Job) -> None:
         self.jobs.append(job)
+
+    def submit_all(self, jobs: list[Job]) -> None:
+        self.jobs += jobs
