@@ -272,11 +272,15 @@ class OcsEnd:
         self._owner.greeted(hello)
 
     def _take_requests(self, requests: list[Request]) -> None:
-        """Deal with requests that have come together; each is judged when those before it are on their way."""
+        """Deal with requests that have come together; each is judged when those before it are on their way.
+
+        For a lone one the way of many is longer.
+        """
         session, connection = self._session, self._connection
         at = 0
         while at < len(requests):
-            at += self._take_together(requests, at)
+            if len(requests) - at > 1:
+                at += self._take_together(requests, at)
             if at < len(requests):
                 request = requests[at]
                 session.open_request(request.ref)

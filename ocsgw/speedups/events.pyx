@@ -10,7 +10,7 @@ from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes
 from libc.stdint cimport int64_t, uint8_t, uint64_t
 from libc.string cimport memcmp
 
-from ocsgw.speedups.packing cimport Out, put, width_of_character
+from ocsgw.speedups.packing cimport Out, behind_plain, put, width_of_character
 from ocsgw.speedups.unpacking cimport In, Name, big_endian, read_integer, read_map_size, read_text, take
 
 cdef extern from *:
@@ -177,6 +177,7 @@ cdef bint _write_text(Out *out, Name *text) noexcept nogil:
     cdef const uint8_t *end = at + text.size
     cdef const uint8_t *written = at
     cdef int width
+    at = behind_plain(at, end)
     if not _write_bytes(out, c'"'):
         return False
     while at < end:

@@ -81,6 +81,24 @@ cdef inline bint put_map(Out *out, uint32_t size) noexcept nogil:
     return put_big_endian(out, 0xDF, size, 4)
 
 
+cdef inline const uint8_t *behind_plain(const uint8_t *at, const uint8_t *end) noexcept nogil:
+    """Return a place up to which there is only ASCII that JSON writes as it is; what follows has to be looked at."""
+    cdef uint64_t bytes_
+    while end - at >= 8:
+        memcpy(&bytes_, at, 8)
+        # In the highest bit of a byte: whether it is beyond ASCII, below a blank, a quotation mark, a backslash. A byte
+        # above such a one may look like one, too.
+        if (
+            bytes_
+            | (bytes_ - 0x2020202020202020ULL)
+            | ((bytes_ ^ 0x2222222222222222ULL) - 0x0101010101010101ULL)
+            | ((bytes_ ^ 0x5C5C5C5C5C5C5C5CULL) - 0x0101010101010101ULL)
+        ) & 0x8080808080808080ULL:
+            break
+        at += 8
+    return at
+
+
 cdef inline int width_of_character(const uint8_t *at, const uint8_t *end) noexcept nogil:
     """Return how many bytes the character beyond ASCII at `at` has, 0 if that is no UTF-8 (RFC 3629)."""
     cdef uint8_t first = at[0]

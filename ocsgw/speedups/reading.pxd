@@ -8,7 +8,7 @@ unusual or wrong, which is then for others to find out.
 from libc.stdint cimport int64_t, uint8_t
 from libc.string cimport memcmp
 
-from ocsgw.speedups.packing cimport width_of_character
+from ocsgw.speedups.packing cimport behind_plain, width_of_character
 
 
 cdef enum Type:
@@ -60,6 +60,7 @@ cdef inline bint read_name(In *json, Name *name) noexcept nogil:
         return False
     name.text = json.at
     cdef int width
+    json.at = behind_plain(json.at, json.end)
     while json.at < json.end and json.at[0] != c'"':
         if json.at[0] < 0x20 or json.at[0] == c"\\":
             return False
@@ -196,6 +197,7 @@ cdef inline bint _read_text(In *json, Value *value) noexcept nogil:
     cdef const uint8_t *start = json.at
     cdef Py_ssize_t beyond = 0
     cdef int width
+    json.at = behind_plain(json.at, json.end)
     while json.at < json.end:
         if json.at[0] == c'"':
             value.text = start

@@ -58,6 +58,29 @@ MEMBERS = st.dictionaries(
     st.sampled_from([*KEYS, "own", "", "\u00e9", "GSW_X", "a" * 40]) | st.text(max_size=4), VALUES, max_size=7
 )
 
+# One byte, or character, that is not written as it is, or beside one that is not, at each place of a text.
+ODD_TEXTS = [
+    b"abcdefghijklmnopqr"[:size][:at] + odd + b"abcdefghijklmnopqr"[:size][at:]
+    for size in (7, 8, 17)
+    for at in range(size + 1)
+    for odd in (
+        b'"',
+        b"\\",
+        b"\x00",
+        b"\x1f",
+        b" ",
+        b"!",
+        b"#",
+        b"[",
+        b"]",
+        b"\x7f",
+        b"\x80",
+        b"\xff",
+        b"\xc3\xa9",
+        b"\\n",
+    )
+]
+
 
 class BodyTests(ClockTestCase):
     """Bodies of every action."""
@@ -70,6 +93,14 @@ class BodyTests(ClockTestCase):
             members = {"GSW_PHONE": "1", **members}
         body = json.dumps(members, ensure_ascii=escaped, indent=indent).encode("utf-8", "surrogatepass")
         BodyTarget().check(bytes((action,)) + body, ())
+
+    def test_bytes_at_every_place(self) -> None:
+        """Eight bytes are looked at together: what is no plain ASCII is found at each place among others."""
+        target = BodyTarget()
+        for text in ODD_TEXTS:
+            body = b'{"GSW_PHONE":"1","own":"%b","%b":"x"}' % (text, text)
+            for begin in range(8):
+                target.check(b"\x00" + b" " * begin + body, ())
 
     def test_usual_ones_are_taken(self) -> None:
         """What clients usually send is not left to the usual way; what is not a flat object of texts and numbers is."""
@@ -126,6 +157,13 @@ class EventTests(ClockTestCase):
         target.check(payload_of(Event(ref=ref, data={"GSW_USER_EVENT": "X", **data})), ())
         usual = len(data) < 64 and "GSW_USER_EVENT" not in data
         self.assertEqual(target.in_one_pass, speedups.is_used() and usual)
+
+    def test_bytes_at_every_place(self) -> None:
+        """As for bodies."""
+        target = EventTarget()
+        for text in ODD_TEXTS:
+            written = text.decode("utf-8", "replace")
+            target.check(payload_of(Event(ref=1, data={"GSW_USER_EVENT": "X", "own": written, written: "x"})), ())
 
 
 class WayTests(HttpTestCase):

@@ -24,6 +24,8 @@ class WholeRequests:
         self._rules = rules
         self._prepare = prepare
         self._heads: dict[bytes, RequestHead] = {}
+        # The one that came last: most come again at once.
+        self._last: tuple[bytes, RequestHead | None] = b"", None
         # For readers: heads whose bodies come in segments of their own are known as well.
         self.known = self._heads.get
 
@@ -32,15 +34,18 @@ class WholeRequests:
 
         Usual is a body of a given length that is admitted, and a connection that stays.
         """
-        end = data.find(b"\r\n\r\n", 0, LONGEST_KNOWN) + 4
-        if end == 3:
-            return None
-        raw = data[:end]
-        request = self._heads.get(raw)
-        if request is None:
-            request = self._learn(raw)
+        raw, request = self._last
+        if request is None or not data.startswith(raw):
+            end = data.find(b"\r\n\r\n", 0, LONGEST_KNOWN) + 4
+            if end == 3:
+                return None
+            raw = data[:end]
+            request = self._heads.get(raw) or self._learn(raw)
             if request is None:
                 return None
+            self._last = raw, request
+        else:
+            end = len(raw)
         if len(data) - end != request.head.content_length:
             return None
         return request, data[end:]
@@ -48,6 +53,7 @@ class WholeRequests:
     def forget(self) -> None:
         """Read every head anew."""
         self._heads.clear()
+        self._last = b"", None
 
     def _learn(self, raw: bytes) -> RequestHead | None:
         reader = RequestReader(self._rules)
