@@ -1,4 +1,4 @@
-"""How setuptools compiles the parts in ocsgw/speedups (`[tool.setuptools.cmdclass]` in pyproject.toml).
+"""How setuptools builds ocsgw, and compiles ocsgw/speedups (`[tool.setuptools.cmdclass]` in pyproject.toml).
 
 Each part gets the digest of the sources, so that a part of other sources is not used by mistake.
 """
@@ -9,8 +9,24 @@ from pathlib import Path
 
 from setuptools import Extension
 from setuptools.command.build_ext import build_ext
+from setuptools.command.build_py import build_py
 
 _ROOM = Path(__file__).resolve().parents[1] / "ocsgw/speedups"
+
+
+class CopyFiles(build_py):
+    """Copies into the folder of the build, and leaves nothing there that an earlier build has put there.
+
+    A file that the sources no longer have, such as a migration under an old name, would be installed with the others.
+    """
+
+    def run(self) -> None:
+        """Copy the files of all packages; compiled parts stay, and are made anew where they do not fit."""
+        for package in {name.partition(".")[0] for name in self.packages or ()}:
+            for path in list((Path(self.build_lib) / package).rglob("*")):
+                if path.suffix != ".so" and not path.is_dir():
+                    path.unlink()
+        super().run()
 
 
 class CompileParts(build_ext):

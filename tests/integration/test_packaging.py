@@ -13,7 +13,7 @@ from twisted.trial.unittest import TestCase
 
 from ocsgw.version import VERSION
 from tests.integration.server import ROOT
-from tests.integration.wheel import built
+from tests.integration.wheel import built, copy_sources
 
 
 def run(*command: object, cwd: Path) -> subprocess.CompletedProcess[str]:
@@ -31,6 +31,22 @@ class PackagingTests(TestCase):
     def setUp(self) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="ocsgw-wheel-"))
         self.addCleanup(shutil.rmtree, self.folder, ignore_errors=True)
+
+    def test_second_build(self) -> None:
+        """What an earlier build of a checkout has left, and the sources no longer have, is in no package."""
+        source, built_to = self.folder / "source", self.folder / "built"
+        copy_sources(source)
+        for name in ("ocsgw/gone/module.py", "ocsgw/store/migrations/versions/renamed.py", "twisted/plugins/old.py"):
+            (built_to / name).parent.mkdir(parents=True, exist_ok=True)
+            (built_to / name).write_text("", encoding="utf-8")
+        part = built_to / "ocsgw/speedups/part.so"
+        part.parent.mkdir()
+        part.write_bytes(b"")
+        done = run(sys.executable, "setup.py", "--quiet", "build_py", "--build-lib", built_to, cwd=source)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        found = {path.relative_to(built_to) for path in built_to.rglob("*") if path.is_file()}
+        self.assertEqual({str(path) for path in found if not (source / path).exists()}, {"ocsgw/speedups/part.so"})
+        self.assertIn(Path("ocsgw/__main__.py"), found)
 
     def test_wheel(self) -> None:
         """The wheel has every module and the plugin, no package file of Twisted's, and runs as documented."""

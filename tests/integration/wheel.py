@@ -10,7 +10,12 @@ from pathlib import Path
 
 from tests.integration.server import ROOT
 
-_LEFT_OUT = (".git", ".venv", "build", "var", "_trial_temp*", "*.egg-info", "__pycache__", "*.so")
+_LEFT_OUT = shutil.ignore_patterns(".git", ".venv", "build", "var", "_trial_temp*", "*.egg-info", "__pycache__", "*.so")
+
+
+def copy_sources(to: Path) -> None:
+    """Make a folder with what this checkout has before any build."""
+    shutil.copytree(ROOT, to, ignore=_LEFT_OUT)
 
 
 @functools.cache
@@ -22,7 +27,7 @@ def built() -> tuple[Path, Path]:
     folder = Path(tempfile.mkdtemp(prefix="ocsgw-wheel-"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     source = folder / "source"
-    shutil.copytree(ROOT, source, ignore=shutil.ignore_patterns(*_LEFT_OUT))
+    copy_sources(source)
     # The environment of the tests has setuptools.
     command = [sys.executable, "-m", "build", "--no-isolation", "--outdir", str(folder)]
     done = subprocess.run(command, cwd=source, capture_output=True, text=True, timeout=300, check=False)
