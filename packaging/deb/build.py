@@ -115,6 +115,7 @@ def main() -> None:
     parser.add_argument("--source", default=str(ROOT), help="what pip installs: the checkout, or a wheel")
     parser.add_argument("--version", default=_version())
     parser.add_argument("--maintainer", default="ocsgw maintainers <maintainers@localhost>")
+    parser.add_argument("--level", default="6", help="how hard to compress, 0 to 9")
     parser.add_argument("--pip-option", action="append", default=[], help="a further option of pip install")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="ocsgw-deb-") as folder:
@@ -125,7 +126,7 @@ def main() -> None:
         architecture = describe(stage, arguments.python, arguments.version, arguments.maintainer)
         arguments.directory.mkdir(parents=True, exist_ok=True)
         package = arguments.directory / f"ocsgw_{arguments.version}_{architecture}.deb"
-        run("dpkg-deb", "--build", "--root-owner-group", "-Zxz", stage, package)
+        run("dpkg-deb", "--build", "--root-owner-group", "-Zxz", f"-z{arguments.level}", stage, package)
     sys.stdout.write(f"{package}\n")
 
 

@@ -17,9 +17,11 @@ import sys
 import tempfile
 import time
 import urllib.request
+from collections.abc import Mapping
 from pathlib import Path
 
 from tests.integration.server import PATIENCE, ROOT
+from tests.integration.wheel import copy_sources
 
 _READY = re.compile(r"93002 .* ready on (http://127\.0\.0\.1:\d+)")
 _FIRST, _SECOND = "0.1", "0.2"
@@ -57,24 +59,30 @@ class _Life:
         self._folder = folder
         self._base = base
         self._root = folder / "root"
+        # Compiled parts that OCS had loaded when it ran last.
+        self._parts: set[str] = set()
 
     def run(self) -> None:
         """Everything, in order."""
         self._make_root()
-        packages = [self._package(version) for version in (_FIRST, _SECOND)]
+        # As where the first one was built there was no compiler.
+        packages = [self._package(_FIRST, CC="false"), self._package(_SECOND)]
         said = self._inside("dpkg", "--install", packages[0])
         _expect("begin with: ocsgw init /etc/ocsgw" in said, f"dpkg does not say how to begin:\n{said}")
-        _expect("ocsgw 0" in self._inside("ocsgw", "--version"), "ocsgw is not found")
-        self._inside("test", "-s", "/opt/ocsgw/lib/python3.11/site-packages/twisted/plugins/dropin.cache")
+        self._expect_parts("WITHOUT compiled parts")
+        self._inside("sh", "-c", "test -s /opt/ocsgw/lib/python3*/site-packages/twisted/plugins/dropin.cache")
         for file in ("bash-completion/completions/ocsctl", "fish/vendor_completions.d/ocsctl.fish",
                      "zsh/vendor-completions/_ocsctl"):  # fmt: skip
             self._inside("test", "-s", f"/usr/share/{file}")
         key = self._begin()
         _expect(self._add_record(key) == 1, "the first record is not the first one")
+        _expect(not self._parts, f"compiled parts that nobody has compiled: {self._parts}")
         before = (self._root / _CONFIG).read_text(encoding="utf-8")
         self._inside("dpkg", "--install", packages[1])
         _expect((self._root / _CONFIG).read_text(encoding="utf-8") == before, "an upgrade changes the configuration")
+        self._expect_parts("compiled parts in use")
         _expect(self._add_record(key) == 2, "the records are not those from before the upgrade")
+        _expect("back" in self._parts, f"OCS has loaded these compiled parts: {self._parts}")
         self._inside("dpkg", "--remove", "ocsgw")
         _expect(not (self._root / "opt/ocsgw").exists(), "a removal leaves files in /opt/ocsgw")
         _expect(not (self._root / "usr/lib/systemd/system/ocsgw.service").exists(), "a removal leaves the unit")
@@ -92,11 +100,21 @@ class _Life:
         self._root.mkdir()
         _run("tar", "--extract", "--file", self._base, "--directory", self._root)
 
-    def _package(self, version: str) -> str:
-        """Build the package as `make deb` does, under a version; return where the root has it."""
-        built = _run(sys.executable, ROOT / "packaging/deb/build.py", "--version", version, self._folder).strip()
+    def _package(self, version: str, **variables: str) -> str:
+        """Build the package as `make deb` does, under a version, of a new checkout; return where the root has it."""
+        source = self._folder / version
+        copy_sources(source)
+        script = ROOT / "packaging/deb/build.py"
+        words = (sys.executable, script, "--source", source, "--version", version, "--level", "0", self._folder)
+        built = Path(_run(*words, variables=variables).splitlines()[0])
+        architecture = self._inside("dpkg", "--print-architecture").strip()
+        _expect(built.name == f"ocsgw_{version}_{architecture}.deb", f"the package is called {built.name}")
         shutil.copy(built, self._root / "tmp")
-        return f"/tmp/{Path(built).name}"
+        return f"/tmp/{built.name}"
+
+    def _expect_parts(self, wanted: str) -> None:
+        said = self._inside("ocsgw", "--version")
+        _expect(said.startswith("ocsgw 0") and wanted in said, f"not {wanted!r}, but:\n{said}")
 
     def _begin(self) -> str:
         """Write a first configuration as the package says; return the key."""
@@ -134,25 +152,31 @@ class _Life:
                 b'{"GSW_PHONE":"6505550100"}',
                 {"Authorization": f"Bearer {key}"},
             )
+            child = _child_of(server.pid)
+            self._parts = set(re.findall(r"speedups/(\w+)\.", Path(f"/proc/{child}/maps").read_text(encoding="utf-8")))
             with urllib.request.urlopen(request, timeout=PATIENCE) as answer:
                 return int(json.load(answer)["GSW_CHAIN_ID"])
         finally:
-            # What the unit says has taken the place of every command before it.
-            (child,) = Path(f"/proc/{server.pid}/task/{server.pid}/children").read_text(encoding="ascii").split()
-            os.kill(int(child), signal.SIGTERM)
+            os.kill(_child_of(server.pid), signal.SIGTERM)
             _expect(server.wait(PATIENCE) == 0, f"it does not stop as asked:\n{log.read_text(encoding='utf-8')}")
 
     def _inside(self, *command: str, status: int = 0) -> str:
         return _run(*_ENTER, self._root, *command, status=status)
 
 
-def _run(*command: object, status: int = 0) -> str:
-    """Run a command to its end; return what it says."""
-    words = [str(word) for word in command]
-    done = subprocess.run(words, capture_output=True, text=True, check=False, timeout=1200)
+def _run(*command: object, status: int = 0, variables: Mapping[str, str] | None = None) -> str:
+    """Run a command to its end, with further environment variables; return what it says."""
+    words, environment = [str(word) for word in command], {**os.environ, **(variables or {})}
+    done = subprocess.run(words, capture_output=True, text=True, check=False, timeout=1200, env=environment)
     said = done.stdout + done.stderr
     _expect(done.returncode == status, f"{words} ended with {done.returncode}:\n{said}")
     return said
+
+
+def _child_of(pid: int) -> int:
+    """Return the process that has been started as the unit says; it has taken the place of every command before it."""
+    (child,) = Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii").split()
+    return int(child)
 
 
 def _expect(is_so: bool, problem: str) -> None:
