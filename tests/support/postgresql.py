@@ -15,10 +15,14 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
+import psycopg
+from psycopg.pq import ExecStatus
+
 USER = "ocsgw"
 PASSWORD = "tests-only"
 # Everything that is waited for comes well within this time, in seconds, even on a loaded machine.
 PATIENCE = 30.0
+_SECONDS = int(PATIENCE)
 
 _TRIES = 5
 _AS_ROOT = () if os.geteuid() == 0 else ("sudo", "-n")
@@ -104,14 +108,22 @@ class PostgreSQL:
         return (self.folder / "log").read_text(encoding="utf-8", errors="replace")
 
     def query(self, sql: str, database: str = "postgres") -> list[list[str]]:
-        """Carry out one statement and return its rows as texts."""
-        done = _run(
-            _program("psql"), "-XqAt", "-F\t", "-v", "ON_ERROR_STOP=1", "-h", self.socket, "-p", str(self.port),
-            "-U", USER, "-d", database, "-c", sql,
-        )  # fmt: skip
-        if done.returncode != 0:
-            raise AssertionError(done.stderr)
-        return [line.split("\t") for line in done.stdout.splitlines()]
+        """Carry out statements, in one transaction, and return the rows of the last one as texts; null is empty."""
+        try:
+            # A psql for each would take longer than most statements.
+            with psycopg.connect(
+                host=self.socket, port=self.port, user=USER, dbname=database, autocommit=True, connect_timeout=_SECONDS
+            ) as connection:
+                found = connection.pgconn.exec_(sql.encode())
+                if found.status not in (ExecStatus.TUPLES_OK, ExecStatus.COMMAND_OK):
+                    raise AssertionError(found.get_error_message())
+                columns = range(found.nfields)
+                return [
+                    [(found.get_value(row, column) or b"").decode() for column in columns]
+                    for row in range(found.ntuples)
+                ]
+        except psycopg.Error as error:
+            raise AssertionError(str(error)) from error
 
     def make_database(self, name: str, template: str = "template1") -> str:
         """Make a database, as a copy of another one, and return its address for `[store] url`."""
@@ -167,7 +179,7 @@ class PostgreSQL:
 
     def promote(self) -> None:
         """Make a standby the primary; it takes writes when this is done."""
-        done = _run(_program("pg_ctl"), "promote", "-D", str(self._data), "-t", str(int(PATIENCE)))
+        done = _run(_program("pg_ctl"), "promote", "-D", str(self._data), "-t", str(_SECONDS))
         if done.returncode != 0:
             raise AssertionError(done.stderr + done.stdout)
 
