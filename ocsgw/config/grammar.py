@@ -159,6 +159,7 @@ _STORE: Final[Keys] = {
     "create_indexes": Key(boolean, default=True),
     "connect_timeout": Key(duration("1ms", "1h"), "10s"),
     "prepared_statements": Key(boolean, default=False),
+    "writers": Key(integer(0, 16), 2),
     "wait": Key(duration("0s", "7d"), "60s"),
     "busy_timeout": Key(duration("0s", "1h"), "2s"),
 }

@@ -168,6 +168,8 @@ class Store(Part, frozen=True):
     connect_timeout: float
     prepared_statements: bool
     """Whether statements are prepared on a PostgreSQL server."""
+    writers: int
+    """How many connections to a PostgreSQL server there are for batches of added records."""
     wait: float
     busy_timeout: float
 

@@ -90,6 +90,16 @@ def may_share(requests: Sequence[PendingRequest]) -> bool:
     )
 
 
+def may_pipeline(pending: PendingRequest) -> bool:
+    """Whether a request needs no answer of the database for its own: it adds a record, with a chain of its own."""
+    data = pending.data
+    return (
+        pending.request.name == "AddRecord"
+        and pending.resume is None
+        and not ("GSW_CHAIN_ID" in data or "GSW_RECORD_HANDLE" in data)
+    )
+
+
 _canonical = msgspec.msgpack.Encoder(order="sorted")
 
 

@@ -21,28 +21,28 @@ from twisted.python.failure import Failure
 
 from ocsgw.audit.recorder import Auditor, not_audited
 from ocsgw.contact.backlog import Backlog
-from ocsgw.contact.batch import Outcome, execute, may_share, refusal_of
+from ocsgw.contact.batch import Outcome, may_pipeline
 from ocsgw.contact.directory import Directory
 from ocsgw.contact.notices import Notice
 from ocsgw.contact.outbox import Change
-from ocsgw.contact.transaction import NotAloneError, StoreFailureError, Transaction
-from ocsgw.contact.unit_of_work import Continuation, PendingRequest, Unfinished, UnitOfWork
-from ocsgw.counters import BATCH_SIZES, COMMIT_SECONDS, COMMITS
+from ocsgw.contact.transaction import Transaction
+from ocsgw.contact.unit_of_work import Continuation, Unfinished, UnitOfWork
+from ocsgw.execution.batch_log import BatchLog
 from ocsgw.execution.gathering import Gathering
 from ocsgw.execution.jobs import Awaiting, Store
-from ocsgw.execution.notes_log import NotesLog
-from ocsgw.execution.pace import Pace, Reading
+from ocsgw.execution.pace import Pace
+from ocsgw.execution.pipelining import Pipelining, Sent
 from ocsgw.execution.result import BatchResult, joined
+from ocsgw.execution.transactions import MOST_ATTEMPTS, Transactions
 from ocsgw.execution.worker import Worker
 from ocsgw.guard import contain, guarded
 from ocsgw.logs import say
 from ocsgw.protocol.errors import Refusal
+from ocsgw.store.engine import Pipeline
 from ocsgw.store.errors import (
     CommitUnknownError,
     ConflictError,
-    NotPrimaryError,
     StoreBusyError,
-    UndoneTransactionError,
 )
 
 _MAX_BATCH = 512
@@ -51,9 +51,6 @@ _LONGEST_WAIT = 30.0
 # What is kept of a deadline for the way of the answer (seconds).
 _WAY_BACK = 0.5
 _CHORE_WAIT = 5.0
-# So often a transaction is carried out again because of what others wrote meanwhile.
-_MOST_ATTEMPTS = 5
-_COMMITTED = COMMITS.cell(result="committed")
 
 T = TypeVar("T")
 
@@ -76,7 +73,8 @@ class Committer:
     `question_room` says how many a URI takes at the moment, in any thread.
     `busy_timeout` is how many seconds a batch waits for other programs that hold the store; then its requests, which
     were not begun, get 503. `in_reactor` is whether the reactor may carry out batches itself. `origin` distinguishes
-    this server from others that serve the same store at the same time; empty without any.
+    this server from others that serve the same store at the same time; empty without any. `pipeline` carries batches
+    out beside each other, None where the store has none.
     """
 
     _log = Logger()
@@ -97,6 +95,7 @@ class Committer:
         question_room: Callable[[str], int] = lambda uri: sys.maxsize,
         in_reactor: bool = True,
         origin: str = "",
+        pipeline: Pipeline | None = None,
     ) -> None:
         # Bound once: each access to that of the class makes a logger anew.
         self._log = self._log
@@ -115,6 +114,13 @@ class Committer:
         self._brief: deque[Deferred[None]] = deque()
         self._had_batch = False
         self._busy = False
+        self._pipelining: Pipelining | None = None
+        # An audit log is written before the commit, one batch after the other.
+        if pipeline is not None and auditor is None:
+            self._pipelining = Pipelining(pipeline, clock, worker, self._landed, self._refused)
+        # Whether the next batch waits for one that is on its way; when it is looked at.
+        self._held = False
+        self._due: IDelayedCall | None = None
         self._gathering = Gathering()
         # While the next batch waits for clients that have just been answered.
         self._pause: IDelayedCall | None = None
@@ -125,15 +131,26 @@ class Committer:
         self._notice_listeners: list[Callable[[Sequence[Notice]], None]] = []
         # Delivers usual outcomes from a place on together, and returns how many; raises nothing.
         self.answer_together: Callable[[Sequence[Awaiting], Sequence[Outcome], int], int] = lambda *_: 0
-        # Why the store failed last time, None while it works.
-        self.failure: str | None = None
+        self._batch_log = BatchLog(self._log)
         # What waits to be sent.
         self.backlog = Backlog()
         self._unit_of = partial(
             UnitOfWork, new_guid=new_guid, backlog=self.backlog, question_room=question_room, origin=origin
         )
-        self._others_serve = bool(origin)
-        self._notes = NotesLog(self._log)
+        self._transactions = Transactions(
+            store,
+            self._audited,
+            # Looked up each time: a test may put itself between.
+            lambda tx, directory: self._unit(tx, directory),  # noqa: PLW0108 - as above
+            self.backlog,
+            self._pace,
+            others_serve=bool(origin),
+        )
+
+    @property
+    def failure(self) -> str | None:
+        """Why the store failed last time, None while it works."""
+        return self._batch_log.failure
 
     def submit(self, job: Awaiting) -> None:
         """Take a job; its outcome is delivered once, after the commit."""
@@ -181,7 +198,7 @@ class Committer:
                     unit.store_outbox()
                     record(unit, (), ())
             except ConflictError:
-                if attempt >= _MOST_ATTEMPTS:
+                if attempt >= MOST_ATTEMPTS:
                     raise
                 return run(wait, attempt + 1)
             except CommitUnknownError:
@@ -192,12 +209,12 @@ class Committer:
 
         def committed(done: tuple[UnitOfWork, T | Unfinished[T]]) -> "T | Deferred[T]":
             unit, result = done
-            guarded(self._log, "log of a chore", self._notes.log, unit)
+            guarded(self._log, "log of a chore", self._batch_log.notes, [unit])
             self._publish(unit)
             return self.chore(result.function, alone=alone) if isinstance(result, Unfinished) else result
 
         def on_worker() -> "Deferred[tuple[UnitOfWork, T | Unfinished[T]]]":
-            return self._worker.run(lambda: run(min(_CHORE_WAIT, self._busy_timeout)))
+            return (self._pipelining or self._worker).run(lambda: run(min(_CHORE_WAIT, self._busy_timeout)))
 
         def busy(reason: Failure) -> "Deferred[tuple[UnitOfWork, T | Unfinished[T]]]":
             reason.trap(StoreBusyError)
@@ -216,12 +233,12 @@ class Committer:
 
     def recovered(self) -> None:
         """Somebody else has found that the store works: a backup has no transactions of its own to find out."""
-        self._log_health(None)
+        self._batch_log.health(None)
 
     def drained(self) -> "Deferred[None]":
         """Return a Deferred that fires when nothing waits and nothing is being committed."""
         done: Deferred[None] = Deferred()
-        if self._busy or self._asking:
+        if self._busy or self._asking or self._on_their_way:
             self._idle_waiters.append(done)
         else:
             done.callback(None)
@@ -231,9 +248,17 @@ class Committer:
 
     def _begin(self) -> None:
         self._busy = True
-        self._clock.callLater(0, self._next)
+        self._due = self._clock.callLater(0, self._next)
 
     def _next(self) -> None:
+        self._due = None
+        if (
+            self._pipelining is not None
+            and self._on_their_way
+            and (self._pipelining.is_full or not self._may_pipeline())
+        ):
+            self._held = True
+            return
         if self._brief and (self._had_batch or not self._waiting):
             # Batches and brief chores take turns; between two of either the requests are read that have come meanwhile.
             self._had_batch = False
@@ -246,12 +271,17 @@ class Committer:
         jobs = self._take_batch()
         if not jobs:
             self._rest()
+        elif self._send(jobs):
+            self._go_on()
+        elif self._on_their_way:
+            self._waiting.extendleft(reversed(jobs))
+            self._held = True
         elif not self._is_quick() or not self._carry_out(jobs):
             self._give_to_worker(jobs)
 
     def _rest(self) -> None:
         self._busy = False
-        if self._asking:
+        if self._asking or self._on_their_way:
             return
         waiters, self._idle_waiters = self._idle_waiters, []
         for waiter in waiters:
@@ -264,7 +294,7 @@ class Committer:
     def _carry_out(self, jobs: Sequence[Awaiting]) -> bool:
         """Carry out a batch here. False: another program holds the store, and nothing has happened."""
         try:
-            result = self._transact([job.pending for job in jobs], self.directory, 0.0, in_place=True)
+            result = self._transactions.carry_out([job.pending for job in jobs], self.directory, 0.0, in_place=True)
         except StoreBusyError:
             return False
         except Exception:  # noqa: BLE001 - whatever it is concerns this batch
@@ -279,11 +309,12 @@ class Committer:
     def _go_on(self) -> None:
         if self._waiting or self._brief:
             # What clients have sent meanwhile is read first and joins the next batch.
-            self._clock.callLater(0, self._next)
+            self._due = self._clock.callLater(0, self._next)
         else:
             self._rest()
 
-    def _give_to_worker(self, jobs: Sequence[Awaiting]) -> None:
+    def _give_to_worker(self, jobs: Sequence[Awaiting], sent: Sequence[Sent] = ()) -> None:
+        """Have the worker carry out a batch, or what was `sent` and not surely committed."""
         wait = min(
             (job.deadline - self._clock.seconds() for job in jobs if job.deadline is not None), default=_LONGEST_WAIT
         )
@@ -294,7 +325,9 @@ class Committer:
         def run() -> BatchResult:
             # What the worker has waited for before, a chore perhaps, counts too.
             wait = max(0.0, until - self._clock.seconds())
-            return self._transact([job.pending for job in jobs], directory, wait)
+            if sent:
+                return joined([self._transactions.settle(each, directory, wait) for each in sent])
+            return self._transactions.carry_out([job.pending for job in jobs], directory, wait)
 
         try:
             running = self._worker.run(run)
@@ -303,6 +336,8 @@ class Committer:
             return
         running.addCallbacks(lambda result: self._finish(jobs, result, begun), lambda reason: self._fail(jobs, reason))
         running.addErrback(lambda reason: say(self._log, 93114, after="a batch", log_failure=reason))
+        if self._pipelining is not None:
+            self._pipelining.passed_by()
 
     def _take_batch(self) -> list[Awaiting]:
         """Take what waits, without those whose deadline has passed (H161)."""
@@ -317,69 +352,10 @@ class Committer:
                 return jobs
         return []
 
-    def _transact(
-        self,
-        requests: Sequence[PendingRequest],
-        directory: Directory,
-        wait: float,
-        *,
-        in_place: bool = False,
-        attempt: int = 1,
-        alone: bool = False,
-    ) -> BatchResult:
-        """Carry out a batch, in the worker or `in_place`. Raises `StoreBusyError` only in place.
-
-        A batch that fails as a whole is rolled back and carried out again request by request, each in a transaction of
-        its own: a fault stays with its request. `attempt` counts those that the database has asked for again. What
-        cannot be decided, or is refused, beside the transactions of other servers is carried out again `alone`.
-        """
-        alone = alone or not (self._others_serve and may_share(requests))
-        begun = self._pace.stopwatch()
-        committing: Reading | None = None
-        defects: list[tuple[PendingRequest, Failure]] = []
-        try:
-            with self._audited() as record, self._store.transaction(wait, alone=alone) as tx:
-                unit = self._unit(tx, directory)
-                outcomes = execute(unit, requests, lambda pending, error: defects.append((pending, Failure(error))))
-                unit.store_outbox()
-                record(unit, requests, outcomes)
-                committing = self._pace.stopwatch()
-            unit.committed()
-            _COMMITTED.value += 1
-            BATCH_SIZES.observe(len(requests))
-            return BatchResult(outcomes, [unit], defects)
-        except NotPrimaryError:
-            # The store is well; the role service sees to the rest.
-            COMMITS.add(result="failed")
-            return BatchResult([Outcome(Refusal("unavailable")) for _ in requests])
-        except UndoneTransactionError as error:
-            COMMITS.add(result="rolled back")
-            lone = BatchResult([Outcome(refusal_of(error.refusal))])
-        except StoreFailureError as error:
-            if in_place and isinstance(error, StoreBusyError):
-                raise
-            if isinstance(error, ConflictError | NotAloneError) and attempt < _MOST_ATTEMPTS:
-                COMMITS.add(result="repeated")
-                return self._transact(requests, directory, wait, attempt=attempt + 1, alone=True)
-            COMMITS.add(result="failed")
-            return BatchResult([Outcome(Refusal("unavailable")) for _ in requests], failure=str(error))
-        except CommitUnknownError as error:
-            self.backlog.forget()
-            COMMITS.add(result="unknown")
-            return BatchResult([Outcome(Refusal("no_response")) for _ in requests], failure=str(error))
-        except Exception:  # noqa: BLE001 - whatever it is concerns one request of the batch, or each
-            COMMITS.add(result="rolled back")
-            lone = BatchResult([Outcome(Refusal("internal"))], defects=[(requests[0], Failure())])
-        finally:
-            COMMIT_SECONDS.observe(self._pace.note(begun, committing))
-        if len(requests) == 1:
-            return lone
-        return joined([self._transact([pending], directory, wait) for pending in requests])
-
     def _finish(self, jobs: Sequence[Awaiting], result: BatchResult, begun: float) -> None:
         waiting: list[Awaiting] = []
         pause = 0.0
-        if not self._is_quick():
+        if not self._is_quick() and not self._may_pipeline():
             pause = self._gathering.pause(len(jobs), len(self._waiting), self._clock.seconds() - begun)
             # What waits is committed while these answers go out.
             waiting = self._take_batch() if not pause else []
@@ -399,7 +375,7 @@ class Committer:
         self._next()
 
     def _deliver(self, jobs: Sequence[Awaiting], result: BatchResult) -> None:
-        guarded(self._log, "log of a batch", self._log_result, result)
+        guarded(self._log, "log of a batch", self._batch_log.result, result)
         outcomes, at = result.outcomes, 0
         while at < len(jobs):
             at += self.answer_together(jobs, outcomes, at)
@@ -427,6 +403,48 @@ class Committer:
             job.deliver(outcome)
         except Exception:  # noqa: BLE001 - the next one gets its answer
             contain(self._log, "deliver", job.pending.title)
+
+    # Batches beside each other.
+
+    @property
+    def _on_their_way(self) -> int:
+        return self._pipelining.count if self._pipelining is not None else 0
+
+    def _may_pipeline(self) -> bool:
+        """Whether what waits may be sent at once."""
+        return (
+            self._pipelining is not None
+            and self._pipelining.is_open
+            and all(may_pipeline(job.pending) for job in self._waiting)
+        )
+
+    def _send(self, jobs: Sequence[Awaiting]) -> bool:
+        directory = self.directory
+        return (
+            self._pipelining is not None
+            and self._pipelining.is_open
+            and all(may_pipeline(job.pending) for job in jobs)
+            and self._pipelining.send(jobs, lambda tx: self._unit(tx, directory))
+        )
+
+    def _landed(self, jobs: Sequence[Awaiting], result: BatchResult) -> None:
+        """A batch that was sent is committed."""
+        try:
+            self._deliver(jobs, result)
+        finally:
+            if self._held:
+                self._held = False
+                self._go_on()
+            elif not self._busy:
+                self._rest()
+
+    def _refused(self, sent: Sequence[Sent]) -> None:
+        """Batches that were sent have not been committed, as far as is known; nothing is on its way."""
+        if self._due is not None:
+            self._due.cancel()
+            self._due = None
+        self._held, self._busy = False, True
+        self._give_to_worker([job for each in sent for job in each.jobs], sent)
 
     # Requests whose answer takes more than one transaction.
 
@@ -475,22 +493,6 @@ class Committer:
                 self._answer(job, Outcome(Refusal("internal")))
         finally:
             self._go_on()
-
-    # What is logged.
-
-    def _log_result(self, result: BatchResult) -> None:
-        self._log_health(result.failure)
-        for pending, failure in result.defects:
-            say(self._log, 93111, request=pending.title, log_failure=failure)
-        for unit in result.units:
-            self._notes.log(unit)
-
-    def _log_health(self, failure: str | None) -> None:
-        if failure is not None and self.failure is None:
-            say(self._log, 93033, reason=failure)
-        elif failure is None and self.failure is not None:
-            say(self._log, 93034)
-        self.failure = failure
 
     def _unit(self, tx: Transaction, directory: Directory) -> UnitOfWork:
         return self._unit_of(tx, int(self._wall_clock()), directory)

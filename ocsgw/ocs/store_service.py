@@ -97,6 +97,7 @@ class StoreService(Service):
             busy_timeout=context.config.store.busy_timeout,
             in_reactor=self._store.runs_in_reactor,
             origin=self.origin,
+            pipeline=self._store.pipeline,
         )
         options = dispatch_options_of(context.config)
         self.dispatcher = Dispatcher(self._committer, context.reactor, options, context.wall_clock)

@@ -50,6 +50,10 @@ class StoreSettings(Protocol):
         """Whether a PostgreSQL server keeps the statements, and how it carries them out, for a connection."""
 
     @property
+    def writers(self) -> int:
+        """How many connections to PostgreSQL there are for batches of added records, besides the one for all else."""
+
+    @property
     def create(self) -> bool:
         """Whether missing tables are made (K12)."""
 
@@ -66,6 +70,60 @@ class Report(Protocol):
 
     def __call__(self, number: int, /, **fields: object) -> None:
         """Report one thing."""
+
+
+class PipelinedBatch(Protocol):
+    """A batch whose statements are all sent at once, commit included, by who does not wait for the answers."""
+
+    @property
+    def tx(self) -> Transaction:
+        """What the batch is made of: a transaction that raises `NotPipelinedError` where it needs an answer."""
+
+    @property
+    def is_sending(self) -> bool:
+        """Whether something waits for room to be sent."""
+
+    def fileno(self) -> int:
+        """Return the descriptor of its connection."""
+
+    def give_up(self) -> None:
+        """Nothing is sent."""
+
+    def send(self) -> bool:
+        """Send it, and return whether answers can be waited for; else the batch has come to an end.
+
+        Raises `NotPipelinedError` where nothing was sent; `give_up` has to be called then.
+        """
+
+    def proceed(self) -> bool:
+        """Read what has come, and send what there is room for; return whether the batch has come to an end."""
+
+    def was_committed(self) -> bool:
+        """Whether the batch, which has come to an end, is surely committed; if not, `settle` has to be asked."""
+
+    def settle(self, wait: float) -> bool:
+        """Find out what has become of it, and return whether it was committed. This takes its time.
+
+        Raises `CommitUnknownError` if that is not found out within `wait` seconds or a little more.
+        """
+
+
+class Pipeline(Protocol):
+    """Batches that go beside each other. `prepare` takes its time, and is called while none is on its way."""
+
+    @property
+    def is_full(self) -> bool:
+        """Whether no further batch can begin before one has ended."""
+
+    @property
+    def needs_preparation(self) -> bool:
+        """Whether `prepare` has to be called before a batch can begin, and may be now."""
+
+    def begin(self) -> PipelinedBatch | None:
+        """Begin a batch; None if that is not possible now."""
+
+    def prepare(self, wait: float) -> None:
+        """Get ready for batches; connecting takes at most `wait` seconds."""
 
 
 class Engine(Protocol):
@@ -90,6 +148,10 @@ class Engine(Protocol):
         Without the lease of a pair, `open` and `use` touch no calling list, and no transaction begins
         (`NotPrimaryError`). Where all servers serve it is that of the chores, which the engine does not check.
         """
+
+    @property
+    def pipeline(self) -> Pipeline | None:
+        """What carries out batches beside each other, None where there is none."""
 
     def open(self, directory: Directory) -> None:
         """Connect, bring our own tables up to date, and open every list.

@@ -27,6 +27,13 @@ class CommitUnknownError(Exception):
     """The commit was begun and nobody can say whether it happened (C41, 504)."""
 
 
+class NotPipelinedError(StoreFailureError):
+    """A batch needs answers of the database before it is complete; nothing was sent."""
+
+    def __init__(self) -> None:
+        super().__init__("the batch needs answers of the database")
+
+
 class NotPrimaryError(StoreFailureError):
     """A server of a pair does not have the lease, or has it no longer; nothing was changed (C82)."""
 

@@ -121,11 +121,7 @@ class RecordTransaction(ContactForms, OwnTables, OutboxTable):
                 raise RefusedByTableError("a trigger of its table ignores the row", calling_list.name)
 
     def _note_highest(self, calling_list: CallingList, rows: Sequence[Sequence[Any]]) -> None:
-        self._note_numbers(
-            calling_list.table,
-            max(map(_RECORD_ID, rows), default=0),
-            max(map(_CHAIN_ID, rows), default=0),
-        )
+        self._note_numbers(calling_list.table, *highest_in(rows))
 
     def open_handouts(self, handouts: Sequence[Handout], handles: Sequence[Handle]) -> None:
         """Store hand-outs with their handles, and that their records have been seen (H200)."""
@@ -419,6 +415,11 @@ class RecordTransaction(ContactForms, OwnTables, OutboxTable):
 def names_of_numbers(calling_list: CallingList) -> dict[str, str]:
     """Return the parameters of `highest_ids`."""
     return {"records": f"record {calling_list.table}", "chains": f"chain {calling_list.table}"}
+
+
+def highest_in(rows: Sequence[Sequence[Any]]) -> tuple[int, int]:
+    """Return the highest record id and chain id of rows as they are inserted, 0 without any."""
+    return max(map(_RECORD_ID, rows), default=0), max(map(_CHAIN_ID, rows), default=0)
 
 
 def highest_of(found: Sequence[int | None]) -> tuple[int, int]:

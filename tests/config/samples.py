@@ -138,6 +138,7 @@ create = false
 create_indexes = false
 connect_timeout = 1
 prepared_statements = true
+writers = 4
 wait = 1
 busy_timeout = 1
 [ha]

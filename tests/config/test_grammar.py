@@ -121,6 +121,7 @@ class DefaultTests(ConfigTestCase):
             create_indexes=True,
             connect_timeout=10.0,
             prepared_statements=False,
+            writers=2,
             wait=60.0,
             busy_timeout=2.0,
         )

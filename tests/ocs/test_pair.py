@@ -98,7 +98,7 @@ class PairTests(ServiceTestCase):
     def test_failure_is_over(self) -> None:
         """A failure of the last transaction as primary does not count against a backup whose store works."""
         proxy = self.begin()
-        self.service.store.committer().failure = "no connection"
+        self.service.store.committer()._batch_log.failure = "no connection"
         self.other_takes()
         for _ in range(3):
             self.reactor.advance(1)

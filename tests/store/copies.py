@@ -39,6 +39,7 @@ class SQLiteSettings:
     create_indexes: bool = True
     connect_timeout: float = 10.0
     prepared_statements: bool = False
+    writers: int = 0
 
     @property
     def url(self) -> str:

@@ -30,6 +30,7 @@ class Settings:
     password_file = None
     connect_timeout = 10.0
     prepared_statements = False
+    writers = 0
 
     def __init__(self, file: str | None, url: str = "", kind: str = "sqlite") -> None:
         self.url = url

@@ -23,6 +23,7 @@ class PostgreSQLSettings:
     create_indexes: bool = True
     connect_timeout: float = 10.0
     prepared_statements: bool = False
+    writers: int = 0
     kind: str = "postgresql"
     file: str | None = None
 

@@ -28,7 +28,7 @@ _NO_TIME = frozenset({"55P03"})
 _OF_ROWS = ("22", "23", "27", "P0", "44")
 _OF_TABLES = "42"
 # A table has got other columns since a statement was prepared.
-_OUT_OF_DATE = "0A000"
+OUT_OF_DATE = "0A000"
 # Both are for long reports. Where statistics lag behind, as after a mass insert, the database takes our statements for
 # such: a preview from 10 million records took 290 ms instead of 14.
 _FOR_REPORTS = {"jit": "off", "max_parallel_workers_per_gather": "0"}
@@ -89,7 +89,7 @@ class Connection:
         if self._is_tolerant:
             self.raw.close()
             self.raw = self._connect(address, {**options, "client_encoding": "SQL_ASCII"})
-        self._exchange = Exchange(self.raw, prepares=prepares)
+        self.exchange = Exchange(self.raw, prepares=prepares)
         self._prepares = prepares
         self._tolerant: AdaptContext | None = None
         self.has_written = False
@@ -171,7 +171,7 @@ class Connection:
         try:
             return self._send((text, parameters))
         except psycopg.Error as error:
-            if self._prepares and error.sqlstate == _OUT_OF_DATE:
+            if self._prepares and error.sqlstate == OUT_OF_DATE:
                 # The next connection prepares it anew.
                 self.raw.close()
                 raise ConflictError(masked(str(error))) from None
@@ -184,13 +184,13 @@ class Connection:
 
         Raises `NotBegunError` where that is sure; that of a transaction that also `commits` is not if nobody answers.
         """
-        ready = self._exchange.adapted([*self._queued, *statements])
+        ready = self.exchange.adapted([*self._queued, *statements])
         beginning = self._beginning
         self.forget_queued()
         try:
-            result = self._exchange.carry_out(ready)
+            result = self.exchange.carry_out(ready)
         except psycopg.Error as error:
-            failed_at = self._exchange.failed_at
+            failed_at = self.exchange.failed_at
             if beginning and (not commits if failed_at is None else failed_at < beginning):
                 if not self.is_broken and not self.in_transaction:
                     # What comes next must not be carried out without a transaction.
@@ -202,7 +202,7 @@ class Connection:
 
     def is_stale(self) -> bool:
         """Whether the server has closed the connection while nobody used it."""
-        return self.is_broken or self._exchange.is_stale()
+        return self.is_broken or self.exchange.is_stale()
 
     def begin(self, text: str) -> None:
         """Let a transaction begin with its first statement, or with its commit.

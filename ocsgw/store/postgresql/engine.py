@@ -1,31 +1,33 @@
 """A PostgreSQL database as the store (configuration.md section 6)."""
 
 import contextlib
-import secrets
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 import psycopg
 
-from ocsgw.contact.directory import Directory
-from ocsgw.contact.transaction import StoreFailureError
+from ocsgw.contact.directory import CallingList, Directory
+from ocsgw.contact.transaction import StoreFailureError, UnavailableListError
 from ocsgw.store.engine import Access, Report, StoreSettings
 from ocsgw.store.errors import CommitUnknownError, ConflictError, StoreBusyError, StoreError
 from ocsgw.store.lease import PairMember
 from ocsgw.store.open_tables import OpenTables
 from ocsgw.store.postgresql import own_schema
 from ocsgw.store.postgresql.address import Address
+from ocsgw.store.postgresql.batches import Batches, is_refusal
 from ocsgw.store.postgresql.blocks import Blocks
 from ocsgw.store.postgresql.connection import Connection, NotBegunError, masked, said, translated
 from ocsgw.store.postgresql.forms import Forms
 from ocsgw.store.postgresql.lease import PostgreSQLLease
+from ocsgw.store.postgresql.numbers import Numbers
 from ocsgw.store.postgresql.shared import SharedTransaction
 from ocsgw.store.postgresql.tables import PostgreSQLTables
 from ocsgw.store.postgresql.transaction import PostgreSQLTransaction
 from ocsgw.store.postgresql.watchdog import Watchdog
+from ocsgw.store.postgresql.writers import Owner, Writers
 from ocsgw.store.records import largest_record
 
 # What others have written meanwhile makes the database ask for the transaction again, instead of being written over.
@@ -33,19 +35,6 @@ _BEGIN = "BEGIN ISOLATION LEVEL REPEATABLE READ"
 _BEGIN_READING = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 # Between tries to connect, in seconds: the first is made at once.
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.05, 1.0
-# So long the outcome of a commit is looked for at least, and rows of writers that have ended are kept.
-_SETTLING = 5.0
-_KEPT_WRITERS = 7 * 86400
-# Also when it was written last: other servers forget the rows of those that are gone.
-_ENTER = (
-    "INSERT INTO ocsgw_batch (writer, batch, opened_at) VALUES (?, ?, extract(epoch FROM now())::bigint)"
-    " ON CONFLICT (writer) DO UPDATE SET batch = excluded.batch, opened_at = excluded.opened_at"
-)
-# A batch that has been given up, and whose statements arrive all the same, divides by zero and is undone.
-_MARK = _ENTER.replace("= excluded.batch,", "= excluded.batch / (ocsgw_batch.batch < excluded.batch)::int,")
-_GIVE_UP = "UPDATE ocsgw_batch SET batch = ? WHERE writer = ?"
-# States of errors with which the server ends the connection, whatever has become of the statement.
-_ENDING = ("08", "57P")
 # After so long without an answer the server is asked whether it is there, and has so long to answer (seconds).
 _PATIENCE = 8.0
 _SIGN_OF_LIFE = 2
@@ -103,8 +92,9 @@ class PostgreSQLEngine:
         self._is_open = False
         self._tables = OpenTables()
         self._blocks = Blocks()
-        self._writer = secrets.token_hex(16)
-        self._batch = 0
+        self._numbers = Numbers()
+        # Looked up each time: a test may put itself between.
+        self._batches = Batches(clock, lambda seconds: self._sleep(seconds))  # noqa: PLW0108 - as above
         self._pause = 0.0
         self._not_before = 0.0
         self._begin_text = _BEGIN_READING if access == "read" else _BEGIN
@@ -112,8 +102,32 @@ class PostgreSQLEngine:
         self._watchdog = Watchdog(self._is_alive, patience, clock)
         self.lease = PostgreSQLLease(member, self._for_lease) if member is not None else None
         self._is_one_of_a_pair = member is not None and not member.all_serve
+        self.pipeline = self._new_pipeline(member, clock, sleep, patience)
         # So long one of several that serve may keep the others waiting, None for a server that is alone.
         self._standstill = max(_SHORTEST_STANDSTILL, member.lease_time) if member and member.all_serve else None
+
+    def _new_pipeline(
+        self,
+        member: PairMember | None,
+        clock: Callable[[], float],
+        sleep: Callable[[float], None],
+        patience: float,
+    ) -> Writers | None:
+        """Return the writers beside this one; those of several servers are enough for each other."""
+        if self._access != "serve" or (member is not None and member.all_serve) or not self._settings.writers:
+            return None
+        owner = Owner(
+            connect=self._connect_writer,
+            tables=lambda: self._tables,
+            report=self._report,
+            numbers=self._numbers,
+            checking=self._checking,
+            reserve=self._reserve,
+            new_batches=lambda: Batches(clock, sleep),
+            new_watchdog=lambda: Watchdog(self._is_alive, patience, clock),
+            clock=clock,
+        )
+        return Writers(owner, self._settings.writers)
 
     # Life.
 
@@ -154,18 +168,12 @@ class PostgreSQLEngine:
     def _become_writer(self, connection: Connection) -> None:
         connection.control(f"BEGIN; SET LOCAL lock_timeout = {_OPEN_WAIT_MS}")
         try:
-            self._enter_writer(connection)
+            self._batches.enter(connection)
         except StoreBusyError:
             raise StoreError(
                 self._problem("another program keeps its tables locked, such as ocsctl store copy; wait until it ends")
             ) from None
         connection.control("COMMIT")
-
-    def _enter_writer(self, connection: Connection) -> None:
-        connection.change(
-            "DELETE FROM ocsgw_batch WHERE opened_at < extract(epoch FROM now())::bigint - ?", (_KEPT_WRITERS,)
-        )
-        connection.change(_ENTER, (self._writer, self._batch))
 
     def use(self, directory: Directory) -> None:
         """Open the tables of this configuration; a server of a pair that stands by opens none."""
@@ -203,14 +211,27 @@ class PostgreSQLEngine:
     def close(self) -> None:
         """Disconnect."""
         self._watchdog.stop()
+        if self.pipeline is not None:
+            self.pipeline.close()
         with self._lock:
             connection, self._connection, self._is_open = self._connection, None, False
             if connection is not None:
                 with contextlib.suppress(psycopg.Error, StoreFailureError):
                     if self._access != "read" and not connection.is_broken and not connection.in_transaction:
-                        connection.change("DELETE FROM ocsgw_batch WHERE writer = ?", (self._writer,))
+                        self._batches.leave(connection)
+                        if not self._is_one_of_a_pair:
+                            self._give_back(connection)
                 connection.close()
             self._tables = OpenTables()
+
+    def _give_back(self, connection: Connection) -> None:
+        """Give back the numbers that are reserved and were not used."""
+        for last, name, end in self._numbers.spare():
+            connection.change(
+                "UPDATE ocsgw_counter SET value = ? WHERE name = ? AND value = ?",
+                (last, name, end),
+            )
+        self._numbers.clear()
 
     # Connections.
 
@@ -229,11 +250,8 @@ class PostgreSQLEngine:
     def _reconnect(self, wait: float) -> Connection:
         if self._connection is not None:
             self._connection.close()
-        options = dict(self._address.options)
-        if "connect_timeout" in options:
-            options["connect_timeout"] = max(1, min(options["connect_timeout"], round(wait)))
         try:
-            connection = self._connection = self._new_connection(options)
+            connection = self._connection = self._new_connection(self._options_within(wait))
         except psycopg.Error as error:
             self._connection = None
             self._pause = min(_LONGEST_PAUSE, 2 * self._pause or _FIRST_PAUSE)
@@ -241,6 +259,19 @@ class PostgreSQLEngine:
             raise StoreFailureError(said(error)) from None
         self._pause = self._not_before = 0.0
         return connection
+
+    def _options_within(self, wait: float) -> dict[str, Any]:
+        options = dict(self._address.options)
+        if "connect_timeout" in options:
+            options["connect_timeout"] = max(1, min(options["connect_timeout"], round(wait)))
+        return options
+
+    def _connect_writer(self, wait: float) -> Connection:
+        """Return a new connection of a further writer. Raises `StoreFailureError`."""
+        try:
+            return self._new_connection(self._options_within(wait))
+        except psycopg.Error as error:
+            raise StoreFailureError(said(error)) from None
 
     def _new_connection(self, options: Mapping[str, Any]) -> Connection:
         return Connection(self._address.url, options, prepares=self._settings.prepared_statements)
@@ -323,7 +354,7 @@ class PostgreSQLEngine:
                 if is_shared:
                     tx = SharedTransaction(connection, self._tables, self._report, begin, self._blocks)
                 else:
-                    tx = PostgreSQLTransaction(connection, self._tables, self._report, begin)
+                    tx = PostgreSQLTransaction(connection, self._tables, self._report, begin, self._numbers)
                 yield tx
             except BaseException:
                 self._roll_back(connection)
@@ -333,6 +364,7 @@ class PostgreSQLEngine:
                 return
             self._commit(connection, wait)
             self._blocks.committed()
+            tx.committed()
         except NotBegunError as error:
             raise self._not_begun(connection, error.reason) from None
         finally:
@@ -370,18 +402,31 @@ class PostgreSQLEngine:
             return ConflictError(text)
         return failure if isinstance(failure, StoreFailureError) else StoreFailureError(text)
 
+    # Further writers.
+
+    def _checking(self) -> list[str] | None:
+        """Return the statements that check the lease, None if a batch has to do more about it."""
+        return self.lease.checking() if self.lease is not None else []
+
+    def _reserve(self, lists: Sequence[CallingList]) -> None:
+        """Reserve numbers of lists."""
+        if lists:
+            with self.transaction(_LEASE_WAIT) as tx:
+                for calling_list in lists:
+                    with contextlib.suppress(UnavailableListError):
+                        tx.reserve_ahead(calling_list)
+
     def _for_lease(self) -> Connection:
         return self._connected(_LEASE_WAIT)
 
     def _commit(self, connection: Connection, wait: float) -> None:
         is_marked = connection.has_written
         if is_marked:
-            self._batch += 1
-            connection.later(_MARK, (self._writer, self._batch))
+            connection.later(*self._batches.mark())
         try:
             connection.control("COMMIT")
         except psycopg.Error as error:
-            if not connection.is_broken and _is_refusal(error):
+            if not connection.is_broken and is_refusal(error):
                 # The server says why it has not committed.
                 self._roll_back(connection)
                 failure = translated(error)
@@ -389,7 +434,7 @@ class PostgreSQLEngine:
             text = masked(str(error))
             self._watchdog.rest()
             connection.close()
-            was_committed = self._was_committed(self._batch, wait) if is_marked else False
+            was_committed = self._batches.was_committed(self._reconnect, wait) if is_marked else False
             if was_committed is None:
                 raise CommitUnknownError(text) from None
             if not was_committed:
@@ -401,31 +446,6 @@ class PostgreSQLEngine:
             # A transaction that had failed unnoticed is rolled back by its commit.
             self._roll_back(connection)
 
-    def _was_committed(self, batch: int, wait: float) -> bool | None:
-        """Return what became of a batch whose commit was not answered, None if that cannot be found out in time.
-
-        The row is locked: where the server is still at it, that waits until it has come to an end. One that was not
-        committed is given up for good: it may still be on its way.
-        """
-        until = self._clock() + max(wait, _SETTLING)
-        self._batch = batch + 1
-        while (left := until - self._clock()) > 0:
-            try:
-                connection = self._reconnect(left)
-                connection.control(f"BEGIN; SET LOCAL lock_timeout = {max(1, int(left * 1000))}")
-                row = connection.row("SELECT batch FROM ocsgw_batch WHERE writer = ? FOR UPDATE", (self._writer,))
-                is_missing = row is not None and row[0] != batch
-                if is_missing:
-                    connection.change(_GIVE_UP, (batch + 1, self._writer))
-                connection.control("COMMIT" if is_missing else "ROLLBACK")
-            except (psycopg.Error, StoreFailureError):
-                if self._connection is not None:
-                    self._connection.close()
-                self._sleep(min(left, self._pause or _FIRST_PAUSE))
-            else:
-                return None if row is None else bool(row[0] == batch)
-        return None
-
     def _roll_back(self, connection: Connection) -> None:
         # Where that fails the server has rolled back by itself, or the connection is lost.
         connection.forget_queued()
@@ -435,9 +455,3 @@ class PostgreSQLEngine:
         except psycopg.Error:
             self._watchdog.rest()
             connection.close()
-
-
-def _is_refusal(error: psycopg.Error) -> bool:
-    """Whether the server says that it has not committed; the end of a connection says nothing about that."""
-    state = error.sqlstate
-    return state is not None and not state.startswith(_ENDING) and error.diag.severity_nonlocalized in (None, "ERROR")

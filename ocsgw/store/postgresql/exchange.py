@@ -64,7 +64,8 @@ def numbered(text: str) -> tuple[bytes, tuple[str, ...]]:
 class Exchange:
     """Carries statements out on a connection of the driver; it keeps them prepared if it `prepares`.
 
-    `failed_at` is the place of the statement that failed in the last exchange, None where the connection did.
+    `failed_at` is the place of the statement that failed in the last exchange, None where the connection did;
+    `is_sending` is whether something waits for room to be sent.
     """
 
     def __init__(self, raw: "psycopg.Connection[Any]", *, prepares: bool) -> None:
@@ -79,6 +80,11 @@ class Exchange:
         self._ready = select.poll()
         self._ready.register(self._libpq.socket, select.POLLIN | select.POLLOUT)
         self.failed_at: int | None = None
+        # Of the exchange under way: what was prepared before it, the places of its statements, and their answers.
+        self._known = self._prepared
+        self._places: list[int] = []
+        self._answers: list[PGresult] = []
+        self.is_sending = False
 
     def is_stale(self) -> bool:
         """Whether the other end has closed the connection while nobody used it."""
@@ -101,28 +107,82 @@ class Exchange:
         self.failed_at = None
         if len(statements) == 1 and statements[0].values is None:
             self._libpq.send_query(statements[0].text)
-            return self._answered([0], ends_with=None)
-        known = dict(self._prepared)
+            return self._answered()
+        self.begin(statements)
+        is_done = False
+        while not is_done:
+            (self._ready if self.is_sending else self._readable).poll()
+            is_done = self.proceed()
+        return self.result()
+
+    # The same in steps, for those who wait for more than one connection.
+
+    def begin(self, statements: Sequence[Adapted]) -> None:
+        """Send statements as far as that goes at once; `proceed` does the rest. Raises `psycopg.Error`."""
+        self.failed_at = None
+        self._known = dict(self._prepared)
+        self._answers, self._places = [], []
         try:
             self._libpq.enter_pipeline_mode()
-            places: list[int] = []
             for at, (text, values, types, formats) in enumerate(statements):
-                name = self._name_of(text, types, places) if values is not None and self._prepares else None
+                name = self._name_of(text, types, self._places) if values is not None and self._prepares else None
                 if name is not None:
                     self._libpq.send_query_prepared(name, values, formats)
                 else:
                     self._libpq.send_query_params(text, values, types, formats)
-                places.append(at)
+                self._places.append(at)
             self._libpq.pipeline_sync()
-            result = self._answered(places, ends_with=ExecStatus.PIPELINE_SYNC)
+            self.is_sending = bool(self._libpq.flush())
+        except psycopg.Error:
+            self._failed()
+            raise
+
+    def proceed(self) -> bool:
+        """Send and read what there is, without waiting; return whether all answers are there.
+
+        Raises `psycopg.Error` where the connection is lost.
+        """
+        libpq = self._libpq
+        try:
+            libpq.consume_input()
+            if self.is_sending:
+                self.is_sending = bool(libpq.flush())
+            while not libpq.is_busy():
+                answer = libpq.get_result()
+                if answer is None:
+                    if libpq.status != ConnStatus.OK:
+                        raise psycopg.OperationalError(libpq.get_error_message())
+                elif answer.status == ExecStatus.PIPELINE_SYNC:
+                    return True
+                else:
+                    self._answers.append(answer)
+        except psycopg.Error:
+            self._failed()
+            raise
+        except BaseException:
+            # In the middle of an answer nothing else can be asked.
+            self._raw.close()
+            raise
+        return False
+
+    def result(self) -> PGresult:
+        """Return the result of the last statement once all answers are there. Raises `psycopg.Error`."""
+        try:
+            for place, answer in zip(self._places, self._answers, strict=False):
+                if answer.status in _FAILED:
+                    self.failed_at = place
+                    raise error_from_result(answer, self._raw.info.encoding)
             self._libpq.exit_pipeline_mode()
         except psycopg.Error:
-            # Nobody knows which of the new ones are there: they get other names.
-            self._prepared = known
-            if self._libpq.status == ConnStatus.OK:
-                self._libpq.exit_pipeline_mode()
+            self._failed()
             raise
-        return result
+        return self._answers[-1]
+
+    def _failed(self) -> None:
+        # Nobody knows which of the new ones are there: they get other names.
+        self._prepared = self._known
+        if self._libpq.status == ConnStatus.OK:
+            self._libpq.exit_pipeline_mode()
 
     def _adapted(self, text: str, parameters: Parameters) -> Adapted:
         body, names = numbered(text)
@@ -155,14 +215,16 @@ class Exchange:
         self._prepared[key] = name
         return name
 
-    def _answered(self, places: Sequence[int], *, ends_with: ExecStatus | None) -> PGresult:
-        """Wait for all answers; `places` are those of the statements, in the order in which they were sent."""
+    def _answered(self) -> PGresult:
+        """Wait for all answers to one text of statements without parameters; return the last one."""
         libpq = self._libpq
         try:
             while libpq.flush():
                 self._ready.poll()
                 libpq.consume_input()
-            answers = self._read(ends_with)
+            answers: list[PGresult] = []
+            while (answer := self._next()) is not None:
+                answers.append(answer)
         except psycopg.Error:
             # The connection is lost.
             raise
@@ -170,27 +232,15 @@ class Exchange:
             # In the middle of an answer nothing else can be asked.
             self._raw.close()
             raise
-        for place, answer in zip(places, answers, strict=False):
-            if answer.status in _FAILED:
-                self.failed_at = place
-                raise error_from_result(answer, self._raw.info.encoding)
+        # The first one that failed is the last one.
+        if answers[-1].status in _FAILED:
+            self.failed_at = 0
+            raise error_from_result(answers[-1], self._raw.info.encoding)
         return answers[-1]
 
-    def _read(self, ends_with: ExecStatus | None) -> list[PGresult]:
-        """Return all answers; of several statements in one text the first one that failed, or the last one."""
+    def _next(self) -> PGresult | None:
         libpq = self._libpq
-        answers: list[PGresult] = []
-        while True:
-            while libpq.is_busy():
-                self._readable.poll()
-                libpq.consume_input()
-            answer = libpq.get_result()
-            if answer is None:
-                if ends_with is None:
-                    return answers[-1:]
-                if libpq.status != ConnStatus.OK:
-                    raise psycopg.OperationalError(libpq.get_error_message())
-            elif answer.status == ends_with:
-                return answers
-            else:
-                answers.append(answer)
+        while libpq.is_busy():
+            self._readable.poll()
+            libpq.consume_input()
+        return libpq.get_result()

@@ -79,15 +79,25 @@ class PostgreSQLLease:
         remaining = self._expires_at - now
         if remaining <= 0:
             raise self.lost()
-        statements = [
-            f"SET LOCAL idle_in_transaction_session_timeout = {max(1, int(remaining * 1000))}",
-            _CHECK.format(epoch=epoch, token=member.token),
-        ]
+        statements = self._checking(epoch, remaining)
         self._renewed_until = None
         if member.is_renewal_due(remaining):
             statements.append(_RENEW.format(lease_time=member.lease_time))
             self._renewed_until = now + member.lease_time
         return "; ".join(statements)
+
+    def _checking(self, epoch: int, remaining: float) -> list[str]:
+        return [
+            f"SET LOCAL idle_in_transaction_session_timeout = {max(1, int(remaining * 1000))}",
+            _CHECK.format(epoch=epoch, token=self._member.token),
+        ]
+
+    def checking(self) -> list[str] | None:
+        """Return the statements of a transaction that renews nothing; None if it is time to, or nothing is ours."""
+        remaining = self._expires_at - self._clock()
+        if self._epoch is None or remaining <= 0 or self._member.is_renewal_due(remaining):
+            return None
+        return self._checking(self._epoch, remaining)
 
     def lost(self) -> NotPrimaryError:
         """The check has failed; return the error for it."""

@@ -29,7 +29,7 @@ from ocsgw.store.open_tables import OpenTables
 from ocsgw.store.postgresql.blocks import HANDLE, LAST, Blocks, reserve
 from ocsgw.store.postgresql.connection import Connection
 from ocsgw.store.postgresql.ready import claiming
-from ocsgw.store.postgresql.statements import highest
+from ocsgw.store.postgresql.statements import highest, used
 from ocsgw.store.postgresql.transaction import PostgreSQLDialect, PostgreSQLTransaction
 from ocsgw.store.records import RECORD_COLUMNS
 from ocsgw.store.texts import ListStatements
@@ -58,14 +58,10 @@ def _locking(text: ListStatements) -> ListStatements:
         ready_records_but=claiming(text.ready_records_but),
         # Of reserved numbers those that another program has used.
         highest_ids=(
-            f"{_used(text.table, 'record_id', 'record')}, NULL, {_used(text.table, 'chain_id', 'chain')},"
-            f" {_used(text.table, 'record_id', 'chain', 'chain_id IS NULL AND ')}"
+            f"{used(text.table, 'record_id', 'record')}, NULL, {used(text.table, 'chain_id', 'chain')},"
+            f" {used(text.table, 'record_id', 'chain', 'chain_id IS NULL AND ')}"
         ),
     )
-
-
-def _used(table: str, column: str, first: str, condition: str = "") -> str:
-    return f"(SELECT max({column}) FROM {table} WHERE {condition}{column} > :{first} AND {column} <= :{first} + :count)"
 
 
 @lru_cache(maxsize=1024)
@@ -181,7 +177,7 @@ class SharedTransaction(PostgreSQLTransaction):
             record_id, chain_id = self._reserve_of_list(calling_list, count)
         parameters = {"record": record_id, "chain": chain_id, "count": count}
         used, blocked = self._asked_before_adding(calling_list, asked, now, parameters)
-        if any(used):
+        if any(each is not None for each in used):
             self._blocks.forget(names)
             record_id, chain_id = self._reserve_of_list(calling_list, count)
         return Admission(record_id, chain_id, blocked)

@@ -196,6 +196,11 @@ def highest(table: str, column: str, condition: str = "") -> str:
     return f"(SELECT max({column}) FROM {table} WHERE {condition}{column} <= {INT32_MAX})"
 
 
+def used(table: str, column: str, first: str, condition: str = "") -> str:
+    """Return the expression for the highest of `:count` numbers behind `:first` that a row has, NULL without any."""
+    return f"(SELECT max({column}) FROM {table} WHERE {condition}{column} > :{first} AND {column} <= :{first} + :count)"
+
+
 def change_text(text: ListStatements, columns: Sequence[str]) -> str:
     """Return the statement that sets columns of records; its parameter is a JSON list of (record id, values...)."""
     settings = []

@@ -17,9 +17,10 @@ from ocsgw.store.errors import ConflictError, NotPrimaryError
 from ocsgw.store.open_tables import OpenTables
 from ocsgw.store.outbox import OUTBOX_COLUMNS, OUTBOX_KINDS
 from ocsgw.store.postgresql.connection import Connection
+from ocsgw.store.postgresql.numbers import AHEAD, LAST, Numbers
 from ocsgw.store.postgresql.statements import change_text
 from ocsgw.store.texts import DncStatements, ListStatements
-from ocsgw.store.transaction import NOTE_NUMBERS, covered, highest_of, names_of_numbers, scope_of
+from ocsgw.store.transaction import NOTE_NUMBERS, covered, highest_in, highest_of, names_of_numbers, scope_of
 
 _found = msgspec.json.Decoder(list[tuple[int, str | None]])
 T = TypeVar("T")
@@ -53,6 +54,11 @@ def _before_adding_text(counters: str, text: ListStatements, do_not_call: DncSta
     )
 
 
+@lru_cache(maxsize=1024)
+def _numbers_text(counters: str, text: ListStatements) -> str:
+    return f"WITH {counters.removesuffix(',')} SELECT {text.highest_ids}"
+
+
 # Each entry comes with its place, from 1 on.
 _APPEND_OUTBOX = (
     "WITH outbox AS (INSERT INTO ocsgw_counter (name, value) VALUES ('outbox', :count)"
@@ -72,10 +78,16 @@ class PostgreSQLTransaction(BulkTransaction):
     # Whoever adds to a list keeps its counters until the commit: numbers are given out by one at a time.
     _counters = "counters AS (SELECT name, value FROM ocsgw_counter WHERE name IN (:records, :chains) FOR UPDATE),"
 
-    def __init__(self, connection: Connection, tables: OpenTables, report: Report, begin: str) -> None:
+    def __init__(
+        self, connection: Connection, tables: OpenTables, report: Report, begin: str, numbers: Numbers | None = None
+    ) -> None:
         super().__init__(connection, tables, report)
         self._begin = begin
         self._mark = object()
+        self._numbers = numbers if numbers is not None else Numbers()
+        # The highest numbers that this transaction has used, by the names of their counters.
+        self._used: dict[str, int] = {}
+        self._reserved: dict[str, int] = {}
 
     def append_outbox(self, entries: Sequence[OutboxEntry]) -> None:
         """Store entries behind all others, in their order.
@@ -152,17 +164,54 @@ class PostgreSQLTransaction(BulkTransaction):
     def _note_numbers(self, table: str, record_id: int, chain_id: int) -> None:
         self._connection.later(NOTE_NUMBERS, (f"record {table}", record_id, f"chain {table}", chain_id))
 
+    def _note_highest(self, calling_list: CallingList, rows: Sequence[Sequence[Any]]) -> None:
+        super()._note_highest(calling_list, rows)
+        for name, number in zip(names_of_numbers(calling_list).values(), highest_in(rows), strict=True):
+            self._used[name] = max(self._used.get(name, 0), number)
+
+    def reserve_ahead(self, calling_list: CallingList) -> None:
+        """Reserve numbers of a list for batches that ask nothing, behind all that it has or had."""
+        names = names_of_numbers(calling_list)
+        (row,) = self._rows(calling_list, _numbers_text(self._counters, self._text_of(calling_list)), names)
+        ends = [number + AHEAD for number in self._highest(names, row)]
+        if max(ends) > LAST:
+            return
+        self._connection.later(NOTE_NUMBERS, (names["records"], ends[0], names["chains"], ends[1]))
+        self._reserved.update(zip(names.values(), ends, strict=True))
+
+    def committed(self) -> None:
+        """The transaction has been committed."""
+        for name, number in self._used.items():
+            self._numbers.used(name, number)
+        for name, end in self._reserved.items():
+            self._numbers.reserved(name, end - AHEAD, end)
+
+    def _highest(self, names: Mapping[str, str], found: Sequence[int | None]) -> tuple[int, int]:
+        """Return the highest numbers that a list has or had, of what `highest_ids` finds: reserved ones are free."""
+        records, chains = names["records"], names["chains"]
+        in_table, counter, *of_chains, chain_counter = found
+        highest = highest_of(
+            (
+                in_table,
+                self._numbers.last_used(records, counter),
+                *of_chains,
+                self._numbers.last_used(chains, chain_counter),
+            )
+        )
+        return max(highest[0], self._used.get(records, 0)), max(highest[1], self._used.get(chains, 0))
+
     def before_adding(
         self, calling_list: CallingList, lookups: Callable[[], Sequence[DncLookup]], now: int
     ) -> Admission:
         """Return the highest ids and what is blocked, all in one round trip."""
-        numbers, blocked = self._asked_before_adding(calling_list, lookups(), now, names_of_numbers(calling_list))
-        return Admission(*numbers, blocked)
+        names = names_of_numbers(calling_list)
+        found, blocked = self._asked_before_adding(calling_list, lookups(), now, names)
+        return Admission(*self._highest(names, found), blocked)
 
     def _asked_before_adding(
         self, calling_list: CallingList, asked: Sequence[DncLookup], now: int, parameters: Mapping[str, object]
-    ) -> tuple[tuple[int, int], set[int]]:
-        """Return what the `highest_ids` of a list are with these parameters, and the places of what is blocked."""
+    ) -> tuple[Sequence[int | None], set[int]]:
+        """Return what `highest_ids` of a list finds with these parameters, and the places of what is blocked."""
         text = _before_adding_text(self._counters, self._text_of(calling_list), self._do_not_call_text())
         ((found, any_beyond_ascii, *highest),) = self._rows(
             calling_list, text, {**scope_of(calling_list, now), **parameters, "probes": as_json(asked)}
@@ -170,7 +219,7 @@ class PostgreSQLTransaction(BulkTransaction):
         blocked = covered(asked, _found.decode(found.encode("utf-8", "replace")))
         if any_beyond_ascii:
             blocked |= self._blocked_beyond_ascii(calling_list, asked, now)
-        return highest_of(highest), blocked
+        return highest, blocked
 
     def _insert(self, calling_list: CallingList, text: ListStatements, rows: Sequence[Sequence[object]]) -> int:
         # One parameter: hundreds of them cost more than the rows.

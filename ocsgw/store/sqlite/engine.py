@@ -44,6 +44,7 @@ class SQLiteEngine:
     """
 
     runs_in_reactor = True
+    pipeline = None
 
     def __init__(
         self,
