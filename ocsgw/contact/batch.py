@@ -19,7 +19,7 @@ from ocsgw.contact.fields import to_column
 from ocsgw.contact.groups import campaign_status, control
 from ocsgw.contact.log_out import log_out
 from ocsgw.contact.preview import preview
-from ocsgw.contact.runs import cut_into_runs, kind_of
+from ocsgw.contact.runs import cut_into_runs, kind_of, unmatched_blocks
 from ocsgw.contact.transaction import (
     RefusedByTableError,
     StoredAnswer,
@@ -113,7 +113,8 @@ def execute(unit: UnitOfWork, requests: Sequence[PendingRequest], on_defect: Def
     if keyed:
         _replay(unit, requests, keyed, outcomes)
     pending = [at for at, outcome in enumerate(outcomes) if outcome is None]
-    for run in cut_into_runs(requests, pending, unit.directory):
+    runs = cut_into_runs(requests, pending, unit.directory, lambda: unmatched_blocks(unit, requests, pending))
+    for run in runs:
         replies = _run(unit, [requests[at] for at in run.places], _RULES.get(run.kind), on_defect)
         for at, reply in zip(run.places, replies, strict=True):
             outcomes[at] = Outcome(reply)

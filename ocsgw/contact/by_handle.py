@@ -75,6 +75,10 @@ _UPDATED_COLUMNS = {
 }
 
 
+# What is kept with the handle.
+_FOR_THE_END = frozenset({"GSW_ATTEMPTS", "GSW_RECORD_STATUS", "GSW_TREATMENT"})
+
+
 def _update(unit: UnitOfWork, handouts_cache: HandoutCache, pending: PendingRequest) -> KV:
     """UpdateCallCompletionStats: change what is given; the record stays in process (H220 to H223)."""
     handed_out, member = handouts_cache.find(pending)
@@ -87,7 +91,8 @@ def _update(unit: UnitOfWork, handouts_cache: HandoutCache, pending: PendingRequ
     member.set(**{column: data[key] for key, column in _UPDATED_COLUMNS.items() if key in data})
     if zone is not None:
         member.set(tz_dbid=zone.dbid)
-    if handle is not None:
+    if handle is not None and not _FOR_THE_END.isdisjoint(data):
+        handed_out.changed_handles.append(handle)
         handle.attempts_set = handle.attempts_set or "GSW_ATTEMPTS" in data
         handle.status_set = cast("int | None", data.get("GSW_RECORD_STATUS", handle.status_set))
         handle.treatment = cast("str | None", data.get("GSW_TREATMENT", handle.treatment))

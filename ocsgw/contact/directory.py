@@ -419,7 +419,9 @@ class Directory:
 
     def demand_group(self, principal: str, group: CampaignGroup) -> None:
         """Raise `Refusal` (`forbidden`), unless a principal may touch a campaign group and what it has handed out."""
-        demand(self.permissions_of(principal).missing_for_group(group.campaign.tenant.name, group.name))
+        permissions = self.principals.get(principal)
+        if permissions is not None:
+            demand(permissions.missing_for_group(group.campaign.tenant.name, group.name))
 
     def lists_of(self, principal: str, lists: Iterable[CallingList]) -> tuple[CallingList, ...]:
         """Return those of `lists` that a principal may touch."""

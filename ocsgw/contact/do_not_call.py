@@ -8,9 +8,17 @@ from ocsgw.contact.directory import CallingList
 from ocsgw.contact.journal import note_records
 from ocsgw.contact.normal_form import normal_contact, normal_customer_id
 from ocsgw.contact.reports import open_chains, report_closed_chains
-from ocsgw.contact.scope import EVERY_TENANT, chain_attr, find_matches, named_by, scope_of
+from ocsgw.contact.scope import (
+    EVERY_TENANT,
+    FoundByPhone,
+    chain_attr,
+    find_by_phones,
+    find_matches,
+    named_by,
+    scope_of,
+)
 from ocsgw.contact.slices import in_slices
-from ocsgw.contact.transaction import DoNotCallEntry
+from ocsgw.contact.transaction import DoNotCallEntry, Match
 from ocsgw.contact.unit_of_work import PendingRequest, Reply, UnitOfWork
 from ocsgw.protocol.enumerations import CallResult, RecordType
 from ocsgw.protocol.errors import Refusal
@@ -23,49 +31,86 @@ _UNKNOWN: dict[str, object] = {}
 
 
 def do_not_call(unit: UnitOfWork, requests: Sequence[PendingRequest]) -> list[Reply]:
-    """Block contacts and customer ids, one request after the other (H260 to H266)."""
-    replies: list[Reply] = []
-    for pending in requests:
+    """Block contacts and customer ids (H260 to H266).
+
+    The records of all are found and all entries made first, then records are marked, one request after the other:
+    what is found does not depend on marks.
+    """
+    replies: list[Reply | None] = [None] * len(requests)
+    blocks: list[_Block] = []
+    for at, pending in enumerate(requests):
         try:
-            replies.append(_block(unit, pending))
+            blocks.append(_Block(unit, at, pending))
         except Refusal as refusal:
-            replies.append(refusal)
-    return replies
+            replies[at] = refusal
+    found = find_by_phones(unit, [(each.pending, each.scope.lists) for each in blocks])
+    entries: list[DoNotCallEntry] = []
+    for each in blocks:
+        try:
+            entries += each.entries(unit, found)
+        except Refusal as refusal:
+            replies[each.at] = refusal
+    if entries:
+        # The entries come first: from here on nobody is called, also while very many records are being marked.
+        unit.tx.add_do_not_call(_each_once(entries), unit.now)
+    for each in blocks:
+        if replies[each.at] is None:
+            replies[each.at] = in_slices(unit, each.found, partial(_mark, each.pending), each.acknowledge)
+    return cast("list[Reply]", replies)
 
 
-def _block(unit: UnitOfWork, pending: PendingRequest) -> Reply:
-    key = named_by(pending)
-    by_phone = key == "GSW_PHONE"
-    resource = "phones" if by_phone else "customer_ids"
-    name = cast("str", pending.data[key])
-    scope = scope_of(unit, pending)
-    attr = chain_attr(pending, unit.directory, resource)
-    found = find_matches(unit, pending, scope.lists, attr)
-    contacts = [name] if by_phone else []
-    if by_phone and attr == "AllChain":
-        contacts += [match.contact_info for _, matches in found for match in matches]
-    customer_id = None if by_phone else normal_customer_id(name)
-    contacts = different_contacts(contacts)
-    check_widths(unit, contacts, customer_id)
-    message = message_of(pending, resource)
-    countries = {each.dbid: each.country for each in unit.directory.tenants}
-    if len(set(countries.values())) == 1:
-        countries[EVERY_TENANT] = unit.directory.tenants[0].country
-    entries = [
-        DoNotCallEntry(contact, None, message, *where, countries.get(where[0], ""))
-        for contact in contacts
-        for where in scope.entries
-    ]
-    if customer_id is not None:
-        entries += [DoNotCallEntry(None, customer_id, message, *where) for where in scope.entries]
-    # The entries come first: from here on nobody is called, also while very many records are being marked.
-    unit.tx.add_do_not_call(entries, unit.now)
+class _Block:
+    """A request at a place of its run, and in the end the records that it `found`, by list."""
 
-    def acknowledge(unit: UnitOfWork, count: int) -> KV:
-        members: KV = {key: name, "GSW_CHAIN_ATTR": attr, "GSW_RECORDS_COUNT": count}
-        return unit.event("DoNotCallAcknowledge", pending, members)
+    def __init__(self, unit: UnitOfWork, at: int, pending: PendingRequest) -> None:
+        self.at = at
+        self.pending = pending
+        self.scope = scope_of(unit, pending)
+        self.found: list[tuple[CallingList, list[Match]]] = []
+        self._key = named_by(pending)
+        self._name = cast("str", pending.data[self._key])
+        self._by_phone = self._key == "GSW_PHONE"
+        self._resource = "phones" if self._by_phone else "customer_ids"
+        self._attr = chain_attr(pending, unit.directory, self._resource)
 
-    return in_slices(unit, found, partial(_mark, pending), acknowledge)
+    def entries(self, unit: UnitOfWork, by_phone: FoundByPhone) -> list[DoNotCallEntry]:
+        """Find the records, and return the entries to be made. Raises `Refusal`."""
+        self.found = find_matches(unit, self.pending, self.scope.lists, self._attr, by_phone)
+        contacts = [self._name] if self._by_phone else []
+        if self._by_phone and self._attr == "AllChain":
+            contacts += [match.contact_info for _, matches in self.found for match in matches]
+        customer_id = None if self._by_phone else normal_customer_id(self._name)
+        contacts = different_contacts(contacts)
+        check_widths(unit, contacts, customer_id)
+        message = message_of(self.pending, self._resource)
+        countries = {each.dbid: each.country for each in unit.directory.tenants}
+        if len(set(countries.values())) == 1:
+            countries[EVERY_TENANT] = unit.directory.tenants[0].country
+        where = self.scope.entries
+        if customer_id is not None:
+            return [DoNotCallEntry(None, customer_id, message, *each) for each in where]
+        return [
+            DoNotCallEntry(contact, None, message, *each, countries.get(each[0], ""))
+            for contact in contacts
+            for each in where
+        ]
+
+    def acknowledge(self, unit: UnitOfWork, count: int) -> KV:
+        """Return the event that ends the request."""
+        members: KV = {self._key: self._name, "GSW_CHAIN_ATTR": self._attr, "GSW_RECORDS_COUNT": count}
+        return unit.event("DoNotCallAcknowledge", self.pending, members)
+
+
+def _each_once(entries: Iterable[DoNotCallEntry]) -> list[DoNotCallEntry]:
+    """Return entries without those whose customer id an earlier one blocks; the store sees to contacts (H264)."""
+    known: set[tuple[object, ...]] = set()
+    different = []
+    for each in entries:
+        mark = (each.customer_id, each.tenant_dbid, each.campaign_dbid, each.list_dbid)
+        if each.customer_id is None or mark not in known:
+            different.append(each)
+            known.add(mark)
+    return different
 
 
 def _mark(pending: PendingRequest, unit: UnitOfWork, calling_list: CallingList, chains: Mapping[int, int]) -> int:

@@ -55,11 +55,12 @@ def take_result(
         handouts_cache.forget_blocked(handed_out, member)
     call_time = cast("int", data.get("GSW_CALL_TIME", unit.now))
     call_result = cast("int", data.get("GSW_CALL_RESULT", _default_result(record.call_result)))
-    member.set(call_time=call_time, call_result=call_result)
+    if handle is not None and not handle.attempts_set:
+        member.set(call_time=call_time, call_result=call_result, attempt=record.attempt + 1)
+    else:
+        member.set(call_time=call_time, call_result=call_result)
     agent = cast("str", data.get("GSW_AGENT_ID") or pending.context.agent_id or handed_out.handout.agent_id)
     store_last_agent(handed_out, member, agent)
-    if handle is not None and not handle.attempts_set:
-        member.set(attempt=record.attempt + 1)
     if handle is not None:
         # Of several the last one counts (H216).
         handle.treatment = cast("str | None", data.get("GSW_TREATMENT", handle.treatment))

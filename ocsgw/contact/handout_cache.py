@@ -4,7 +4,7 @@ A book reads everything that a run needs at once, the rules work on it in memory
 end.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from typing import cast
 
 from ocsgw.contact.directory import CallingList
@@ -14,6 +14,8 @@ from ocsgw.contact.transaction import Handle, Handout, Record, UnavailableListEr
 from ocsgw.contact.unit_of_work import PendingRequest, UnitOfWork
 from ocsgw.protocol.enumerations import RecordStatus
 from ocsgw.protocol.errors import Refusal
+
+_RETRIEVED = RecordStatus.RETRIEVED.value
 
 
 class HandoutCache:
@@ -154,8 +156,10 @@ class HandoutCache:
 
     def _ask(self, calling_list: CallingList, records: Sequence[Record]) -> None:
         self._asked.add(calling_list)
-        lookups = [dnc_lookup_of(self._unit.directory, calling_list, each) for each in records]
-        covered = self._unit.tx.blocked(calling_list, lookups, self._unit.now)
+        covered: Set[int] = frozenset()
+        if self._unit.tx.has_entries():
+            lookups = [dnc_lookup_of(self._unit.directory, calling_list, each) for each in records]
+            covered = self._unit.tx.blocked(calling_list, lookups, self._unit.now)
         for place, record in enumerate(records):
             self._blocked[(calling_list.dbid, record.record_id)] = place in covered
 
@@ -187,7 +191,7 @@ class HandoutCache:
         if running:
             self._unit.tx.change_handouts(
                 [handed_out.handout for handed_out in running],
-                [member.handle for handed_out in running for member in handed_out.members if member.handle is not None],
+                [handle for handed_out in running for handle in handed_out.changed_handles],
             )
         if ended:
             self._unit.tx.close_handouts(ended)
@@ -200,6 +204,6 @@ def _handle_of(record: Record, handles: Mapping[int, Handle]) -> Handle | None:
     contact.
     """
     handle = handles.get(record.record_id)
-    if handle is None or record.record_status == RecordStatus.RETRIEVED.value:
+    if handle is None or record.record_status == _RETRIEVED:
         return handle
     return handle if handle.contact in (None, record.contact_info) else None

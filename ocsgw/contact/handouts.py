@@ -70,6 +70,7 @@ class ActiveHandout:
     members: list[Member]
     ended: bool = False
     changed: bool = False
+    changed_handles: list[Handle] = field(default_factory=list)
     # Whether desktops will be shown that it has ended.
     end_is_shown: bool = False
 

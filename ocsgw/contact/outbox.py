@@ -5,7 +5,8 @@ servers loses any of it or reports what was undone.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from typing import cast
 
 import msgspec
 
@@ -26,8 +27,7 @@ class GroupChanged:
     guid: str
 
 
-@dataclass(frozen=True, slots=True)
-class RecordChanged:
+class RecordChanged(msgspec.Struct, frozen=True):
     """A record of a calling list was handed out, or changed; `kind` is the request, or the occasion, that did it.
 
     `before` and `after` are the columns that have changed, without those whose old value is not known. `handle` is 0
@@ -42,8 +42,8 @@ class RecordChanged:
     group_dbid: int = 0
     handle: int = 0
     principal: str = ""
-    before: Mapping[str, object] = field(default_factory=dict)
-    after: Mapping[str, object] = field(default_factory=dict)
+    before: Mapping[str, object] = {}
+    after: Mapping[str, object] = {}
     last_id: int = 0
 
 
@@ -103,7 +103,12 @@ def entry_of(change: Change, now: int) -> OutboxEntry:
         dbid = change.members.get("GSW_CAMPAIGN_GROUP_DBID")
         data = EntryData(members=dict(change.members))
         return OutboxEntry(0, now, change.event, 0, 0, 0, dbid if isinstance(dbid, int) else 0, 0, _text(data))
-    data = EntryData(change.principal, dict(change.before), dict(change.after), change.last_id)
+    data = EntryData(
+        change.principal,
+        cast("dict[str, object]", change.before),
+        cast("dict[str, object]", change.after),
+        change.last_id,
+    )
     return OutboxEntry(
         0,
         now,

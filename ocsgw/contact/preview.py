@@ -168,7 +168,10 @@ def claim(
             rescheduled=[UNDER_VALIDATION] if unit.directory.validation_of(calling_list, group) is not None else [],
         )
         members = []
-        for each in sorted(choice.members, key=lambda each: (each is not record, each.chain_n)):
+        members_in_order = choice.members
+        if len(members_in_order) > 1:
+            members_in_order = sorted(choice.members, key=lambda each: (each is not record, each.chain_n))
+        for each in members_in_order:
             prior = each.record_status
             named = Handle(
                 handle, handout.handout_id, calling_list.dbid, each.record_id, prior, unit.new_guid(), each.contact_info

@@ -1,6 +1,7 @@
 """What a request by phone or customer id concerns: tenants, lists, records (http.md H250, H265, H346)."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import cast
 
@@ -56,20 +57,46 @@ def chain_attr(pending: PendingRequest, directory: Directory, resource: str) -> 
     return "AllChain" if given == "AllChain" else "RecordOnly"
 
 
+# The records of lists by the normal forms of their contacts; a list that is not open is missing.
+FoundByPhone = Mapping[CallingList, Mapping[str, list[Match]]]
+
+
+def find_by_phones(unit: UnitOfWork, asked: Iterable[tuple[PendingRequest, Iterable[CallingList]]]) -> FoundByPhone:
+    """Return what requests by phone concern in their lists; each list is asked once for all of them."""
+    contacts: dict[CallingList, set[str]] = {}
+    for pending, lists in asked:
+        if named_by(pending) == "GSW_PHONE":
+            name = cast("str", pending.data["GSW_PHONE"])
+            for each in lists:
+                contacts.setdefault(each, set()).add(normal_contact(name, each.tenant.country))
+    found = {}
+    for calling_list, of_list in contacts.items():
+        with suppress(UnavailableListError):
+            found[calling_list] = unit.tx.find_by_contacts(calling_list, of_list)
+    return found
+
+
 def find_matches(
-    unit: UnitOfWork, pending: PendingRequest, lists: Sequence[CallingList], attr: ChainAttr
+    unit: UnitOfWork,
+    pending: PendingRequest,
+    lists: Sequence[CallingList],
+    attr: ChainAttr,
+    by_phone: FoundByPhone | None = None,
 ) -> list[tuple[CallingList, list[Match]]]:
     """Return the records of lists that a request by phone or customer id finds, with their chains if asked (H250).
 
-    A list that is not open has nothing to say.
+    A list that is not open has nothing to say. `by_phone` is what `find_by_phones` has found already.
     """
     key = named_by(pending)
     name = cast("str", pending.data[key])
+    if key == "GSW_PHONE" and by_phone is None:
+        by_phone = find_by_phones(unit, [(pending, lists)])
     found = []
     for calling_list in lists:
         try:
-            if key == "GSW_PHONE":
-                matches = unit.tx.find_by_contact(calling_list, normal_contact(name, calling_list.tenant.country))
+            if by_phone is not None and key == "GSW_PHONE":
+                contact = normal_contact(name, calling_list.tenant.country)
+                matches = by_phone.get(calling_list, {}).get(contact, [])
             else:
                 matches = unit.tx.find_by_customer_id(calling_list, normal_customer_id(name))
             if matches and attr == "AllChain":

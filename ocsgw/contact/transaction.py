@@ -4,7 +4,7 @@ One transaction is one unit of durability: everything in it is committed, or not
 use a model in memory.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
@@ -328,8 +328,8 @@ class RecordStatements(Protocol):
     def copy_further_columns(self, calling_list: CallingList, source: int, target: int) -> None:
         """Give a record what another has in the columns that `NewRecord` lacks, but for `treatments` (K13, H232)."""
 
-    def find_by_contact(self, calling_list: CallingList, contact: str) -> list[Match]:
-        """Return the records whose contact has this normal form in the country of the list's tenant (K40)."""
+    def find_by_contacts(self, calling_list: CallingList, contacts: Collection[str]) -> dict[str, list[Match]]:
+        """Return the records with some contacts, by the normal forms of these in the tenant's country (K40)."""
 
     def find_by_customer_id(self, calling_list: CallingList, customer_id: str) -> list[Match]:
         """Return the records with this customer id (K42); none if the list has no such field."""
@@ -353,10 +353,7 @@ class RecordStatements(Protocol):
         """Raise `NotAloneError` if records are ready that `ready_records` has left out, as others are at them."""
 
     def unreadable(self, calling_list: CallingList, record_id: int) -> str | None:
-        """Return the column with which a record that was to be read in this transaction cannot be represented (K63).
-
-        None if the record was not met, or is as it should be.
-        """
+        """Return the column with which a record that was met in this transaction cannot be represented (K63)."""
 
     def record_statuses(self, calling_list: CallingList, record_ids: Iterable[int]) -> dict[int, int]:
         """Return the statuses of those records that exist and have one; of others that cannot be represented too."""
@@ -391,6 +388,9 @@ class RecordStatements(Protocol):
 
 class DoNotCallStatements(Protocol):
     """The do-not-call table; a look-up costs some microseconds for each contact, however long the table is."""
+
+    def has_entries(self) -> bool:
+        """Whether there may be entries at all: what `blocked` is asked has its price."""
 
     def blocked(self, calling_list: CallingList, lookups: Sequence[DncLookup], now: int) -> set[int]:
         """Return the places of those probes that an entry of the do-not-call table covers."""

@@ -1,6 +1,7 @@
 """Local times of records (http.md section 10, H170 to H176)."""
 
 from datetime import UTC, datetime, tzinfo
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 from ocsgw.protocol.attributes import parse_date_time
@@ -46,6 +47,7 @@ def both_times(epoch: int, zone: ZoneInfo) -> str:
     return f"{time_in_words(epoch, zone)} {local.tzname()} ({time_in_words(epoch)} UTC)"
 
 
+@lru_cache(maxsize=1024)
 def offset(epoch: int, zone: ZoneInfo) -> int:
     """Return the seconds east of UTC in a zone at a time (`GSW_TZ_OFFSET`)."""
     delta = datetime.fromtimestamp(epoch, UTC).astimezone(zone).utcoffset()

@@ -4,7 +4,6 @@ A batch is what arrived while the last one was being committed. While the store 
 itself, else a worker does, which pauses shortly where that joins two small batches (docs/architecture.md).
 """
 
-import base64
 import secrets
 import sys
 import time
@@ -53,11 +52,13 @@ _WAY_BACK = 0.5
 _CHORE_WAIT = 5.0
 
 T = TypeVar("T")
+# A letter or digit for each byte; each stands for as many bytes.
+_LETTERS = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567" * 8
 
 
 def random_guid() -> str:
     """Return 32 upper-case letters and digits (`GSW_CALL_ATTEMPT_GUID`)."""
-    return base64.b32encode(secrets.token_bytes(20)).decode("ascii")
+    return secrets.token_bytes(32).translate(_LETTERS).decode("ascii")
 
 
 def nobody_to_ask(question: object) -> "Deferred[object]":

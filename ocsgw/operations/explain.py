@@ -147,7 +147,8 @@ def explain(unit: UnitOfWork, contact: str, at: int) -> Explanation:
     unavailable: list[str] = []
     for calling_list in unit.directory.calling_lists:
         try:
-            matches = unit.tx.find_by_contact(calling_list, normal_contact(contact, calling_list.tenant.country))
+            normal = normal_contact(contact, calling_list.tenant.country)
+            matches = unit.tx.find_by_contacts(calling_list, [normal]).get(normal, [])
             ids = [each.record_id for each in matches]
             found = sorted(unit.tx.records(calling_list, ids), key=lambda each: each.record_id)
             records += [_explain(_chain_of(unit, calling_list, each, at), at) for each in found]

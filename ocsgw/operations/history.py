@@ -45,7 +45,8 @@ def chains_of_contact(unit: UnitOfWork, contact: str) -> list[tuple[CallingList,
     chains: dict[tuple[CallingList, int], None] = {}
     for calling_list in unit.directory.calling_lists:
         try:
-            matches = unit.tx.find_by_contact(calling_list, normal_contact(contact, calling_list.tenant.country))
+            normal = normal_contact(contact, calling_list.tenant.country)
+            matches = unit.tx.find_by_contacts(calling_list, [normal]).get(normal, [])
         except UnavailableListError:
             continue
         chains.update(dict.fromkeys((calling_list, match.chain_id) for match in matches))

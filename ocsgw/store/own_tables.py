@@ -31,7 +31,8 @@ _HANDOUTS = (
 
 
 def _handout(row: Sequence[Any]) -> Handout:
-    return Handout(*row[:9], _numbers.decode(row[9]), _holders(row[10]))  # type: ignore[call-arg]  # nine columns
+    rescheduled = _numbers.decode(row[9]) if row[9] != "[]" else []
+    return Handout(*row[:9], rescheduled, _holders(row[10]))  # type: ignore[call-arg]  # nine columns
 
 
 def _holders(text: str | None) -> dict[str, bool] | None:
@@ -40,6 +41,10 @@ def _holders(text: str | None) -> dict[str, bool] | None:
 
 def _text_of(holders: Mapping[str, bool] | None) -> str | None:
     return as_json(holders) if holders is not None else None
+
+
+def _numbers_text(numbers: Sequence[int]) -> str:
+    return as_json(numbers) if numbers else "[]"
 
 
 def _handle(row: Sequence[Any]) -> Handle:
@@ -105,29 +110,30 @@ class OwnTables:
 
     def open_handouts(self, handouts: Sequence[Handout], handles: Sequence[Handle]) -> None:
         """Store hand-outs with their handles."""
-        self._connection.change(
-            f"INSERT INTO ocsgw_handout ({_HANDOUT}) {self._dialect.table('?', 'nnnnntnnntt')}",
-            (
-                as_json(
-                    [
-                        (*msgspec.structs.astuple(each)[:9], as_json(each.rescheduled), _text_of(each.holders))
-                        for each in handouts
-                    ]
-                ),
-            ),
+        self._append(
+            "ocsgw_handout",
+            _HANDOUT,
+            "nnnnntnnntt",
+            [
+                (*msgspec.structs.astuple(each)[:9], _numbers_text(each.rescheduled), _text_of(each.holders))
+                for each in handouts
+            ],
         )
-        self._connection.change(
-            f"INSERT INTO ocsgw_handle ({_HANDLE}) {self._dialect.table('?', 'nnnnnttnnt')}",
-            (
-                as_json(
-                    [
-                        (*values[:7], int(each.attempts_set), *values[8:])
-                        for each in handles
-                        if (values := msgspec.structs.astuple(each))
-                    ]
-                ),
-            ),
+        self._append(
+            "ocsgw_handle",
+            _HANDLE,
+            "nnnnnttnnt",
+            [
+                (*values[:7], int(each.attempts_set), *values[8:])
+                for each in handles
+                if (values := msgspec.structs.astuple(each))
+            ],
         )
+
+    def _append(self, table: str, columns: str, kinds: str, rows: Sequence[Sequence[object]]) -> int:
+        """Store new rows; return how many there are."""
+        text = f"INSERT INTO {table} ({columns}) {self._dialect.table('?', kinds)}"
+        return self._connection.change(text, (as_json(rows),))
 
     def handles_of_records(self, calling_list: CallingList, record_ids: Iterable[int]) -> list[Handle]:
         """Return the live handles of records."""
@@ -190,29 +196,35 @@ class OwnTables:
 
     def change_handouts(self, handouts: Sequence[Handout], handles: Sequence[Handle]) -> None:
         """Store what has changed in running hand-outs and their handles."""
-        self._connection.change(
-            "UPDATE ocsgw_handout SET expires_at = j.c1, rescheduled = j.c2, agent_id = j.c3, holders = j.c4"
-            f" FROM ({self._dialect.table('?', 'nnttt')}) AS j WHERE handout_id = j.c0",
-            (
-                as_json(
-                    [
-                        (
-                            each.handout_id,
-                            each.expires_at,
-                            as_json(each.rescheduled),
-                            each.agent_id,
-                            _text_of(each.holders),
-                        )
-                        for each in handouts
-                    ]
-                ),
-            ),
+        self._change_rows(
+            "ocsgw_handout",
+            ("handout_id", "expires_at", "rescheduled", "agent_id", "holders"),
+            "nnttt",
+            [
+                (
+                    each.handout_id,
+                    each.expires_at,
+                    _numbers_text(each.rescheduled),
+                    each.agent_id,
+                    _text_of(each.holders),
+                )
+                for each in handouts
+            ],
         )
-        self._connection.change(
-            "UPDATE ocsgw_handle SET attempts_set = j.c1, status_set = j.c2, treatment = j.c3"
-            f" FROM ({self._dialect.table('?', 'nnnt')}) AS j WHERE handle = j.c0",
-            (as_json([(each.handle, int(each.attempts_set), each.status_set, each.treatment) for each in handles]),),
-        )
+        if handles:
+            self._change_rows(
+                "ocsgw_handle",
+                ("handle", "attempts_set", "status_set", "treatment"),
+                "nnnt",
+                [(each.handle, int(each.attempts_set), each.status_set, each.treatment) for each in handles],
+            )
+
+    def _change_rows(self, table: str, columns: Sequence[str], kinds: str, rows: Sequence[Sequence[object]]) -> None:
+        """Set columns of rows, which are found by the first one."""
+        key, *others = columns
+        settings = ", ".join(f"{each} = j.c{at}" for at, each in enumerate(others, 1))
+        text = f"UPDATE {table} SET {settings} FROM ({self._dialect.table('?', kinds)}) AS j WHERE {key} = j.c0"
+        self._connection.change(text, (as_json(rows),))
 
     def close_handouts(self, handout_ids: Iterable[int]) -> None:
         """End hand-outs; all their handles die."""

@@ -72,8 +72,9 @@ class DncStatements:
     `newest_beyond_ascii` the number of the last of them and `added_beyond_ascii` the contacts of those behind a number,
     both empty where that cannot be told, `of_contacts` those with one of a list of texts, `without_form` the contacts
     of those that have no stored normal form, and `any_beyond_ascii` an expression for whether there are any. `lasting`
-    are the contacts of entries without an end that have one of some search keys. The others are for `StoredEntry` by
-    search keys and customer ids, or by number.
+    are the contacts of entries without an end that have one of some search keys. `blocking`, None where indexes are
+    forbidden, are entries for lists of search keys and customer ids: which of them it is, the contact, NULL for a
+    customer id, and the campaign. The others are for `StoredEntry` by search keys and customer ids, or by number.
     """
 
     blocked: str
@@ -93,6 +94,7 @@ class DncStatements:
     delete_entries: str
     table: str
     has_expiry: bool
+    blocking: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,6 @@
 """One transaction, in the language of the rules."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from itertools import chain
 from operator import itemgetter
@@ -146,6 +146,10 @@ class RecordTransaction(ContactForms, OwnTables, OutboxTable):
         if text is not None:
             self._change(calling_list, text, {"source": source, "target": target})
 
+    def has_entries(self) -> bool:
+        """Whether there may be entries in the do-not-call table at all; here that is not asked."""
+        return True
+
     def blocked(self, calling_list: CallingList, lookups: Sequence[DncLookup], now: int) -> set[int]:
         """Return the places of those probes that an entry of the do-not-call table covers."""
         return self._blocked_by_search_keys(calling_list, lookups, now) | self._blocked_beyond_ascii(
@@ -178,13 +182,17 @@ class RecordTransaction(ContactForms, OwnTables, OutboxTable):
             )
         }
 
-    def find_by_contact(self, calling_list: CallingList, contact: str) -> list[Match]:
-        """Return the records whose contact has this normal form in the country of the list's tenant (K40)."""
+    def find_by_contacts(self, calling_list: CallingList, contacts: Collection[str]) -> dict[str, list[Match]]:
+        """Return the records whose contact has one of these normal forms, by that; none without a record (K40)."""
         country = calling_list.tenant.country
-        keys = as_json(search_keys(contact, country))
-        found = self._rows(calling_list, self._text_of(calling_list).find_by_contact, keys)
-        matches = {match.record_id: match for match in _matches(found)}
-        return [match for match in matches.values() if normal_contact(match.contact_info, country) == contact]
+        keys = as_json(sorted({key for contact in contacts for key in search_keys(contact, country)}))
+        rows = self._rows(calling_list, self._text_of(calling_list).find_by_contact, keys)
+        found: dict[str, list[Match]] = {}
+        for match in {match.record_id: match for match in _matches(rows)}.values():
+            contact = normal_contact(match.contact_info, country)
+            if contact in contacts:
+                found.setdefault(contact, []).append(match)
+        return found
 
     def find_by_customer_id(self, calling_list: CallingList, customer_id: str) -> list[Match]:
         """Return the records with this customer id (K42); none if the list has no such field."""
@@ -275,12 +283,23 @@ class RecordTransaction(ContactForms, OwnTables, OutboxTable):
         """Set columns of records; one statement for all that set the same columns (K13)."""
         text = self._text_of(calling_list)
         alike: dict[tuple[str, ...], list[list[object]]] = {}
+        # By the columns that are given, in their order, those that the table has.
+        known: dict[tuple[str, ...], tuple[str, ...]] = {}
         for record_id, values in changes.items():
-            columns = tuple(sorted(column for column in values if column.lower() in text.columns))
-            alike.setdefault(columns, []).append([record_id, *(values[column] for column in columns)])
+            columns = known.get(given := tuple(values))
+            if columns is None:
+                columns = known[given] = tuple(sorted(each for each in given if each.lower() in text.columns))
+                alike.setdefault(columns, [])
+            alike[columns].append([record_id, *map(values.__getitem__, columns)])
         for columns, rows in alike.items():
             if columns:
-                self._change(calling_list, self._change_text(text, columns), as_json(rows))
+                self._set_columns(calling_list, text, columns, rows)
+
+    def _set_columns(
+        self, calling_list: CallingList, text: ListStatements, columns: Sequence[str], rows: Sequence[Sequence[object]]
+    ) -> None:
+        """Set columns of records; a row is a record id with the values."""
+        self._change(calling_list, self._change_text(text, columns), as_json(rows))
 
     def windows(self, calling_list: CallingList, campaign_dbids: Sequence[int], agents: Sequence[str]) -> list[Window]:
         """Return the different windows of records that are ready, for these campaigns and agents."""

@@ -437,7 +437,7 @@ class TablesTests(PostgreSQLTestCase):
             self.assertEqual((record.contact_info, record.agent_id, record.chain_id), ("1", "a", 1))
             self.assertEqual(record.custom, ["C1", None, "s", None])
             self.assertEqual([each.record_id for each in tx.find_by_customer_id(self.list, "C1")], [1])
-            self.assertEqual([each.record_id for each in tx.find_by_contact(self.list, "1")], [1])
+            self.assertEqual([each.record_id for each in tx.find_by_contacts(self.list, ["1"])["1"]], [1])
             (window,) = tx.windows(self.list, [301], ["a"])
             (scheduled, others) = tx.ready_records(self.list, {window: 5}, NOW, 9)
             self.assertEqual((scheduled, [each.record_id for each in others]), ([], [1]))
@@ -532,7 +532,7 @@ class EncodingTests(PostgreSQLTestCase):
             tx.insert_records(self.list, [new_record(3)])
         with engine.transaction(1.0) as tx:
             self.assertEqual([each.custom[0] for each in tx.records(self.list, [1, 2, 3])], ["é", None])
-            self.assertEqual([each.record_id for each in tx.find_by_contact(self.list, "650")], [1])
+            self.assertEqual([each.record_id for each in tx.find_by_contacts(self.list, ["650"])["650"]], [1])
 
     def test_nul(self) -> None:
         """A NUL character fits into no database of PostgreSQL."""

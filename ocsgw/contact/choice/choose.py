@@ -1,6 +1,6 @@
 """Which record comes next (http.md H271 to H274)."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Sequence, Set
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -221,8 +221,10 @@ class _Round:
         """Return, by chain, the members that may take part."""
         places = {each.chain_id: each.place for each in candidates}
         able = [each for each in self._unit.tx.free_chains(calling_list, places) if may_take_part(each)]
-        lookups = [dnc_lookup_of(self._unit.directory, calling_list, each) for each in able]
-        covered = self._unit.tx.blocked(calling_list, lookups, self._unit.now)
+        covered: Set[int] = frozenset()
+        if self._unit.tx.has_entries():
+            lookups = [dnc_lookup_of(self._unit.directory, calling_list, each) for each in able]
+            covered = self._unit.tx.blocked(calling_list, lookups, self._unit.now)
         members: dict[int, list[Record]] = {}
         for at, each in enumerate(able):
             if at in covered:

@@ -19,3 +19,14 @@ class Prepared:
     idempotency_key: str | None
     is_judged: bool
     is_plain: bool
+
+    @property
+    def takes_numbers(self) -> bool:
+        """Whether a target that names another number is a target like this one."""
+        return self.translator.before is not None
+
+    def with_number(self, number: str) -> "Prepared":
+        """Return the same for a target that names this number, of at most 15 digits; only if it `takes_numbers`."""
+        target, translator = self.target, self.translator.with_number(number)
+        other = Target(target.resource, number, target.request, None, None, target.spellings)
+        return Prepared(translator, other, self.idempotency_key, self.is_judged, self.is_plain)

@@ -20,14 +20,27 @@ if speedups.is_used():
     from ocsgw.speedups.bodies import MOST_MEMBERS, Action
 
 _encode = msgspec.msgpack.encode
+# What is named by any number.
+_NUMBERED = frozenset({"records", "phones", "customer_ids"})
 
 
 @dataclass(frozen=True, slots=True)
 class Translator:
-    """What brings bodies for one target into frames: `pairs` are those that name the target, as MessagePack."""
+    """What brings bodies for one target into frames: `pairs` are those that name the target, as MessagePack.
+
+    `before` are these up to the identifier where that may be any number; None where another number may be refused.
+    `is_handle`: it is a number there, else the text of one.
+    """
 
     action: "Action"
     pairs: bytes
+    before: bytes | None = None
+    is_handle: bool = False
+
+    def with_number(self, number: str) -> "Translator":
+        """Return the same for another number of at most 15 digits; only where there is a `before`."""
+        pairs = (self.before or b"") + _encode(int(number) if self.is_handle else number)
+        return Translator(self.action, pairs, self.before, self.is_handle)
 
 
 def translator_for(target: Target, limits: HttpLimits) -> Translator | None:
@@ -43,7 +56,9 @@ def translator_for(target: Target, limits: HttpLimits) -> Translator | None:
     plan = plan_of(target.request.name, target.resource)
     data = {"GSW_AGENT_REQ_TYPE": target.request.name, plan.identifier_key: identifier}
     # Behind the byte with their number.
-    return Translator(_action(target.request.name, target.resource), _encode(data)[1:])
+    pairs = _encode(data)[1:]
+    before = pairs[: -len(_encode(identifier))] if target.resource in _NUMBERED else None
+    return Translator(_action(target.request.name, target.resource), pairs, before, target.resource == "records")
 
 
 @lru_cache(maxsize=64)

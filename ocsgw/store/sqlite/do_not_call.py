@@ -93,6 +93,14 @@ def do_not_call_text(table_name: str, *, has_expiry: bool, is_indexed: bool) -> 
         delete_entries=f"DELETE FROM {table} WHERE rowid IN (SELECT value FROM json_each(?))",
         table=table,
         has_expiry=has_expiry,
+        blocking=(
+            f"SELECT k.value, d.phone, coalesce(d.campaign_dbid, 0) FROM json_each(:keys) AS k CROSS JOIN {table} AS d"
+            f" ON d.phone IS NOT NULL AND typeof(d.phone) = 'text' AND {contact} = k.value AND {of_list}"
+            " UNION ALL SELECT c.value, NULL, coalesce(d.campaign_dbid, 0) FROM json_each(:customers) AS c"
+            f" CROSS JOIN {table} AS d ON d.customer_id IS NOT NULL AND {customer_id} = c.value AND {of_list}"
+            if is_indexed
+            else None
+        ),
     )
 
 

@@ -1,6 +1,7 @@
 """SQL text for calling lists on SQLite, made once per list."""
 
 from collections.abc import Container, Mapping, Sequence
+from functools import lru_cache
 
 from ocsgw.contact.directory import CallingList
 from ocsgw.contact.transaction import further_columns
@@ -147,6 +148,12 @@ def change_text(text: ListStatements, columns: Sequence[str]) -> str:
         f"UPDATE {text.table} AS t SET {settings} FROM json_each(?) AS j"
         " WHERE t.record_id = json_extract(j.value, '$[0]')"
     )
+
+
+@lru_cache(maxsize=1024)
+def same_text(table: str, key: str, columns: tuple[str, ...]) -> str:
+    """Return the statement that sets columns of some rows to the same values; its last parameter are their keys."""
+    return f"UPDATE {table} SET {' = ?, '.join(columns)} = ? WHERE {key} IN (SELECT value FROM json_each(?))"
 
 
 def list_indexes(calling_list: CallingList) -> dict[int, Index]:

@@ -3,6 +3,7 @@
 import sqlite3
 from collections.abc import Callable, Sequence
 from functools import lru_cache
+from itertools import chain
 from typing import Any
 from urllib.parse import quote
 
@@ -20,6 +21,7 @@ from ocsgw.contact.transaction import (
     row_of,
 )
 from ocsgw.store.bulk import BulkTransaction
+from ocsgw.store.dialect import as_json
 from ocsgw.store.engine import Report
 from ocsgw.store.errors import UndoneTransactionError
 from ocsgw.store.open_tables import OpenTables
@@ -27,12 +29,15 @@ from ocsgw.store.outbox import OUTBOX_COLUMNS, OUTBOX_KINDS
 from ocsgw.store.own_tables import AUDIT_POSITION
 from ocsgw.store.sqlite.as_stored import as_stored
 from ocsgw.store.sqlite.connection import Connection
+from ocsgw.store.sqlite.forms import quoted
 from ocsgw.store.sqlite.numbers import Memory, Numbers
 from ocsgw.store.sqlite.refusals import refused_by
-from ocsgw.store.sqlite.statements import change_text
+from ocsgw.store.sqlite.statements import change_text, same_text
 from ocsgw.store.texts import ROWS_AT_ONCE, DncStatements, ListStatements
-from ocsgw.store.transaction import NOTE_NUMBERS, names_of_numbers
+from ocsgw.store.transaction import NOTE_NUMBERS, names_of_numbers, scope_of
 
+# So many statements with values of their own cost less than one that reads the values of each row from JSON.
+_FEW = 4
 _NOTED = "SELECT name, value FROM ocsgw_counter WHERE name IN (?, ?)"
 
 
@@ -51,15 +56,33 @@ class SQLiteDialect:
         return f"SELECT {columns} FROM json_each({parameter})"
 
 
+def _alike(rows: Sequence[Sequence[object]]) -> dict[tuple[object, ...], list[object]] | None:
+    """Return the numbers of rows, which come first in them, by their other values; None if these are many."""
+    alike: dict[tuple[object, ...], list[object]] = {}
+    for number, *values in rows:
+        alike.setdefault(tuple(values), []).append(number)
+    return alike if len(alike) <= _FEW or len(alike) * _FEW <= len(rows) else None
+
+
 @lru_cache(maxsize=1024)
 def _before_adding_text(text: ListStatements, do_not_call: DncStatements) -> str:
     return f"SELECT EXISTS (SELECT 1 FROM {do_not_call.table}), {do_not_call.any_beyond_ascii}, {text.highest_ids}"
 
 
-@lru_cache(maxsize=ROWS_AT_ONCE)
-def _append_text(rows: int) -> str:
-    row = f"({', '.join('?' * len(OUTBOX_KINDS))})"
-    return f"INSERT INTO ocsgw_outbox ({OUTBOX_COLUMNS}) VALUES {', '.join([row] * rows)}"
+@lru_cache(maxsize=64)
+def _entries_text(do_not_call: DncStatements) -> str:
+    return f"SELECT EXISTS (SELECT 1 FROM {do_not_call.table}), {do_not_call.any_beyond_ascii}"
+
+
+@lru_cache(maxsize=64)
+def _any_entry_text(do_not_call: DncStatements) -> str:
+    return f"SELECT 1 FROM {do_not_call.table} LIMIT 1"
+
+
+@lru_cache(maxsize=8 * ROWS_AT_ONCE)
+def _append_text(table: str, columns: str, rows: int) -> str:
+    row = f"({', '.join('?' * (columns.count(',') + 1))})"
+    return f"INSERT INTO {table} ({columns}) VALUES {', '.join([row] * rows)}"
 
 
 class SQLiteTransaction(BulkTransaction):
@@ -83,10 +106,16 @@ class SQLiteTransaction(BulkTransaction):
 
     def append_outbox(self, entries: Sequence[OutboxEntry]) -> None:
         """Store entries behind all others, in their order."""
-        for begin in range(0, len(entries), ROWS_AT_ONCE):
-            part = entries[begin : begin + ROWS_AT_ONCE]
-            values = [value for each in part for value in msgspec.structs.astuple(each)[1:]]
-            self._memory.account(self._connection.change(_append_text(len(part)), values))
+        rows = [msgspec.structs.astuple(each)[1:] for each in entries]
+        self._memory.account(self._append("ocsgw_outbox", OUTBOX_COLUMNS, OUTBOX_KINDS, rows))
+
+    def _append(self, table: str, columns: str, kinds: str, rows: Sequence[Sequence[object]]) -> int:
+        """Store new rows, as values: read as JSON each value would cost as much as its column."""
+        count = 0
+        for begin in range(0, len(rows), ROWS_AT_ONCE):
+            part = rows[begin : begin + ROWS_AT_ONCE]
+            count += self._connection.change(_append_text(table, columns, len(part)), [*chain.from_iterable(part)])
+        return count
 
     def before_adding(
         self, calling_list: CallingList, lookups: Callable[[], Sequence[DncLookup]], now: int
@@ -104,6 +133,36 @@ class SQLiteTransaction(BulkTransaction):
             if self._memory.any_beyond_ascii:
                 blocked |= self._blocked_beyond_ascii(calling_list, asked, now)
         return Admission(known.record_id, known.chain_id, blocked)
+
+    def has_entries(self) -> bool:
+        """Whether there are entries in the do-not-call table at all."""
+        return bool(self._connection.rows(_any_entry_text(self._do_not_call_text())))
+
+    def blocked(self, calling_list: CallingList, lookups: Sequence[DncLookup], now: int) -> set[int]:
+        """Return the places of those probes that an entry of the do-not-call table covers."""
+        has_entries, any_beyond_ascii = self._connection.rows(_entries_text(self._do_not_call_text()))[0]
+        blocked = self._blocked_by_search_keys(calling_list, lookups, now) if has_entries else set[int]()
+        return blocked | self._blocked_beyond_ascii(calling_list, lookups, now) if any_beyond_ascii else blocked
+
+    def _blocked_by_search_keys(self, calling_list: CallingList, lookups: Sequence[DncLookup], now: int) -> set[int]:
+        text = self._do_not_call_text().blocking
+        if text is None:
+            return super()._blocked_by_search_keys(calling_list, lookups, now)
+        of_keys: dict[str, list[int]] = {}
+        of_customers: dict[str, list[int]] = {}
+        for place, each in enumerate(lookups):
+            for key in each.keys:
+                of_keys.setdefault(key, []).append(place)
+            if each.customer_id is not None:
+                of_customers.setdefault(each.customer_id, []).append(place)
+        asked = {"keys": as_json([*of_keys]), "customers": as_json([*of_customers])}
+        return {
+            place
+            for value, phone, campaign in self._connection.rows(text, {**scope_of(calling_list, now), **asked})
+            for place in (of_customers[value] if phone is None else of_keys[value])
+            if (campaign == 0 or campaign in lookups[place].campaign_dbids)
+            and (phone is None or lookups[place].is_covered_by(phone))
+        }
 
     def _read_numbers(self, calling_list: CallingList) -> None:
         """Read the highest ids of a list, and whether there are do-not-call entries."""
@@ -208,6 +267,26 @@ class SQLiteTransaction(BulkTransaction):
 
     def _change_text(self, text: ListStatements, columns: Sequence[str]) -> str:
         return change_text(text, columns)
+
+    def _set_columns(
+        self, calling_list: CallingList, text: ListStatements, columns: Sequence[str], rows: Sequence[Sequence[object]]
+    ) -> None:
+        alike = _alike(rows)
+        if alike is None:
+            super()._set_columns(calling_list, text, columns, rows)
+            return
+        same = same_text(text.table, "record_id", tuple(map(quoted, columns)))
+        for shared, record_ids in alike.items():
+            self._change(calling_list, same, *shared, as_json(record_ids))
+
+    def _change_rows(self, table: str, columns: Sequence[str], kinds: str, rows: Sequence[Sequence[object]]) -> None:
+        alike = _alike(rows)
+        if alike is None:
+            super()._change_rows(table, columns, kinds, rows)
+            return
+        same = same_text(table, columns[0], tuple(columns[1:]))
+        for shared, numbers in alike.items():
+            self._connection.change(same, (*shared, as_json(numbers)))
 
     def _written_by_others(self) -> object:
         ((version,),) = self._connection.rows("PRAGMA data_version")
