@@ -79,7 +79,7 @@ class RecordPlan:
     if nothing is given. `shown` are the attributes that are stored and shown as they are, with their places in the row,
     `hidden` those that are only stored. `named` are zone and campaign, with the numbers and names of those that are
     spelled so. `custom` are the custom members, and `unknown` the keys that the list lacks, each with its name. If
-    `has_others`, some attributes are not among these.
+    `has_others`, some attributes are not among these. `steps` are the same for the compiled part, if that is enough.
     """
 
     row: Row
@@ -90,6 +90,7 @@ class RecordPlan:
     custom: tuple[_Place, ...]
     unknown: frozenset[tuple[str, str]]
     has_others: bool
+    steps: "Steps | None"
 
 
 def _fill_slowly(plan: RecordPlan, data: KV, row: Row, event: KV) -> Sequence[str]:
@@ -116,7 +117,7 @@ def _fill_slowly(plan: RecordPlan, data: KV, row: Row, event: KV) -> Sequence[st
 
 
 if speedups.is_used():
-    from ocsgw.speedups.rows import drafts, fill
+    from ocsgw.speedups.rows import MOST_KEYS, Steps, drafts, fill
 
     def _fill(plan: RecordPlan, data: KV, row: Row, event: KV) -> Sequence[str]:
         return fill(plan.shown, plan.hidden, plan.named, plan.custom, data, row, event)
@@ -147,16 +148,25 @@ def _plan_of(directory: Directory, calling_list: CallingList, keys: tuple[str, .
             {each.name: (each.dbid, each.name) for each in directory.campaigns_of(calling_list)},
         ),
     }
+    shown = tuple(each for each in classic if each[1] not in _NOT_SHOWN)
+    hidden = tuple(each for each in classic if each[1] in _NOT_SHOWN)
+    names = tuple(each for key, each in named.items() if key in keys)
+    has_others = not _OTHERS.isdisjoint(keys)
     return RecordPlan(
         row_of(default_record(directory, calling_list)),
         _members(directory, calling_list, frozenset(keys)),
-        tuple(each for each in classic if each[1] not in _NOT_SHOWN),
-        tuple(each for each in classic if each[1] in _NOT_SHOWN),
-        tuple(each for key, each in named.items() if key in keys),
+        shown,
+        hidden,
+        names,
         tuple(places),
         frozenset(unknown),
-        not _OTHERS.isdisjoint(keys),
+        has_others,
+        Steps(keys, shown, hidden, names, tuple(places)) if _may_have_steps(keys, has_others=has_others) else None,
     )
+
+
+def _may_have_steps(keys: tuple[str, ...], *, has_others: bool) -> bool:
+    return speedups.is_used() and not has_others and len(keys) <= MOST_KEYS
 
 
 def _members(directory: Directory, calling_list: CallingList, given: frozenset[str]) -> KV:
@@ -196,10 +206,8 @@ def drafts_of(unit: UnitOfWork, calling_list: CallingList, requests: Sequence[Pe
     data = requests[at].data
     keys = tuple(data)
     plan = _plan_of(unit.directory, calling_list, keys)
-    if speedups.is_used() and not plan.has_others and "GSW_CALLING_LIST" in data:
-        given = cast("list[PendingRequest]", requests)
-        stored = plan.shown, plan.hidden, plan.named, plan.custom
-        alike: list[Draft] = drafts(given, at, keys, *stored, plan.row, plan.event, Draft)
+    if plan.steps is not None and "GSW_CALLING_LIST" in data:
+        alike = drafts(cast("list[PendingRequest]", requests), at, plan.steps, plan.row, plan.event, Draft)
         if alike:
             unit.unknown_keys |= plan.unknown
             return alike

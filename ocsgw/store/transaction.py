@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from itertools import chain
 from operator import itemgetter
 from typing import Any
 
@@ -85,7 +84,10 @@ class RecordTransaction(ContactForms, OwnTables, OutboxTable):
 
     def _insert(self, calling_list: CallingList, text: ListStatements, rows: Sequence[Sequence[object]]) -> int:
         """Insert rows with all their values and return how many it were."""
-        return self._change(calling_list, insert_text(text, len(rows)), *chain.from_iterable(rows))
+        values: list[object] = []
+        for row in rows:
+            values += row
+        return self._change(calling_list, insert_text(text, len(rows)), values)
 
     def _change_text(self, text: ListStatements, columns: Sequence[str]) -> str:
         """Return the statement that sets columns of records; its parameter is a JSON list of (record id, values...)."""
@@ -463,4 +465,5 @@ def _matches(rows: Iterable[Sequence[Any]]) -> list[Match]:
 
 
 def _given(parameters: Sequence[object]) -> Any:
-    return parameters[0] if parameters and isinstance(parameters[0], dict) else parameters
+    """Return the parameters of a statement, which may be given as one list, or by their names."""
+    return parameters[0] if parameters and isinstance(parameters[0], dict | list) else parameters

@@ -119,6 +119,8 @@ _ALIKE: list[KV] = [
     {"GSW_CALLING_LIST": "CL", "GSW_PHONE": "8", "GSW_REFERENCE_ID": 3},
     {"GSW_CALLING_LIST": "CL", "GSW_PHONE": "9", "GSW_TZ_NAME": "nowhere"},
     {"GSW_RECORD_HANDLE": 1, "GSW_PHONE": "9"},
+    # More keys than are usual.
+    {"GSW_CALLING_LIST": "CL", "Code": "a", **{f"Unknown {number}": "x" for number in range(70)}},
 ]
 
 
