@@ -8,7 +8,7 @@ import secrets
 import sys
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import TypeVar
 
@@ -27,6 +27,7 @@ from ocsgw.contact.outbox import Change
 from ocsgw.contact.transaction import Transaction
 from ocsgw.contact.unit_of_work import Continuation, Unfinished, UnitOfWork
 from ocsgw.execution.batch_log import BatchLog
+from ocsgw.execution.continuing import Continuing
 from ocsgw.execution.gathering import Gathering
 from ocsgw.execution.jobs import Awaiting, Store
 from ocsgw.execution.pace import Pace
@@ -102,7 +103,6 @@ class Committer:
         self._log = self._log
         self._in_reactor = in_reactor
         self._busy_timeout = busy_timeout
-        self._ask = ask
         self._pace = pace or Pace()
         self._audited = auditor.batch if auditor is not None else not_audited
         self.directory = directory
@@ -119,15 +119,16 @@ class Committer:
         # An audit log is written before the commit, one batch after the other.
         if pipeline is not None and auditor is None:
             self._pipelining = Pipelining(pipeline, clock, worker, self._landed, self._refused)
-        # Whether the next batch waits for one that is on its way; when it is looked at.
+        # Whether the next batch waits for one that is on its way, and with how many requests it does no longer, 0 for
+        # any; when it is looked at.
         self._held = False
+        self._too_many = 0
         self._due: IDelayedCall | None = None
         self._gathering = Gathering()
         # While the next batch waits for clients that have just been answered.
         self._pause: IDelayedCall | None = None
         self._idle_waiters: list[Deferred[None]] = []
-        # Requests that wait for an answer from outside.
-        self._asking = 0
+        self._continuing = Continuing(ask, clock, self.submit, self._answer, self._has_answered)
         self._listeners: list[Callable[[Sequence[Change]], None]] = []
         self._notice_listeners: list[Callable[[Sequence[Notice]], None]] = []
         # Delivers usual outcomes from a place on together, and returns how many; raises nothing.
@@ -161,6 +162,9 @@ class Committer:
             self._begin()
         elif self._pause is not None and len(self._waiting) >= self._gathering.enough:
             self._pause.reset(0)
+        elif self._held and 0 < self._too_many <= len(self._waiting):
+            self._held = False
+            self._begin()
 
     def submit_all(self, jobs: Sequence[Awaiting]) -> None:
         """Take jobs that have come together."""
@@ -170,7 +174,7 @@ class Committer:
 
     def go_on(self, job: Awaiting, continuation: Continuation) -> None:
         """Take a job that a chore has begun, and whose answer is still pending."""
-        self._continue(job, continuation)
+        self._continuing.go_on(job, continuation)
 
     def listen(self, listener: Callable[[Sequence[Change]], None]) -> None:
         """Call `listener` with changes once they are committed, those of one transaction at a time."""
@@ -239,7 +243,7 @@ class Committer:
     def drained(self) -> "Deferred[None]":
         """Return a Deferred that fires when nothing waits and nothing is being committed."""
         done: Deferred[None] = Deferred()
-        if self._busy or self._asking or self._on_their_way:
+        if self._busy or self._continuing.asking or self._on_their_way:
             self._idle_waiters.append(done)
         else:
             done.callback(None)
@@ -253,11 +257,7 @@ class Committer:
 
     def _next(self) -> None:
         self._due = None
-        if (
-            self._pipelining is not None
-            and self._on_their_way
-            and (self._pipelining.is_full or not self._may_pipeline())
-        ):
+        if self._pipelining is not None and self._on_their_way and self._has_to_wait(self._pipelining):
             self._held = True
             return
         if self._brief and (self._had_batch or not self._waiting):
@@ -282,7 +282,7 @@ class Committer:
 
     def _rest(self) -> None:
         self._busy = False
-        if self._asking or self._on_their_way:
+        if self._continuing.asking or self._on_their_way:
             return
         waiters, self._idle_waiters = self._idle_waiters, []
         for waiter in waiters:
@@ -356,7 +356,7 @@ class Committer:
     def _finish(self, jobs: Sequence[Awaiting], result: BatchResult, begun: float) -> None:
         waiting: list[Awaiting] = []
         pause = 0.0
-        if not self._is_quick() and not self._may_pipeline():
+        if not self._is_quick() and not self._may_pipeline(self._waiting):
             pause = self._gathering.pause(len(jobs), len(self._waiting), self._clock.seconds() - begun)
             # What waits is committed while these answers go out.
             waiting = self._take_batch() if not pause else []
@@ -383,7 +383,7 @@ class Committer:
             if at < len(jobs):
                 reply = outcomes[at].reply
                 if isinstance(reply, Continuation):
-                    self._continue(jobs[at], reply)
+                    self._continuing.go_on(jobs[at], reply)
                 else:
                     self._answer(jobs[at], outcomes[at])
                 at += 1
@@ -411,31 +411,42 @@ class Committer:
     def _on_their_way(self) -> int:
         return self._pipelining.count if self._pipelining is not None else 0
 
-    def _may_pipeline(self) -> bool:
-        """Whether what waits may be sent at once."""
+    def _may_pipeline(self, jobs: Iterable[Awaiting]) -> bool:
+        """Whether these may be sent at once."""
         return (
-            self._pipelining is not None
-            and self._pipelining.is_open
-            and all(may_pipeline(job.pending) for job in self._waiting)
+            self._pipelining is not None and self._pipelining.is_open and all(may_pipeline(job.pending) for job in jobs)
         )
+
+    def _has_to_wait(self, pipelining: Pipelining) -> bool:
+        """Whether what waits cannot go beside what is on its way, or had better be joined by those who get answers."""
+        self._too_many = 0
+        if pipelining.is_full or not self._may_pipeline(self._waiting):
+            return True
+        self._too_many = self._gathering.too_many(pipelining.requests)
+        return len(self._waiting) < self._too_many
 
     def _send(self, jobs: Sequence[Awaiting]) -> bool:
         directory = self.directory
         return (
             self._pipelining is not None
-            and self._pipelining.is_open
-            and all(may_pipeline(job.pending) for job in jobs)
+            and self._may_pipeline(jobs)
             and self._pipelining.send(jobs, lambda tx: self._unit(tx, directory))
         )
 
-    def _landed(self, jobs: Sequence[Awaiting], result: BatchResult) -> None:
+    def _landed(self, jobs: Sequence[Awaiting], result: BatchResult, took: float) -> None:
         """A batch that was sent is committed."""
+        pause = 0.0
+        if self._held and not self._on_their_way:
+            pause = self._gathering.pause(len(jobs), len(self._waiting), took)
         try:
             self._deliver(jobs, result)
         finally:
             if self._held:
                 self._held = False
-                self._go_on()
+                if pause:
+                    self._pause = self._clock.callLater(pause, self._gathered)
+                else:
+                    self._go_on()
             elif not self._busy:
                 self._rest()
 
@@ -447,44 +458,9 @@ class Committer:
         self._held, self._busy = False, True
         self._give_to_worker([job for each in sent for job in each.jobs], sent)
 
-    # Requests whose answer takes more than one transaction.
-
-    def _continue(self, job: Awaiting, continuation: Continuation) -> None:
-        """Ask what has to be asked, then let the request go on in one of the next batches.
-
-        From here on it has no deadline: what was begun is brought to its end.
-        """
-        if job.deadline is not None:
-            job.pending.deadline, job.deadline = job.deadline, None
-        job.pending.is_recorded = job.pending.is_recorded or continuation.event is not None
-        if continuation.question is None:
-            self._resume(job, continuation, None)
-            return
-        self._asking += 1
-        try:
-            asked = self._ask(continuation.question)
-        except Exception:  # noqa: BLE001 - whatever it is concerns this request
-            self._not_answered(Failure(), job)
-            return
-        asked.addCallbacks(lambda answer: self._answered(answer, job, continuation), self._not_answered, (), {}, (job,))
-        asked.addErrback(lambda reason: say(self._log, 93114, after="a question", log_failure=reason))
-
-    def _answered(self, answer: object, job: Awaiting, continuation: Continuation) -> None:
-        self._asking -= 1
-        self._resume(job, continuation, answer)
-
-    def _not_answered(self, reason: Failure, job: Awaiting) -> None:
-        self._asking -= 1
-        say(self._log, 93111, request=job.pending.title, log_failure=reason)
-        self._answer(job, Outcome(Refusal("internal")))
+    def _has_answered(self) -> None:
         if not self._busy:
             self._rest()
-
-    def _resume(self, job: Awaiting, continuation: Continuation, answer: object) -> None:
-        if job.pending.deadline is not None:
-            job.pending.time_left = job.pending.deadline - self._clock.seconds()
-        job.pending.resume = lambda unit: continuation.resume(unit, answer)
-        self.submit(job)
 
     def _fail(self, jobs: Sequence[Awaiting], reason: Failure) -> None:
         """A defect outside of the transaction: nothing was committed."""

@@ -37,6 +37,11 @@ class Gathering:
         self.enough, self._waited = answered + waiting, waiting
         return pause
 
+    @staticmethod
+    def too_many(on_their_way: int) -> int:
+        """Return how many requests go beside those on their way; fewer had better wait and be joined by them."""
+        return max(1, _FEW + 1 - on_their_way)
+
     def note(self, waiting: int) -> None:
         """Note that a pause is over, and how many requests wait now."""
         if 2 * (waiting - self._waited) < self.enough - self._waited:

@@ -5,7 +5,6 @@ out alone by the worker, while nothing is on its way; so is a batch that the dat
 which such batches were sent.
 """
 
-import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, TypeVar
@@ -39,21 +38,23 @@ class Sent(NamedTuple):
     batch: PipelinedBatch
     unit: UnitOfWork
     outcomes: list[Outcome]
-    begun: float
+    # The seconds since it began.
+    took: Callable[[], float]
 
     def result(self) -> BatchResult:
         """Return the result of the batch, which is committed."""
         self.unit.committed()
         _COMMITTED.value += 1
         BATCH_SIZES.observe(len(self.jobs))
-        COMMIT_SECONDS.observe(time.perf_counter() - self.begun)
+        COMMIT_SECONDS.observe(self.took())
         return BatchResult(self.outcomes, [self.unit])
 
 
 class Pipelining:
     """Sends batches and takes what becomes of them.
 
-    `landed` is called with the jobs and the result of each batch that was committed, `refused` with those that were not
+    `landed` is called with the jobs and the result of each batch that was committed, and the seconds since it began;
+    `refused` with those that were not
     or of which that is not known, once nothing is on its way any more.
     """
 
@@ -62,7 +63,7 @@ class Pipelining:
         pipeline: Pipeline,
         reactor: Any,
         worker: Worker,
-        landed: Callable[[Sequence[Awaiting], BatchResult], None],
+        landed: Callable[[Sequence[Awaiting], BatchResult, float], None],
         refused: Callable[[Sequence[Sent]], None],
     ) -> None:
         self._pipeline = pipeline
@@ -70,8 +71,8 @@ class Pipelining:
         self._worker = worker
         self._landed = landed
         self._refused = refused
-        # How many batches are on their way, and those that have come back without a commit.
-        self.count = 0
+        # How many batches are on their way, with how many requests; and those that have come back without a commit.
+        self.count = self.requests = 0
         self._failed: list[Sent] = []
         # What waits for the worker until nothing is on its way.
         self._tasks: deque[tuple[Callable[[], Any], Deferred[Any]]] = deque()
@@ -95,7 +96,7 @@ class Pipelining:
         if batch is None:
             return False
         try:
-            begun = time.perf_counter()
+            begun = self._reactor.seconds()
             unit = unit_of(batch.tx)
             outcomes = execute(unit, [job.pending for job in jobs], _no_defects)
             unit.store_outbox()
@@ -103,8 +104,9 @@ class Pipelining:
         except Exception:  # noqa: BLE001 - whatever it is, the usual way finds it as well
             batch.give_up()
             return False
-        sent = Sent(jobs, batch, unit, outcomes, begun)
+        sent = Sent(jobs, batch, unit, outcomes, lambda: self._reactor.seconds() - begun)
         self.count += 1
+        self.requests += len(jobs)
         if is_sent:
             Flight(self._reactor, batch, lambda: self._has_landed(sent))
         else:
@@ -113,10 +115,11 @@ class Pipelining:
 
     def _has_landed(self, sent: Sent) -> None:
         self.count -= 1
+        self.requests -= len(sent.jobs)
         if sent.batch.was_committed():
             self._last_detour = 0
             self._go_on()
-            self._landed(sent.jobs, sent.result())
+            self._landed(sent.jobs, sent.result(), sent.took())
             return
         self._failed.append(sent)
         self._go_on()

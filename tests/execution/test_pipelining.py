@@ -148,6 +148,8 @@ class PipeliningTests(RuleTestCase):
         self.pipeline, self.worker = _Pipeline(), _Worker()
         self.flaky = FlakyStore(self.store.store)
         self.committer = self.made()
+        # But where a test says otherwise nobody waits to be joined.
+        self.patch(self.committer._gathering, "too_many", lambda on_their_way: 1)
         self.codes: list[tuple[str, str]] = []
 
     def made(self, **options: Any) -> Committer:
@@ -206,6 +208,26 @@ class PipeliningTests(RuleTestCase):
         self.assertEqual(self.answered(), [("1", ""), ("2", ""), ("4", ""), ("5", "")])
         self.assertEqual((self.worker.tasks, self.reactor.readers), ([], []))
         self.assertEqual(self.reactor.getDelayedCalls(), [])
+
+    def test_few(self) -> None:
+        """Few requests wait for what is on its way, and a moment for who is just being answered; many do not."""
+        self.patch(self.committer._gathering, "too_many", lambda on_their_way: 65 - on_their_way)
+        self.submit("1", "2")
+        self.reactor.advance(0.0)
+        self.submit("3")
+        self.assertEqual(self.on_their_way(), [["1", "2"]])
+        pause = self.committer._gathering.pause
+        self.patch(self.committer._gathering, "pause", lambda answered, waiting, took: pause(answered, waiting, 0.01))
+        self.land(0)
+        self.submit("4")
+        self.assertEqual(self.on_their_way(), [["1", "2"]])
+        self.reactor.advance(0.005)
+        self.assertEqual(self.on_their_way(), [["1", "2"], ["3", "4"]])
+        many = [str(number) for number in range(63)]
+        self.submit(*many[:62])
+        self.assertEqual(len(self.on_their_way()), 2)
+        self.submit(many[62])
+        self.assertEqual(self.on_their_way()[2:], [many])
 
     def test_in_pieces(self) -> None:
         """A batch for which there is no room yet is sent further when there is; what was read is not all of it."""
