@@ -22,6 +22,8 @@ from ocsgw.store.postgresql.watchdog import Watchdog
 _BEGIN = "BEGIN ISOLATION LEVEL READ COMMITTED"
 # So long a statement waits for locks (milliseconds); whoever waits for longer does so in the usual way.
 _LOCKS_MS = 1000
+# A plan that is kept may have been made while the table was empty, when to read all of it was cheapest.
+_BY_INDEX = "SET LOCAL enable_seqscan = off"
 # After a try in vain it is not tried again for so long, at first and at most (seconds).
 _FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 30.0
 _COMMITTED = b"COMMIT"
@@ -225,7 +227,9 @@ class Writers:
             if writer.is_ready and writer.connection is not None:
                 writer.is_busy = True
                 connection = writer.connection
-                beginning = connection.beginning("; ".join((_BEGIN, f"SET LOCAL lock_timeout = {_LOCKS_MS}", *begin)))
+                beginning = connection.beginning(
+                    "; ".join((_BEGIN, f"SET LOCAL lock_timeout = {_LOCKS_MS}", _BY_INDEX, *begin))
+                )
                 tx = PipelinedTransaction(self._owner.tables(), self._owner.report, self._owner.numbers, self._wanted)
                 return PipelinedBatch(writer, connection, tx, beginning.split("; "))
         self._is_wanted = True
