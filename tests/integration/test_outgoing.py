@@ -136,7 +136,7 @@ contact_processed_notification_uri = "{uri}/processed"
         server.wait_until(lambda: len(ledger.of("/history")) == 2 and ledger.of("/processed"))
         self.assertEqual([each["GSW_HIST_SEQUENCE_NUM"] for each in ledger.of("/history")], [0, 1])
         self.assertEqual(ledger.of("/processed")[0]["GSW_CHAIN_OPEN"], 0)
-        server.wait_until(lambda: ledger.of("/status")[-1]["GSW_STAT_HIT_RATIO"] == 1)
+        server.wait_until(lambda: [each["GSW_STAT_HIT_RATIO"] for each in ledger.of("/status")[-1:]] == [1])
         body = ledger.of("/status")[-1]
         self.assertEqual(
             list(body),

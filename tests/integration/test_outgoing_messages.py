@@ -116,7 +116,7 @@ class MessageTests(SynchronousTestCase):
         for number in range(10):
             self.server.post("/lists/CL_Test?req=AddRecord", {"GSW_PHONE": str(number)})
             self.process(self.preview(), GSW_CALL_RESULT=33 if number < 3 else 9)
-        self.server.wait_until(lambda: self.ledger.of("/status")[-1]["GSW_STAT_HIT_RATIO"] == 0.3)
+        self.server.wait_until(lambda: [each["GSW_STAT_HIT_RATIO"] for each in self.ledger.of("/status")[-1:]] == [0.3])
         sent = self.sent("/status")[-1]
         self.check_form(sent, E31, 445)
         self.assertEqual(CUSTOM_HEADERS & sent.headers.keys(), set())
