@@ -1,6 +1,7 @@
 """Campaign groups: their state, and the requests that show and change it (http.md 10.10, protocol.md 3.4)."""
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 
 from ocsgw.contact.directory import CampaignGroup, DialMode
 from ocsgw.contact.group_states import save_status, status_of
@@ -208,13 +209,13 @@ def _released(unit: UnitOfWork, group_dbid: int, event: KV) -> Reply:
     if len(release_slice(unit, group_dbid, LAST_HANDLE)) < SLICE:
         return event
     before = unit.tx.new_handles(1)
+    return Continuation(partial(_release_further, group_dbid=group_dbid, before=before, event=event), event=event)
 
-    def go_on(unit: UnitOfWork, _: object) -> Reply:
-        if len(release_slice(unit, group_dbid, before)) < SLICE:
-            return event
-        return Continuation(go_on)
 
-    return Continuation(go_on, event=event)
+def _release_further(unit: UnitOfWork, _: object, *, group_dbid: int, before: int, event: KV) -> Reply:
+    if len(release_slice(unit, group_dbid, before)) < SLICE:
+        return event
+    return Continuation(partial(_release_further, group_dbid=group_dbid, before=before, event=event))
 
 
 def release_slice(unit: UnitOfWork, group_dbid: int, before: int) -> list[int]:

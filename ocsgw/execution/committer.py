@@ -33,15 +33,13 @@ from ocsgw.execution.jobs import Awaiting, Store
 from ocsgw.execution.pace import Pace
 from ocsgw.execution.pipelining import Pipelining, Sent
 from ocsgw.execution.result import BatchResult, joined
-from ocsgw.execution.transactions import MOST_ATTEMPTS, Transactions
+from ocsgw.execution.transactions import Transactions
 from ocsgw.execution.worker import Worker
 from ocsgw.guard import contain, guarded
 from ocsgw.logs import say
 from ocsgw.protocol.errors import Refusal
 from ocsgw.store.engine import Pipeline
 from ocsgw.store.errors import (
-    CommitUnknownError,
-    ConflictError,
     StoreBusyError,
 )
 
@@ -195,22 +193,8 @@ class Committer:
         """
         directory = self.directory
 
-        def run(wait: float, attempt: int = 1) -> tuple[UnitOfWork, T | Unfinished[T]]:
-            try:
-                with self._audited() as record, self._store.transaction(wait, alone=alone) as tx:
-                    unit = self._unit(tx, directory)
-                    result = function(unit)
-                    unit.store_outbox()
-                    record(unit, (), ())
-            except ConflictError:
-                if attempt >= MOST_ATTEMPTS:
-                    raise
-                return run(wait, attempt + 1)
-            except CommitUnknownError:
-                self.backlog.forget()
-                raise
-            unit.committed()
-            return unit, result
+        def run(wait: float) -> tuple[UnitOfWork, T | Unfinished[T]]:
+            return self._transactions.carry_out_chore(function, directory, wait, alone=alone)
 
         def committed(done: tuple[UnitOfWork, T | Unfinished[T]]) -> "T | Deferred[T]":
             unit, result = done

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
+from typing import TypeVar
 
 from twisted.python.failure import Failure
 
@@ -28,6 +29,8 @@ from ocsgw.store.errors import (
 # So often a transaction is carried out again because of what others wrote meanwhile.
 MOST_ATTEMPTS = 5
 _COMMITTED = COMMITS.cell(result="committed")
+
+T = TypeVar("T")
 
 
 class Transactions:
@@ -112,6 +115,31 @@ class Transactions:
         if len(requests) == 1:
             return lone
         return joined([self.carry_out([pending], directory, wait) for pending in requests])
+
+    def carry_out_chore(
+        self, function: Callable[[UnitOfWork], T], directory: Directory, wait: float, *, alone: bool
+    ) -> tuple[UnitOfWork, T]:
+        """Call a function in a transaction of its own; return what the unit has noted, and its result.
+
+        Raises what the function raises, and the errors of the store.
+        """
+        for attempt in range(1, MOST_ATTEMPTS + 1):
+            try:
+                with self._audited() as record, self._store.transaction(wait, alone=alone) as tx:
+                    unit = self._unit_of(tx, directory)
+                    result = function(unit)
+                    unit.store_outbox()
+                    record(unit, (), ())
+            except ConflictError:
+                if attempt == MOST_ATTEMPTS:
+                    raise
+            except CommitUnknownError:
+                self._backlog.forget()
+                raise
+            else:
+                unit.committed()
+                return unit, result
+        raise AssertionError("the last attempt ends one way or the other")
 
     def settle(self, sent: Sent, directory: Directory, wait: float) -> BatchResult:
         """Find out what has become of a batch, and carry it out if nothing has; this runs in the worker."""

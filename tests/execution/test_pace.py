@@ -1,5 +1,7 @@
 """Batches that the reactor carries out itself while the store is quick (architecture; configuration.md C41)."""
 
+import gc
+import weakref
 from typing import Any
 
 from ocsgw.contact.batch import Outcome
@@ -30,6 +32,10 @@ class Stopwatch:
         self._time += self.waits + self.requests
         self._work += self.requests
         return reading
+
+
+class _Rows:
+    """Something that a chore has in use."""
 
 
 class PaceTests(ClockTestCase):
@@ -165,6 +171,22 @@ class QuickCommitterTests(RuleTestCase):
         self.successResultOf(drained)
         seen = [what for what, _ in self.seen]
         self.assertEqual(seen, ["1", "2", "slice", "further", "slice", "further", "slice", "further"])
+
+    def test_nothing_is_kept(self) -> None:
+        """What a chore has in use is free when it is done, without a collection: the rows of a slice are many."""
+        self.addCleanup(gc.enable)
+        gc.disable()
+        for is_brief in (True, False):
+            rows = _Rows()
+            gone = weakref.ref(rows)
+            done = self.committer.chore(lambda unit, rows=rows: unit.now, is_brief=is_brief)  # type: ignore[misc]
+            del rows
+            self.assertIsNotNone(gone())
+            self.clock.advance(0)
+            if not is_brief:
+                self.worker.go_on()
+            self.assertEqual(self.successResultOf(done), NOW)
+            self.assertIsNone(gone())
 
     def test_brief_chore_that_fails(self) -> None:
         """What a chore raises is told to whoever asked for it; the next ones have their turn."""
