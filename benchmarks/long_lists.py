@@ -9,13 +9,12 @@ import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
-from zoneinfo import ZoneInfo
 
 import psycopg
 
 from benchmarks.compare import progress
+from benchmarks.next_record import directory_of
 from ocsgw.contact.batch import execute
-from ocsgw.contact.directory import CallingList, Campaign, CampaignGroup, Directory, Field, Tenant, TimeZone
 from ocsgw.contact.opening import prepare
 from ocsgw.contact.unit_of_work import PendingRequest, UnitOfWork
 from ocsgw.execution.committer import random_guid
@@ -30,7 +29,6 @@ SHORT = 10_000
 _REQUESTS = 300
 _FILLED_AT_ONCE = 500_000
 _MOST_GROWTH = 1.5
-_UTC = TimeZone(101, "GMT", ZoneInfo("Etc/UTC"))
 _INDEXES = "SELECT indexname FROM pg_indexes WHERE tablename = %s AND starts_with(indexname, 'ocsgw_ix_')"
 _SESSION = (
     "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
@@ -51,30 +49,11 @@ class _Times(NamedTuple):
     database: float
 
 
-def _directory(count: int) -> Directory:
-    tenant = Tenant(1, "Environment", _UTC)
-    name = f"CL_{count}"
-    calling_list = CallingList.of(
-        *(201 if count == SHORT else 202, name, name, tenant),
-        (Field("cust_id", "varchar", 64, None, "CustomerID"),),
-        customer_id="cust_id",
-    )
-    campaign = Campaign(calling_list.dbid + 100, f"Campaign {name}", tenant, (calling_list,))
-    return Directory(
-        application_dbid=1,
-        tenants=(tenant,),
-        zones=(_UTC,),
-        calling_lists=(calling_list,),
-        campaigns=(campaign,),
-        groups=(CampaignGroup(102, "Campaign@Group", campaign, "Group", state="started"),),
-    )
-
-
 class LongList:
     """A list of so many records in a database, and a server of its own, without its sockets, that serves it."""
 
     def __init__(self, url: str, count: int) -> None:
-        self.directory = _directory(count)
+        self.directory = directory_of(201 if count == SHORT else 202, f"CL_{count}")
         (calling_list,) = self.directory.calling_lists
         self._name = calling_list.name
         self._settings = PostgreSQLSettings(url, prepared_statements=True)

@@ -42,12 +42,12 @@ SCENARIOS = {
 }
 
 
-def _directory() -> Directory:
+def directory_of(dbid: int, name: str) -> Directory:
+    """Return a configuration with one calling list, which a started campaign group uses."""
     tenant = Tenant(1, "Environment", _UTC)
-    calling_list = CallingList.of(
-        201, "CL", "CL", tenant, (Field("cust_id", "varchar", 64, None, "CustomerID"),), customer_id="cust_id"
-    )
-    campaign = Campaign(301, "Campaign", tenant, (calling_list,))
+    customer_id = Field("cust_id", "varchar", 64, None, "CustomerID")
+    calling_list = CallingList.of(dbid, name, name, tenant, (customer_id,), customer_id="cust_id")
+    campaign = Campaign(dbid + 100, "Campaign", tenant, (calling_list,))
     return Directory(
         application_dbid=1,
         tenants=(tenant,),
@@ -62,7 +62,7 @@ class _List:
     """A store with one list of so many records."""
 
     def __init__(self, folder: str, count: int, scenario: tuple[str, str, str, str]) -> None:
-        self._directory = _directory()
+        self._directory = directory_of(201, "CL")
         file = os.path.join(folder, f"{count}.sqlite")
         self._store = SQLiteEngine(file, unreported)
         self._store.open(self._directory)
