@@ -15,14 +15,21 @@ from ocsgw.store.records import LATEST, LEAST
 INTEGERS = tuple(each.name for each in CALLING_LIST_COLUMNS if each.block == 1 and each.family == "integer")
 
 
-def whole(alias: str) -> str:
-    """Return the condition for a record whose integer columns have whole numbers within their bounds (K63).
+def doubtful(alias: str) -> str:
+    """Return the condition for a record with an integer column beyond its bounds, or without a whole number (K63).
 
-    For SQLite text and blobs are greater than every number, and a sum with a real number in it is a real number.
+    For SQLite text and blobs are greater than every number, and a sum with a real number in it is a real number. The
+    sign keeps the column's type out of the comparison. Each new row is asked this twice, for two indexes: comparisons
+    take a third of the time of `max` and `min` of all columns.
     """
-    values = [f"ifnull({alias}{column}, 0)" for column in INTEGERS]
-    listed = ", ".join(values)
-    return f"max({listed}) <= {LATEST} AND min({listed}) >= {LEAST} AND typeof({' + '.join(values)}) = 'integer'"
+    beyond = " OR ".join(f"+{alias}{column} NOT BETWEEN {LEAST} AND {LATEST}" for column in INTEGERS)
+    total = " + ".join(f"ifnull({alias}{column}, 0)" for column in INTEGERS)
+    return f"({beyond} OR typeof({total}) <> 'integer')"
+
+
+def whole(alias: str) -> str:
+    """Return the condition for a record whose integer columns have whole numbers within their bounds, or NULL (K63)."""
+    return f"{doubtful(alias)} IS NOT TRUE"
 
 
 def ready(alias: str) -> str:

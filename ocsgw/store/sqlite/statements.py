@@ -8,7 +8,7 @@ from ocsgw.contact.transaction import further_columns
 from ocsgw.protocol.attributes import INT32_MAX
 from ocsgw.protocol.columns import TEXT_COLUMNS
 from ocsgw.store.sqlite.forms import beyond_ascii, may_be_of, quoted, search_key_of, trimmed
-from ocsgw.store.sqlite.ready import ready_index, ready_records_text, waiting_agents_text, whole, windows_text
+from ocsgw.store.sqlite.ready import doubtful, ready_index, ready_records_text, waiting_agents_text, windows_text
 from ocsgw.store.texts import FURTHER_COLUMNS, INSERTED_COLUMNS, ROWS_AT_ONCE, Index, ListStatements, UsableColumn
 
 # A statement takes no more values than this.
@@ -165,7 +165,7 @@ def list_indexes(calling_list: CallingList) -> dict[int, Index]:
         5: Index("record_id", unless_leading="record_id"),
         6: Index("chain_id, chain_n", unless_leading="chain_id"),
         # Empty as a rule: what other programs have written that is no number (K63) is counted without a scan.
-        7: Index("record_id", f"NOT ({whole('')})"),
+        7: Index("record_id", doubtful("")),
     }
     if calling_list.customer_id is not None:
         column = quoted(calling_list.customer_id.column)

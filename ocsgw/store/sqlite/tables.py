@@ -7,7 +7,7 @@ from ocsgw.store.records import LATEST, LEAST
 from ocsgw.store.sqlite.creation import do_not_call_table, list_table
 from ocsgw.store.sqlite.do_not_call import DO_NOT_CALL_INDEXES, do_not_call_text
 from ocsgw.store.sqlite.forms import quoted
-from ocsgw.store.sqlite.ready import INTEGERS, whole
+from ocsgw.store.sqlite.ready import INTEGERS, doubtful
 from ocsgw.store.sqlite.statements import list_indexes, list_text
 from ocsgw.store.tables import Declared, Tables
 from ocsgw.store.texts import DncStatements, Index, ListStatements, UsableColumn
@@ -118,4 +118,4 @@ class SQLiteTables(Tables):
 
     def _doubtful(self, columns: Mapping[str, Declared]) -> tuple[str, dict[str, str]]:
         wrong = "{0} IS NOT NULL AND (typeof({0}) <> 'integer' OR {0} NOT BETWEEN {1} AND {2})"
-        return f"NOT ({whole('')})", {name: wrong.format(name, LEAST, LATEST) for name in INTEGERS}
+        return doubtful(""), {name: wrong.format(name, LEAST, LATEST) for name in INTEGERS}
