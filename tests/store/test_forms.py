@@ -1,4 +1,4 @@
-"""Expressions of SQLite that indexes begin with say what the plain ones would (constants.md K40, K42, K63)."""
+"""Expressions of SQLite that indexes begin with say what the plain ones would (constants.md K40, K63)."""
 
 import sqlite3
 from collections.abc import Iterable
@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ocsgw.store.records import LATEST, LEAST
-from ocsgw.store.sqlite.forms import beyond_ascii, trimmed
+from ocsgw.store.sqlite.forms import beyond_ascii
 from ocsgw.store.sqlite.ready import INTEGERS, doubtful, whole
 
 _Value = int | float | str | bytes | None
@@ -65,14 +65,6 @@ class FormTests(TestCase):
         """Have this value in the table alone."""
         self.connection.execute("DELETE FROM t")
         self.connection.execute("INSERT INTO t VALUES (?)", (value,))
-
-    @given(st.one_of(_TEXTS, st.sampled_from([each for each in _VALUES if not isinstance(each, bytes)])))
-    def test_trimmed(self, value: _Value) -> None:
-        """K42: the form of a customer id is what `trim` makes of it, as a text."""
-        self.put(value)
-        codes = ",".join(str(ord(character)) for character in _WHITE_SPACE)
-        ((form, plain),) = _ask(self.connection, (trimmed("x"), f"trim(x, char({codes}))"), "t")
-        self.assertEqual((type(plain), plain), (type(form), form))
 
     @given(_TEXTS)
     def test_beyond_ascii(self, text: str) -> None:
