@@ -160,6 +160,7 @@ _STORE: Final[Keys] = {
     "connect_timeout": Key(duration("1ms", "1h"), "10s"),
     "prepared_statements": Key(boolean, default=False),
     "writers": Key(integer(0, 16), 2),
+    "batches": Key(one_of("mixed", "by_list"), "mixed"),
     "wait": Key(duration("0s", "7d"), "60s"),
     "busy_timeout": Key(duration("0s", "1h"), "2s"),
 }

@@ -167,9 +167,9 @@ class Store(Part, frozen=True):
     create_indexes: bool
     connect_timeout: float
     prepared_statements: bool
-    """Whether statements are prepared on a PostgreSQL server."""
     writers: int
     """How many connections to a PostgreSQL server there are for batches of added records."""
+    batches: Literal["mixed", "by_list"]  # of what has come meanwhile, or of one list
     wait: float
     busy_timeout: float
 

@@ -34,6 +34,7 @@ from ocsgw.execution.pace import Pace
 from ocsgw.execution.pipelining import Pipelining, Sent
 from ocsgw.execution.result import BatchResult, joined
 from ocsgw.execution.transactions import Transactions
+from ocsgw.execution.waiting import ByList, Mixed, Waiting
 from ocsgw.execution.worker import Worker
 from ocsgw.guard import contain, guarded
 from ocsgw.logs import say
@@ -74,7 +75,7 @@ class Committer:
     `busy_timeout` is how many seconds a batch waits for other programs that hold the store; then its requests, which
     were not begun, get 503. `in_reactor` is whether the reactor may carry out batches itself. `origin` distinguishes
     this server from others that serve the same store at the same time; empty without any. `pipeline` carries batches
-    out beside each other, None where the store has none.
+    out beside each other, None where the store has none. With `by_list` each batch is of one list.
     """
 
     _log = Logger()
@@ -96,6 +97,7 @@ class Committer:
         in_reactor: bool = True,
         origin: str = "",
         pipeline: Pipeline | None = None,
+        by_list: bool = False,
     ) -> None:
         # Bound once: each access to that of the class makes a logger anew.
         self._log = self._log
@@ -108,7 +110,7 @@ class Committer:
         self._worker = worker
         self._clock = clock
         self._wall_clock = wall_clock
-        self._waiting: deque[Awaiting] = deque()
+        self._waiting: Waiting = ByList(lambda: self.directory) if by_list else Mixed()
         # Brief chores that wait for their turn, and whether a batch was the last to have one.
         self._brief: deque[Deferred[None]] = deque()
         self._had_batch = False
@@ -160,7 +162,7 @@ class Committer:
             self._begin()
         elif self._pause is not None and len(self._waiting) >= self._gathering.enough:
             self._pause.reset(0)
-        elif self._held and 0 < self._too_many <= len(self._waiting):
+        elif self._held and self._too_many and self._goes_beside():
             self._held = False
             self._begin()
 
@@ -259,8 +261,8 @@ class Committer:
         elif self._send(jobs):
             self._go_on()
         elif self._on_their_way:
-            self._waiting.extendleft(reversed(jobs))
-            self._held = True
+            self._waiting.put_back(jobs)
+            self._held, self._too_many = True, 0
         elif not self._is_quick() or not self._carry_out(jobs):
             self._give_to_worker(jobs)
 
@@ -326,9 +328,8 @@ class Committer:
 
     def _take_batch(self) -> list[Awaiting]:
         """Take what waits, without those whose deadline has passed (H161)."""
-        now, waiting = self._clock.seconds(), self._waiting
-        while waiting:
-            taken = [waiting.popleft() for _ in range(min(len(waiting), _MAX_BATCH))]
+        now = self._clock.seconds()
+        while taken := self._waiting.take(_MAX_BATCH):
             jobs = [job for job in taken if job.deadline is None or job.deadline > now]
             for job in taken if len(jobs) < len(taken) else ():
                 if job not in jobs:
@@ -340,8 +341,8 @@ class Committer:
     def _finish(self, jobs: Sequence[Awaiting], result: BatchResult, begun: float) -> None:
         waiting: list[Awaiting] = []
         pause = 0.0
-        if not self._is_quick() and not self._may_pipeline(self._waiting):
-            pause = self._gathering.pause(len(jobs), len(self._waiting), self._clock.seconds() - begun)
+        if not self._is_quick() and not self._may_pipeline(self._waiting.following()):
+            pause = self._pause_after(jobs, self._clock.seconds() - begun)
             # What waits is committed while these answers go out.
             waiting = self._take_batch() if not pause else []
         try:
@@ -354,6 +355,11 @@ class Committer:
             elif not waiting:
                 self._next()
 
+    def _pause_after(self, jobs: Sequence[Awaiting], took: float) -> float:
+        if not self._waiting.may_grow:
+            return 0.0
+        return self._gathering.pause(len(jobs), len(self._waiting), took)
+
     def _gathered(self) -> None:
         self._pause = None
         self._gathering.note(len(self._waiting))
@@ -362,6 +368,7 @@ class Committer:
     def _deliver(self, jobs: Sequence[Awaiting], result: BatchResult) -> None:
         guarded(self._log, "log of a batch", self._batch_log.result, result)
         outcomes, at = result.outcomes, 0
+        self._waiting.learn(outcomes)
         while at < len(jobs):
             at += self.answer_together(jobs, outcomes, at)
             if at < len(jobs):
@@ -404,10 +411,14 @@ class Committer:
     def _has_to_wait(self, pipelining: Pipelining) -> bool:
         """Whether what waits cannot go beside what is on its way, or had better be joined by those who get answers."""
         self._too_many = 0
-        if pipelining.is_full or not self._may_pipeline(self._waiting):
+        if pipelining.is_full or not self._may_pipeline(self._waiting.following()):
             return True
         self._too_many = self._gathering.too_many(pipelining.requests)
-        return len(self._waiting) < self._too_many
+        return not self._goes_beside()
+
+    def _goes_beside(self) -> bool:
+        """Whether what waits goes beside what is on its way, rather than being joined by those who get answers."""
+        return len(self._waiting) >= self._too_many or not self._waiting.may_grow
 
     def _send(self, jobs: Sequence[Awaiting]) -> bool:
         directory = self.directory
@@ -421,7 +432,7 @@ class Committer:
         """A batch that was sent is committed."""
         pause = 0.0
         if self._held and not self._on_their_way:
-            pause = self._gathering.pause(len(jobs), len(self._waiting), took)
+            pause = self._pause_after(jobs, took)
         try:
             self._deliver(jobs, result)
         finally:

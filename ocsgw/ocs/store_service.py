@@ -98,6 +98,7 @@ class StoreService(Service):
             in_reactor=self._store.runs_in_reactor,
             origin=self.origin,
             pipeline=self._store.pipeline,
+            by_list=context.config.store.batches == "by_list",
         )
         options = dispatch_options_of(context.config)
         self.dispatcher = Dispatcher(self._committer, context.reactor, options, context.wall_clock)

@@ -139,6 +139,7 @@ create_indexes = false
 connect_timeout = 1
 prepared_statements = true
 writers = 4
+batches = "by_list"
 wait = 1
 busy_timeout = 1
 [ha]

@@ -122,6 +122,7 @@ class DefaultTests(ConfigTestCase):
             connect_timeout=10.0,
             prepared_statements=False,
             writers=2,
+            batches="mixed",
             wait=60.0,
             busy_timeout=2.0,
         )

@@ -12,7 +12,7 @@ from ocsgw.execution.committer import Committer
 from ocsgw.execution.jobs import Job
 from ocsgw.protocol.errors import Refusal
 from ocsgw.store.errors import CommitUnknownError, NotPipelinedError
-from tests.support.rules import NOW, RuleTestCase, add_record, of_group, pending
+from tests.support.rules import NOW, RuleTestCase, add_record, by_phone, of_group, pending
 from tests.support.workers import FlakyStore, HeldWorker
 
 
@@ -364,3 +364,36 @@ class PipeliningTests(RuleTestCase):
         self.assertEqual(self.answered(), [("1", "")])
         self.assertEqual(self.on_their_way()[1:], [["2"]])
         self.assertEqual(self.reactor.getDelayedCalls(), [])
+
+    def test_by_list(self) -> None:
+        """Few requests of another list go beside what is on its way; those of the same list wait to be joined."""
+        self.committer = self.made(by_list=True)
+        self.patch(self.committer._gathering, "too_many", lambda on_their_way: 3)
+        self.submit("1")
+        self.submit("2")
+        self.submit("3")
+        self.assertEqual(self.on_their_way(), [["1"]])
+        self.submit("4", data=add_record("4", "CL_CALLBACK"))
+        self.assertEqual(self.on_their_way(), [["1"], ["2", "3"]])
+        self.land(0)
+        self.assertEqual(self.on_their_way()[2:], [["4"]])
+        self.submit("-", data=by_phone("DoNotCall", "9"))
+        self.submit("5")
+        self.land(1)
+        self.land(2)
+        self.worker.go_on()
+        self.assertEqual([phone for phone, _ in self.answered()], ["1", "2", "3", "4", "-"])
+        self.assertEqual(self.on_their_way()[3:], [["5"]])
+
+    def test_by_list_without_room(self) -> None:
+        """What could not be sent is next all the same, and its list keeps its order."""
+        self.committer = self.made(by_list=True)
+        self.submit("1")
+        self.submit("ask")
+        self.submit("2")
+        self.submit("3", data=add_record("3", "CL_CALLBACK"))
+        self.assertEqual((self.on_their_way(), self.worker.tasks), ([["1"]], []))
+        self.land(0)
+        self.worker.go_on()
+        self.assertEqual(self.answered(), [("1", ""), ("ask", ""), ("2", "")])
+        self.assertEqual((self.column("contact_info"), self.on_their_way()[1:]), (["ask", "2"], [["3"]]))
