@@ -54,6 +54,7 @@ class OpenTables:
         self._faulty: dict[CallingList, set[Any]] = {}
         self._closed: Mapping[str, str] = {}
         self._changed: dict[CallingList, str] = {}
+        self._suspected: set[CallingList] = set()
         self._refusals: set[tuple[CallingList, str]] = set()
 
     def use(
@@ -81,6 +82,7 @@ class OpenTables:
         self.unsettled |= opened - self._opened
         self._opened |= opened
         self.skipped, self._faulty, self._changed, self._refusals = {}, {}, {}, set()
+        self._suspected = set()
 
     def written_by_others(self) -> None:
         """Forget what holds only while no other program writes."""
@@ -110,8 +112,16 @@ class OpenTables:
         return {**self._closed, **{each.name: reason for each, reason in changed.items() if each in self._newest}}
 
     def is_changed(self, calling_list: CallingList) -> bool:
-        """Whether the table of a list is known to have been changed under us."""
-        return calling_list in self._changed
+        """Whether the table of a list is known, or suspected, to have been changed under us."""
+        return calling_list in self._suspected or calling_list in self._changed
+
+    def suspect(self, calling_list: CallingList, *, suspected: bool = True) -> None:
+        """Note that the table of a list may have been changed under us, or that it was not."""
+        (self._suspected.add if suspected else self._suspected.discard)(calling_list)
+
+    def close(self, calling_list: CallingList) -> None:
+        """Let a list, whose table no longer has the columns that it needs, be unusable until it is opened anew."""
+        self.lists = {**self.lists, calling_list: None}
 
     def is_newly_changed(self, calling_list: CallingList, reason: str) -> bool:
         """Note that the table of a list was changed under us; return whether that was not known."""

@@ -105,6 +105,14 @@ class Tables:
         self._report(93120, calling_list=calling_list.name, reason=reason)
         return None
 
+    def misfit(self, calling_list: CallingList) -> str:
+        """Return why the columns of a table are not those that its list needs; empty if they are, or without a table.
+
+        That a table is missing is found by each statement, and may have changed with the next one.
+        """
+        columns = self.columns(calling_list.table)
+        return "; ".join(_problems(calling_list, columns)) if columns else ""
+
     def open_retired_list(self, calling_list: CallingList) -> ListStatements | None:
         """Return the statements of a list that is no longer configured, None if its table is gone (C67)."""
         columns = self.columns(calling_list.table)

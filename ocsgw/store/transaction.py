@@ -97,6 +97,10 @@ class RecordTransaction(ContactForms, OwnTables, OutboxTable):
         """Return what changes when another program writes."""
         raise NotImplementedError
 
+    def _misfit(self, calling_list: CallingList) -> str:
+        """Return what `Tables.misfit` does, as of now."""
+        raise NotImplementedError
+
     def _refusal(self, calling_list: CallingList, reason: str) -> str:
         """Return what stands behind the error text of a constraint, without values of the row (R54)."""
         raise NotImplementedError
@@ -426,11 +430,28 @@ class RecordTransaction(ContactForms, OwnTables, OutboxTable):
                 self._report(93131, table=calling_list.table, reason=reason)
             raise RefusedByTableError(reason, calling_list.name) from None
 
+    def look_at_tables(self) -> None:
+        """Close the lists whose tables no longer have the columns that they need: somebody has changed tables (K16)."""
+        for calling_list in [each for each, text in self._tables.lists.items() if text is not None]:
+            self._closed_by_columns(calling_list)
+
     def _closed(self, calling_list: CallingList, reason: str) -> UnavailableListError:
-        """Somebody has changed or dropped the table while we run (K16)."""
+        """Somebody has changed or dropped the table while we run, which a statement has found: `reason` (K16)."""
+        if not self._closed_by_columns(calling_list):
+            self._note_change(calling_list, reason)
+        return UnavailableListError(calling_list)
+
+    def _closed_by_columns(self, calling_list: CallingList) -> bool:
+        """Close a list whose table no longer has the columns that it needs; return whether it is so."""
+        misfit = self._misfit(calling_list)
+        if misfit:
+            self._tables.close(calling_list)
+            self._note_change(calling_list, f"it {misfit}")
+        return bool(misfit)
+
+    def _note_change(self, calling_list: CallingList, reason: str) -> None:
         if self._tables.is_newly_changed(calling_list, reason):
             self._report(93127, calling_list=calling_list.name, table=calling_list.table, reason=reason)
-        return UnavailableListError(calling_list)
 
 
 def names_of_numbers(calling_list: CallingList) -> dict[str, str]:

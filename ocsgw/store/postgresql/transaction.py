@@ -9,7 +9,14 @@ import msgspec
 
 from ocsgw.contact.directory import CallingList
 from ocsgw.contact.outbox import OutboxEntry
-from ocsgw.contact.transaction import Admission, DncLookup, RefusedByTableError, StoreFailureError, UnavailableListError
+from ocsgw.contact.transaction import (
+    Admission,
+    DncLookup,
+    RefusedByTableError,
+    StoreFailureError,
+    UnavailableListError,
+    UnstorableTextError,
+)
 from ocsgw.store.bulk import BulkTransaction
 from ocsgw.store.dialect import as_json, upsert
 from ocsgw.store.engine import Report
@@ -17,14 +24,18 @@ from ocsgw.store.errors import ConflictError, NotPrimaryError
 from ocsgw.store.open_tables import OpenTables
 from ocsgw.store.outbox import OUTBOX_COLUMNS, OUTBOX_KINDS
 from ocsgw.store.postgresql.connection import Connection
+from ocsgw.store.postgresql.forms import Forms
 from ocsgw.store.postgresql.numbers import AHEAD, LAST, Numbers
 from ocsgw.store.postgresql.statements import change_text
+from ocsgw.store.postgresql.tables import PostgreSQLTables
 from ocsgw.store.texts import DncStatements, ListStatements
 from ocsgw.store.transaction import NOTE_NUMBERS, covered, highest_in, highest_of, names_of_numbers, scope_of
 
 _found = msgspec.json.Decoder(list[tuple[int, str | None]])
 T = TypeVar("T")
 
+# Undoes a statement about a list whose table was changed.
+_UNDO = "ROLLBACK TO SAVEPOINT of_list"
 _CASTS = {"n": "::bigint", "t": ""}
 
 
@@ -134,11 +145,47 @@ class PostgreSQLTransaction(BulkTransaction):
 
     def _rows(self, calling_list: CallingList, text: str, *parameters: object) -> list[tuple[Any, ...]]:
         rows = super()._rows
-        return self._of_list(calling_list, lambda: rows(calling_list, text, *parameters))
+
+        def read() -> list[tuple[Any, ...]]:
+            try:
+                return rows(calling_list, text, *parameters)
+            except UnstorableTextError:
+                raise
+            except RefusedByTableError:
+                # So says a column of another type than it had, which is compared with what is none of its values.
+                if self._was_changed(calling_list):
+                    raise UnavailableListError(calling_list) from None
+                raise
+
+        return self._of_list(calling_list, read)
 
     def _change(self, calling_list: CallingList, text: str, *parameters: object) -> int:
         change = super()._change
         return self._of_list(calling_list, lambda: change(calling_list, text, *parameters))
+
+    def _was_changed(self, calling_list: CallingList) -> bool:
+        """Whether a statement has failed because of the columns of the table, or that is not known yet."""
+        if not self._tables.is_changed(calling_list):
+            self._tables.suspect(calling_list)
+            return True
+        self._connection.change(_UNDO)
+        is_closed = self._closed_by_columns(calling_list)
+        self._tables.suspect(calling_list, suspected=is_closed)
+        return is_closed
+
+    def _closed(self, calling_list: CallingList, reason: str) -> UnavailableListError:
+        if self._tables.is_changed(calling_list):
+            self._connection.change(_UNDO)
+            return super()._closed(calling_list, reason)
+        # Nothing can be asked any more in this transaction; the next one says what it is.
+        self._tables.suspect(calling_list)
+        return UnavailableListError(calling_list)
+
+    def _misfit(self, calling_list: CallingList) -> str:
+        tables = PostgreSQLTables(
+            self._connection, self._report, Forms(is_unicode=True), create=False, create_indexes=False, may_index=False
+        )
+        return tables.misfit(calling_list)
 
     def _of_list(self, calling_list: CallingList, statement: Callable[[], T]) -> T:
         if not self._tables.is_changed(calling_list):
@@ -151,7 +198,7 @@ class PostgreSQLTransaction(BulkTransaction):
         try:
             result = statement()
         except UnavailableListError:
-            connection.change("ROLLBACK TO SAVEPOINT of_list; RELEASE SAVEPOINT of_list")
+            connection.change(f"{_UNDO}; RELEASE SAVEPOINT of_list")
             raise
         connection.change("RELEASE SAVEPOINT of_list")
         return result

@@ -29,6 +29,7 @@ _OURSELVES = frozenset({sqlite3.SQLITE_BUSY_SNAPSHOT, sqlite3.SQLITE_LOCKED})
 _NOT_COMMITTED = frozenset({sqlite3.SQLITE_FULL, sqlite3.SQLITE_BUSY, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN})
 _WRITE_REFUSED = sqlite3.SQLITE_IOERR_WRITE
 _OPEN_WAIT_MS = 5000
+_SCHEMA_VERSION = "PRAGMA schema_version"
 # The file is looked at so often, at a commit (seconds).
 _LOOK_EVERY = 1.0
 # The write-ahead log is cut to this size when it can be, and reported when it has grown to the other (bytes).
@@ -67,6 +68,8 @@ class SQLiteEngine:
         self._connection: Connection | None = None
         self._tables = OpenTables()
         self._memory = Memory()
+        # What says whether tables were changed since the lists were opened or looked at.
+        self._schema: list[tuple[object, ...]] = []
         self.lease = make_lease(member, self._needed) if member is not None else None
         self._checkpoints: Checkpoints | None = None
         self._looked_at = 0.0
@@ -180,6 +183,8 @@ class SQLiteEngine:
             create_indexes=self._create_indexes,
             may_index=self._create_indexes and self._access != "read",
         )
+        # What is changed from here on, indexes of ours too, is looked at by the next transaction.
+        schema = connection.rows(_SCHEMA_VERSION)
         connection.change(f"PRAGMA busy_timeout = {_OPEN_WAIT_MS}")
         try:
             do_not_call = tables.open_do_not_call(directory.do_not_call.table)
@@ -195,6 +200,7 @@ class SQLiteEngine:
             connection.change("PRAGMA busy_timeout = 0")
         largest = largest_record(directory.largest_event)
         self._tables.use(do_not_call, lists, largest, tables.closed, keeps_forms=self._access != "read")
+        self._schema = schema
 
     def close(self) -> None:
         """Close the file."""
@@ -235,7 +241,22 @@ class SQLiteEngine:
     def enter(self, wait: float) -> SQLiteTransaction:
         """Begin a transaction."""
         self._begin(wait)
-        return SQLiteTransaction(self._needed(), self._tables, self._report, self._memory)
+        connection = self._needed()
+        tx = SQLiteTransaction(connection, self._tables, self._report, self._memory)
+        try:
+            if self._memory.begin(connection):
+                self._look_at_schema(connection, tx)
+        except BaseException:
+            self._roll_back(connection)
+            raise
+        return tx
+
+    def _look_at_schema(self, connection: Connection, tx: SQLiteTransaction) -> None:
+        """Where tables were changed see whether lists can still be used: most such changes break no statement."""
+        version = connection.rows(_SCHEMA_VERSION)
+        if version != self._schema:
+            tx.look_at_tables()
+            self._schema = version
 
     def leave(self, tx: SQLiteTransaction, error: BaseException | None) -> None:
         """Commit a transaction, or undo it because of an error, which is raised anew if it is one of the driver."""

@@ -60,18 +60,25 @@ class Memory:
         self._current: set[str] = set()
         self._version: object = None
         self._changes = 0
+        # The version at which the transaction has begun.
+        self._now: object = None
+
+    def begin(self, connection: Connection) -> bool:
+        """A transaction has begun; return whether others have written since the one before it."""
+        before, self._now = self._now, connection.rows(_VERSION)
+        return self._now != before
 
     def is_current(self, connection: Connection, table: str) -> bool:
         """Whether what is known of a table and of the do-not-call table is still so; asked within a transaction."""
         return (
             table in self._current
             and connection.raw.total_changes == self._changes
-            and connection.rows(_VERSION) == self._version
+            and self._now == self._version
         )
 
     def has_read(self, connection: Connection, table: str, *, has_entries: bool, any_beyond_ascii: bool) -> None:
         """Note what has just been read of a table, and of the do-not-call table."""
-        version, changes = connection.rows(_VERSION), connection.raw.total_changes
+        version, changes = self._now, connection.raw.total_changes
         if (version, changes) != (self._version, self._changes):
             self._current.clear()
             self._version, self._changes = version, changes

@@ -33,6 +33,7 @@ from ocsgw.store.sqlite.forms import quoted
 from ocsgw.store.sqlite.numbers import Memory, Numbers
 from ocsgw.store.sqlite.refusals import refused_by
 from ocsgw.store.sqlite.statements import change_text, same_text
+from ocsgw.store.sqlite.tables import SQLiteTables
 from ocsgw.store.texts import ROWS_AT_ONCE, DncStatements, ListStatements
 from ocsgw.store.transaction import NOTE_NUMBERS, names_of_numbers, scope_of
 
@@ -293,6 +294,10 @@ class SQLiteTransaction(BulkTransaction):
         return version
 
     _version_of_entries = _written_by_others
+
+    def _misfit(self, calling_list: CallingList) -> str:
+        tables = SQLiteTables(self._connection, self._report, create=False, create_indexes=False, may_index=False)
+        return tables.misfit(calling_list)
 
     def _refusal(self, calling_list: CallingList, reason: str) -> str:
         return refused_by(self._connection, calling_list.table, reason)
