@@ -265,6 +265,9 @@ def our_front(port: int, *, tree: bool) -> None:
         def use_head(self, success_head: Callable[[], bytes]) -> None:
             self.head = success_head
 
+        def make_lane(self, frontend: object) -> None:
+            """The lane ends at a real link."""
+
         def room(self) -> int:
             return 1 << 20
 

@@ -7,6 +7,7 @@ from typing import Protocol
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
+from ocsgw import speedups
 from ocsgw.access.limits import ClientUsage, Limit, RateLimiter
 from ocsgw.guard import guarded
 from ocsgw.periodic import Periodic
@@ -29,6 +30,9 @@ from ocsgw.proxy.policy.reports import RefusalReports, UnknownMembers, report_fa
 from ocsgw.proxy.policy.request_policy import RequestPolicy
 from ocsgw.proxy.policy.router import Router
 from ocsgw.proxy.policy.shares import RequestShares
+
+if speedups.is_used():
+    from ocsgw.speedups.lane import Lane
 
 # How long a connection may take to go once everything has been said.
 _LINGER = 2.0
@@ -101,8 +105,11 @@ class HttpFrontend:
         self.whole_requests = WholeRequests(self, self._prepare)
         # The way of requests that are frames already.
         self.frames = gateway.frames
+        # The shortest way for the usual ones.
+        self.lane: Lane | None = None
         if self.frames is not None:
             self.frames.use_head(lambda: self.answers.ok)
+            self.lane = self.frames.make_lane(self)
         # None: there is none.
         self.access_log: AccessLog | None = None
         # Answers say that the connection ends with them; idle connections are closed at once.

@@ -2,9 +2,10 @@
 
 import os
 from collections.abc import Callable, Iterable
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from twisted.internet.interfaces import IReactorTime
+from twisted.internet.tcp import Server
 from twisted.logger import Logger
 
 from ocsgw import speedups
@@ -39,9 +40,11 @@ from ocsgw.protocol.parts import joined
 from ocsgw.protocol.sendable import UnsendableError
 from ocsgw.protocol.session import ClientSession
 from ocsgw.proxy.http.exchange import Addressee, Deliver, Exchange, FrameGateway
+from ocsgw.proxy.http.state import Hold, State
 
 if speedups.is_used():
     from ocsgw.speedups.events import answer
+    from ocsgw.speedups.lane import Lane
 
 # Until OCS has said its own, in seconds.
 _HEARTBEAT = 3.0
@@ -83,23 +86,33 @@ class LinkOwner(Protocol):
         """The link was closed after our bye."""
 
 
-class _Open:
-    """A request in the hands of OCS; `parts` are the events that came before its final one.
+if TYPE_CHECKING or not speedups.is_used():
 
-    There is an `addressee` if the usual event may be answered in one pass.
-    """
+    class Waiting:
+        """A request in the hands of OCS; `parts` are the events that came before its final one.
 
-    __slots__ = ("addressee", "deliver", "exchange", "parts", "since")
+        There is an `addressee` if the usual event may be answered in one pass. `since` is a time of the clock.
+        """
 
-    def __init__(self, exchange: Exchange, deliver: Deliver, since: float, addressee: Addressee | None = None) -> None:
-        self.exchange = exchange
-        self.deliver = deliver
-        self.addressee = addressee
-        self.since = since
-        self.parts: list[KV] | None = None
+        __slots__ = ("addressee", "deliver", "exchange", "parts", "since")
+
+        def __init__(
+            self, exchange: Exchange, deliver: Deliver, since: float, addressee: Addressee | None = None
+        ) -> None:
+            self.exchange = exchange
+            self.deliver = deliver
+            self.addressee = addressee
+            self.since = since
+            self.parts: list[KV] | None = None
+
+    class LinkFields:
+        """What a compiled lane needs of the link is an attribute of its class there."""
+
+else:
+    from ocsgw.speedups.lane import LinkFields, Waiting
 
 
-class ProxyLink:
+class ProxyLink(LinkFields):
     """Carries requests to OCS and events back; bounds what is in flight (H30, H33).
 
     `clock` is the reactor's, `protocol` what goes on the transport. After a loss every open request is answered with
@@ -124,9 +137,10 @@ class ProxyLink:
         if speedups.is_used():
             self._connection.take_usual = self.take_usual
         self.protocol = StreamProtocol(self._connection)
-        self._open: dict[int, _Open] = {}
+        self._open: dict[int, Waiting] = {}
         self.next_ref = 1
         self._success_head: Callable[[], bytes] = bytes
+        self.lane: Lane | None = None
         self._window = 0
         self._welcomed_window = 0
         self._request_timeout = 30.0
@@ -172,6 +186,12 @@ class ProxyLink:
         """Begin answers for the usual events with what this returns."""
         self._success_head = success_head
 
+    def make_lane(self, frontend: object) -> "Lane | None":
+        """Return the lane of a front end's connections, None without compiled parts."""
+        if speedups.is_used():
+            self.lane = Lane(frontend, self, State.READING, Hold.NOTHING, Server)
+        return self.lane
+
     def room(self) -> int:
         """Return how many bytes of payload a request may have that goes out now, 0 if none would."""
         connection = self._connection
@@ -184,7 +204,7 @@ class ProxyLink:
         connection = self._connection
         # A lone client: there was nothing to go along with the last request either.
         is_last = not self._open and connection.gathered <= 1
-        self._open[self.next_ref] = _Open(exchange, deliver, self._clock.seconds(), addressee)
+        self._open[self.next_ref] = Waiting(exchange, deliver, self._clock.seconds(), addressee)
         self.next_ref += 1
         connection.queue(frame, is_last=is_last)
 
@@ -297,6 +317,8 @@ class ProxyLink:
     def take_usual(self, data: bytes, at: int) -> int:
         """Answer the usual events from `at` on, in one pass each; return where something else begins."""
         head, limit, waiting = self._success_head(), self._session.frame_limit, self._open
+        if self.lane is not None:
+            at = self.lane.answer(data, at, limit, head)
         while (found := answer(data, at, limit, head)) is not None:
             ref, written, end = found
             request = waiting.get(ref)
@@ -329,19 +351,19 @@ class ProxyLink:
             event.code = "internal"
         self._deliver(waiting, event)
 
-    def _deliver(self, waiting: _Open, outcome: Event | Refusal) -> None:
+    def _deliver(self, waiting: Waiting, outcome: Event | Refusal) -> None:
         """Give a client its answer. If that fails, its connection gets the failure once more; others go on."""
         try:
             waiting.deliver(waiting.exchange, outcome)
         except Exception:  # noqa: BLE001 - it concerns this client alone
             self._fail(waiting)
 
-    def _fail(self, waiting: _Open) -> None:
+    def _fail(self, waiting: Waiting) -> None:
         self._undelivered(waiting)
         try:
             waiting.deliver(waiting.exchange, Refusal("internal"))
         except Exception:  # noqa: BLE001 - it concerns this client alone
             self._undelivered(waiting)
 
-    def _undelivered(self, waiting: _Open) -> None:
+    def _undelivered(self, waiting: Waiting) -> None:
         contain(self._log, "answer", f"request id {waiting.exchange.head.request_id!r}")

@@ -14,7 +14,7 @@ from ocsgw.protocol.attributes import INT32_MAX, MAX_HANDLE, Attribute, in_words
 from ocsgw.protocol.errors import ERRORS, Refusal
 from ocsgw.protocol.event_stream import EVENT_TYPES
 from ocsgw.protocol.requests import ALLOWED_REQUESTS, COMMON_ATTRIBUTES, REQUESTS, RequestType, ResourceType
-from ocsgw.proxy.http.exchange import Answer, Deliver, Exchange
+from ocsgw.proxy.http.exchange import Answer, Deliver, Exchange, check_address
 from ocsgw.version import VERSION
 
 Schema = dict[str, Any]
@@ -189,7 +189,7 @@ class OpenApi:
 
     def check(self, exchange: Exchange) -> Refusal | None:
         """Take GET and HEAD within the limits of the address."""
-        refusal = exchange.check_address()
+        refusal = check_address(exchange)
         if refusal is None and exchange.line.method not in {b"GET", b"HEAD"}:
             refusal = Refusal("method_not_allowed")
         return refusal

@@ -375,6 +375,9 @@ class FakeGateway:
         """Begin answers so."""
         self.head = success_head
 
+    def make_lane(self, frontend: object) -> None:
+        """There is none but that of a real link."""
+
     def room(self) -> int:
         """Return how many bytes a request may have, 0 if none would be taken."""
         return 1 << 20 if self.refusal is None else 0

@@ -11,7 +11,7 @@ from ocsgw.protocol.messages import KV, Event
 from ocsgw.proxy.events.query import EventFilter, query_of
 from ocsgw.proxy.events.stream import EventStream, Page
 from ocsgw.proxy.http.deadlines import TimeLimit
-from ocsgw.proxy.http.exchange import Answer, Deliver, Exchange, Gateway, Outcome
+from ocsgw.proxy.http.exchange import Answer, Deliver, Exchange, Gateway, Outcome, check_address
 from ocsgw.proxy.http.grammar import NO_HEAD, NO_LINE
 from ocsgw.proxy.policy.request_policy import RequestPolicy
 
@@ -53,7 +53,7 @@ class EventStreams:
 
     def check(self, exchange: Exchange) -> Refusal | None:
         """Return the refusal that the head earns."""
-        refusal = exchange.check_address()
+        refusal = check_address(exchange)
         if refusal is None and not self._policy.limits.event_streams:
             refusal = Refusal("unknown_resource")
         if refusal is None and exchange.line.method != b"GET":

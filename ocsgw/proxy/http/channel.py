@@ -18,6 +18,9 @@ class HTTPChannel(LongWay):
 
     def dataReceived(self, data: bytes) -> None:
         """Take bytes of the client."""
+        lane = self._frontend.lane
+        if lane is not None and lane.take(self, data):
+            return
         if self._state is not State.READING or not self._short_cut or not self._take_whole(data):
             super().dataReceived(data)
 
@@ -49,8 +52,11 @@ class HTTPChannel(LongWay):
         if whole is None:
             return False
         request, content = whole
-        if request.prepared is not None and self._take_prepared(request, request.prepared, content):
-            return True
+        if request.prepared is not None:
+            if frontend.lane is not None and frontend.lane.take_prepared(self, request, content):
+                return True
+            if self._take_prepared(request, request.prepared, content):
+                return True
         frontend.idle.stop(self)
         self._limit = None
         exchange = self._new_exchange(request.line, request.head)
@@ -106,10 +112,14 @@ class HTTPChannel(LongWay):
         try:
             frames.carry(exchange, frame, self.answer, self if prepared.is_plain else None)
         except Exception:  # noqa: BLE001 - a defect ends one request, not the connection
-            report_failure(self._log, exchange)
-            if exchange.outcome is None:
-                self.answer(exchange, Refusal("internal"))
+            self._not_carried(exchange)
         return True
+
+    def _not_carried(self, exchange: Exchange) -> None:
+        """A request could not be handed over because of the exception that is being handled."""
+        report_failure(self._log, exchange)
+        if exchange.outcome is None:
+            self.answer(exchange, Refusal("internal"))
 
     def _answer_alone(self, exchange: Exchange, outcome: Outcome) -> None:
         """Write the answer to the only request there is; what `_flush` and `_choose_limit` would do, and no more."""

@@ -2,10 +2,11 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from twisted.python.failure import Failure
 
+from ocsgw import speedups
 from ocsgw.access.limits import ClientUsage, Quota
 from ocsgw.protocol.attributes import Value
 from ocsgw.protocol.errors import Refusal
@@ -68,6 +69,10 @@ Deliver = Callable[["Exchange", Outcome], None]
 _UNKNOWN = Target(None)
 
 
+if speedups.is_used():
+    from ocsgw.speedups.lane import Lane
+
+
 class Route(Protocol):
     """A part of the target space: by what its requests are judged, and what answers them.
 
@@ -108,6 +113,9 @@ class FrameGateway(Protocol):
     def use_head(self, success_head: Callable[[], bytes]) -> None:
         """Begin answers for the usual events with what this returns: their heads up to the length of the body."""
 
+    def make_lane(self, frontend: object) -> "Lane | None":
+        """Return the shortest way for usual requests from connections of a front end, None if there is none."""
+
     def room(self) -> int:
         """Return how many bytes of payload a request may have that goes out now, 0 if none would."""
 
@@ -132,68 +140,76 @@ class Gateway(Protocol):
         """Hand a request over; `deliver` is called once with its outcome. Return a refusal if it cannot go out."""
 
 
-class Exchange:
-    """A request: what its head says, what the checks have found so far, and in the end its outcome.
+if TYPE_CHECKING or not speedups.is_used():
 
-    `peer` is the address of the client. `certificate` is the verified name of its certificate, None without one.
-    `encoding` is that of the answer, None for UTF-8; it is settled when the body has been read (H134). `close` is true
-    for the last one of a connection. `usage` counts for the limits of the client, None without limits; `quota` is what
-    they leave. `route` is what answers it, None for bytes that are not a request;
-    `began` is when its head was there, in seconds of the reactor, while there is an access log, else -1;
-    `transport` and `secure` say where it came from, for routes that want to know.
-    """
+    class Exchange:
+        """A request: what its head says, what the checks have found so far, and in the end its outcome.
 
-    __slots__ = (
-        "began",
-        "certificate",
-        "close",
-        "encoding",
-        "head",
-        "idempotency_key",
-        "line",
-        "outcome",
-        "peer",
-        "principal",
-        "quota",
-        "reference",
-        "route",
-        "secure",
-        "target",
-        "transport",
-        "usage",
-    )
+        `peer` is the address of the client. `certificate` is the verified name of its certificate, None without one.
+        `encoding` is that of the answer, None for UTF-8; it is settled when the body has been read (H134). `close` is
+        true for the last one of a connection. `usage` counts for the limits of the client, None without limits; `quota`
+        is what they leave. `route` is what answers it, None for bytes that are not a request; `began` is when its head
+        was there, in seconds of the reactor, while there is an access log, else -1; `transport` and `secure` say where
+        it came from, for routes that want to know.
+        """
 
-    def __init__(
-        self,
-        line: RequestLine,
-        head: Head,
-        peer: str,
-        encoding: Encoding | None = None,
-        certificate: str | None = None,
-        usage: ClientUsage | None = None,
-    ) -> None:
-        self.line = line
-        self.head = head
-        self.peer = peer
-        self.encoding = encoding
-        self.certificate = certificate
-        self.close = not head.keep_alive
-        self.target: Target = _UNKNOWN
-        self.principal: str | None = None
-        self.idempotency_key: str | None = None
-        self.reference: Value | None = None
-        self.outcome: Outcome | None = None
-        self.route: Route | None = None
-        self.transport: Any = None
-        self.secure = False
-        self.began = -1.0
-        self.usage = usage
-        self.quota: Quota | None = None
+        __slots__ = (
+            "began",
+            "certificate",
+            "close",
+            "encoding",
+            "head",
+            "idempotency_key",
+            "line",
+            "outcome",
+            "peer",
+            "principal",
+            "quota",
+            "reference",
+            "route",
+            "secure",
+            "target",
+            "transport",
+            "usage",
+        )
 
-    def check_address(self) -> Refusal | None:
-        """Count the request for its address, where addresses are limited; return the refusal of one too many."""
-        if self.usage is not None:
-            self.quota = self.usage.request()
-            if self.quota is not None and self.quota.wait is not None:
-                return Refusal("too_many_requests")
-        return None
+        def __init__(
+            self,
+            line: RequestLine,
+            head: Head,
+            peer: str,
+            encoding: Encoding | None = None,
+            certificate: str | None = None,
+            usage: ClientUsage | None = None,
+        ) -> None:
+            self.line = line
+            self.head = head
+            self.peer = peer
+            self.encoding = encoding
+            self.certificate = certificate
+            self.close = not head.keep_alive
+            self.target: Target = _UNKNOWN
+            self.principal: str | None = None
+            self.idempotency_key: str | None = None
+            self.reference: Value | None = None
+            self.outcome: Outcome | None = None
+            self.route: Route | None = None
+            self.transport: Any = None
+            self.secure = False
+            self.began = -1.0
+            self.usage = usage
+            self.quota: Quota | None = None
+
+else:
+    from ocsgw.speedups.lane import Exchange, know
+
+    know(_UNKNOWN)
+
+
+def check_address(exchange: Exchange) -> Refusal | None:
+    """Count a request for its address, where addresses are limited; return the refusal of one too many."""
+    if exchange.usage is not None:
+        exchange.quota = exchange.usage.request()
+        if exchange.quota is not None and exchange.quota.wait is not None:
+            return Refusal("too_many_requests")
+    return None

@@ -29,7 +29,7 @@ class WholeRequests:
         self._prepare = prepare
         self._heads: dict[bytes, RequestHead] = {}
         # The one that came last: most come again at once.
-        self._last: tuple[bytes, RequestHead | None] = b"", None
+        self.last: tuple[bytes, RequestHead | None] = b"", None
         # Those with a number in their target, by their bytes with NUL in the place of its digits.
         self._numbered: dict[bytes, RequestHead] = {}
 
@@ -42,7 +42,7 @@ class WholeRequests:
 
         Usual is a body of a given length that is admitted, and a connection that stays.
         """
-        raw, request = self._last
+        raw, request = self.last
         if request is None or not data.startswith(raw):
             end = data.find(b"\r\n\r\n", 0, LONGEST_KNOWN) + 4
             if end == 3:
@@ -51,7 +51,7 @@ class WholeRequests:
             request = self._heads.get(raw) or self._with_number(raw) or self._learn(raw)
             if request is None:
                 return None
-            self._last = raw, request
+            self.last = raw, request
         else:
             end = len(raw)
         if len(data) - end != request.head.content_length:
@@ -61,7 +61,7 @@ class WholeRequests:
     def forget(self) -> None:
         """Read every head anew."""
         self._heads.clear()
-        self._last = b"", None
+        self.last = b"", None
         self._numbered.clear()
 
     def _with_number(self, raw: bytes) -> RequestHead | None:

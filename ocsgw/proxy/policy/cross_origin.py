@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from twisted.python.failure import Failure
 
 from ocsgw.protocol.errors import Refusal
-from ocsgw.proxy.http.exchange import Answer, Deliver, Exchange
+from ocsgw.proxy.http.exchange import Answer, Deliver, Exchange, check_address
 from ocsgw.proxy.http.grammar import Head, RequestLine
 
 Fields = list[tuple[bytes, bytes]]
@@ -54,7 +54,7 @@ class CrossOrigin:
 
     def check(self, exchange: Exchange) -> Refusal | None:
         """Browsers show no key when they ask; only the limits of the address count."""
-        return exchange.check_address()
+        return check_address(exchange)
 
     def handle(self, exchange: Exchange, body: bytes, deliver: Deliver) -> None:
         """Answer what may be sent."""

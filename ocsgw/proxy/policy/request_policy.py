@@ -8,7 +8,7 @@ from ocsgw.access.limits import ClientUsage, tighter
 from ocsgw.access.permissions import EVERYTHING, Permissions
 from ocsgw.protocol.errors import Refusal
 from ocsgw.protocol.messages import KV, HttpLimits, Settings
-from ocsgw.proxy.http.exchange import Exchange
+from ocsgw.proxy.http.exchange import Exchange, check_address
 from ocsgw.proxy.http.grammar import Head, RequestLine, parse_idempotency_key
 from ocsgw.proxy.policy.prepared import Prepared
 from ocsgw.proxy.policy.spellings import spellings_with
@@ -75,13 +75,13 @@ class RequestPolicy:
 
     def check_client(self, exchange: Exchange) -> Refusal | None:
         """Return the refusal that the client earns, whatever it asks for: its limits, and who it is (H340 to H349)."""
-        return exchange.check_address() or self._check_caller(exchange)
+        return check_address(exchange) or self._check_caller(exchange)
 
     def check_head(self, exchange: Exchange) -> Refusal | None:
         """Return the refusal that the head of a request to the classic surface earns (checks 2 to 8)."""
         line, head = exchange.line, exchange.head
         if exchange.usage is not None:
-            refusal = exchange.check_address()
+            refusal = check_address(exchange)
             if refusal is not None:
                 return refusal
         if _has_no_resource(line):

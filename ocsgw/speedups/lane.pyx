@@ -1,0 +1,292 @@
+# cython: language_level=3, embedsignature=False
+"""The lane of usual requests through a connection of HTTP Proxy: from bytes of the client to the link, and back.
+
+What `Lane` does is what `proxy/http/channel.py` and `proxy/link.py` do in several steps. Whatever is unusual about the
+request, its connection, the link or the answer it declines, before it has changed anything.
+"""
+
+cimport cython
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
+from libc.string cimport memcmp
+
+from ocsgw.speedups.events import answer
+
+cdef extern from *:
+    const char *OCSGW_SOURCES
+
+cdef extern from "sys/socket.h":
+    enum:
+        MSG_DONTWAIT
+        MSG_NOSIGNAL
+    Py_ssize_t c_send "send" (int, const void *, size_t, int)
+
+SOURCES = OCSGW_SOURCES.decode("ascii")
+
+
+# The target of an exchange whose head has not been judged.
+cdef object _unknown = None
+
+
+def know(target):
+    """Use this as the target of a new exchange."""
+    global _unknown
+    _unknown = target
+
+
+@cython.freelist(256)
+cdef class Exchange:
+    """A request on its way; see `proxy.http.exchange`."""
+
+    cdef public object line
+    cdef public object head
+    cdef public object peer
+    cdef public object encoding
+    cdef public object certificate
+    cdef public object usage
+    cdef public object target
+    cdef public object principal
+    cdef public object idempotency_key
+    cdef public object reference
+    cdef public object outcome
+    cdef public object route
+    cdef public object transport
+    cdef public object quota
+    cdef public bint close
+    cdef public bint secure
+    cdef public double began
+
+    def __init__(self, line, head, peer, encoding=None, certificate=None, usage=None):
+        self.line, self.head, self.peer = line, head, peer
+        self.encoding, self.certificate, self.usage = encoding, certificate, usage
+        self.target, self.close, self.began = _unknown, not head.keep_alive, -1.0
+
+
+cdef class ChannelFields:
+    """What connections of clients have, as far as a usual request needs it."""
+
+    cdef public object transport
+    cdef public object _frontend
+    cdef public object _peer
+    cdef public bint _tls
+    cdef public bint _short_cut
+    cdef public object _certificate
+    cdef public object _state
+    cdef public object _held
+    cdef public list _pending
+    cdef public object _limit
+    cdef public object _alone
+
+
+cdef class LinkFields:
+    """What the link to OCS has, as far as a usual request needs it."""
+
+    cdef public long long next_ref
+    cdef public long long deadline_ms
+    cdef public dict _open
+    cdef public Py_ssize_t _window
+    cdef public object _connection
+    cdef public object _session
+
+
+@cython.freelist(256)
+cdef class Waiting:
+    """A request in the hands of OCS; `parts` are the events that came before its final one.
+
+    There is an `addressee` if the usual event may be answered in one pass. `since` is a time of the clock.
+    """
+
+    cdef readonly object exchange
+    cdef readonly object addressee
+    cdef readonly double since
+    cdef public list parts
+    cdef object _deliver
+    # Whose `answer` delivers, where there is no `_deliver`.
+    cdef ChannelFields _channel
+
+    def __init__(self, exchange, deliver, double since, addressee=None):
+        self.exchange, self._deliver, self.since, self.addressee = exchange, deliver, since, addressee
+
+    @property
+    def deliver(self):
+        """What takes the outcome."""
+        return self._channel.answer if self._channel is not None else self._deliver
+
+
+cdef class Lane:
+    """The lane of the connections of one `frontend`, whose requests go over `link`.
+
+    `reading` and `held` are the state and the hold of a connection that waits for a request, `server` is the class of
+    its transport, for which there is a short way to the socket.
+    """
+
+    cdef object _frontend
+    cdef LinkFields _link
+    cdef object _limit
+    cdef dict _since
+    cdef object _whole
+    cdef object _shares
+    cdef object _usages
+    cdef object _classic
+    cdef object _seconds
+    cdef object _reading
+    cdef object _held
+    cdef object _server
+    # The head that came last, and what is known of it.
+    cdef object _request
+    cdef object _line
+    cdef object _head
+    cdef object _prepared
+    cdef object _target
+    cdef object _key
+    cdef object _frame
+    cdef bytes _pairs
+    cdef object _request_id
+    cdef Py_ssize_t _size
+    cdef bint _is_plain
+
+    def __init__(self, frontend, LinkFields link not None, reading, held, server):
+        self._frontend, self._link = frontend, link
+        self._limit, self._since = frontend.idle, frontend.idle.since
+        self._reading, self._held, self._server = reading, held, server
+        self._whole, self._shares, self._usages = frontend.whole_requests, frontend.shares, frontend.usages
+        self._classic, self._seconds = frontend.classic, frontend.clock.seconds
+        self._request = None
+
+    def take(self, ChannelFields channel not None, bytes data not None):
+        """Take a segment that is exactly one usual request with the same head as the last one; else return False."""
+        if channel._state is not self._reading or channel._limit is not self._limit or not channel._short_cut:
+            return False
+        raw, request = <tuple?> self._whole.last
+        if request is None:
+            return False
+        cdef Py_ssize_t size = PyBytes_GET_SIZE(<bytes?> raw)
+        cdef Py_ssize_t rest = PyBytes_GET_SIZE(data) - size
+        if rest <= 0 or memcmp(PyBytes_AS_STRING(data), PyBytes_AS_STRING(<bytes> raw), size) != 0:
+            return False
+        if not self._knows(request) or rest != self._size:
+            return False
+        return self._carry(channel, PyBytes_FromStringAndSize(PyBytes_AS_STRING(data) + size, rest))
+
+    def take_prepared(self, ChannelFields channel not None, request, bytes content not None):
+        """Take a request with a prepared head, on a connection that waits for one; return False if it is unusual."""
+        return self._knows(request) and self._carry(channel, content)
+
+    cdef bint _knows(self, request) except -1:
+        """Whether a head is one whose requests may be taken; what is known of it is there then."""
+        if request is self._request:
+            return True
+        prepared = request.prepared
+        if prepared is None or not prepared.is_judged:
+            return False
+        head, translator = request.head, prepared.translator
+        self._size = head.content_length
+        self._line, self._head, self._request_id = request.line, head, head.request_id
+        self._prepared, self._target, self._key = prepared, prepared.target, prepared.idempotency_key
+        self._frame, self._pairs, self._is_plain = translator.action.frame, translator.pairs, prepared.is_plain
+        self._request = request
+        return True
+
+    cdef bint _carry(self, ChannelFields channel, bytes content) except -1:
+        frontend, link = self._frontend, self._link
+        if channel._certificate is not None or self._usages or frontend.access_log is not None:
+            return False
+        connection = link._connection
+        if not connection.is_open or not link._session.greeted or connection.is_full:
+            return False
+        cdef Py_ssize_t waiting = len(link._open)
+        if waiting >= link._window:
+            return False
+        ref = link.next_ref
+        done = self._frame(
+            *(content, self._pairs, ref, link.deadline_ms, self._key, None, self._request_id),
+            *(channel._peer or None, connection.limits.frame),
+        )
+        if done is None:
+            return False
+        cdef Exchange exchange = Exchange.__new__(Exchange)
+        exchange.line, exchange.head, exchange.peer = self._line, self._head, channel._peer
+        exchange.route, exchange.target, exchange.idempotency_key = self._classic, self._target, self._key
+        exchange.reference = (<tuple?> done)[1]
+        exchange.transport, exchange.secure, exchange.began = channel.transport, channel._tls, -1.0
+        self._since.pop(channel, None)
+        channel._limit = None
+        self._shares.total += 1
+        channel._pending.append(exchange)
+        channel._alone = exchange
+        cdef Waiting request = Waiting.__new__(Waiting)
+        request.exchange, request._channel, request.since = exchange, channel, self._seconds()
+        if self._is_plain:
+            request.addressee = channel
+        try:
+            # A lone client: there was nothing to go along with the last request either.
+            is_last = waiting == 0 and connection.gathered <= 1
+            link._open[ref] = request
+            link.next_ref = ref + 1
+            if is_last:
+                connection.queue((<tuple> done)[0], is_last=True)
+            else:
+                connection.queue((<tuple> done)[0])
+        except Exception:
+            channel._not_carried(exchange)
+        return True
+
+    def answer(self, bytes data not None, Py_ssize_t at, Py_ssize_t limit, bytes head not None):
+        """Answer the usual events of a segment from `at` on, one after the other; return where another begins.
+
+        Answers begin with `head`; an event has at most `limit` bytes.
+        """
+        cdef LinkFields link = self._link
+        cdef dict open_requests = link._open
+        cdef Waiting request
+        cdef ChannelFields channel
+        cdef double now = self._seconds()
+        frontend = self._frontend
+        if frontend.draining or frontend.access_log is not None:
+            return at
+        while True:
+            found = answer(data, at, limit, head)
+            if found is None:
+                return at
+            ref = (<tuple> found)[0]
+            waiting = open_requests.get(ref)
+            if type(waiting) is not Waiting:
+                return at
+            request = <Waiting> waiting
+            if request.addressee is None or request.parts is not None or request._channel is None:
+                return at
+            channel = request._channel
+            if request.exchange is not channel._alone or (<Exchange> request.exchange).close:
+                return at
+            try:
+                channel._alone = None
+                channel._pending.clear()
+                self._shares.total -= 1
+                self._write(channel.transport, <bytes> (<tuple> found)[1])
+                if channel._held is self._held and channel._state is self._reading:
+                    channel._limit = self._limit
+                    self._since.pop(channel, None)
+                    self._since[channel] = now
+            except Exception:
+                link._fail(request)
+            open_requests.pop(ref, None)
+            at = (<tuple> found)[2]
+
+    cdef int _write(self, transport, bytes data) except -1:
+        """Do what `writing.write_now` does."""
+        cdef Py_ssize_t sent
+        if (
+            type(transport) is self._server
+            and not transport.dataBuffer
+            and not transport._tempDataBuffer
+            and transport.connected
+            and not transport._writeDisconnected
+        ):
+            sent = c_send(
+                transport.fileno(), PyBytes_AS_STRING(data), PyBytes_GET_SIZE(data), MSG_DONTWAIT | MSG_NOSIGNAL
+            )
+            if sent == PyBytes_GET_SIZE(data):
+                return 0
+            if sent > 0:
+                data = data[sent:]
+        transport.write(data)
+        return 0
