@@ -1,17 +1,24 @@
 """No statement of a request reads a table from end to end: every one finds its rows by an index (http.md H358)."""
 
+import re
+import sqlite3
 from collections.abc import Iterator
 from typing import Any
-from unittest import mock
+from unittest import TestCase, mock
 
 from ocsgw.operations.steps import carry_out
 from ocsgw.store.sqlite.connection import Connection
+from ocsgw.store.sqlite.creation import do_not_call_table, list_table
+from ocsgw.store.sqlite.do_not_call import DO_NOT_CALL_INDEXES, do_not_call_text
+from ocsgw.store.sqlite.ready import doubtful
+from ocsgw.store.sqlite.statements import list_indexes, list_text
 from tests.support.rules import (
     RuleTestCase,
     add_record,
     by_customer_id,
     by_handle,
     by_phone,
+    make_directory,
     of_group,
     preview_record,
 )
@@ -91,3 +98,63 @@ class PlanTests(RuleTestCase):
         for text, parameters in list(self.statements()):
             if text.startswith(("SELECT", "WITH")):
                 connection.rows(f"EXPLAIN SELECT * FROM (SELECT * FROM ({text}))", parameters)
+
+
+class NotNullTests(TestCase):
+    """Tables of other programs with all columns declared NOT NULL (K12): newer planners conclude something from it."""
+
+    def setUp(self) -> None:
+        """Make a list and a do-not-call table, with their indexes."""
+        self.calling_list = make_directory().calling_lists[0]
+        self.connection = sqlite3.connect(":memory:")
+        self.addCleanup(self.connection.close)
+        for table, text, indexes in (
+            ("CL_Test", list_table(self.calling_list), list_indexes(self.calling_list)),
+            ("DNC", do_not_call_table("DNC"), DO_NOT_CALL_INDEXES),
+        ):
+            head, *columns = text.removesuffix("\n)").split(", \n\t")
+            declared = [line if "NOT NULL" in line or "(" in line[:13] else f"{line} NOT NULL" for line in columns]
+            self.connection.execute(", \n\t".join((head, *declared)) + "\n)")
+            for number, index in indexes.items():
+                condition = f" WHERE {index.condition}" if index.condition else ""
+                self.connection.execute(f"CREATE INDEX {table}_{number} ON {table} ({index.body}){condition}")
+
+    def plan(self, text: str) -> list[str]:
+        """Return the steps of a statement; what its parameters are does not matter."""
+        names = dict.fromkeys(re.findall(r":([a-z_]+)", text), "[]")
+        numbered = ["[]"] * (1 if "?1" in text else text.count("?"))
+        return [row[3] for row in self.connection.execute(f"EXPLAIN QUERY PLAN {text}", names or numbered)]
+
+    def test_indexes_are_used(self) -> None:
+        """Every statement that an index is made for uses it."""
+        of_list = list_text(self.calling_list, {}, may_lack_chain=False)
+        of_entries = do_not_call_text("DNC", has_expiry=True, is_indexed=True)
+        for index, text in (
+            ("CL_Test_1", of_list.find_by_contact),
+            ("CL_Test_2", of_list.find_by_contact),
+            ("CL_Test_1", of_list.records_by_contact),
+            ("CL_Test_2", of_list.records_by_contact),
+            ("CL_Test_3", of_list.windows),
+            ("CL_Test_3", of_list.ready_records),
+            ("CL_Test_3", of_list.ready_records_but),
+            ("CL_Test_3", of_list.waiting_agents),
+            ("CL_Test_4", of_list.find_by_customer_id),
+            ("CL_Test_7", f"SELECT count(*) FROM CL_Test WHERE {doubtful('')}"),
+            ("DNC_1", of_entries.blocked),
+            ("DNC_3", of_entries.blocked),
+            ("DNC_1", of_entries.blocking),
+            ("DNC_3", of_entries.blocking),
+            ("DNC_1", of_entries.lasting),
+            ("DNC_1", of_entries.entries_for),
+            ("DNC_3", of_entries.entries_for),
+            ("DNC_2", of_entries.of_contacts),
+            ("DNC_4", of_entries.newest_beyond_ascii),
+        ):
+            assert text is not None
+            steps = self.plan(text)
+            self.assertTrue(any(f"INDEX {index}" in step for step in steps), (index, steps))
+
+    def test_conditions(self) -> None:
+        """No index asks for NULL in a way that only some releases of SQLite find again."""
+        for index in (*list_indexes(self.calling_list).values(), *DO_NOT_CALL_INDEXES.values()):
+            self.assertNotRegex(index.condition, r"IS (NOT )?NULL|(NOT|IS)NULL")

@@ -1,12 +1,12 @@
 """SQL text for the do-not-call table on SQLite (constants.md section 6)."""
 
-from ocsgw.store.sqlite.forms import beyond_ascii, quoted, search_key_of, trimmed
+from ocsgw.store.sqlite.forms import beyond_ascii, given, quoted, search_key_of, trimmed
 from ocsgw.store.texts import DncStatements, Index
 
 DO_NOT_CALL_INDEXES = {
-    1: Index(search_key_of("phone"), "phone IS NOT NULL"),
+    1: Index(search_key_of("phone"), given("phone")),
     2: Index("phone", beyond_ascii("phone")),
-    3: Index(trimmed("customer_id"), "customer_id IS NOT NULL"),
+    3: Index(trimmed("customer_id"), given("customer_id")),
     # In the order of their numbers.
     4: Index("typeof(phone)", beyond_ascii("phone")),
 }
@@ -56,7 +56,7 @@ def do_not_call_text(table_name: str, *, has_expiry: bool, is_indexed: bool) -> 
             " ORDER BY 1 LIMIT :limit OFFSET :skipped"
         ),
         lasting=(
-            f"SELECT {scope_columns} FROM {table} AS d WHERE d.phone IS NOT NULL AND typeof(d.phone) = 'text'"
+            f"SELECT {scope_columns} FROM {table} AS d WHERE {given('d.phone')} AND typeof(d.phone) = 'text'"
             f" AND {contact} IN (SELECT value FROM json_each(?)) AND {lasting}"
         ),
         insert=(
@@ -65,14 +65,14 @@ def do_not_call_text(table_name: str, *, has_expiry: bool, is_indexed: bool) -> 
             " json_extract(value, '$[0]') AS a, json_extract(value, '$[1]') AS b, json_extract(value, '$[2]') AS m,"
             " json_extract(value, '$[3]') AS t, json_extract(value, '$[4]') AS c, json_extract(value, '$[5]') AS l"
             f" FROM json_each(:entries)) AS e WHERE NOT EXISTS (SELECT 1 FROM {table} AS d"
-            f" WHERE d.customer_id IS NOT NULL AND {customer_id} = e.b AND {same_scope})"
+            f" WHERE {given('d.customer_id')} AND {customer_id} = e.b AND {same_scope})"
         ),
         entries_for=(
             f"SELECT {columns} FROM {table} AS d"
-            f" WHERE d.phone IS NOT NULL AND {contact} IN (SELECT value FROM json_each(:contacts))"
+            f" WHERE {given('d.phone')} AND {contact} IN (SELECT value FROM json_each(:contacts))"
             f" UNION ALL SELECT {columns} FROM {table} AS d WHERE {beyond_ascii('d.phone')}"
             f" UNION ALL SELECT {columns} FROM {table} AS d"
-            f" WHERE d.customer_id IS NOT NULL AND {customer_id} IN (SELECT value FROM json_each(:ids))"
+            f" WHERE {given('d.customer_id')} AND {customer_id} IN (SELECT value FROM json_each(:ids))"
         ),
         entries=f"SELECT {columns} FROM {table} AS d WHERE d.rowid IN (SELECT value FROM json_each(?))",
         export_entries=(
@@ -95,9 +95,9 @@ def do_not_call_text(table_name: str, *, has_expiry: bool, is_indexed: bool) -> 
         has_expiry=has_expiry,
         blocking=(
             f"SELECT k.value, d.phone, coalesce(d.campaign_dbid, 0) FROM json_each(:keys) AS k CROSS JOIN {table} AS d"
-            f" ON d.phone IS NOT NULL AND typeof(d.phone) = 'text' AND {contact} = k.value AND {of_list}"
+            f" ON {given('d.phone')} AND typeof(d.phone) = 'text' AND {contact} = k.value AND {of_list}"
             " UNION ALL SELECT c.value, NULL, coalesce(d.campaign_dbid, 0) FROM json_each(:customers) AS c"
-            f" CROSS JOIN {table} AS d ON d.customer_id IS NOT NULL AND {customer_id} = c.value AND {of_list}"
+            f" CROSS JOIN {table} AS d ON {given('d.customer_id')} AND {customer_id} = c.value AND {of_list}"
             if is_indexed
             else None
         ),
@@ -121,10 +121,10 @@ def _blocked_by_index(table: str, contact: str, customer_id: str, of_list: str) 
     return (
         "SELECT p.key AS place, d.phone AS phone FROM json_each(:probes) AS p"
         f" CROSS JOIN json_each(p.value, '$[3]') AS k CROSS JOIN {table} AS d"
-        f" ON d.phone IS NOT NULL AND typeof(d.phone) = 'text' AND {contact} = k.value AND {scope}"
+        f" ON {given('d.phone')} AND typeof(d.phone) = 'text' AND {contact} = k.value AND {scope}"
         " UNION ALL SELECT p.key, NULL FROM json_each(:probes) AS p"
         " WHERE json_extract(p.value, '$[1]') IS NOT NULL AND EXISTS (SELECT 1 FROM"
-        f" {table} AS d WHERE d.customer_id IS NOT NULL"
+        f" {table} AS d WHERE {given('d.customer_id')}"
         f" AND {customer_id} = json_extract(p.value, '$[1]') AND {scope})"
     )
 
@@ -137,7 +137,7 @@ def _blocked_by_scan(table: str, contact: str, customer_id: str, of_list: str) -
         " json_extract(p.value, '$[1]'), json_extract(p.value, '$[2]')"
         " FROM json_each(:probes) AS p CROSS JOIN json_each(p.value, '$[3]') AS k)"
         f" SELECT p.place AS place, d.phone AS phone FROM {table} AS d CROSS JOIN p ON p.contact = {contact}"
-        f" WHERE d.phone IS NOT NULL AND typeof(d.phone) = 'text' AND {scope}"
+        f" WHERE {given('d.phone')} AND typeof(d.phone) = 'text' AND {scope}"
         f" UNION SELECT p.place, NULL FROM {table} AS d CROSS JOIN p ON p.customer = {customer_id}"
-        f" WHERE d.customer_id IS NOT NULL AND {scope}"
+        f" WHERE {given('d.customer_id')} AND {scope}"
     )

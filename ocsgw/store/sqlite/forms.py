@@ -26,6 +26,15 @@ def quoted(name: str) -> str:
     return ".".join('"' + part.replace('"', '""') + '"' for part in name.split("."))
 
 
+def given(column: str) -> str:
+    """Return the condition for a value that is not NULL, as conditions of indexes ask it.
+
+    Newer releases of SQLite (3.46 is one) resolve IS NULL and IS NOT NULL in a statement for a column that is declared
+    NOT NULL, and then no longer see that an index with such a condition has the row: they would read the whole table.
+    """
+    return f"typeof({column}) <> 'null'"
+
+
 def trimmed(column: str) -> str:
     """Return the expression for the form in which customer ids are compared (K42)."""
     return f"trim({column}, {_WHITE_SPACE})"

@@ -11,6 +11,7 @@ from ocsgw.contact.choice.eligibility import OVER_MIDNIGHT, PRIORITY_CLASSES, SL
 from ocsgw.protocol.columns import CALLING_LIST_COLUMNS
 from ocsgw.store.due import campaign, is_open, order, unscheduled
 from ocsgw.store.records import LATEST, LEAST
+from ocsgw.store.sqlite.forms import given
 
 INTEGERS = tuple(each.name for each in CALLING_LIST_COLUMNS if each.block == 1 and each.family == "integer")
 
@@ -35,9 +36,8 @@ def whole(alias: str) -> str:
 def ready(alias: str) -> str:
     """Return the condition for a record that may be handed out, were it due; NULL is read as K11 says."""
     return (
-        f"({alias}record_status IS NULL OR {alias}record_status IN (0, 1))"
-        f" AND ({alias}record_type IS NULL OR {alias}record_type <> 7)"
-        f" AND {alias}record_id IS NOT NULL AND typeof({alias}contact_info) = 'text'"
+        f"coalesce({alias}record_status, 0) IN (0, 1) AND coalesce({alias}record_type, 0) <> 7"
+        f" AND {given(f'{alias}record_id')} AND typeof({alias}contact_info) = 'text'"
         f" AND {alias}contact_info <> '' AND {whole(alias)}"
     )
 

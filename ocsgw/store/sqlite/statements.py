@@ -7,7 +7,7 @@ from ocsgw.contact.directory import CallingList
 from ocsgw.contact.transaction import further_columns
 from ocsgw.protocol.attributes import INT32_MAX
 from ocsgw.protocol.columns import TEXT_COLUMNS
-from ocsgw.store.sqlite.forms import beyond_ascii, may_be_of, quoted, search_key_of, trimmed
+from ocsgw.store.sqlite.forms import beyond_ascii, given, may_be_of, quoted, search_key_of, trimmed
 from ocsgw.store.sqlite.ready import doubtful, ready_index, ready_records_text, waiting_agents_text, windows_text
 from ocsgw.store.texts import FURTHER_COLUMNS, INSERTED_COLUMNS, ROWS_AT_ONCE, Index, ListStatements, UsableColumn
 
@@ -77,7 +77,7 @@ def list_text(
         ),
         find_by_chain=f"{found} WHERE {whole_chains}",
         find_by_customer_id=(
-            f"{found} WHERE {trimmed(quoted(customer_id.column))} = ? AND {quoted(customer_id.column)} IS NOT NULL"
+            f"{found} WHERE {trimmed(quoted(customer_id.column))} = ? AND {given(quoted(customer_id.column))}"
             " AND record_id IS NOT NULL AND contact_info IS NOT NULL"
             if customer_id is not None
             else None
@@ -169,5 +169,5 @@ def list_indexes(calling_list: CallingList) -> dict[int, Index]:
     }
     if calling_list.customer_id is not None:
         column = quoted(calling_list.customer_id.column)
-        indexes[4] = Index(trimmed(column), f"{column} IS NOT NULL")
+        indexes[4] = Index(trimmed(column), given(column))
     return indexes
