@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from ocsgw.store.postgresql.forms import Forms, indexed, quoted
+from ocsgw.store.postgresql.forms import Forms, given, indexed, quoted
 from ocsgw.store.postgresql.statements import numbers, search_keys, texts
 from ocsgw.store.texts import DncStatements, Index
 
@@ -13,9 +13,9 @@ NUMBER = "ocsgw_number"
 def do_not_call_indexes(forms: Forms, *, has_number: bool) -> dict[int, Index]:
     """Return the indexes of the table by the numbers in their names (K23)."""
     indexes = {
-        1: Index(f"({forms.search_key_of('phone')})", "phone IS NOT NULL"),
+        1: Index(f"({forms.search_key_of('phone')})", given("phone")),
         2: Index("tenant_dbid", forms.beyond_ascii("phone")),
-        3: Index(f"({indexed(forms.trimmed('customer_id'))})", "customer_id IS NOT NULL"),
+        3: Index(f"({indexed(forms.trimmed('customer_id'))})", given("customer_id")),
     }
     if has_number:
         indexes[4] = Index(NUMBER, unless_leading=NUMBER)
@@ -79,10 +79,10 @@ def do_not_call_text(table: str, forms: Forms, *, has_expiry: bool, has_number: 
             "SELECT p.place - 1 AS place, d.phone::text AS phone"
             " FROM jsonb_array_elements(:probes::jsonb) WITH ORDINALITY AS p(value, place)"
             " CROSS JOIN LATERAL jsonb_array_elements_text(p.value->3) AS k(key)"
-            f" JOIN {table} AS d ON d.phone IS NOT NULL AND {contact} = {indexed('k.key')} AND {of_probe}"
+            f" JOIN {table} AS d ON {given('d.phone')} AND {contact} = {indexed('k.key')} AND {of_probe}"
             " UNION ALL SELECT p.place - 1, NULL"
             " FROM jsonb_array_elements(:probes::jsonb) WITH ORDINALITY AS p(value, place)"
-            f" WHERE p.value->>1 IS NOT NULL AND EXISTS (SELECT 1 FROM {table} AS d WHERE d.customer_id IS NOT NULL"
+            f" WHERE p.value->>1 IS NOT NULL AND EXISTS (SELECT 1 FROM {table} AS d WHERE {given('d.customer_id')}"
             f" AND {indexed(customer_id)} = {indexed('p.value->>1')} AND {customer_id} = p.value->>1 AND {of_probe})"
         ),
         any_beyond_ascii=f"EXISTS (SELECT 1 FROM {table} AS d WHERE {beyond_ascii})",
@@ -102,21 +102,21 @@ def do_not_call_text(table: str, forms: Forms, *, has_expiry: bool, has_number: 
             " ORDER BY 1 LIMIT :limit OFFSET :skipped"
         ),
         lasting=(
-            f"SELECT {scope} FROM {table} AS d WHERE d.phone IS NOT NULL AND {contact} = ANY({search_keys('?')})"
+            f"SELECT {scope} FROM {table} AS d WHERE {given('d.phone')} AND {contact} = ANY({search_keys('?')})"
             f" AND {lasting}"
         ),
         insert=(
             f"INSERT INTO {table} ({into}) SELECT e.a, e.b, e.m, e.t, e.c, e.l, 1, :now FROM ({entry}) AS e"
-            f" WHERE NOT EXISTS (SELECT 1 FROM {table} AS d WHERE d.customer_id IS NOT NULL"
+            f" WHERE NOT EXISTS (SELECT 1 FROM {table} AS d WHERE {given('d.customer_id')}"
             f" AND {indexed(customer_id)} = {indexed('e.b')} AND {customer_id} = e.b"
             " AND coalesce(d.tenant_dbid, 0) = e.t AND coalesce(d.campaign_dbid, 0) = e.c"
             f" AND coalesce(d.list_dbid, 0) = e.l AND {lasting})"
         ),
         entries_for=(
-            f"SELECT {columns} FROM {table} AS d WHERE d.phone IS NOT NULL"
+            f"SELECT {columns} FROM {table} AS d WHERE {given('d.phone')}"
             f" AND {contact} = ANY({search_keys(':contacts')})"
             f" UNION SELECT {columns} FROM {table} AS d WHERE {beyond_ascii}"
-            f" UNION SELECT {columns} FROM {table} AS d WHERE d.customer_id IS NOT NULL"
+            f" UNION SELECT {columns} FROM {table} AS d WHERE {given('d.customer_id')}"
             f" AND {indexed(customer_id)} = ANY({search_keys(':ids')}) AND {customer_id} = ANY({texts(':ids')})"
             " ORDER BY 1"
         ),

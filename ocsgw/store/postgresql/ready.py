@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from ocsgw.contact.choice.eligibility import OVER_MIDNIGHT, PRIORITY_CLASSES, SLOT, WHOLE_DAY, WITHIN_A_DAY
 from ocsgw.protocol.columns import CALLING_LIST_COLUMNS
 from ocsgw.store.due import campaign, is_open, order, unscheduled
+from ocsgw.store.postgresql.forms import given
 from ocsgw.store.records import LATEST, LEAST
 from ocsgw.store.texts import UsableColumn
 
@@ -44,10 +45,8 @@ class Ready:
     def ready(self, alias: str) -> str:
         """Return the condition for a record that may be handed out, were it due; NULL is read as K11 says."""
         return (
-            f"({alias}record_status IS NULL OR {alias}record_status IN (0, 1))"
-            f" AND ({alias}record_type IS NULL OR {alias}record_type <> 7)"
-            f" AND {alias}record_id IS NOT NULL AND {alias}contact_info IS NOT NULL"
-            f" AND {alias}contact_info <> '' AND {self.whole(alias)}"
+            f"coalesce({alias}record_status, 0) IN (0, 1) AND coalesce({alias}record_type, 0) <> 7"
+            f" AND {given(f'{alias}record_id')} AND {alias}contact_info <> '' AND {self.whole(alias)}"
         )
 
     def index(self) -> tuple[str, str]:

@@ -6,7 +6,7 @@ from ocsgw.contact.directory import CallingList
 from ocsgw.contact.transaction import further_columns
 from ocsgw.protocol.attributes import INT32_MAX
 from ocsgw.protocol.columns import TEXT_COLUMNS
-from ocsgw.store.postgresql.forms import Forms, indexed, quoted
+from ocsgw.store.postgresql.forms import Forms, given, indexed, quoted
 from ocsgw.store.postgresql.ready import Ready
 from ocsgw.store.texts import (
     FURTHER_COLUMNS,
@@ -181,7 +181,7 @@ def _by_customer_id(
     form = forms.trimmed(column)
     return (
         f"WITH wanted(id) AS (SELECT ?::text) {found}, wanted WHERE {indexed(form)} = {indexed('wanted.id')}"
-        f" AND {form} = wanted.id AND {column} IS NOT NULL AND record_id IS NOT NULL AND contact_info IS NOT NULL"
+        f" AND {form} = wanted.id AND {given(column)} AND record_id IS NOT NULL AND contact_info IS NOT NULL"
         " ORDER BY 1"
     )
 
@@ -230,5 +230,5 @@ def list_indexes(
         indexes[7] = Index("record_id", f"NOT ({ready.whole('')})")
     if calling_list.customer_id is not None:
         column = quoted(columns[calling_list.customer_id.column.lower()].name)
-        indexes[4] = Index(f"({indexed(forms.trimmed(column))})", f"{column} IS NOT NULL")
+        indexes[4] = Index(f"({indexed(forms.trimmed(column))})", given(column))
     return indexes

@@ -70,11 +70,7 @@ class Memory:
 
     def is_current(self, connection: Connection, table: str) -> bool:
         """Whether what is known of a table and of the do-not-call table is still so; asked within a transaction."""
-        return (
-            table in self._current
-            and connection.raw.total_changes == self._changes
-            and self._now == self._version
-        )
+        return table in self._current and connection.raw.total_changes == self._changes and self._now == self._version
 
     def has_read(self, connection: Connection, table: str, *, has_entries: bool, any_beyond_ascii: bool) -> None:
         """Note what has just been read of a table, and of the do-not-call table."""
