@@ -75,7 +75,8 @@ class CompletionTests(CommandTestCase):
             offered("ocsctl sandbox fa"),
             ["fault\tlet the next request fail", "faults\tshow the faults that are still to come"],
         )
-        self.assertEqual([each.partition("\t")[0] for each in offered("ocsctl list import L --du")], ["--duplicates"])
+        # fish 4 offers what has these letters elsewhere behind what begins with them.
+        self.assertEqual(offered("ocsctl list import L --du")[0].partition("\t")[0], "--duplicates")
         self.assertIn("status\t", offered("ocsctl stat")[0])
 
     def test_unknown_shell(self) -> None:
