@@ -27,6 +27,7 @@ from ocsgw.store.contact_forms import ContactForms
 from ocsgw.store.dialect import Connection, as_json
 from ocsgw.store.engine import Report
 from ocsgw.store.errors import StatementError
+from ocsgw.store.list_counters import chain_counter, record_counter
 from ocsgw.store.open_tables import OpenTables
 from ocsgw.store.outbox import OutboxTable
 from ocsgw.store.own_tables import OwnTables
@@ -144,7 +145,7 @@ class RecordTransaction(ContactForms, OwnTables, OutboxTable):
 
     def _note_numbers(self, table: str, record_id: int, chain_id: int) -> None:
         """Remember the highest numbers of a list, which are never used again (H200)."""
-        self._connection.change(NOTE_NUMBERS, (f"record {table}", record_id, f"chain {table}", chain_id))
+        self._connection.change(NOTE_NUMBERS, (record_counter(table), record_id, chain_counter(table), chain_id))
 
     def copy_further_columns(self, calling_list: CallingList, source: int, target: int) -> None:
         """Give a record what another one has in the columns that `NewRecord` lacks (K13)."""
@@ -456,7 +457,7 @@ class RecordTransaction(ContactForms, OwnTables, OutboxTable):
 
 def names_of_numbers(calling_list: CallingList) -> dict[str, str]:
     """Return the parameters of `highest_ids`."""
-    return {"records": f"record {calling_list.table}", "chains": f"chain {calling_list.table}"}
+    return {"records": record_counter(calling_list.table), "chains": chain_counter(calling_list.table)}
 
 
 def highest_in(rows: Sequence[Sequence[Any]]) -> tuple[int, int]:

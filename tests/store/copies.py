@@ -127,7 +127,7 @@ class RandomStore:
                 self._fill(connection, name, None)
             for each in directory.calling_lists:
                 # A list that was opened on PostgreSQL has them.
-                numbers = [(f"{kind} {each.table}", self._random.randrange(1 << 31)) for kind in ("record", "chain")]
+                numbers = [(f"{each.table} {kind}", self._random.randrange(1 << 31)) for kind in ("record", "chain")]
                 connection.executemany("INSERT INTO ocsgw_counter VALUES (?, ?)", numbers)
             for name in ("ocsgw_outbox", "ocsgw_delivery"):
                 connection.execute("DELETE FROM sqlite_sequence WHERE name = ?", (name,))
@@ -144,7 +144,7 @@ class RandomStore:
             ]
             places = ", ".join("?" * len(row))
             if table == "ocsgw_counter":
-                row[0] = f"record {number}"
+                row[0] = f"{number} record"
             connection.execute(f'INSERT INTO "{table}" VALUES ({places})', row)
         if table == "gsw_donotcall_list":
             connection.execute("UPDATE gsw_donotcall_list SET rowid = rowid * 3 + 1000")

@@ -4,6 +4,7 @@ import os
 import runpy
 import sqlite3
 import sys
+from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -38,6 +39,24 @@ def form_of(connection: sqlite3.Connection) -> dict[str, object]:
         else:
             found[name] = sql
     return found
+
+
+# Names of counters before and after the migration that lets them begin with the table of their list.
+COUNTERS_BEFORE = (
+    *("handle", "import", "outbox", "opened"),
+    *("record CL_Test", "chain CL_Test", "record dialer.cl", "chain chain", "record chain x", "record record"),
+    *("record x record", "record record x", "chain  x", "record record record"),
+)
+COUNTERS_AFTER = (
+    *("handle", "import", "outbox", "opened"),
+    *("CL_Test record", "CL_Test chain", "dialer.cl record", "chain chain", "chain x record", "record record"),
+    *("x record record", "record x record", " x chain", "record record record"),
+)
+
+
+def enumerated(names: Sequence[str]) -> list[tuple[str, int]]:
+    """Return names, each with its place from 1 on."""
+    return [(name, at) for at, name in enumerate(names, 1)]
 
 
 class CreationTests(SynchronousTestCase):
@@ -105,6 +124,16 @@ class CreationTests(SynchronousTestCase):
         migrate.upgrade(self.file)
         with closing(sqlite3.connect(self.file)) as connection:
             self.assertFalse(migrate.needs_migration(connection))
+
+    def test_counters_by_list(self) -> None:
+        """Counters of lists get names that begin with the table, whatever that is called; the others keep theirs."""
+        with closing(self.migrated("0011")) as connection:
+            connection.executemany("INSERT INTO ocsgw_counter VALUES (?, ?)", enumerated(COUNTERS_BEFORE))
+            connection.commit()
+        migrate.upgrade(self.file)
+        with closing(sqlite3.connect(self.file)) as connection:
+            found = connection.execute("SELECT name, value FROM ocsgw_counter ORDER BY value").fetchall()
+        self.assertEqual(found, enumerated(COUNTERS_AFTER))
 
     def test_upgrade_that_fails(self) -> None:
         """What SQLite says in that process is what the caller gets, with its code; other failures are a sentence."""

@@ -24,6 +24,7 @@ from ocsgw.store.postgresql.connection import Connection
 from ocsgw.store.postgresql.engine import PostgreSQLEngine
 from ocsgw.store.postgresql.exchange import numbered
 from tests.store.contract import new_record
+from tests.store.test_creation import COUNTERS_AFTER, COUNTERS_BEFORE, enumerated
 from tests.support.case import ClockTestCase
 from tests.support.postgresql import PostgreSQL, Relay, shared_postgresql
 from tests.support.postgresql_store import PostgreSQLSettings, new_database
@@ -574,6 +575,8 @@ class SchemaTests(PostgreSQLTestCase):
         script: list[str] = []
         print_revisions("postgresql", None, script.append, until="0008")
         self.sql("".join(script))
+        for name, value in enumerated(COUNTERS_BEFORE):
+            self.sql(f"INSERT INTO ocsgw_counter VALUES ('{name}', {value})")
         error = self.assertRaises(StoreVersionError, self.engine().open, self.directory)
         self.assertIn("ocsgw migrate -c FILE", str(error))
         _, statements = self.migrate(sql=True)
@@ -581,6 +584,8 @@ class SchemaTests(PostgreSQLTestCase):
         self.assertNotIn("CREATE TABLE ocsgw_handle", statements)
         self.assertRaises(StoreVersionError, self.engine().open, self.directory)
         self.sql(statements)
+        counters = [(name, int(value)) for name, value in self.sql("SELECT * FROM ocsgw_counter ORDER BY value")]
+        self.assertEqual(counters, enumerated(COUNTERS_AFTER))
         self.opened().close()
         self.assertIn("are up to date", self.migrate()[0])
 

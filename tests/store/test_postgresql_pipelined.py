@@ -128,7 +128,7 @@ class PipelinedTestCase(ClockTestCase):
 
     def counter(self) -> int:
         """Return the counter of record ids."""
-        return int(self.sql("SELECT value FROM ocsgw_counter WHERE name = 'record CL_Test'")[0][0])
+        return int(self.sql("SELECT value FROM ocsgw_counter WHERE name = 'CL_Test record'")[0][0])
 
     @contextlib.contextmanager
     def held(self) -> Any:
@@ -212,7 +212,7 @@ class PipelinedTests(PipelinedTestCase):
     def test_last_numbers(self) -> None:
         """The last numbers of 32 bits are not reserved."""
         engine = self.opened()
-        self.sql(f"UPDATE ocsgw_counter SET value = {INT32_MAX - AHEAD} WHERE name = 'record CL_Test'")
+        self.sql(f"UPDATE ocsgw_counter SET value = {INT32_MAX - AHEAD} WHERE name = 'CL_Test record'")
         self.usual(engine, add_record("1"))
         self.assertRaises(NotPipelinedError, self.built, engine, add_record("2"))
         self.pipeline(engine).prepare(_PATIENCE)

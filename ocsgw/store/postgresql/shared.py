@@ -25,6 +25,7 @@ from ocsgw.contact.transaction import (
 from ocsgw.protocol.enumerations import RecordStatus
 from ocsgw.store.dialect import as_json
 from ocsgw.store.engine import Report
+from ocsgw.store.list_counters import chain_counter, record_counter
 from ocsgw.store.open_tables import OpenTables
 from ocsgw.store.postgresql.blocks import HANDLE, LAST, Blocks, reserve
 from ocsgw.store.postgresql.connection import Connection
@@ -202,7 +203,12 @@ class SharedTransaction(PostgreSQLTransaction):
 
     def _note_numbers(self, table: str, record_id: int, chain_id: int) -> None:
         text = next(text for each, text in self._tables.lists.items() if text is not None and each.table == table)
-        numbers = {"records": f"record {table}", "record": record_id, "chains": f"chain {table}", "chain": chain_id}
+        numbers = {
+            "records": record_counter(table),
+            "record": record_id,
+            "chains": chain_counter(table),
+            "chain": chain_id,
+        }
         self._connection.later(_note_text(text), numbers)
 
     # Hand-outs.

@@ -8,6 +8,7 @@ from ocsgw.contact.directory import CallingList
 from ocsgw.protocol.columns import CALLING_LIST_COLUMNS, DO_NOT_CALL_COLUMNS
 from ocsgw.store.dialect import Connection
 from ocsgw.store.engine import Report
+from ocsgw.store.list_counters import chain_counter, record_counter
 from ocsgw.store.postgresql.do_not_call import NUMBER, do_not_call_indexes, do_not_call_text
 from ocsgw.store.postgresql.forms import Forms, literal, quoted
 from ocsgw.store.postgresql.ready import Ready, is_whole
@@ -185,7 +186,7 @@ class PostgreSQLTables(Tables):
             # What is locked while records are added has to be there.
             self._connection.change(
                 "INSERT INTO ocsgw_counter (name, value) VALUES (?, 0), (?, 0) ON CONFLICT (name) DO NOTHING",
-                (f"record {calling_list.table}", f"chain {calling_list.table}"),
+                (record_counter(calling_list.table), chain_counter(calling_list.table)),
             )
         table = self.identifier(calling_list.table)
         return list_text(calling_list, table, usable, self._forms, may_lack_chain=may_lack_chain)

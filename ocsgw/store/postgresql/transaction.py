@@ -21,6 +21,7 @@ from ocsgw.store.bulk import BulkTransaction
 from ocsgw.store.dialect import as_json, upsert
 from ocsgw.store.engine import Report
 from ocsgw.store.errors import ConflictError, NotPrimaryError
+from ocsgw.store.list_counters import chain_counter, record_counter
 from ocsgw.store.open_tables import OpenTables
 from ocsgw.store.outbox import OUTBOX_COLUMNS, OUTBOX_KINDS
 from ocsgw.store.postgresql.connection import Connection
@@ -209,7 +210,7 @@ class PostgreSQLTransaction(BulkTransaction):
         self._connection.later(f"{begin} VALUES (1, ?, ?) {end}", (number, mark))
 
     def _note_numbers(self, table: str, record_id: int, chain_id: int) -> None:
-        self._connection.later(NOTE_NUMBERS, (f"record {table}", record_id, f"chain {table}", chain_id))
+        self._connection.later(NOTE_NUMBERS, (record_counter(table), record_id, chain_counter(table), chain_id))
 
     def _note_highest(self, calling_list: CallingList, rows: Sequence[Sequence[Any]]) -> None:
         super()._note_highest(calling_list, rows)

@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from ocsgw.protocol.attributes import INT32_MAX
+from ocsgw.store.list_counters import chain_counter, record_counter
 from ocsgw.store.sqlite.connection import Connection
 
 _VERSION = "PRAGMA data_version"
@@ -93,6 +94,6 @@ class Memory:
         """Yield what was reserved and not used: the number that is enough, its name in the store, the one noted."""
         for table, known in self.numbers.items():
             if known.record_id < known.noted_record_id:
-                yield known.record_id, f"record {table}", known.noted_record_id
+                yield known.record_id, record_counter(table), known.noted_record_id
             if known.chain_id < known.noted_chain_id:
-                yield known.chain_id, f"chain {table}", known.noted_chain_id
+                yield known.chain_id, chain_counter(table), known.noted_chain_id

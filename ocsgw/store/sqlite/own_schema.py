@@ -5,7 +5,7 @@ CREATE TABLE ocsgw_alembic_version (
 	version_num VARCHAR(32) NOT NULL,
 	CONSTRAINT ocsgw_alembic_version_pkc PRIMARY KEY (version_num)
 );
-INSERT INTO "ocsgw_alembic_version" VALUES('0011');
+INSERT INTO "ocsgw_alembic_version" VALUES('0012');
 CREATE TABLE ocsgw_audit (
 	id INTEGER NOT NULL,
 	number BIGINT NOT NULL,

@@ -24,6 +24,7 @@ from ocsgw.store.bulk import BulkTransaction
 from ocsgw.store.dialect import as_json
 from ocsgw.store.engine import Report
 from ocsgw.store.errors import UndoneTransactionError
+from ocsgw.store.list_counters import chain_counter, record_counter
 from ocsgw.store.open_tables import OpenTables
 from ocsgw.store.outbox import OUTBOX_COLUMNS, OUTBOX_KINDS
 from ocsgw.store.own_tables import AUDIT_POSITION
@@ -194,8 +195,8 @@ class SQLiteTransaction(BulkTransaction):
         """Return what is known of the numbers of a table; at first that is what was noted of them."""
         known = self._numbers.get(table) or self._memory.numbers.get(table)
         if known is None:
-            noted = dict(self._connection.rows(_NOTED, (f"record {table}", f"chain {table}")))
-            known = Numbers.noted(noted.get(f"record {table}", 0), noted.get(f"chain {table}", 0))
+            noted = dict(self._connection.rows(_NOTED, (record_counter(table), chain_counter(table))))
+            known = Numbers.noted(noted.get(record_counter(table), 0), noted.get(chain_counter(table), 0))
         return known
 
     def _insert_rows(self, calling_list: CallingList, rows: Sequence[Sequence[Any]]) -> None:
@@ -206,7 +207,7 @@ class SQLiteTransaction(BulkTransaction):
         known = self._numbers_of(table)
         used = known.with_used(record_id, chain_id)
         if used[2:] != known[2:]:
-            values = (f"record {table}", used.noted_record_id, f"chain {table}", used.noted_chain_id)
+            values = (record_counter(table), used.noted_record_id, chain_counter(table), used.noted_chain_id)
             self._memory.account(self._connection.change(NOTE_NUMBERS, values))
         self._numbers[table] = used
 
