@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import cast
 
+from ocsgw.contact.added import Draft, Row, answer_with, number, rows_of
 from ocsgw.contact.directory import CallingList, Directory
 from ocsgw.contact.dnc_lookup import dnc_lookup_for
 from ocsgw.contact.outbox import RecordChanged
@@ -15,8 +16,6 @@ from ocsgw.contact.record_plan import (
     CUSTOM,
     RECORD_ID,
     RECORD_TYPE,
-    Draft,
-    Row,
     drafts_of,
 )
 from ocsgw.contact.transaction import Admission, DncLookup, UnavailableListError
@@ -95,9 +94,9 @@ def _add(
     if named:
         _number(drafts, admission, dict(chains))
     else:
-        _number_in_new_chains(drafts, admission)
+        number(drafts, admission.record_id, admission.chain_id, RECORD_ID, CHAIN_ID)
     if drafts:
-        unit.tx.insert_rows(calling_list, [draft.row for draft in drafts])
+        unit.tx.insert_rows(calling_list, rows_of(drafts))
         unit.blocked += ["add"] * sum(place < len(drafts) for place in admission.blocked)
         principals = {requests[draft.at].context.principal for draft in drafts}
         unit.outbox.append(
@@ -110,8 +109,7 @@ def _add(
                 last_id=drafts[-1].row[RECORD_ID],
             )
         )
-    for draft in drafts:
-        replies[draft.at] = draft.event
+    answer_with(drafts, replies)
 
 
 def _number(drafts: Sequence[Draft], admission: Admission, ends: dict[int, int]) -> None:
@@ -128,17 +126,6 @@ def _number(drafts: Sequence[Draft], admission: Admission, ends: dict[int, int])
             ends[chain] += 1
             row[CHAIN_ID] = event["GSW_CHAIN_ID"] = chain
             row[CHAIN_N] = event["GSW_CHAIN_N"] = ends[chain]
-
-
-def _number_in_new_chains(drafts: Sequence[Draft], admission: Admission) -> None:
-    """Give records their ids, and chains of their own."""
-    record_id, chain_id = admission.record_id, admission.chain_id
-    for draft in drafts:
-        record_id += 1
-        chain_id += 1
-        row = draft.row
-        row[RECORD_ID] = record_id
-        row[CHAIN_ID] = draft.event["GSW_CHAIN_ID"] = chain_id
 
 
 def free_numbers(admission: Admission) -> int:

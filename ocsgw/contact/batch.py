@@ -5,12 +5,13 @@ Source: http.md section 12, protocol.md P41, docs/architecture.md.
 
 import hashlib
 from collections.abc import Callable, Container, Mapping, Sequence
-from typing import Protocol, cast
+from typing import TYPE_CHECKING, Protocol, cast
 
 import msgspec
 
+from ocsgw import speedups
 from ocsgw.contact.add_record import add_records
-from ocsgw.contact.by_handle import INFORMATION_KEYS, by_handle
+from ocsgw.contact.by_handle import HANDLE_REQUESTS, INFORMATION_KEYS, by_handle
 from ocsgw.contact.cancel import cancel
 from ocsgw.contact.directory import CallingList, Directory
 from ocsgw.contact.do_not_call import do_not_call
@@ -56,11 +57,23 @@ _RULES: Mapping[str, Rule] = {
 }
 
 
-class Outcome(msgspec.Struct):
-    """What became of one request; `replayed` if it is the stored answer of an earlier one (H324)."""
+if TYPE_CHECKING or not speedups.is_used():
 
-    reply: Reply
-    replayed: bool = False
+    class Outcome(msgspec.Struct):
+        """What became of one request; `replayed` if it is the stored answer of an earlier one (H324)."""
+
+        reply: Reply
+        replayed: bool = False
+
+    def _are_plain(requests: list[PendingRequest]) -> bool:
+        """Whether requests ask for the same, without a key, and none goes on from before."""
+        asked = requests[0].request
+        return all(each.request is asked and each.key is None and each.resume is None for each in requests)
+
+else:
+    # A reply may be a record that was added: then it is known how its acknowledgement is written.
+    from ocsgw.speedups.rows import Outcome
+    from ocsgw.speedups.rows import are_plain as _are_plain
 
 
 class Defects(Protocol):
@@ -108,6 +121,10 @@ def execute(unit: UnitOfWork, requests: Sequence[PendingRequest], on_defect: Def
 
     The caller commits afterwards; until then nothing is acknowledged.
     """
+    if requests and requests[0].request.name not in HANDLE_REQUESTS and _are_plain(alike := list(requests)):
+        # Most batches: one run, and no answer is stored.
+        rule = _RULES.get(kind_of(alike[0]))
+        return list(map(Outcome, _run(unit, alike, rule, on_defect, with_keys=False)))
     outcomes: list[Outcome | None] = [None] * len(requests)
     keyed = [at for at, pending in enumerate(requests) if pending.key is not None and pending.resume is None]
     if keyed:
@@ -153,7 +170,7 @@ def _store(unit: UnitOfWork, requests: Sequence[PendingRequest], replies: Sequen
     for pending, reply in zip(requests, replies, strict=True):
         if pending.key is None:
             continue
-        event = final_event(reply)
+        event = final_event(Outcome(reply).reply)
         if event is not None and is_kept(pending, event):
             mark = _fingerprint_of(unit, pending, event)
             answers[_name_of(pending)] = StoredAnswer(mark, event, unit.now + pending.keep_for)
@@ -246,8 +263,13 @@ def _demand_size(requests: Sequence[PendingRequest], replies: Sequence[Reply]) -
                 raise _TooLargeError
 
 
-def _run(unit: UnitOfWork, requests: list[PendingRequest], rule: Rule | None, on_defect: Defects) -> list[Reply]:
-    """Carry out one run; if it fails as a whole, go through it one by one, so that a fault stays with its request."""
+def _run(
+    unit: UnitOfWork, requests: list[PendingRequest], rule: Rule | None, on_defect: Defects, *, with_keys: bool = True
+) -> list[Reply]:
+    """Carry out one run; if it fails as a whole, go through it one by one, so that a fault stays with its request.
+
+    `with_keys`: answers may have to be stored under keys.
+    """
     if rule is None:
         return [Refusal("unknown_request", pending.request.name) for pending in requests]
     mark = unit.mark()
@@ -256,7 +278,8 @@ def _run(unit: UnitOfWork, requests: list[PendingRequest], rule: Rule | None, on
             replies = rule(unit, requests)
             if rule is not add_records:
                 _demand_size(requests, replies)
-            _store(unit, requests, replies)
+            if with_keys:
+                _store(unit, requests, replies)
             return replies
     except StoreFailureError:
         raise

@@ -5,13 +5,12 @@ decide key by key for any request, a plan has decided already (H96 to H98, H120,
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import Any, NamedTuple, cast
-
-import msgspec
+from typing import NamedTuple, cast
 
 from ocsgw import speedups
+from ocsgw.contact.added import Draft, Row
 from ocsgw.contact.directory import CallingList, Campaign, Directory, TimeZone
 from ocsgw.contact.fields import FieldType, to_column, to_event
 from ocsgw.contact.new_record import default_campaign, default_record
@@ -48,17 +47,6 @@ RECORD_ID, CHAIN_ID, CHAIN_N = _PLACES["record_id"], _PLACES["chain_id"], _PLACE
 CONTACT, CAMPAIGN, CUSTOM = _PLACES["contact_info"], _PLACES["campaign_id"], _PLACES["custom"]
 RECORD_TYPE, CALL_RESULT = _PLACES["record_type"], _PLACES["call_result"]
 _TIME, _ZONE = _PLACES["dial_sched_time"], _PLACES["tz_dbid"]
-
-Row = list[Any]
-
-
-class Draft(msgspec.Struct):
-    """A record to be added: its row in the order of the columns, its acknowledgement but for the numbers, its chain."""
-
-    at: int
-    row: Row
-    event: KV
-    chain: int | None
 
 
 class _Place(NamedTuple):
@@ -117,7 +105,7 @@ def _fill_slowly(plan: RecordPlan, data: KV, row: Row, event: KV) -> Sequence[st
 
 
 if speedups.is_used():
-    from ocsgw.speedups.rows import MOST_KEYS, Steps, drafts, fill
+    from ocsgw.speedups.rows import Steps, drafts, fill
 
     def _fill(plan: RecordPlan, data: KV, row: Row, event: KV) -> Sequence[str]:
         return fill(plan.shown, plan.hidden, plan.named, plan.custom, data, row, event)
@@ -152,7 +140,7 @@ def _plan_of(directory: Directory, calling_list: CallingList, keys: tuple[str, .
     hidden = tuple(each for each in classic if each[1] in _NOT_SHOWN)
     names = tuple(each for key, each in named.items() if key in keys)
     has_others = not _OTHERS.isdisjoint(keys)
-    return RecordPlan(
+    plan = RecordPlan(
         row_of(default_record(directory, calling_list)),
         _members(directory, calling_list, frozenset(keys)),
         shown,
@@ -161,12 +149,16 @@ def _plan_of(directory: Directory, calling_list: CallingList, keys: tuple[str, .
         tuple(places),
         frozenset(unknown),
         has_others,
-        Steps(keys, shown, hidden, names, tuple(places)) if _may_have_steps(keys, has_others=has_others) else None,
+        None,
     )
-
-
-def _may_have_steps(keys: tuple[str, ...], *, has_others: bool) -> bool:
-    return speedups.is_used() and not has_others and len(keys) <= MOST_KEYS
+    if not speedups.is_used() or has_others:
+        return plan
+    try:
+        steps = Steps(keys, shown, hidden, names, tuple(places), plan.event, CHAIN_ID)
+    except ValueError:
+        # More keys than are usual, or a default that is neither text nor integer.
+        return plan
+    return replace(plan, steps=steps)
 
 
 def _members(directory: Directory, calling_list: CallingList, given: frozenset[str]) -> KV:
@@ -207,7 +199,7 @@ def drafts_of(unit: UnitOfWork, calling_list: CallingList, requests: Sequence[Pe
     keys = tuple(data)
     plan = _plan_of(unit.directory, calling_list, keys)
     if plan.steps is not None and "GSW_CALLING_LIST" in data:
-        alike = drafts(cast("list[PendingRequest]", requests), at, plan.steps, plan.row, plan.event, Draft)
+        alike = drafts(cast("list[PendingRequest]", requests), at, plan.steps, plan.row)
         if alike:
             unit.unknown_keys |= plan.unknown
             return alike

@@ -36,7 +36,7 @@ from ocsgw.protocol.messages import (
 )
 from ocsgw.protocol.requests import ClientKind
 
-_usual: Callable[[bytes, int, type[Request]], tuple[list[Request], int]] | None = None
+_usual: Callable[[bytes, int], tuple[list[Request], int]] | None = None
 if speedups.is_used():
     from ocsgw.speedups.back import know, requests
 
@@ -161,7 +161,7 @@ class ServerSession(_Session):
         except FrameError as error:
             self.ended = True
             raise WireError("protocol_error", str(error)) from None
-        requests, at = _usual(data, self._decoder.limit, Request)
+        requests, at = _usual(data, self._decoder.limit)
         return requests, data[at:]
 
     def open_request(self, ref: int) -> None:

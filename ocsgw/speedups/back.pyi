@@ -1,31 +1,20 @@
 """The way of usual requests into OCS and out of it."""
 
 from collections.abc import Iterable, Sequence
-from typing import Any, Protocol, TypeVar
+from typing import Any
 
 SOURCES: str
-T_co = TypeVar("T_co", covariant=True)
-
-class _Make(Protocol[T_co]):
-    def __call__(
-        self,
-        *,
-        ref: int,
-        data: dict[str, Any],
-        deadline_ms: int | None,
-        idempotency_key: str | None,
-        principal: str | None,
-        request_id: str | None,
-        peer: str | None,
-    ) -> T_co: ...
 
 def know(keys: Iterable[str]) -> None:
     """Use these objects where a text is the same: looking up one's own is quickest."""
 
-def requests(data: bytes, limit: int, make: _Make[T_co]) -> tuple[list[T_co], int]:
-    """Return the usual requests with which `data` begins, and where the first other frame begins."""
+def requests(data: bytes, limit: int) -> tuple[list[Any], int]:
+    """Return the usual requests with which `data` begins, and where the first other frame begins.
 
-def event_frame(ref: int, data: dict[str, Any], limit: int) -> bytes | None:
+    They have the attributes of `protocol.messages.Request`.
+    """
+
+def event_frame(ref: int, data: Any, limit: int) -> bytes | None:
     """Return the frame of a final event, None where `encode_event` has to look at it."""
 
 class Job:

@@ -1,6 +1,7 @@
 # cython: language_level=3, embedsignature=False
 """The way of usual requests into OCS and out of it: from the frames of a link to jobs, and from events back to frames."""
 
+cimport cython
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from cpython.dict cimport PyDict_Next, PyDict_SetItem, PyDict_Size
 from cpython.object cimport PyObject
@@ -9,6 +10,7 @@ from libc.stdint cimport int64_t, uint8_t
 from libc.string cimport memcmp
 
 from ocsgw.speedups.packing cimport Out, put, put_integer, put_map, put_text
+from ocsgw.speedups.rows cimport Draft, Outcome
 from ocsgw.speedups.unpacking cimport In, Name, big_endian, read_integer, read_map_size, read_text, take
 
 cdef extern from *:
@@ -18,7 +20,10 @@ cdef extern from "Python.h":
     bint PyUnicode_CheckExact(object)
     bint PyLong_CheckExact(object)
     long long PyLong_AsLongLongAndOverflow(object, int *) except? -1
-    object PyObject_Vectorcall(object, PyObject *const *, size_t, PyObject *)
+
+cdef extern from *:
+    # For so many pairs; with none an empty one.
+    dict __Pyx_PyDict_NewPresized(Py_ssize_t)
 
 SOURCES = OCSGW_SOURCES.decode("ascii")
 
@@ -29,6 +34,8 @@ cdef enum:
     MOST_KEYS = 512
     # Longer ones are not worth to be kept, in bytes.
     LONGEST_KEY = 64
+    # For more members than these no room is made before they are read.
+    MOST_PAIRS = 64
 cdef list _keys = [None] * MOST_KEYS
 cdef dict _own = {}
 
@@ -87,7 +94,41 @@ cdef object _given_text(In *frame):
     return _text(&text)
 
 
-cdef object _request(In *frame, object make):
+@cython.freelist(256)
+cdef class Arrived:
+    """A request that has come; it has the attributes of `protocol.messages.Request`."""
+
+    cdef public object ref
+    cdef public dict data
+    cdef public object deadline_ms
+    cdef public object idempotency_key
+    cdef public object principal
+    cdef public object request_id
+    cdef public object peer
+
+    def __eq__(self, other):
+        return (
+            *(self.ref, self.data, self.deadline_ms, self.idempotency_key),
+            *(self.principal, self.request_id, self.peer),
+        ) == (
+            *(other.ref, other.data, other.deadline_ms, other.idempotency_key),
+            *(other.principal, other.request_id, other.peer),
+        )
+
+
+cdef Arrived _arrived(object request):
+    """Return a request in this form; some have come another way."""
+    cdef Arrived arrived
+    if type(request) is Arrived:
+        return <Arrived> request
+    arrived = Arrived.__new__(Arrived)
+    arrived.ref, arrived.data, arrived.deadline_ms = request.ref, request.data, request.deadline_ms
+    arrived.idempotency_key, arrived.principal = request.idempotency_key, request.principal
+    arrived.request_id, arrived.peer = request.request_id, request.peer
+    return arrived
+
+
+cdef Arrived _request(In *frame):
     """Return the request of a payload, None if it is anything but a request as `encode` writes it, with flat data.
 
     Raises `ValueError` for what is none as well.
@@ -95,17 +136,19 @@ cdef object _request(In *frame, object make):
     cdef Py_ssize_t members = read_map_size(frame), pairs
     cdef int64_t number = 0
     cdef Name name
-    cdef dict data = {}
-    cdef object ref, deadline = None, key = None, principal = None, request_id = None, peer = None
+    cdef dict data
+    cdef Arrived request = Arrived.__new__(Arrived)
     if not take(frame, b"\xa4kind\xa7request\xa3ref", 17):
         return None
     # An integer without a sign.
     if frame.at == frame.end or 0xCF < frame.at[0] or not read_integer(frame, &number) or not 1 <= number < 1LL << 53:
         return None
-    ref = number
+    request.ref = number
     if not take(frame, b"\xa4data", 5):
         return None
     pairs = read_map_size(frame)
+    # What a frame says of itself may be untrue.
+    request.data = data = __Pyx_PyDict_NewPresized(pairs if 0 < pairs <= MOST_PAIRS else 0)
     for _ in range(pairs):
         if not read_text(frame, &name):
             return None
@@ -118,53 +161,37 @@ cdef object _request(In *frame, object make):
     if take(frame, b"\xabdeadline_ms", 12):
         if not read_integer(frame, &number):
             return None
-        deadline = number
+        request.deadline_ms = number
         members -= 1
     if take(frame, b"\xafidempotency_key", 16):
-        key = _given_text(frame)
+        request.idempotency_key = _given_text(frame)
         members -= 1
     if take(frame, b"\xa9principal", 10):
-        principal = _given_text(frame)
+        request.principal = _given_text(frame)
         members -= 1
     if take(frame, b"\xaarequest_id", 11):
-        request_id = _given_text(frame)
+        request.request_id = _given_text(frame)
         members -= 1
     if take(frame, b"\xa4peer", 5):
-        peer = _given_text(frame)
+        request.peer = _given_text(frame)
         members -= 1
     if frame.at != frame.end or members != 0:
         return None
-    return _made(make, ref, data, deadline, key, principal, request_id, peer)
+    return request
 
 
-cdef tuple _names = ("ref", "data", "deadline_ms", "idempotency_key", "principal", "request_id", "peer")
-
-
-cdef object _made(
-    object make, object ref, dict data, object deadline, object key, object principal, object request_id, object peer
-):
-    cdef PyObject *given[7]
-    given[0] = <PyObject *> ref
-    given[1] = <PyObject *> data
-    given[2] = <PyObject *> deadline
-    given[3] = <PyObject *> key
-    given[4] = <PyObject *> principal
-    given[5] = <PyObject *> request_id
-    given[6] = <PyObject *> peer
-    return PyObject_Vectorcall(make, given, 0, <PyObject *> _names)
-
-
-def requests(bytes data not None, Py_ssize_t limit, make):
+def requests(bytes data not None, Py_ssize_t limit):
     """Return the usual requests with which `data` begins, and where the first other frame begins.
 
-    A frame is a length of four bytes and a payload of at most `limit` bytes. `make` is the class of requests. What is
-    cut off, a breach, another kind of message, or a request with something unusual in it is left to the caller.
+    A frame is a length of four bytes and a payload of at most `limit` bytes. What is cut off, a breach, another kind of
+    message, or a request with something unusual in it is left to the caller.
     """
     cdef const uint8_t *begin = <const uint8_t *> PyBytes_AS_STRING(data)
     cdef const uint8_t *end = begin + PyBytes_GET_SIZE(data)
     cdef const uint8_t *at = begin
     cdef Py_ssize_t size
     cdef In frame
+    cdef Arrived request
     cdef list found = []
     while end - at > 4:
         size = <Py_ssize_t> big_endian(at, 4)
@@ -173,7 +200,7 @@ def requests(bytes data not None, Py_ssize_t limit, make):
         frame.at = at + 4
         frame.end = frame.at + size
         try:
-            request = _request(&frame, make)
+            request = _request(&frame)
         except ValueError:
             break
         if request is None:
@@ -224,12 +251,20 @@ cdef bint _put_data(Out *out, dict data) except -1:
     return True
 
 
-cdef bint _put_event(Out *out, ref, dict data, Py_ssize_t limit) except -1:
-    """Write the frame of a final event; false where it is for others. Raises what texts and numbers raise."""
+cdef bint _put_event(Out *out, ref, data, Py_ssize_t limit) except -1:
+    """Write the frame of a final event with these key-values, or with the acknowledgement of a draft.
+
+    False where it is for others. Raises what texts and numbers raise.
+    """
     cdef uint8_t *begin = out.at
     if not put(out, b"\0\0\0\0\x83\xa4kind\xa5event\xa4data", 21):
         return False
-    if not _put_data(out, data) or not put(out, b"\xa3ref", 4) or not put_integer(out, ref):
+    if type(data) is Draft:
+        if not (<Draft> data).put(out):
+            return False
+    elif type(data) is not dict or not _put_data(out, <dict> data):
+        return False
+    if not put(out, b"\xa3ref", 4) or not put_integer(out, ref):
         return False
     cdef Py_ssize_t size = out.at - begin - 4
     if size > limit:
@@ -240,10 +275,11 @@ cdef bint _put_event(Out *out, ref, dict data, Py_ssize_t limit) except -1:
     return True
 
 
-def event_frame(ref, dict data not None, Py_ssize_t limit):
+def event_frame(ref, data not None, Py_ssize_t limit):
     """Return the frame of a final event that is no stored answer, None where `encode_event` has to look at it.
 
-    It is for events whose members are texts and integers, with a payload of at most `limit` bytes.
+    It is for events whose members are texts and integers, or drafts whose acknowledgement nobody has asked for, with a
+    payload of at most `limit` bytes.
     """
     cdef Out out
     out.at = _frame
@@ -311,33 +347,28 @@ def jobs(
     """
     cdef list made = []
     cdef Job job
-    first = requests[at]
-    principal, peer = first.principal, first.peer
-    name = (<dict?> first.data)["GSW_AGENT_REQ_TYPE"]
+    cdef Arrived request, first = _arrived(requests[at])
+    name = first.data["GSW_AGENT_REQ_TYPE"]
     cdef Py_ssize_t until = min(len(requests), at + room)
     while at < until:
-        request = requests[at]
-        data = <dict?> request.data
+        request = _arrived(requests[at])
         if (
             request.idempotency_key is not None
-            or not _is_same(request.principal, principal)
-            or not _is_same(request.peer, peer)
-            or not _is_same(data.get("GSW_AGENT_REQ_TYPE"), name)
+            or not _is_same(request.principal, first.principal)
+            or not _is_same(request.peer, first.peer)
+            or not _is_same(request.data.get("GSW_AGENT_REQ_TYPE"), name)
+            or request.ref in refs
         ):
             break
-        ref = request.ref
-        if ref in refs:
-            break
         job = Job.__new__(Job)
-        job.dispatcher, job.request, job.end = dispatcher, request, end
-        job._ref, job._known, job.begun = ref, known, now
-        request_id = request.request_id
-        job.pending = make(known, data, context) if request_id is None else make(
-            known, data, context, request_id=request_id
+        job.dispatcher, job.request, job.end = dispatcher, requests[at], end
+        job._ref, job._known, job.begun = request.ref, known, now
+        job.pending = make(known, request.data, context) if request.request_id is None else make(
+            known, request.data, context, request_id=request.request_id
         )
         deadline = request.deadline_ms
         job.deadline = now + deadline / 1000 if deadline is not None else None
-        refs.add(ref)
+        refs.add(request.ref)
         made.append(job)
         at += 1
     return made
@@ -363,6 +394,7 @@ def answers(
     cdef Py_ssize_t counts[MOST_BOUNDS + 1]
     cdef Py_ssize_t which, most = len(bounds), begin = at
     cdef Job job, first = jobs[at]
+    cdef Outcome outcome
     cdef Out out
     cdef uint8_t *written
     if most > MOST_BOUNDS:
@@ -379,13 +411,12 @@ def answers(
         job = <Job> jobs[at]
         if job.end is not first.end or job._known is not first._known or job._ref not in refs:
             break
-        outcome = outcomes[at]
-        reply = outcome.reply
-        if type(reply) is not dict or outcome.replayed is not False:
+        outcome = <Outcome?> outcomes[at]
+        if outcome.replayed:
             break
         written = out.at
         try:
-            if not _put_event(&out, job._ref, <dict> reply, limit):
+            if not _put_event(&out, job._ref, outcome.replied, limit):
                 out.at = written
                 break
         except (UnicodeEncodeError, OverflowError):

@@ -1,15 +1,11 @@
 """Members of usual AddRecords to rows and acknowledgements."""
 
 from collections.abc import Sequence
-from typing import Any, Protocol, TypeVar
+from typing import Any
 
 SOURCES: str
 # More are unusual.
 MOST_KEYS: int
-T_co = TypeVar("T_co", covariant=True)
-
-class _MakeDraft(Protocol[T_co]):
-    def __call__(self, at: int, row: list[Any], event: dict[str, Any], chain: None, /) -> T_co: ...
 
 def fill(
     stored: tuple[tuple[int, str], ...],
@@ -23,7 +19,10 @@ def fill(
     """Store and show what needs no conversion; return the keys of what is left."""
 
 class Steps:
-    """What `fill` does, by the places of the keys in the requests that have these, in this order."""
+    """What `fill` does, by the places of the keys in the requests that have these, in this order.
+
+    Raises `ValueError` where there is something unusual about the acknowledgement.
+    """
 
     def __init__(
         self,
@@ -32,9 +31,21 @@ class Steps:
         hidden: tuple[tuple[int, str], ...],
         named: tuple[tuple[int, str, dict[str, tuple[int, str]]], ...],
         custom: tuple[tuple[Any, ...], ...],
+        event: dict[str, Any],
+        chain: int,
     ) -> None: ...
 
-def drafts(
-    requests: list[Any], at: int, steps: Steps, row: list[Any], event: dict[str, Any], make: _MakeDraft[T_co]
-) -> list[T_co]:
+def drafts(requests: list[Any], at: int, steps: Steps, row: list[Any]) -> list[Any]:
     """Return drafts of records for requests that are alike and need no conversion."""
+
+def number(drafts: list[Any], record_id: int, chain_id: int, at_record: int, at_chain: int) -> None:
+    """Give drafts the ids behind these, and chains of their own."""
+
+def answer_with(drafts: list[Any], replies: list[Any]) -> None:
+    """Put what drafts are acknowledged with into the places of their requests."""
+
+def rows_of(drafts: list[Any]) -> list[list[Any]]:
+    """Return the rows of drafts."""
+
+def are_plain(requests: list[Any]) -> bool:
+    """Whether requests ask for the same, without a key, and none goes on from before."""

@@ -7,18 +7,24 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
+from ocsgw import speedups
 from ocsgw.contact import record_plan
+from ocsgw.contact.added import Draft, answer_with, number
+from ocsgw.contact.batch import Outcome
 from ocsgw.contact.custom import custom_members, given_columns
 from ocsgw.contact.directory import CallingList, Campaign, ShownColumn
 from ocsgw.contact.fields import to_event
 from ocsgw.contact.new_record import DEFAULTS, default_campaign
-from ocsgw.contact.record_plan import CUSTOM, draft_of, drafts_of
+from ocsgw.contact.record_plan import CHAIN_ID, CUSTOM, RECORD_ID, draft_of, drafts_of
 from ocsgw.contact.unit_of_work import PendingRequest, UnitOfWork
 from ocsgw.contact.zones import to_date_time, to_epoch
 from ocsgw.protocol.errors import Refusal
-from ocsgw.protocol.messages import KV, KVValue
+from ocsgw.protocol.messages import KV, Event, KVValue, encode
 from ocsgw.protocol.requests import REQUESTS
 from tests.support.rules import ENVIRONMENT, TYPED_FIELDS, make_directory
+
+if speedups.is_used():
+    from ocsgw.speedups.back import event_frame
 
 _LIST = CallingList.of(
     204, "CL_Types", "CL_Types", ENVIRONMENT, TYPED_FIELDS, shown=(ShownColumn("agent_id", "Agent"),)
@@ -176,13 +182,28 @@ class PlanTests(SynchronousTestCase):
                 self.assertEqual(_planned(alone, calling_list, sent[at]), refusal.text)
                 at += 1
                 continue
-            for draft in made:
-                self.assertEqual(draft.at, at)
+            number(made, 40, 50, RECORD_ID, CHAIN_ID)
+            for place, draft in enumerate(made, 1):
+                self.assertEqual((draft.at, draft.row[RECORD_ID], draft.row[CHAIN_ID]), (at, 40 + place, 50 + place))
+                self.assert_same_answer(draft)
+                draft.row[RECORD_ID] = draft.row[CHAIN_ID] = draft.event["GSW_CHAIN_ID"] = 0
                 self.assertEqual(
                     (draft.row, list(draft.event.items()), draft.chain), _planned(alone, calling_list, sent[at])
                 )
                 at += 1
         self.assertEqual(unit.unknown_keys, alone.unknown_keys)
+
+    def assert_same_answer(self, draft: Draft) -> None:
+        """Assert that what is written from a row is what is written from the event, or that somebody else has to."""
+        replies: list[Any] = [None] * (draft.at + 1)
+        answer_with([draft], replies)
+        written = event_frame(7, replies[-1], 1 << 20) if speedups.is_used() else None
+        event = Outcome(replies[-1]).reply
+        assert isinstance(event, dict)
+        self.assertEqual((event["GSW_CHAIN_ID"], event), (draft.row[CHAIN_ID], draft.event))
+        if speedups.is_used():
+            self.assertEqual(written, event_frame(7, event, 1 << 20))
+            self.assertTrue(written is None or written == encode(Event(ref=7, data=event)))
 
     def test_values_of_fields(self) -> None:
         """What is shown of a custom column is what was stored, in the form of its type."""

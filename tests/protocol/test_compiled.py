@@ -42,7 +42,7 @@ _ODD = st.one_of(
 
 
 def _read(data: bytes, limit: int = _LIMIT) -> tuple[list[Request], int]:
-    return requests(data, limit, Request)
+    return requests(data, limit)
 
 
 class RequestsTests(SynchronousTestCase):
