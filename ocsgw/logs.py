@@ -239,6 +239,8 @@ MESSAGES: Mapping[int, tuple[Level, str]] = MappingProxyType(
         93233: ("warning", "{count} more clients of OCS listener {listener} were refused within {window:g} s"),
         93234: ("info", "{client} connected to OCS listener {listener}, principal {principal}, session {session}"),
         93235: ("info", "{client} disconnected, session {session}: {reason}"),
+        93236: ("warning", "The lease has values that no server writes; it counts as lapsed unless it is renewed"),
+        93237: ("warning", "The clock of this machine is {seconds} s {direction} that of the database; correct it"),
         93240: (
             "warning",
             (

@@ -59,6 +59,12 @@ def checks_of(status: Mapping[str, Any]) -> Iterator[Check]:
     yield Check("state", [f"OCS is {state}"] if state in {"opening", "stopping"} else [], is_fatal=True)
     reason = f": {store['reason']}" if store["reason"] else ""
     yield Check("store", [f"the store is {store['state']}{reason}"] if store["state"] != "open" else [], is_fatal=True)
+    trouble = status["lease_trouble"]
+    yield Check(
+        "lease",
+        [f"the lease of the store cannot be looked after: {trouble}"] if trouble else [],
+        is_fatal=status["role"] == "backup",
+    )
     missing = [each for each in proxies if each["state"] != "running"] if state == "active" else []
     # Just after it has become active a server has listeners and no proxies yet.
     wanted = max(len(proxies), status.get("http_listeners", 0))

@@ -111,6 +111,7 @@ class ControlledOCS:
             "pair": self._role.partners(),
             "gateways": self._role.gateways(),
             "lease": self._role.lease(),
+            "lease_trouble": self._role.trouble,
             "uptime": int(self._ocs.uptime()),
             "config": context.config.path,
             "store": self._store.status(),

@@ -14,6 +14,7 @@ from ocsgw.config import Config
 from ocsgw.contact.transaction import StoreFailureError
 from ocsgw.control.errors import ControlError
 from ocsgw.logs import say
+from ocsgw.ocs.clocks import Clocks
 from ocsgw.ocs.context import OCSContext
 from ocsgw.ocs.life_cycle import LifeCycle
 from ocsgw.ocs.objects import differences, objects_of
@@ -36,7 +37,9 @@ class Gateway(Service):
         self._store = store
         self._lease = lease
         self._has_chores = False
-        self._failing = False
+        self.trouble: str | None = None
+        self._odd = False
+        self._clocks = Clocks(context.wall_clock)
         self._seen: Lease | None = None
         self._compared: tuple[str, str] | None = None
         self._ticker = Periodic("lease of the chores", self._look_after, context.reactor)
@@ -94,15 +97,20 @@ class Gateway(Service):
     @inlineCallbacks
     def _look_after(self) -> Any:
         """Renew the lease, or take it if it has lapsed."""
+        self._clocks.asked()
         try:
             seen = self._seen = yield self._store.run(self._renew_or_take)
         except StoreFailureError as error:
-            if not self._failing:
-                self._failing = True
+            if self.trouble is None:
                 say(self._log, 93222, reason=str(error))
+            self.trouble = str(error)
         else:
-            self._failing = False
+            self.trouble = None
+            self._clocks.compare(seen.now)
             self._compare(seen)
+        if self._odd:
+            self._odd = False
+            say(self._log, 93236)
         has_chores = (self._lease.remaining or 0.0) > 0
         if has_chores != self._has_chores:
             self._has_chores = has_chores
@@ -115,6 +123,7 @@ class Gateway(Service):
             except NotPrimaryError:
                 self._lease.drop()
         seen = self._lease.look()
+        self._odd = seen.is_odd
         if seen.remaining <= 0 and self.running and self._lease.take():
             seen = self._lease.look()
         return seen

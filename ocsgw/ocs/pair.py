@@ -10,9 +10,10 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from ocsgw.config import Config
-from ocsgw.contact.transaction import StoreFailureError
+from ocsgw.contact.transaction import RefusedByTableError, StoreFailureError
 from ocsgw.control.errors import ControlError
 from ocsgw.logs import say
+from ocsgw.ocs.clocks import Clocks
 from ocsgw.ocs.context import OCSContext
 from ocsgw.ocs.life_cycle import LifeCycle
 from ocsgw.ocs.objects import differences, objects_of
@@ -63,7 +64,9 @@ class Pair(Service):
         self._seen: Lease | None = None
         self._compared: tuple[str, str] | None = None
         self._namesake = False
-        self._failing = False
+        self._odd = False
+        self.trouble: str | None = None
+        self._clocks = Clocks(context.wall_clock)
         self._ticker = Periodic("lease", self._tick, context.reactor)
         lease.objects = objects_of(context.config)
 
@@ -151,6 +154,7 @@ class Pair(Service):
         ):
             self._renewing = True
             self._look_at = self._clock.seconds() + self._options.lease_time
+            self._clocks.asked()
             self._store.run(self._renew_and_look).addBoth(self._renewed)
 
     def _renew_and_look(self) -> Lease:
@@ -161,9 +165,10 @@ class Pair(Service):
         self._renewing = False
         if isinstance(result, Failure):
             # What comes of it is seen by the time that is left.
-            result.trap(StoreFailureError)
+            result.trap(StoreFailureError, RefusedByTableError)
         else:
             self._seen = result
+            self._clocks.compare(result.now)
 
     def _step_down(self, reason: str) -> None:
         self._lease.drop()
@@ -189,7 +194,10 @@ class Pair(Service):
         """Drain, hand the lease over, and wait until the other server has it."""
         self.check_primary()
         if self._is_busy or self._life_cycle.state != "active":
-            raise ControlError(f"OCS is {self._life_cycle.state}, or is switching over already")
+            is_under_way = self._is_busy and self._life_cycle.state != "stopping"
+            raise ControlError(
+                "this server is switching over already" if is_under_way else f"OCS is {self._life_cycle.state}"
+            )
         self._is_busy = True
         try:
             seen = yield self._store.run(self._lease.look)
@@ -229,20 +237,23 @@ class Pair(Service):
     @inlineCallbacks
     def _stand_by(self) -> Any:
         """Look at the lease, and take it if it has lapsed."""
+        self._clocks.asked()
         try:
             seen = self._seen = yield self._store.run(self._lease.look)
             self._store.recovered()
+            self._clocks.compare(seen.now)
+            self._judge(seen)
             self._compare(seen)
             if seen.remaining <= 0 and self._clock.seconds() >= self._yields_until and self._may_take():
                 taken = yield self._store.run(self._lease.take)
                 if taken:
                     yield self._become_primary(seen.epoch + 1)
-        except (StoreFailureError, StoreError) as error:
-            if not self._failing:
-                self._failing = True
+        except (StoreFailureError, StoreError, RefusedByTableError) as error:
+            if self.trouble is None:
                 say(self._log, 93222, reason=str(error))
+            self.trouble = str(error)
         else:
-            self._failing = False
+            self.trouble = None
 
     def _may_take(self) -> bool:
         return bool(self.running) and self._life_cycle.state == "standby"
@@ -260,12 +271,19 @@ class Pair(Service):
         remaining = self._lease.remaining
         if remaining is None or remaining <= self._options.renew_interval or not self._may_take():
             self._lease.drop()
-            raise NotPrimaryError("the lease has lapsed while the tables were opened; trying again")
+            raise NotPrimaryError("the lease has lapsed while the tables were opened")
         self._is_primary, self._epoch = True, epoch
         self._store.dispatcher.available = True
         say(self._log, 93011)
         say(self._log, 93223, name=self._options.name, epoch=epoch)
         self._life_cycle.activate()
+
+    def _judge(self, seen: Lease) -> None:
+        """Report a lease that no server has written. A primary that lives has the time to renew it."""
+        if seen.is_odd and not self._odd:
+            say(self._log, 93236)
+            self._yields_until = self._clock.seconds() + self._options.lease_time
+        self._odd = seen.is_odd
 
     def _compare(self, seen: Lease) -> None:
         """Report what differs from the primary, once (C88)."""

@@ -32,6 +32,10 @@ class Role(Protocol):
     def lease(self) -> dict[str, Any] | None:
         """Return `epoch` and `remaining` seconds of the lease, if it is known; None for a single server."""
 
+    @property
+    def trouble(self) -> str | None:
+        """Why the lease cannot be looked after, None if all is well."""
+
     def check_primary(self) -> None:
         """Raise `ControlError` if this server is the backup, with the name of the primary."""
 
@@ -44,6 +48,7 @@ class SingleServer(Service):
 
     name = "role"
     role = "primary"
+    trouble = None
 
     def __init__(self, life_cycle: LifeCycle) -> None:
         self._life_cycle = life_cycle

@@ -11,6 +11,10 @@ from typing import NamedTuple, Protocol
 
 # A renewal is due a little before its interval is over, so that a round of a timer does not miss it by an instant.
 _DUE = 0.8
+# No lease is valid for longer, as `lease_time` is at most (seconds), and none was taken more often. What says otherwise
+# was not written by a server; whoever believed it would wait for ever.
+LONGEST = 3600.0
+_LAST_EPOCH = 1 << 62
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,8 +32,8 @@ class PairMember:
     all_serve: bool = False
 
     def is_renewal_due(self, remaining: float) -> bool:
-        """Whether a lease that is valid for so many more seconds should be renewed."""
-        return self.lease_time - remaining >= _DUE * self.renew_interval
+        """Whether a lease that is valid for so many more seconds should be renewed, or has not the time we gave it."""
+        return not 0 <= self.lease_time - remaining < _DUE * self.renew_interval
 
 
 class Lease(NamedTuple):
@@ -37,7 +41,8 @@ class Lease(NamedTuple):
 
     `holder` is the name of the primary, empty if there has been none. `remaining` is for how many more seconds the
     lease is valid; 0 or less: it has lapsed. `objects` is what the primary has said of its configuration (C88).
-    `ready` are the names of the other servers that are ready to take it.
+    `ready` are the names of the other servers that are ready to take it. With `is_odd` no server has written it; it
+    counts as lapsed. `now` is the time of the store in seconds since 1970 UTC, None where that is the server's own.
     """
 
     epoch: int
@@ -46,11 +51,38 @@ class Lease(NamedTuple):
     remaining: float
     objects: str
     ready: tuple[str, ...] = ()
+    is_odd: bool = False
+    now: float | None = None
 
     @property
     def standby(self) -> str | None:
         """A server that is ready to take over, None without one."""
         return self.ready[0] if self.ready else None
+
+
+def lease_of(
+    epoch: object,
+    remaining: object,
+    holder: object = "",
+    objects: object = "",
+    *,
+    is_ours: bool = False,
+    ready: tuple[str, ...] = (),
+    now: float | None = None,
+) -> Lease:
+    """Return the lease that a store has, whatever other programs have made of its values."""
+    is_epoch = isinstance(epoch, int) and 0 <= epoch < _LAST_EPOCH
+    is_odd = not (is_epoch and isinstance(remaining, int | float) and remaining <= LONGEST)
+    return Lease(
+        epoch if isinstance(epoch, int) and is_epoch else 0,
+        holder if isinstance(holder, str) else "",
+        is_ours,
+        remaining if isinstance(remaining, int | float) and not is_odd else 0.0,
+        objects if isinstance(objects, str) else "",
+        ready,
+        is_odd,
+        now,
+    )
 
 
 class LeaseKeeper(Protocol):

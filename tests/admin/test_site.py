@@ -36,6 +36,7 @@ def running() -> dict[str, Any]:
         "lease": None,
         "proxies": [{**PROXY, "starts": 2}],
         "holds": False,
+        "lease_trouble": None,
         "reload_refused": None,
     }
 

@@ -18,6 +18,8 @@ PROXY: dict[str, Any] = {
 WAITING = {**PROXY, "name": "second", "state": "waiting", "uptime": None, "next_start": 8, "in_flight": 0}
 GOOD: dict[str, Any] = {
     "state": "active",
+    "role": "primary",
+    "lease_trouble": None,
     "store": {"state": "open", "reason": None},
     "proxies": [PROXY],
     "closed_lists": [],
@@ -48,6 +50,12 @@ CASES: tuple[tuple[dict[str, Any], str, str], ...] = (
         "the store is opening: disk full",
     ),
     ({"state": "stopping"}, "down", "OCS is stopping"),
+    ({"lease_trouble": "no such table"}, "degraded", "the lease of the store cannot be looked after: no such table"),
+    (
+        {"lease_trouble": "no such table", "state": "standby", "role": "backup", "proxies": []},
+        "down",
+        "the lease of the store cannot be looked after: no such table",
+    ),
     ({"store": {"state": "failing", "reason": "disk full"}}, "down", "the store is failing: disk full"),
 )
 

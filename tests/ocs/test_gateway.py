@@ -35,6 +35,7 @@ class FakeLease:
         self.held = False
         # Another process has the name of this one.
         self.namesake = False
+        self.odd = False
 
     @property
     def remaining(self) -> float | None:
@@ -49,10 +50,11 @@ class FakeLease:
         ours = self.holder == "one"
         ready = ("two",) if ours else ("one",)
         is_ours = ours and not self.namesake
-        return Lease(self.epoch, self.holder, is_ours, 5.0 if self.holder else 0.0, self.theirs, ready)
+        valid_for = 5.0 if self.holder and not self.odd else 0.0
+        return Lease(self.epoch, self.holder, is_ours, valid_for, self.theirs, ready, self.odd, now=1000.0)
 
     def take(self) -> bool:
-        self.holder, self.held, self.epoch = "one", True, self.epoch + 1
+        self.holder, self.held, self.epoch, self.odd = "one", True, self.epoch + 1, False
         return True
 
     def renew(self) -> None:
@@ -85,11 +87,19 @@ class GatewayTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.log = LogCapture(self)
         self.clock, self.lease, self.life_cycle = Clock(), FakeLease(), LifeCycle()
-        ha = SimpleNamespace(name="one", renew_interval=1.0)
+        ha = SimpleNamespace(name="one", renew_interval=1.0, mode="active")
         config = SimpleNamespace(
-            ha=ha, tenants=(), time_zones=(), calling_lists=(), campaigns=(), campaign_groups=(), treatments=()
+            ha=ha,
+            tenants=(),
+            time_zones=(),
+            calling_lists=(),
+            campaigns=(),
+            campaign_groups=(),
+            treatments=(),
+            do_not_call=SimpleNamespace(table="dnc"),
         )
-        context = cast("OCSContext", SimpleNamespace(config=config, reactor=self.clock))
+        wall_clock = lambda: 1000.0  # noqa: E731 - a clock that stands
+        context = cast("OCSContext", SimpleNamespace(config=config, reactor=self.clock, wall_clock=wall_clock))
         self.role = Gateway(context, self.life_cycle, cast("StoreService", FakeStore()), self.lease)
         self.life_cycle.opened()
 
@@ -144,9 +154,16 @@ class GatewayTests(SynchronousTestCase):
         self.start()
         self.lease.broken = True
         self.clock.pump([1, 1, 1])
-        self.assertEqual(self.log.numbers().count(93222), 1)
+        self.assertEqual((self.log.numbers().count(93222), self.role.trouble), (1, "no connection"))
         self.successResultOf(self.role.stopService())
         self.assertFalse(self.lease.held)
+
+    def test_odd(self) -> None:
+        """A lease that no server has written is reported, and taken."""
+        self.lease.holder, self.lease.odd = "two", True
+        self.start()
+        self.clock.pump([1, 1])
+        self.assertEqual((self.log.numbers().count(93236), self.lease.held), (1, True))
 
     def test_duty(self) -> None:
         """A chore looks at the lease in each of its transactions; a server without partners has nothing to look at."""

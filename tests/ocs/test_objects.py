@@ -28,6 +28,10 @@ class ObjectTests(ServiceTestCase):
                 "treatment busy has DBID 401 here and 402 on the primary",
             ],
         )
+        text = text.replace("dbid = 402", "dbid = 401").replace('name = "remarks"', 'name = "notes"', 1)
+        self.path.write_text(text, encoding="utf-8")
+        theirs = objects_of(load(self.path))
+        self.assertEqual(differences(ours, theirs), ["calling_list CL_Test has other fields here than on the primary"])
 
 
 class DifferenceTests(SynchronousTestCase):
@@ -43,6 +47,26 @@ class DifferenceTests(SynchronousTestCase):
                 "calling_list C is only configured on the primary",
             ],
         )
+
+    def test_tables(self) -> None:
+        """A list in another table, or with other fields, is named; an earlier version says nothing of them."""
+        ours = (
+            '{"calling_list":{"A":201},"fields":{"calling_list A":7},"table":{"calling_list A":"a","do_not_call":"d"}}'
+        )
+        self.assertEqual(
+            differences(ours, ours.replace('"a"', '"b"').replace('"d"', '"e"').replace("7", "8")),
+            [
+                "calling_list A has other fields here than on the primary",
+                "calling_list A has table a here and b on the primary",
+                "do_not_call has table d here and e on the primary",
+            ],
+        )
+        self.assertEqual(
+            differences('{"mode":{"[ha]":"pair"}}', '{"mode":{"[ha]":"active"}}'),
+            ["[ha] has mode pair here and active on the primary"],
+        )
+        self.assertEqual(differences(ours, '{"calling_list":{"A":201}}'), [])
+        self.assertEqual(differences('{"calling_list":{"A":201}}', ours), [])
 
     def test_many(self) -> None:
         """So many that nobody reads them are counted."""

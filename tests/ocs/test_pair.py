@@ -8,6 +8,7 @@ from twisted.internet.defer import Deferred
 
 from ocsgw.control.errors import ControlError
 from ocsgw.ocs.pair import Pair
+from ocsgw.store.sqlite.lease import time_of_kernel
 from tests.ocs.service import FakeProxy, ServiceTestCase
 
 _HA = '[ha]\nenabled = true\nname = "one"\nlease_time = "60s"\nrenew_interval = "10s"'
@@ -123,6 +124,41 @@ class PairTests(ServiceTestCase):
         self.assertEqual(len(differing), len(set(differing)))
         self.stop()
 
+    def test_odd(self) -> None:
+        """R50: a lease that no server has written is reported, and taken unless its holder renews it in time."""
+        proxy = self.begin()
+        self.other_takes()
+        self.reactor.advance(1)
+        self.reactor.advance(0.25)
+        proxy.leave()
+        self.reactor.lose_link()
+        self.sql("UPDATE ocsgw_lease SET expires_at = 'tomorrow'")
+        self.reactor.pump([0.25] * 230)
+        self.assertEqual((self.log.numbers().count(93236), self.role().role), (1, "backup"))
+        self.reactor.pump([0.25] * 20)
+        self.assertEqual((self.role().role, self.service.life_cycle.state), ("primary", "active"))
+        self.assertEqual(self.sql("SELECT epoch, name FROM ocsgw_lease"), [(8, "one")])
+        self.stop(FakeProxy(self.reactor, 1).get_ready())
+
+    def test_trouble(self) -> None:
+        """R50: a backup that cannot look after the lease could not take over, and says so; whatever the reason is."""
+        proxy = self.begin()
+        self.other_takes()
+        self.reactor.advance(1)
+        self.reactor.advance(0.25)
+        proxy.leave()
+        self.reactor.lose_link()
+        self.other_lapses()
+        self.sql("CREATE TRIGGER nobody BEFORE UPDATE ON ocsgw_lease BEGIN SELECT raise(ABORT, 'not today'); END")
+        self.reactor.pump([0.25] * 8)
+        self.assertEqual(self.role().trouble, "a trigger: not today")
+        self.assertEqual(self.log.numbers().count(93222), 1)
+        self.assertNotIn(93156, self.log.numbers())
+        self.sql("DROP TRIGGER nobody")
+        self.reactor.advance(0.25)
+        self.assertEqual((self.role().role, self.role().trouble), ("primary", None))
+        self.stop(FakeProxy(self.reactor, 1).get_ready())
+
     def test_switch_over(self) -> None:
         """C84: as asked, it ends its work, hands the lease over, and waits for the other server."""
         proxy = self.begin()
@@ -132,12 +168,15 @@ class PairTests(ServiceTestCase):
         done: Deferred[dict[str, Any]] = self.role().switch_over()
         self.assertNoResult(done)
         self.assertEqual(self.service.life_cycle.state, "standby")
-        self.failureResultOf(self.role().switch_over(), ControlError)
+        error = self.failureResultOf(self.role().switch_over(), ControlError)
+        self.assertIn("this server is switching over already", error.getErrorMessage())
         proxy.leave()
         self.reactor.lose_link()
         self.reactor.advance(0.1)
         self.assertEqual((self.role().role, self.sql("SELECT expires_at FROM ocsgw_lease")), ("backup", [(0.0,)]))
-        self.sql("UPDATE ocsgw_lease SET epoch = 2, token = 'other', name = 'two', expires_at = 1e12")
+        self.sql(
+            "UPDATE ocsgw_lease SET epoch = 2, token = 'other', name = 'two', expires_at = ?", time_of_kernel() + 60
+        )
         self.reactor.advance(0.1)
         self.assertEqual(self.successResultOf(done), {"primary": "two"})
         self.stop()

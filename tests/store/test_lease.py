@@ -23,6 +23,22 @@ from tests.support.rules import make_directory
 _LEASE, _RENEW = 5.0, 1.0
 
 
+# What no server writes, and what one could have written.
+_KNOWN = ("expires_at = 0, token = 'x'", "objects = x'ff'", "name = x'ff'", "expires_at = -9e999")
+_ODD = (
+    *_KNOWN,
+    "expires_at = 1e15",
+    "expires_at = 1e15, token = 'x'",
+    "expires_at = 9e999, token = 'x'",
+    "expires_at = 'tomorrow'",
+    "expires_at = x'00', token = x'ff'",
+    "epoch = 9223372036854775807",
+    "epoch = -5",
+    "epoch = 'seven'",
+    "epoch = 1.5",
+)
+
+
 class Watchdog:
     """Notes when it would end the process."""
 
@@ -257,6 +273,35 @@ class LeaseTests(LeaseTestCase):
             other.execute("COMMIT")
         self.assertTrue(one.writes())
         self.assertEqual((one.watchdog.at, two.watchdog.at), (None, None))
+
+    def test_odd(self) -> None:
+        """R50: whatever another program writes into the row of the lease, one server or the other goes on to serve."""
+        one, two = self.server("a"), self.server("b")
+        for number, odd in enumerate(_ODD):
+            one.take(self)
+            self.change(f"UPDATE ocsgw_lease SET {odd}")
+            is_odd = two.lease.look().is_odd
+            self.assertEqual(is_odd, odd not in _KNOWN, odd)
+            self.now += 1.0
+            writes = one.writes(2 * number)
+            # What it has renewed is its own.
+            self.assertEqual(two.take(self), not writes, odd)
+            server = one if writes else two
+            self.assertTrue(server.writes(2 * number + 1), odd)
+            seen = server.lease.look()
+            self.assertEqual((seen.is_ours, seen.is_odd, seen.remaining > _LEASE - 2), (True, False, True), odd)
+            self.assertTrue(0 < seen.epoch < 1000, seen)
+            server.lease.hand_over()
+            # Who has lost it may not know that yet.
+            one.lease.drop()
+        one.take(self)
+        self.change("UPDATE ocsgw_standby SET ready_until = 'x', token = token || 'x'")
+        self.assertIsNone(one.lease.look().standby)
+
+    def change(self, text: str) -> None:
+        """Change the store as another program."""
+        with closing(sqlite3.connect(self.file)) as connection, connection:
+            connection.execute(text)
 
     def test_anything(self) -> None:
         """C80 to C82: in whatever order things happen, who writes is always the one with the lease."""

@@ -4,7 +4,7 @@ import contextlib
 import time
 
 from ocsgw.contact.transaction import StoreFailureError
-from ocsgw.store.errors import CommitUnknownError, NotPrimaryError, StoreBusyError
+from ocsgw.store.errors import CommitUnknownError, NotPrimaryError, StoreBusyError, StoreError
 from ocsgw.store.lease import PairMember
 from ocsgw.store.postgresql.engine import PostgreSQLEngine
 from tests.store.contract import new_record
@@ -15,6 +15,15 @@ from tests.support.rules import make_directory
 
 _LEASE, _RENEW = 1.2, 0.3
 _PATIENCE = 20.0
+# What no server writes.
+_ODD = (
+    "expires_at = 1e15",
+    "expires_at = 1e15, token = 'x'",
+    "expires_at = 'NaN'",
+    "expires_at = 'Infinity', token = 'x'",
+    "epoch = 9223372036854775807",
+    "epoch = -5",
+)
 
 
 class LeaseTests(ClockTestCase):
@@ -76,6 +85,55 @@ class LeaseTests(ClockTestCase):
         self.two.use(self.directory)
         self.write(self.two, 2)
         self.assertEqual((self.two.lease.look().epoch, self.stored(self.two)), (2, [1, 2]))
+
+    def test_odd(self) -> None:
+        """R50: whatever another program writes into the row of the lease, one server or the other goes on to serve."""
+        assert self.one.lease is not None
+        assert self.two.lease is not None
+        assert self.two._connection is not None
+        for number, odd in enumerate(_ODD):
+            self.take(self.one)
+            self.two._connection.change(f"UPDATE ocsgw_lease SET {odd}")
+            self.assertTrue(self.two.lease.look().is_odd, odd)
+            try:
+                self.one.lease.renew()
+            except NotPrimaryError:
+                self.take(self.two)
+                server = self.two
+            else:
+                server = self.one
+            self.write(server, number + 1)
+            assert server.lease is not None
+            seen = server.lease.look()
+            self.assertEqual((seen.is_ours, seen.is_odd), (True, False), odd)
+            self.assertTrue(0 < seen.epoch < 1000, seen)
+            server.lease.hand_over()
+        self.take(self.one)
+        self.two._connection.change("UPDATE ocsgw_standby SET ready_until = 'NaN', token = token || 'x'")
+        self.assertIsNone(self.one.lease.look().standby)
+
+    def test_single_server(self) -> None:
+        """A server without partners is kept out of a database that others use as a pair, until they are gone."""
+        assert self.one.lease is not None
+        assert self.two.lease is not None
+        self.take(self.one)
+        self.two.lease.look()
+        single = PostgreSQLEngine(self.settings, unreported)
+        error = str(self.assertRaises(StoreError, single.open, self.directory))
+        self.assertIn("servers with [ha] enabled use it (one, two); enable that here as well, or stop them", error)
+        assert self.one._connection is not None
+        self.one.lease.hand_over()
+        self.one._connection.change("UPDATE ocsgw_standby SET ready_until = 'NaN'")
+        single.open(self.directory)
+        self.addCleanup(single.close)
+
+    def test_clock(self) -> None:
+        """The time of the database comes with the lease."""
+        assert self.one.lease is not None
+        self.take(self.one)
+        now = self.one.lease.look().now
+        assert now is not None
+        self.assertLess(abs(now - time.time()), _PATIENCE)
 
     def test_woken(self) -> None:
         """C82, R38: who was replaced writes nothing, whatever it believes of its lease."""

@@ -23,6 +23,7 @@ from ocsgw.store.postgresql import own_schema
 from ocsgw.store.postgresql.address import Address
 from ocsgw.store.postgresql.connection import Connection, said, translated
 from ocsgw.store.postgresql.forms import Forms, quoted
+from ocsgw.store.postgresql.lease import partners_on
 from ocsgw.store.postgresql.tables import PostgreSQLTables
 from ocsgw.store.tables import Declared
 
@@ -44,10 +45,6 @@ _BITS = {"smallint": 16, "integer": 32, "bigint": 64}
 _USERS = (
     "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND application_name = ANY(?::text[])"
     " AND pid <> pg_backend_pid() ORDER BY pid"
-)
-_LEASES = (
-    "SELECT name FROM ocsgw_lease WHERE expires_at > extract(epoch FROM clock_timestamp())"
-    " UNION ALL SELECT name FROM ocsgw_standby WHERE ready_until > extract(epoch FROM clock_timestamp())"
 )
 
 
@@ -154,10 +151,10 @@ class PostgreSQLPlace:
                 f" {', '.join(map(str, found[:5]))} there); stop it first. A pooler may keep sessions for a while: give"
                 " the address of the database itself"
             )
-        servers = [row[0] for row in connection.rows(_LEASES)]
+        servers = partners_on(connection)
         if servers:
             raise CopyError(
-                f"the store {self.shown} is in use by the servers {', '.join(sorted(set(servers)))}; stop them"
+                f"the store {self.shown} is in use by the servers {', '.join(servers)}; stop them"
                 " first. The lease of a server that was killed lapses within some seconds"
             )
 

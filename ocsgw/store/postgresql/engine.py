@@ -21,7 +21,7 @@ from ocsgw.store.postgresql.batches import Batches, is_refusal
 from ocsgw.store.postgresql.blocks import Blocks
 from ocsgw.store.postgresql.connection import Connection, NotBegunError, masked, said, translated
 from ocsgw.store.postgresql.forms import Forms
-from ocsgw.store.postgresql.lease import PostgreSQLLease
+from ocsgw.store.postgresql.lease import PostgreSQLLease, partners_on
 from ocsgw.store.postgresql.numbers import Numbers
 from ocsgw.store.postgresql.shared import SharedTransaction
 from ocsgw.store.postgresql.tables import PostgreSQLTables
@@ -166,6 +166,12 @@ class PostgreSQLEngine:
         own_schema.expect_own(connection, self._address.shown)
 
     def _become_writer(self, connection: Connection) -> None:
+        partners = partners_on(connection) if self._access == "serve" and self.lease is None else []
+        if partners:
+            names = ", ".join(partners)
+            raise StoreError(
+                self._problem(f"servers with [ha] enabled use it ({names}); enable that here as well, or stop them")
+            )
         connection.control(f"BEGIN; SET LOCAL lock_timeout = {_OPEN_WAIT_MS}")
         try:
             self._batches.enter(connection)

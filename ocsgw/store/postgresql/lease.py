@@ -12,7 +12,7 @@ from contextlib import contextmanager
 import psycopg
 
 from ocsgw.store.errors import NotPrimaryError, StoreBusyError
-from ocsgw.store.lease import Lease, PairMember
+from ocsgw.store.lease import LONGEST, Lease, PairMember, lease_of
 from ocsgw.store.postgresql.connection import Connection, translated
 
 # How long a transaction about the lease alone waits for locks, and may stand still (milliseconds).
@@ -32,9 +32,19 @@ _RENEW = f"UPDATE ocsgw_lease SET expires_at = {_NOW} + {{lease_time}} WHERE id 
 _END_HOLDER = (
     "SELECT pg_terminate_backend(holder.pid) FROM ocsgw_lease AS lease JOIN pg_locks AS holder ON holder.granted"
     " AND holder.locktype = 'transactionid' AND holder.transactionid = lease.xmax AND holder.pid <> pg_backend_pid()"
-    f" WHERE lease.id = 1 AND lease.expires_at <= {_NOW}"
+    f" WHERE lease.id = 1 AND NOT (lease.expires_at > {_NOW} AND lease.expires_at <= {_NOW} + {LONGEST})"
 )
-_LOOK = f"SELECT epoch, token, name, expires_at - {_NOW}, objects FROM ocsgw_lease WHERE id = 1"
+_IS_READY = f"ready_until > {_NOW} AND ready_until <= {_NOW} + {_BELIEVED * LONGEST}"
+_USERS = (
+    f"SELECT name FROM ocsgw_lease WHERE id = 1 AND expires_at > {_NOW} AND expires_at <= {_NOW} + {LONGEST}"
+    f" UNION SELECT name FROM ocsgw_standby WHERE {_IS_READY} ORDER BY name"
+)
+_LOOK = f"SELECT epoch, token, name, expires_at - {_NOW}, objects, {_NOW} FROM ocsgw_lease WHERE id = 1"
+
+
+def partners_on(connection: Connection) -> list[str]:
+    """Return the names of the servers with `[ha] enabled` that use a database. Raises `StoreFailureError`."""
+    return [row[0] for row in connection.rows(_USERS)]
 
 
 class PostgreSQLLease:
@@ -126,17 +136,18 @@ class PostgreSQLLease:
             self._standby_due = now + self._member.lease_time
         row = connection.row(_LOOK)
         others = connection.rows(
-            f"SELECT name FROM ocsgw_standby WHERE ready_until > {_NOW} AND token <> ? ORDER BY name",
+            f"SELECT name FROM ocsgw_standby WHERE {_IS_READY} AND token <> ? ORDER BY name",
             (row[1] if row is not None else "",),
         )
         ready = tuple(name for (name,) in others)
         if row is None:
-            return Lease(0, "", is_ours=False, remaining=0.0, objects="", ready=ready)
-        epoch, token, holder, remaining, objects = row
-        return Lease(epoch, holder, token == self._member.token, remaining, objects, ready)
+            return lease_of(0, 0.0, ready=ready)
+        epoch, token, holder, remaining, objects, now = row
+        is_ours = token == self._member.token
+        return lease_of(epoch, remaining, holder, objects, is_ours=is_ours, ready=ready, now=now)
 
     def _stand_by(self, connection: Connection) -> None:
-        connection.change(f"DELETE FROM ocsgw_standby WHERE ready_until <= {_NOW}")
+        connection.change(f"DELETE FROM ocsgw_standby WHERE NOT ({_IS_READY})")
         connection.change(
             "INSERT INTO ocsgw_standby (token, name, boot, ready_until)"
             f" VALUES (?, ?, '', {_NOW} + ?) ON CONFLICT (token) DO UPDATE SET ready_until = excluded.ready_until",
@@ -163,10 +174,11 @@ class PostgreSQLLease:
                 " VALUES (1, 0, '', '', '', 0, '') ON CONFLICT (id) DO NOTHING"
             )
             # Waits for transactions of the primary that are under way.
-            row = connection.row(f"SELECT epoch, expires_at <= {_NOW} FROM ocsgw_lease WHERE id = 1 FOR UPDATE")
-            if row is None or not row[1]:
+            row = connection.row(f"SELECT epoch, expires_at - {_NOW} FROM ocsgw_lease WHERE id = 1 FOR UPDATE")
+            found = lease_of(*row) if row is not None else None
+            if found is None or found.remaining > 0:
                 return False
-            epoch = int(row[0]) + 1
+            epoch = found.epoch + 1
             connection.change(
                 "UPDATE ocsgw_lease SET epoch = ?, token = ?, name = ?, objects = ?,"
                 f" expires_at = {_NOW} + ? WHERE id = 1",

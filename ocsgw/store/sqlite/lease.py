@@ -17,7 +17,7 @@ from typing import Protocol
 
 from ocsgw.contact.transaction import StoreFailureError
 from ocsgw.store.errors import NotPrimaryError, StoreBusyError
-from ocsgw.store.lease import Lease, PairMember
+from ocsgw.store.lease import LONGEST, Lease, PairMember, lease_of
 from ocsgw.store.sqlite.connection import Connection, masked, primary_code
 from ocsgw.store.sqlite.watchdog import CLOCK, Watchdog
 
@@ -37,6 +37,7 @@ _TAKE = (
     " ON CONFLICT (id) DO UPDATE SET epoch = excluded.epoch, token = excluded.token, name = excluded.name,"
     " boot = excluded.boot, expires_at = excluded.expires_at, objects = excluded.objects"
 )
+_IS_READY = "boot = ? AND ready_until > ? AND ready_until <= ?"
 _STAND_BY = (
     "INSERT INTO ocsgw_standby (token, name, boot, ready_until) VALUES (?, ?, ?, ?)"
     " ON CONFLICT (token) DO UPDATE SET ready_until = excluded.ready_until"
@@ -120,7 +121,7 @@ class SQLiteLease:
         epoch, now = self._epoch, self._clock()
         self._renewed_until = None
         row = connection.row(_CHECK, (epoch, self._member.token, self._boot)) if epoch is not None else None
-        if row is None or row[0] <= now:
+        if row is None or not isinstance(row[0], int | float) or not row[0] > now:
             self._epoch = None
             raise NotPrimaryError("this server is no longer the primary")
         if self._member.is_renewal_due(row[0] - now):
@@ -157,20 +158,26 @@ class SQLiteLease:
                 self._stand_by(now)
         row = connection.row("SELECT epoch, token, name, boot, expires_at, objects FROM ocsgw_lease WHERE id = 1")
         others = connection.rows(
-            "SELECT name FROM ocsgw_standby WHERE boot = ? AND ready_until > ? AND token <> ?",
-            (self._boot, now, row[1] if row is not None else ""),
+            f"SELECT name FROM ocsgw_standby WHERE {_IS_READY} AND token <> ?",
+            (self._boot, now, now + _BELIEVED * LONGEST, row[1] if row is not None else ""),
         )
-        ready = tuple(name for (name,) in others)
+        ready = tuple(str(name) for (name,) in others)
         if row is None:
-            return Lease(0, "", is_ours=False, remaining=0.0, objects="", ready=ready)
+            return lease_of(0, 0.0, ready=ready)
         epoch, token, holder, boot, expires_at, objects = row
-        remaining = expires_at - now if boot == self._boot else 0.0
-        return Lease(epoch, holder, token == self._member.token, remaining, objects, ready)
+        is_ours = token == self._member.token
+        return lease_of(epoch, self._left(boot, expires_at, now), holder, objects, is_ours=is_ours, ready=ready)
+
+    def _left(self, boot: object, expires_at: object, now: float) -> object:
+        if boot != self._boot:
+            return 0.0
+        return expires_at - now if isinstance(expires_at, int | float) else None
 
     def _stand_by(self, now: float) -> None:
         lease_time = self._member.lease_time
         with self._short_transaction() as connection:
-            connection.change("DELETE FROM ocsgw_standby WHERE boot <> ? OR ready_until <= ?", (self._boot, now))
+            believed = (self._boot, now, now + _BELIEVED * LONGEST)
+            connection.change(f"DELETE FROM ocsgw_standby WHERE NOT ({_IS_READY})", believed)
             values = (self._member.token, self._member.name, self._boot, now + _BELIEVED * lease_time)
             connection.change(_STAND_BY, values)
         self._standby_due = now + lease_time
@@ -181,9 +188,11 @@ class SQLiteLease:
         with self._short_transaction() as connection:
             now = self._clock()
             row = connection.row("SELECT epoch, boot, expires_at FROM ocsgw_lease WHERE id = 1")
-            if row is not None and row[1] == self._boot and row[2] > now:
+            epoch, boot, expires_at = row if row is not None else (0, "", 0.0)
+            found = lease_of(epoch, self._left(boot, expires_at, now))
+            if found.remaining > 0:
                 return False
-            epoch, until = (row[0] if row is not None else 0) + 1, now + member.lease_time
+            epoch, until = found.epoch + 1, now + member.lease_time
             connection.change(_TAKE, (epoch, member.token, member.name, self._boot, until, self.objects))
             connection.change("DELETE FROM ocsgw_standby WHERE token = ?", (member.token,))
         self._expires_at, self._epoch, self._stored_objects = until, epoch, self.objects
