@@ -56,7 +56,7 @@ _BATCH = 256
 class _InlineWorker:
     """Runs everything at once: processor time is then that of the whole parent."""
 
-    is_idle = False
+    is_idle = is_wanted = False
 
     def run(self, function: Callable[[], Any]) -> "Deferred[Any]":
         return maybeDeferred(function)

@@ -61,6 +61,10 @@ def make_quick_reactor() -> Any:
     class QuickReactor(EPollReactor):
         """An epoll reactor without logging contexts around reads and writes."""
 
+        def has_events(self) -> bool:
+            """Whether a turn would have something to read or write."""
+            return bool(self._poller.poll(0, 1))
+
         def doPoll(self, timeout: float | None) -> None:  # noqa: N802 - Twisted's name
             """Wait for events, `timeout` seconds at most, and deal with them."""
             selectables = self._selectables

@@ -187,3 +187,15 @@ class QuickReactorTests(SynchronousTestCase):
         both += [self.reader(close_the_other), self.reader(close_the_other)]
         self.reactor.doIteration(0)
         self.assertEqual(len(read), 1)
+
+    def test_has_events(self) -> None:
+        """Whether there is something to deal with is said without dealing with it."""
+        self.assertFalse(self.reactor.has_events())
+        read: list[int] = []
+        reader = self.reader(lambda: read.append(1))
+        self.assertTrue(self.reactor.has_events())
+        self.assertEqual(read, [])
+        self.reactor.doIteration(0)
+        self.assertEqual(read, [1])
+        reader.stopReading()
+        self.assertFalse(self.reactor.has_events())

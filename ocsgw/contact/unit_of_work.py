@@ -66,7 +66,8 @@ class UnitOfWork:
     shown. `blocked` has an item for each record that the do-not-call list keeps from being called: on which occasion
     that was found. `question_room` says how many questions a URI takes at the moment, `questions` how many of these the
     unit has used. `group_statuses` are those of the store, None while not read. `origin` distinguishes this
-    server from others that serve the same store at the same time; empty if there are none.
+    server from others that serve the same store at the same time; empty if there are none. `is_awaited` says whether
+    others wait for the end of the transaction, for work whose size is up to it.
     """
 
     tx: Transaction
@@ -89,6 +90,7 @@ class UnitOfWork:
     question_room: Callable[[str], int] = lambda uri: sys.maxsize
     questions: dict[str, int] = field(default_factory=dict)
     origin: str = ""
+    is_awaited: Callable[[], bool] = lambda: False
 
     def event(self, name: str, pending: PendingRequest, members: KV) -> KV:
         """Return an acknowledgement: the common keys, then `members` (http.md section 10)."""

@@ -61,8 +61,6 @@ class ControlClient:
         self._decoder = FrameDecoder(FRAME_LIMIT)
         self._sent: deque[str] = deque()
         self._replies: deque[ControlReply] = deque()
-        # How many seconds the last command whose result was received has taken in the server.
-        self.took = 0.0
 
     def __enter__(self) -> "ControlClient":
         return self
@@ -107,7 +105,6 @@ class ControlClient:
             if taken >= _QUIET and reply.waiting != reported:
                 reported = reply.waiting
                 self._report(f"{command}: the server is waiting for {reply.waiting}")
-        self.took = reply.took
         if reply.error is not None:
             raise (InvalidConfigurationError if reply.is_configuration else RefusedError)(reply.error)
         return reply.result

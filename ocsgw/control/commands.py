@@ -10,7 +10,7 @@ from twisted.python.failure import Failure
 from ocsgw import counters
 from ocsgw.contact.directory import CampaignGroup, Directory
 from ocsgw.contact.transaction import GroupStatus, StoreFailureError
-from ocsgw.contact.unit_of_work import UnitOfWork
+from ocsgw.contact.unit_of_work import Unfinished, UnitOfWork
 from ocsgw.control.errors import ControlError
 from ocsgw.control.health import health_of
 from ocsgw.control.server import Command
@@ -281,12 +281,16 @@ class _Controller:
         name, given = str(arguments.get("name")), arguments.get("arguments")
         who = {"principal": self._context.principal, "address": self._context.peer}
 
-        def run(unit: UnitOfWork) -> Any:
-            result = carry_out(unit, name, given)
-            unit.notes[:] = [{**who, **note} for note in unit.notes]
-            return result
+        def noted(function: Callable[[UnitOfWork], Any]) -> Callable[[UnitOfWork], Any]:
+            def run(unit: UnitOfWork) -> Any:
+                result = function(unit)
+                unit.notes[:] = [{**who, **note} for note in unit.notes]
+                return Unfinished(noted(result.function)) if isinstance(result, Unfinished) else result
 
-        return self._ocs.chore(run, is_brief=name in BRIEF).addErrback(_operation_failed)
+            return run
+
+        step = noted(lambda unit: carry_out(unit, name, given))
+        return self._ocs.chore(step, is_brief=name in BRIEF).addErrback(_operation_failed)
 
 
 def _operation_failed(reason: Failure) -> Failure:

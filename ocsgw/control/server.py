@@ -38,9 +38,13 @@ class Command:
 
 
 class ControlProtocol(Protocol):
-    """One connection of `ocsctl`: a request, signs of life, its reply, the next request."""
+    """One connection of `ocsctl`: a request, signs of life, its reply, the next request.
+
+    Meanwhile nothing more is read, so that whoever sends ahead waits, and does not look like somebody who wants a turn.
+    """
 
     _log = Logger()
+    transport: Any
 
     def __init__(self, commands: Mapping[str, Command], clock: IReactorTime) -> None:
         self._commands = commands
@@ -72,7 +76,6 @@ class ControlProtocol(Protocol):
         if self._busy or not self._waiting:
             return
         self._busy = True
-        begun = self._clock.seconds()
         try:
             request = decode_request(self._waiting.pop(0))
         except msgspec.MsgspecError as error:
@@ -83,7 +86,8 @@ class ControlProtocol(Protocol):
         done.addCallbacks(lambda result: ControlReply(result=result), self._failed, errbackArgs=(request.command,))
         if not done.called and not self._gone:
             self._signs.start(_SIGN_OF_LIFE)
-        done.addCallback(self._finish, request.command, begun)
+            self.transport.pauseProducing()
+        done.addCallback(self._finish, request.command)
 
     def _run(self, request: ControlRequest) -> Any:
         command = self._commands.get(request.command)
@@ -102,9 +106,8 @@ class ControlProtocol(Protocol):
         say(self._log, 93140, command=command, log_failure=reason)
         return ControlReply(error=f"internal error: {reason.getErrorMessage()}; see the log of the server")
 
-    def _finish(self, reply: ControlReply, command: str, begun: float) -> None:
+    def _finish(self, reply: ControlReply, command: str) -> None:
         self._signs.stop()
-        reply.took = max(0.0, self._clock.seconds() - begun)
         try:
             self._reply(reply)
         except (TypeError, msgspec.MsgspecError, OverflowError):
@@ -115,6 +118,8 @@ class ControlProtocol(Protocol):
         if self._waiting:
             # Everybody else comes first: in one turn what they have sent is read, in the next it is carried out.
             self._clock.callLater(0, self._clock.callLater, 0, self._next)
+        elif not self._gone and self.transport is not None:
+            self.transport.resumeProducing()
 
     def _reply(self, reply: ControlReply) -> None:
         if not self._gone and self.transport is not None:

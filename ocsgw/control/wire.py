@@ -18,15 +18,13 @@ class ControlRequest(msgspec.Struct, omit_defaults=True):
 class ControlReply(msgspec.Struct, omit_defaults=True):
     """What a command gave, or in words why it could not be carried out; `is_configuration` if that is the reason.
 
-    While `waiting` is given, it is neither: the command goes on, and this is what it waits for. `took` is how many
-    seconds the command has taken.
+    While `waiting` is given, it is neither: the command goes on, and this is what it waits for.
     """
 
     result: object = None
     error: str | None = None
     is_configuration: bool = False
     waiting: str | None = None
-    took: float = 0.0
 
 
 _encoder = msgspec.msgpack.Encoder()

@@ -5,6 +5,7 @@ import itertools
 import json
 import os
 import sys
+import time
 from collections import Counter, deque
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -21,9 +22,12 @@ from ocsgw.files.csv_files import NumberedRow
 from ocsgw.files.seen import SeenContacts
 from ocsgw.files.slices import Slice, SliceSize, slices
 from ocsgw.files.source import Source
+from ocsgw.operations.parts import in_parts
 
-# Slices are prepared while others are stored.
-_IN_FLIGHT = 4
+# The next slice is prepared while one is stored.
+_IN_FLIGHT = 2
+# A slice of a dry run is looked at as a whole.
+_ROWS_OF_DRY_RUN = 1000
 _NAMES = ("added", "updated", "replaced", "skipped", "refused")
 
 
@@ -109,18 +113,20 @@ def _transfer(
 ) -> Iterator[tuple[Slice, Any]]:
     """Send the rows and yield each slice with its result."""
     sent: deque[Slice] = deque()
-    slice_size = SliceSize()
+    slice_size = SliceSize(_ROWS_OF_DRY_RUN) if common["dry_run"] else SliceSize()
+    received = time.monotonic()
     # The last slice, empty, says that all rows are there.
     for slice_ in itertools.chain(slices(rows, slice_size), ([],)):
-        cells = [each.cells for each in slice_]
+        parts = in_parts([each.cells for each in slice_])
         places = seen.places(slice_) if seen is not None else []
-        operator.send("import", **common, first=first, rows=cells, last=not slice_, seen=places)
+        operator.send("import", **common, first=first, parts=parts, last=not slice_, seen=places)
         first += len(slice_)
         sent.append(slice_)
         if len(sent) == _IN_FLIGHT or seen is not None:
             result = operator.receive()
             stored = sent.popleft()
-            slice_size.stored(len(stored), operator.took)
+            before, received = received, time.monotonic()
+            slice_size.stored(len(stored), received - before)
             if seen is not None:
                 seen.add(stored, result["verdicts"])
             yield stored, result

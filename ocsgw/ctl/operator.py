@@ -12,7 +12,7 @@ from ocsgw.audit.recorder import Auditor, not_audited
 from ocsgw.catalog import directory_of
 from ocsgw.contact.directory import Directory
 from ocsgw.contact.transaction import StoreFailureError
-from ocsgw.contact.unit_of_work import UnitOfWork
+from ocsgw.contact.unit_of_work import Unfinished, UnitOfWork
 from ocsgw.control.client import ControlClient
 from ocsgw.control.errors import UnreachableError
 from ocsgw.ctl.errors import EXIT_UNAVAILABLE, CommandError
@@ -35,10 +35,6 @@ T = TypeVar("T")
 class Operator(Protocol):
     """Carries out operations of `contact.operations`. Every method raises `CommandError`."""
 
-    @property
-    def took(self) -> float:
-        """How many seconds others have waited for the last operation whose result was received."""
-
     def send(self, name: str, **arguments: object) -> None:
         """Begin an operation; one is carried out after the other."""
 
@@ -55,10 +51,6 @@ class _Server:
     def __init__(self, client: ControlClient) -> None:
         self._client = client
 
-    @property
-    def took(self) -> float:
-        return self._client.took
-
     def send(self, name: str, **arguments: object) -> None:
         self._client.send("operation", name=name, arguments=arguments)
 
@@ -73,8 +65,6 @@ class _Server:
 class _Store:
     """A store that no server uses: nobody waits."""
 
-    took = 0.0
-
     def __init__(self, store: Engine, directory: Directory, auditor: Auditor | None) -> None:
         self._store = store
         self._audited = auditor.batch if auditor is not None else not_audited
@@ -88,7 +78,10 @@ class _Store:
         return self._results.popleft()
 
     def call(self, name: str, **arguments: object) -> Any:
-        return self._in_transaction(lambda unit: carry_out(unit, name, arguments))
+        result = self._in_transaction(lambda unit: carry_out(unit, name, arguments))
+        while isinstance(result, Unfinished):
+            result = self._in_transaction(result.function)
+        return result
 
     def _in_transaction(self, function: Callable[[UnitOfWork], T]) -> T:
         try:

@@ -75,7 +75,8 @@ class Committer:
     `busy_timeout` is how many seconds a batch waits for other programs that hold the store; then its requests, which
     were not begun, get 503. `in_reactor` is whether the reactor may carry out batches itself. `origin` distinguishes
     this server from others that serve the same store at the same time; empty without any. `pipeline` carries batches
-    out beside each other, None where the store has none. With `by_list` each batch is of one list.
+    out beside each other, None where the store has none. With `by_list` each batch is of one list. `has_events` says
+    whether the reactor has something to deal with.
     """
 
     _log = Logger()
@@ -98,6 +99,7 @@ class Committer:
         origin: str = "",
         pipeline: Pipeline | None = None,
         by_list: bool = False,
+        has_events: Callable[[], bool] = lambda: True,
     ) -> None:
         # Bound once: each access to that of the class makes a logger anew.
         self._log = self._log
@@ -137,8 +139,16 @@ class Committer:
         # What waits to be sent.
         self.backlog = Backlog()
         self._unit_of = partial(
-            UnitOfWork, new_guid=new_guid, backlog=self.backlog, question_room=question_room, origin=origin
+            UnitOfWork,
+            new_guid=new_guid,
+            backlog=self.backlog,
+            question_room=question_room,
+            origin=origin,
+            is_awaited=self._is_awaited,
         )
+        # Other servers cannot be asked.
+        self._others_wait = bool(origin)
+        self._has_events = has_events
         self._transactions = Transactions(
             store,
             self._audited,
@@ -202,7 +212,9 @@ class Committer:
             unit, result = done
             guarded(self._log, "log of a chore", self._batch_log.notes, [unit])
             self._publish(unit)
-            return self.chore(result.function, alone=alone) if isinstance(result, Unfinished) else result
+            if isinstance(result, Unfinished):
+                return self.chore(result.function, is_brief=is_brief, alone=alone)
+            return result
 
         def on_worker() -> "Deferred[tuple[UnitOfWork, T | Unfinished[T]]]":
             return (self._pipelining or self._worker).run(lambda: run(min(_CHORE_WAIT, self._busy_timeout)))
@@ -273,6 +285,15 @@ class Committer:
         waiters, self._idle_waiters = self._idle_waiters, []
         for waiter in waiters:
             guarded(self._log, "drained", waiter.callback, None)
+
+    def _is_awaited(self) -> bool:
+        """Whether somebody waits for the store, or for the reactor while that carries out a chore."""
+        if self._waiting or self._brief or self._others_wait:
+            return True
+        if self._worker.is_idle:
+            return self._has_events()
+        # What is on the worker only because that had something else to do goes on in the reactor.
+        return self._worker.is_wanted or (self._in_reactor and self._pace.is_brisk)
 
     def _is_quick(self) -> bool:
         """Whether a batch is carried out at once, in the reactor: the store is quick, and nobody else uses it."""

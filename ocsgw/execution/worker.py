@@ -22,6 +22,10 @@ class Worker(Protocol):
     def is_idle(self) -> bool:
         """Whether everything that was given has been done."""
 
+    @property
+    def is_wanted(self) -> bool:
+        """Whether something waits for the end of what is being done; asked by that."""
+
     def run(self, function: Callable[[], Any]) -> "Deferred[Any]":
         """Return a Deferred that fires in the reactor with the result of `function`."""
 
@@ -43,6 +47,11 @@ class ThreadWorker:
     def is_idle(self) -> bool:
         """Whether everything that was given has been done."""
         return self._open == 0
+
+    @property
+    def is_wanted(self) -> bool:
+        """Whether something waits for the end of what is being done; asked by that."""
+        return self._open > 1
 
     def run(self, function: Callable[[], T]) -> "Deferred[T]":
         """Return a Deferred that fires in the reactor with the result of `function`."""

@@ -98,6 +98,8 @@ class StoreService(Service):
             in_reactor=self._store.runs_in_reactor,
             origin=self.origin,
             pipeline=self._store.pipeline,
+            # Another reactor cannot be asked, and gets the control back soon.
+            has_events=getattr(context.reactor, "has_events", lambda: True),
             by_list=context.config.store.batches == "by_list",
         )
         options = dispatch_options_of(context.config)

@@ -54,6 +54,7 @@ def import_rows(
     duplicates: Duplicates,
     *,
     is_dry_run: bool = False,
+    is_guarded: bool = True,
     seen: Collection[int] = (),
 ) -> Imported:
     """Add rows to a list and return a verdict for each; with `is_dry_run` only say what would become of them.
@@ -63,7 +64,8 @@ def import_rows(
     `duplicates` says what happens to a row whose contact the list has already, in its normal form (K40): it is added
     as a further record, skipped, or replaces the first record with that contact; or what it gives is written over
     what that record, or else the one with the same customer id, has. A record in process is not changed, and one of
-    type NoCall stays so (H266). A row that the table itself refuses, by a constraint of its own, is refused alone.
+    type NoCall stays so (H266). A row that the table itself refuses, by a constraint of its own, is refused alone; if
+    the rows are not guarded, `RefusedByTableError` is raised instead, and some of them may have been stored.
     """
     slice_ = Slice(unit, calling_list, [None] * len(rows))
     _read(slice_, header, rows, keeps_given=duplicates == "update")
@@ -77,7 +79,7 @@ def import_rows(
     _number(slice_, is_dry_run=is_dry_run)
     added: list[Record] = []
     if not is_dry_run:
-        added = _write(slice_)
+        added = _write(slice_) if is_guarded else _write_drafts(slice_, slice_.drafts)
         unit.blocked += ["import"] * sum(draft.is_blocked for draft in slice_.drafts)
     return Imported(cast("list[RowVerdict]", slice_.verdicts), added)
 

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Sequence
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Annotated, Any
 
 import msgspec
@@ -10,18 +10,21 @@ import msgspec
 from ocsgw.contact.bulk_statements import ImportedRow, ImportProgress, StoredEntry, StoredImport
 from ocsgw.contact.directory import CallingList
 from ocsgw.contact.normal_form import normal_contact
-from ocsgw.contact.transaction import Record
-from ocsgw.contact.unit_of_work import UnitOfWork
+from ocsgw.contact.transaction import Record, RefusedByTableError
+from ocsgw.contact.unit_of_work import Unfinished, UnitOfWork
 from ocsgw.operations import import_do_not_call
 from ocsgw.operations.cells import CellForm, unmarked
 from ocsgw.operations.errors import OperationError, list_named
 from ocsgw.operations.header import Header, read_header
 from ocsgw.operations.import_records import import_rows
+from ocsgw.operations.parts import rows_of
 from ocsgw.operations.ready_again import make_ready_again
 from ocsgw.operations.verdicts import Duplicates, Row, RowVerdict
 
 # More in one transaction would hold requests up.
 MOST_ROWS = 2000
+# At most so many parts are carried out before it is looked whether anybody waits; at first it is one.
+_MOST_PARTS = 4
 _DO_NOT_CALL = "do-not-call"
 _OF_LIST = "list "
 _NO_COUNTS = {"added": 0, "updated": 0, "replaced": 0, "skipped": 0, "refused": 0}
@@ -74,13 +77,13 @@ class BeginImport(Import, kw_only=True):
 
 
 class ImportRows(Import, kw_only=True):
-    """One slice: rows from number `first` on, counted from 0; `last` says that there are no more.
+    """One slice: rows from number `first` on, counted from 0, in parts; `last` says that there are no more.
 
     `seen` are the places of rows whose contact an earlier slice of the same dry run has.
     """
 
     first: int
-    rows: list[Row]
+    parts: list[bytes]
     last: bool = False
     seen: list[int] = []
 
@@ -136,37 +139,89 @@ def begin_import(unit: UnitOfWork, arguments: BeginImport) -> dict[str, Any]:
     }
 
 
-def import_slice(unit: UnitOfWork, arguments: ImportRows) -> dict[str, Any]:
-    """Import one slice together with its progress; return the verdicts of rows that were not simply added."""
-    if len(arguments.rows) > MOST_ROWS:
-        raise OperationError(f"a slice has at most {MOST_ROWS} rows")
+class _Done(msgspec.Struct, frozen=True):
+    """What has become of the first rows of a slice: how many parts and rows that is, their verdicts and counts.
+
+    With `apart` each further transaction takes no more than one step, because the table has refused a row.
+    """
+
+    parts: int
+    rows: int
+    verdicts: list[tuple[int, str, str]]
+    counts: dict[str, int]
+    apart: bool = False
+
+
+def import_slice(unit: UnitOfWork, arguments: ImportRows) -> dict[str, Any] | Unfinished[dict[str, Any]]:
+    """Import one slice together with its progress; return the verdicts of rows that were not simply added.
+
+    As long as nobody else waits it is one transaction: each page of an index that several rows touch is written once.
+    """
+    return _go_on(unit, arguments, _Done(0, 0, [], dict(_NO_COUNTS)))
+
+
+def _go_on(unit: UnitOfWork, arguments: ImportRows, done: _Done) -> dict[str, Any] | Unfinished[dict[str, Any]]:
     progress = unit.tx.import_progress(arguments.target, arguments.fingerprint)
-    if not arguments.dry_run and (progress is None or progress.rows != arguments.first or progress.finished_at):
+    first = arguments.first + done.rows
+    if not arguments.dry_run and (progress is None or progress.rows != first or progress.finished_at):
         raise OperationError("the import was taken over by another ocsctl; wait for that one, or start this one again")
-    verdicts, rows = _import(unit, arguments)
-    counts = dict(_NO_COUNTS)
-    for verdict in verdicts:
-        counts[verdict.name] += 1
+    number = progress.number if progress is not None else None
+    mark = unit.mark()
+    try:
+        # Before anything is changed that costs nothing; later it would be a copy of each page.
+        with unit.tx.savepoint():
+            now_done = _carry_on(unit, arguments, done, number)
+    except RefusedByTableError:
+        unit.undo(mark)
+        now_done = _step(unit, arguments, msgspec.structs.replace(done, apart=True), _MOST_PARTS, number)
+    is_end = now_done.parts == len(arguments.parts)
     if progress is not None and not arguments.dry_run:
-        if rows and progress.number is not None:
-            unit.tx.save_imported_rows(progress.number, arguments.first, rows)
-        progress.rows += len(verdicts)
+        counts = {name: count - done.counts[name] for name, count in now_done.counts.items()}
+        progress.rows += now_done.rows - done.rows
         progress.counts |= {name: progress.counts.get(name, 0) + count for name, count in counts.items()}
-        progress.finished_at = unit.now if arguments.last else None
+        progress.finished_at = unit.now if arguments.last and is_end else None
         unit.tx.save_import_progress(arguments.target, arguments.fingerprint, progress)
         changed = {name: counts[name] for name in ("added", "updated", "replaced") if counts[name]}
         if changed:
             note = {"action": "import", "target": arguments.target, "file": arguments.file}
-            unit.notes.append({**note, "import": progress.number, **changed})
-    verdicts_with_reason = [(at, each.name, each.reason) for at, each in enumerate(verdicts) if each.reason]
-    return {"verdicts": verdicts_with_reason, "counts": counts}
+            unit.notes.append({**note, "import": number, **changed})
+    if not is_end:
+        return Unfinished(partial(_go_on, arguments=arguments, done=now_done))
+    return {"verdicts": now_done.verdicts, "counts": now_done.counts}
 
 
-def _import(unit: UnitOfWork, arguments: ImportRows) -> tuple[list[RowVerdict], list[ImportedRow]]:
+def _carry_on(unit: UnitOfWork, arguments: ImportRows, done: _Done, number: int | None) -> _Done:
+    """Carry out steps until the slice is done or somebody waits, brief ones first: others often come soon again."""
+    # What a dry run has seen of a slice stands nowhere.
+    step = len(arguments.parts) if arguments.dry_run else _MOST_PARTS if done.apart else 1
+    while True:
+        done = _step(unit, arguments, done, step, number)
+        if done.parts == len(arguments.parts) or done.apart or unit.is_awaited():
+            return done
+        step = min(2 * step, _MOST_PARTS)
+
+
+def _step(unit: UnitOfWork, arguments: ImportRows, done: _Done, parts: int, number: int | None) -> _Done:
+    """Carry out so many parts."""
+    taken = arguments.parts[done.parts : done.parts + parts]
+    rows = rows_of(taken)
+    verdicts, stored = _import(unit, arguments, rows, is_guarded=done.apart)
+    if stored and number is not None and not arguments.dry_run:
+        unit.tx.save_imported_rows(number, arguments.first + done.rows, stored)
+    counts = done.counts.copy()
+    for verdict in verdicts:
+        counts[verdict.name] += 1
+    told = [(at, each.name, each.reason) for at, each in enumerate(verdicts, done.rows) if each.reason]
+    return _Done(done.parts + len(taken), done.rows + len(rows), [*done.verdicts, *told], counts, done.apart)
+
+
+def _import(
+    unit: UnitOfWork, arguments: ImportRows, rows: list[Row], *, is_guarded: bool
+) -> tuple[list[RowVerdict], list[ImportedRow]]:
     if arguments.calling_list is None:
         columns = import_do_not_call.read_header(arguments.header, ignore_unknown=arguments.ignore_unknown)
         made = import_do_not_call.import_entries(
-            unit, columns, arguments.rows, arguments.duplicates, form=arguments.form, is_dry_run=arguments.dry_run
+            unit, columns, rows, arguments.duplicates, form=arguments.form, is_dry_run=arguments.dry_run
         )
         return made.verdicts, _imported(unit.tx.entries(made.added) if made.added else [])
     calling_list = list_named(unit.directory, arguments.calling_list)
@@ -174,9 +229,10 @@ def _import(unit: UnitOfWork, arguments: ImportRows) -> tuple[list[RowVerdict], 
         unit,
         calling_list,
         _header_of(unit, calling_list, arguments),
-        arguments.rows,
+        rows,
         arguments.duplicates,
         is_dry_run=arguments.dry_run,
+        is_guarded=is_guarded,
         seen=arguments.seen,
     )
     return imported.verdicts, _imported(imported.added)

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import msgspec
 
 from ocsgw.contact.transaction import UnavailableListError
-from ocsgw.contact.unit_of_work import UnitOfWork
+from ocsgw.contact.unit_of_work import Unfinished, UnitOfWork
 from ocsgw.operations import imports
 from ocsgw.operations.counts import CountRecords, count_records
 from ocsgw.operations.errors import OperationError
@@ -22,7 +22,7 @@ from ocsgw.operations.remove_entries import RemoveEntries, remove_entries
 
 __all__ = ["BRIEF", "OperationError", "carry_out"]
 
-# Those who ask for these ask for as much at once as takes some milliseconds (`files/slices.py`).
+# What these do in one transaction takes some milliseconds, or ends when somebody else waits.
 BRIEF = frozenset({"import", "known contacts"})
 
 # The end of the year 9000, behind which there is no calendar.
@@ -92,14 +92,21 @@ _ARGUMENTS: Mapping[str, tuple[type[Any], Callable[[UnitOfWork, Any], Any]]] = {
 
 
 def carry_out(unit: UnitOfWork, name: str, arguments: object) -> Any:
-    """Carry out an operation by its name. Raises `OperationError`; then the transaction has to be undone."""
+    """Carry out an operation by its name; what it has returned as `Unfinished` goes on in a further transaction.
+
+    Raises `OperationError`; then the transaction has to be undone.
+    """
     known = _ARGUMENTS.get(name)
     if known is None:
         raise OperationError(f"there is no operation {name}; is ocsctl of another version?")
     kind, operation = known
+    return _carry_out(unit, name, lambda unit: operation(unit, msgspec.convert(arguments, kind)))
+
+
+def _carry_out(unit: UnitOfWork, name: str, function: Callable[[UnitOfWork], Any]) -> Any:
     try:
-        return operation(unit, msgspec.convert(arguments, kind))
-    except msgspec.ValidationError as error:
+        result = function(unit)
+    except msgspec.DecodeError as error:
         raise OperationError(
             f"the operation {name} is not understood: {error}; is ocsctl of another version?"
         ) from None
@@ -109,3 +116,7 @@ def carry_out(unit: UnitOfWork, name: str, arguments: object) -> Any:
         raise OperationError(
             f"calling list {error} cannot be used; the log of the server says what is wrong with its table"
         ) from None
+    if isinstance(result, Unfinished):
+        go_on = result.function
+        return Unfinished(lambda unit: _carry_out(unit, name, go_on))
+    return result

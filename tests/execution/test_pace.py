@@ -6,7 +6,7 @@ from typing import Any
 
 from ocsgw.contact.batch import Outcome
 from ocsgw.contact.transaction import StoreFailureError
-from ocsgw.contact.unit_of_work import UnitOfWork
+from ocsgw.contact.unit_of_work import Unfinished, UnitOfWork
 from ocsgw.execution.committer import Committer
 from ocsgw.execution.jobs import Job
 from ocsgw.execution.pace import Pace
@@ -105,9 +105,18 @@ class QuickCommitterTests(RuleTestCase):
         self.worker.is_idle = True
         self.flaky = FlakyStore(self.store.store)
         self.stopwatch = Stopwatch()
+        self.pace = Pace(self.stopwatch)
+        self.has_events = False
         self.committer = Committer(
-            self.flaky, self.worker, self.directory, self.clock, lambda: NOW, pace=Pace(self.stopwatch)
+            self.flaky,
+            self.worker,
+            self.directory,
+            self.clock,
+            lambda: NOW,
+            pace=self.pace,
+            has_events=lambda: self.has_events,
         )
+        self.told: list[bool] = []
         self.seen: list[tuple[str, str]] = []
 
     def submit(self, phone: str, **values: Any) -> None:
@@ -171,6 +180,38 @@ class QuickCommitterTests(RuleTestCase):
         self.successResultOf(drained)
         seen = [what for what, _ in self.seen]
         self.assertEqual(seen, ["1", "2", "slice", "further", "slice", "further", "slice", "further"])
+
+    def test_chore_in_several_transactions(self) -> None:
+        """A brief chore that is asked for by others goes on in its next turn, in the reactor."""
+        for events, awaited in ((False, False), (True, True)):
+            self.has_events = events
+            self.committer.chore(lambda unit: self.told.append(unit.is_awaited()), is_brief=True)
+            self.clock.advance(0)
+            self.assertEqual(self.told.pop(), awaited)
+        self.has_events = False
+
+        def begin(unit: UnitOfWork) -> bool | Unfinished[bool]:
+            self.submit("1")
+            self.assertTrue(unit.is_awaited())
+            return Unfinished(lambda unit: unit.is_awaited())
+
+        done = self.committer.chore(begin, is_brief=True)
+        self.clock.advance(0)
+        self.assertEqual((self.successResultOf(done), self.seen, self.worker.tasks), (False, [("1", "")], []))
+
+    def test_chore_on_the_worker(self) -> None:
+        """A chore that the worker has got is asked for by what else is there, and had better be in the reactor."""
+        self.worker.is_idle = False
+        self.committer.chore(lambda unit: self.told.append(unit.is_awaited()), is_brief=True)
+        self.worker.go_on()
+        self.assertEqual(self.told.pop(), True)
+        self.pace.is_brisk = False
+        for others in (0, 1):
+            self.committer.chore(lambda unit: self.told.append(unit.is_awaited()), is_brief=True)
+            for _ in range(others):
+                self.committer.chore(lambda unit: None)
+            self.worker.go_on()
+            self.assertEqual(self.told.pop(), bool(others))
 
     def test_nothing_is_kept(self) -> None:
         """What a chore has in use is free when it is done, without a collection: the rows of a slice are many."""

@@ -6,6 +6,7 @@ from unittest import mock
 
 from ocsgw.operations import import_records
 from ocsgw.operations.columns import Read
+from ocsgw.operations.parts import in_parts
 from tests.operations.test_import_records import ListTestCase
 
 # Texts of cells by their columns; the first ones are usual, the others odd in many ways.
@@ -47,7 +48,7 @@ class ColumnTests(ListTestCase):
         self.use_directory(self.make_directory())
         arguments = self.arguments(",".join(_CELLS), "CL_Test", **more)
         self.operation("begin import", **arguments)
-        result = self.operation("import", **arguments, first=0, rows=rows)
+        result = self.operation("import", **arguments, first=0, parts=in_parts(rows))
         return result, self.records()
 
     def test_same(self) -> None:

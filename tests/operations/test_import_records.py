@@ -4,7 +4,10 @@ import csv
 import io
 from typing import Any
 
+from msgspec.msgpack import encode
+
 from ocsgw.contact.directory import Directory
+from ocsgw.operations.parts import in_parts
 from ocsgw.operations.steps import OperationError, carry_out
 from ocsgw.protocol.attributes import CONVERTERS
 from tests.support.rules import RuleTestCase, make_directory
@@ -37,7 +40,7 @@ class ListTestCase(RuleTestCase):
         header, *rows = csv.reader(io.StringIO(text.strip().replace("\n", "\r\n"), newline=""))
         arguments = self.arguments(",".join(header), calling_list, **more)
         self.operation("begin import", **arguments, again=True)
-        result = self.operation("import", **arguments, first=0, rows=rows, last=True)
+        result = self.operation("import", **arguments, first=0, parts=in_parts(rows), last=True)
         told = {at: (name, without_value(reason)) for at, name, reason in result["verdicts"]}
         verdicts = [told.get(at, ("added", "")) for at in range(len(rows))]
         counts = {name: sum(each == name for each, _ in verdicts) for name in result["counts"]}
@@ -100,7 +103,7 @@ class ImportTests(ListTestCase):
                 header, *rows = csv.reader(io.StringIO(text.getvalue(), newline=""))
                 arguments = self.arguments(f"{number}", "CL_Test") | {"header": header}
                 self.operation("begin import", **arguments)
-                result = self.operation("import", **arguments, first=0, rows=rows)
+                result = self.operation("import", **arguments, first=0, parts=in_parts(rows))
                 self.assertEqual(result["counts"]["added"], 1)
                 self.assertEqual([each for each in result["verdicts"] if without_value(each[2])], [])
                 added, imported = (
@@ -136,7 +139,7 @@ class ImportTests(ListTestCase):
                 arguments = self.arguments(header, "CL_Test", fingerprint=key) | {"fingerprint": key}
                 self.operation("begin import", **arguments)
                 rows = [[*phone, value], ["2", *empty]]
-                result = self.operation("import", **arguments, first=0, rows=rows)
+                result = self.operation("import", **arguments, first=0, parts=in_parts(rows))
                 ((at, name, told),) = result["verdicts"]
                 self.assertEqual((at, name, without_value(told)), (0, "refused", reason))
                 if value.isprintable() and value and not told.startswith("Missing"):
@@ -159,7 +162,7 @@ class ImportTests(ListTestCase):
         """A row that could not be read is refused with what its reader said."""
         arguments = self.arguments("GSW_PHONE", "CL_Test")
         self.operation("begin import", **arguments)
-        result = self.operation("import", **arguments, first=0, rows=["is no CSV", ["1"]])
+        result = self.operation("import", **arguments, first=0, parts=in_parts(["is no CSV", ["1"]]))
         self.assertEqual(result["verdicts"], [(0, "refused", "is no CSV")])
         self.assertEqual(self.contacts(), ["1"])
 
@@ -301,7 +304,7 @@ class HeaderTests(ListTestCase):
         arguments = self.arguments("GSW_PHONE,record_id,CHAIN_N,what", "CL_Test", ignore_unknown=True)
         begun = self.operation("begin import", **arguments)
         self.assertEqual(begun["ignored"], ["record_id", "CHAIN_N", "what"])
-        self.operation("import", **arguments, first=0, rows=[["1", "77", "8", "x"]])
+        self.operation("import", **arguments, first=0, parts=in_parts([["1", "77", "8", "x"]]))
         self.assertEqual([(row["record_id"], row["chain_n"]) for row in self.records()], [(1, 0)])
 
     def test_no_contact(self) -> None:
@@ -332,31 +335,33 @@ class ProgressTests(ListTestCase):
         """Rows and their progress are one transaction; the next begin says how many rows are stored."""
         arguments = self.arguments("GSW_PHONE", "CL_Test")
         self.assertEqual(self.operation("begin import", **arguments)["rows"], 0)
-        self.operation("import", **arguments, first=0, rows=[["1"], ["2"], [""]])
+        self.operation("import", **arguments, first=0, parts=in_parts([["1"], ["2"], [""]]))
         self.store.restart()
         begun = self.operation("begin import", **arguments)
         self.assertEqual((begun["rows"], begun["finished_at"]), (3, None))
         self.assertEqual(begun["counts"], {"added": 2, "updated": 0, "replaced": 0, "skipped": 0, "refused": 1})
-        self.operation("import", **arguments, first=3, rows=[["3"]], last=True)
+        self.operation("import", **arguments, first=3, parts=in_parts([["3"]]), last=True)
         self.assertEqual(self.contacts(), ["1", "2", "3"])
 
     def test_no_row_twice(self) -> None:
         """A slice that is stored already, or not at its place, is refused and changes nothing."""
         arguments = self.arguments("GSW_PHONE", "CL_Test")
-        self.assertRaises(OperationError, self.operation, "import", **arguments, first=0, rows=[["1"]])
+        self.assertRaises(OperationError, self.operation, "import", **arguments, first=0, parts=in_parts([["1"]]))
         self.operation("begin import", **arguments)
-        self.operation("import", **arguments, first=0, rows=[["1"]])
+        self.operation("import", **arguments, first=0, parts=in_parts([["1"]]))
         for first in (0, 2):
-            self.assertRaises(OperationError, self.operation, "import", **arguments, first=first, rows=[["2"]])
+            self.assertRaises(
+                OperationError, self.operation, "import", **arguments, first=first, parts=in_parts([["2"]])
+            )
         self.assertEqual(self.contacts(), ["1"])
 
     def test_finished(self) -> None:
         """An import that is complete is not begun anew, unless asked for."""
         arguments = self.arguments("GSW_PHONE", "CL_Test")
         self.operation("begin import", **arguments)
-        self.operation("import", **arguments, first=0, rows=[["1"]], last=True)
+        self.operation("import", **arguments, first=0, parts=in_parts([["1"]]), last=True)
         self.assertEqual(self.operation("begin import", **arguments)["finished_at"], self.now)
-        self.assertRaises(OperationError, self.operation, "import", **arguments, first=1, rows=[["2"]])
+        self.assertRaises(OperationError, self.operation, "import", **arguments, first=1, parts=in_parts([["2"]]))
         again = self.operation("begin import", **arguments, again=True)
         self.assertEqual((again["rows"], again["finished_at"]), (0, None))
 
@@ -372,8 +377,9 @@ class ProgressTests(ListTestCase):
         self.assertRaises(OperationError, self.operation, "begin import", header="x")
         arguments = self.arguments("GSW_PHONE", "CL_Test")
         self.operation("begin import", **arguments)
-        self.assertRaises(OperationError, self.operation, "import", **arguments, first=0, rows=[["1"]] * 2001)
-        self.assertRaises(OperationError, self.operation, "import", **arguments, first=0, rows=[[1]])
+        for part in (encode([["1"]] * 129), b"\xc1"):
+            self.assertRaises(OperationError, self.operation, "import", **arguments, first=0, parts=[part])
+        self.assertRaises(OperationError, self.operation, "import", **arguments, first=0, parts=[encode([[1]])])
 
 
 class ExportTests(ListTestCase):
@@ -397,7 +403,7 @@ class ExportTests(ListTestCase):
         names, *cells = csv.reader(text)
         arguments = {**self.arguments("", "CL_Types"), "header": names}
         self.operation("begin import", **arguments)
-        self.assertEqual(self.operation("import", **arguments, first=0, rows=cells)["verdicts"], [])
+        self.assertEqual(self.operation("import", **arguments, first=0, parts=in_parts(cells))["verdicts"], [])
         # Numbers are never used again (H200).
         unnumbered = [{**each, "record_id": 0} for each in before]
         self.assertEqual([{**each, "record_id": 0} for each in self.records("CL_Types")], unnumbered)
@@ -514,7 +520,7 @@ class DoNotCallTests(ListTestCase):
         arguments = self.arguments(self.HEADER, None, duplicates="add")
         self.operation("begin import", **arguments, again=True)
         cells = [["" if cell is None else str(cell) for cell in row] for row in rows]
-        self.operation("import", **arguments, first=0, rows=cells)
+        self.operation("import", **arguments, first=0, parts=in_parts(cells))
         self.assertEqual(self.entries(), before)
 
     def test_older_table(self) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 from unittest import TestCase, mock
 
+from ocsgw.operations.parts import in_parts
 from ocsgw.operations.steps import carry_out
 from ocsgw.store.sqlite.connection import Connection
 from ocsgw.store.sqlite.creation import do_not_call_table, list_table
@@ -66,7 +67,7 @@ class PlanTests(RuleTestCase):
             for calling_list, column in (("CL_Test", "GSW_PHONE"), (None, "phone")):
                 common = {"header": [column], "fingerprint": "f", "file": "f", "calling_list": calling_list}
                 self.operation("begin import", **common)
-                self.operation("import", **common, duplicates="skip", first=0, rows=[["1"], ["6"]])
+                self.operation("import", **common, duplicates="skip", first=0, parts=in_parts([["1"], ["6"]]))
             self.operation("known contacts", calling_list="CL_Test", contacts=["1"])
         yield from seen.items()
 

@@ -174,6 +174,8 @@ class RuleStore:
         self.question_room: Callable[[str], int] = lambda uri: sys.maxsize
         # Distinguishes this server from others that serve the store; empty without any.
         self.origin = ""
+        # Whether others wait for the end of a transaction.
+        self.is_awaited: Callable[[], bool] = lambda: False
         self._options = options
         self._guids = itertools.count(1)
         self._open()
@@ -218,6 +220,7 @@ class RuleStore:
             self.backlog,
             question_room=self.question_room,
             origin=self.origin,
+            is_awaited=self.is_awaited,
         )
 
     def chore(self, function: Callable[[UnitOfWork], T | Unfinished[T]]) -> T:

@@ -21,6 +21,8 @@ class InlineWorker:
         """Never: whatever there is to do is given to the worker."""
         return False
 
+    is_wanted = False
+
     def run(self, function: Callable[[], Any]) -> "Deferred[Any]":
         """Return a Deferred that has fired."""
         return maybeDeferred(function)
@@ -36,6 +38,11 @@ class HeldWorker:
     def __init__(self) -> None:
         self.tasks: list[tuple[Callable[[], Any], Deferred[Any]]] = []
         self.is_idle = False
+
+    @property
+    def is_wanted(self) -> bool:
+        """Whether there is more than what is being done."""
+        return bool(self.tasks)
 
     def run(self, function: Callable[[], Any]) -> "Deferred[Any]":
         done: Deferred[Any] = Deferred()

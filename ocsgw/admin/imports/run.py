@@ -20,16 +20,19 @@ from ocsgw.files.errors import FileError
 from ocsgw.files.known import KnownContacts
 from ocsgw.files.options import ImportOptions
 from ocsgw.files.seen import SeenContacts
-from ocsgw.files.slices import SliceSize, slices
+from ocsgw.files.slices import Slice, SliceSize, slices
 from ocsgw.files.source import Source, reading
 from ocsgw.files.verdicts import NumberedVerdict, VerdictBook
 from ocsgw.guard import contain
+from ocsgw.operations.parts import in_parts
 
 # Carries out an operation by its name; fails with `ControlError`.
 Ask = Callable[..., "Deferred[Any]"]
 
 State = Literal["under way", "done", "imported before", "stopped", "refused", "failed"]
 
+# Those of a slice are read, in a thread, while nothing else of the import goes on.
+_ROWS = 1000
 # Rows whose verdict is shown; all of them are in a file.
 _SHOWN_WRONG = 200
 _SHOWN_OTHERS = 50
@@ -184,16 +187,17 @@ class ImportRun:
         if job.dry_run and common["duplicates"] != "add" and begun["contact_at"] is not None:
             seen = SeenContacts(begun["contact_at"], begun["country"])
             stack.callback(seen.close)
-        slice_size = SliceSize()
-        rest = slices(itertools.islice(source.rows, first, None), slice_size)
+        rest = slices(itertools.islice(source.rows, first, None), SliceSize(_ROWS))
+
+        def read() -> tuple[Slice, list[bytes]]:
+            slice_ = next(rest, [])
+            return slice_, in_parts([each.cells for each in slice_])
+
         while not self._is_to_stop:
-            slice_: Any = yield self.work(lambda: next(rest, []))
+            slice_, parts = yield self.work(read)
             places = seen.places(slice_) if seen is not None else []
-            cells = [each.cells for each in slice_]
-            asked_at = self.clock()
             # The last slice, empty, says that all rows are there.
-            result: Any = yield self.ask("import", **common, first=first, rows=cells, last=not slice_, seen=places)
-            slice_size.stored(len(slice_), self.clock() - asked_at)
+            result: Any = yield self.ask("import", **common, first=first, parts=parts, last=not slice_, seen=places)
             first += len(slice_)
             if seen is not None:
                 seen.add(slice_, result["verdicts"])
