@@ -350,7 +350,8 @@ class Committer:
     def _take_batch(self) -> list[Awaiting]:
         """Take what waits, without those whose deadline has passed (H161)."""
         now = self._clock.seconds()
-        while taken := self._waiting.take(_MAX_BATCH):
+        while self._waiting:
+            taken = self._waiting.take(_MAX_BATCH)
             jobs = [job for job in taken if job.deadline is None or job.deadline > now]
             for job in taken if len(jobs) < len(taken) else ():
                 if job not in jobs:
