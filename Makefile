@@ -147,11 +147,11 @@ $(VENV)/.servers: $(VENV)/bin/python
 # promtool checks the rules of Prometheus, Chromium looks at the console, shells complete. Prometheus itself is not started.
 $(VENV)/.tools: $(VENV)/bin/python
 	@command -v promtool >/dev/null && command -v chromedriver >/dev/null && \
-	  command -v zsh >/dev/null && command -v fish >/dev/null || { \
-	  echo "Installing promtool, Chromium and shells ..."; \
+	  command -v zsh >/dev/null && command -v fish >/dev/null && command -v curl >/dev/null || { \
+	  echo "Installing promtool, Chromium, shells and curl ..."; \
 	  $(SUDO) apt-get update -qq && \
 	  $(SUDO) env RUNLEVEL=1 DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
-	    prometheus chromium chromium-driver zsh fish >/dev/null; }
+	    prometheus chromium chromium-driver zsh fish curl >/dev/null; }
 	@touch $@
 
 $(VENV)/.bench: $(PARTS) $(VENV)/.dev
