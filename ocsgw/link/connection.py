@@ -122,7 +122,7 @@ class Connection:
         self.is_open = False
         self.said_bye = False
         # Whether the carrier could not send everything, whether we read no more, and what waited at the last tick.
-        self._slow = False
+        self.is_slow = False
         self._paused = False
         self._unsent = 0
         self._gathered: list[bytes] = []
@@ -140,7 +140,7 @@ class Connection:
     @property
     def is_full(self) -> bool:
         """Whether more than the send buffer waits for the other side."""
-        return self._slow and self.carrier.unsent() + self._gathered_size > self.limits.send_buffer
+        return self.is_slow and self.carrier.unsent() + self._gathered_size > self.limits.send_buffer
 
     def silence(self) -> float:
         """Return the seconds since the other side gave a sign of life."""
@@ -188,12 +188,12 @@ class Connection:
 
     def slow(self) -> None:
         """The carrier could not send everything at once."""
-        self._slow = True
+        self.is_slow = True
         self._bound()
 
     def drained(self) -> None:
         """The carrier has sent everything."""
-        self._slow = False
+        self.is_slow = False
         self._heartbeat.heard(self._clock.seconds())
         if self._paused:
             self._paused = False
@@ -331,7 +331,7 @@ class Connection:
 
     def _write(self, data: bytes) -> None:
         self.carrier.write(data)
-        if self._slow:
+        if self.is_slow:
             self._bound()
 
     def _bound(self) -> None:

@@ -35,7 +35,7 @@ cdef uint8_t _body[LONGEST]
 cdef const char *_HEXADECIMAL = b"0123456789abcdef"
 
 
-def answer(bytes data, Py_ssize_t at, Py_ssize_t limit, bytes head):
+cpdef tuple answer(bytes data, Py_ssize_t at, Py_ssize_t limit, bytes head):
     """Return the `ref` of the event at `at`, the answer to its request and the place behind it; None for what is unusual.
 
     `limit` is the largest payload. `head` is that of the answer up to the value of `Content-Length`.

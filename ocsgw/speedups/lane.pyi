@@ -17,8 +17,6 @@ class Lane:
     """The lane of the connections of one `frontend`, whose requests go over `link`."""
 
     def __init__(self, frontend: Any, link: Any, reading: object, held: object, server: type) -> None: ...
-    def take(self, channel: Any, data: bytes) -> bool:
-        """Take a segment that is exactly one usual request with the same head as the last one; else return False."""
     def take_prepared(self, channel: Any, request: object, content: bytes) -> bool:
         """Take a request with a prepared head, on a connection that waits for one; return False if it is unusual."""
     def answer(self, data: bytes, at: int, limit: int, head: bytes) -> int:

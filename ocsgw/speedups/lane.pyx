@@ -9,7 +9,7 @@ cimport cython
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from libc.string cimport memcmp
 
-from ocsgw.speedups.events import answer
+from ocsgw.speedups.events cimport answer
 
 cdef extern from *:
     const char *OCSGW_SOURCES
@@ -75,6 +75,12 @@ cdef class ChannelFields:
     cdef public list _pending
     cdef public object _limit
     cdef public object _alone
+
+    def dataReceived(self, bytes data not None):
+        """Take bytes of the client: a usual request by the lane, everything else by `_receive`."""
+        lane = self._frontend.lane
+        if lane is None or not (<Lane?> lane)._take(self, data):
+            self._receive(data)
 
 
 cdef class LinkFields:
@@ -152,11 +158,12 @@ cdef class Lane:
         self._classic, self._seconds = frontend.classic, frontend.clock.seconds
         self._request = None
 
-    def take(self, ChannelFields channel not None, bytes data not None):
+    cdef bint _take(self, ChannelFields channel, bytes data) except -1:
         """Take a segment that is exactly one usual request with the same head as the last one; else return False."""
         if channel._state is not self._reading or channel._limit is not self._limit or not channel._short_cut:
             return False
-        raw, request = <tuple?> self._whole.last
+        last = <tuple?> self._whole.last
+        raw, request = last[0], last[1]
         if request is None:
             return False
         cdef Py_ssize_t size = PyBytes_GET_SIZE(<bytes?> raw)
@@ -191,7 +198,7 @@ cdef class Lane:
         if channel._certificate is not None or self._usages or frontend.access_log is not None:
             return False
         connection = link._connection
-        if not connection.is_open or not link._session.greeted or connection.is_full:
+        if not connection.is_open or not link._session.greeted or (connection.is_slow and connection.is_full):
             return False
         cdef Py_ssize_t waiting = len(link._open)
         if waiting >= link._window:
@@ -243,33 +250,38 @@ cdef class Lane:
         frontend = self._frontend
         if frontend.draining or frontend.access_log is not None:
             return at
-        while True:
-            found = answer(data, at, limit, head)
-            if found is None:
-                return at
-            ref = (<tuple> found)[0]
-            waiting = open_requests.get(ref)
-            if type(waiting) is not Waiting:
-                return at
-            request = <Waiting> waiting
-            if request.addressee is None or request.parts is not None or request._channel is None:
-                return at
-            channel = request._channel
-            if request.exchange is not channel._alone or (<Exchange> request.exchange).close:
-                return at
-            try:
-                channel._alone = None
-                channel._pending.clear()
-                self._shares.total -= 1
-                self._write(channel.transport, <bytes> (<tuple> found)[1])
-                if channel._held is self._held and channel._state is self._reading:
-                    channel._limit = self._limit
-                    self._since.pop(channel, None)
-                    self._since[channel] = now
-            except Exception:
-                link._fail(request)
-            open_requests.pop(ref, None)
-            at = (<tuple> found)[2]
+        cdef tuple found
+        cdef Py_ssize_t count = 0
+        try:
+            while True:
+                found = answer(data, at, limit, head)
+                if found is None:
+                    return at
+                ref = found[0]
+                waiting = open_requests.get(ref)
+                if type(waiting) is not Waiting:
+                    return at
+                request = <Waiting> waiting
+                if request.addressee is None or request.parts is not None or request._channel is None:
+                    return at
+                channel = request._channel
+                if request.exchange is not channel._alone or (<Exchange> request.exchange).close:
+                    return at
+                try:
+                    channel._alone = None
+                    channel._pending.clear()
+                    count += 1
+                    self._write(channel.transport, <bytes> found[1])
+                    if channel._held is self._held and channel._state is self._reading:
+                        channel._limit = self._limit
+                        self._since.pop(channel, None)
+                        self._since[channel] = now
+                except Exception:
+                    link._fail(request)
+                open_requests.pop(ref, None)
+                at = found[2]
+        finally:
+            self._shares.total -= count
 
     cdef int _write(self, transport, bytes data) except -1:
         """Do what `writing.write_now` does."""

@@ -3,6 +3,9 @@
 They do what the long way does, and no more; the tests drive every request through all of them.
 """
 
+from typing import TYPE_CHECKING
+
+from ocsgw import speedups
 from ocsgw.protocol.errors import Refusal
 from ocsgw.proxy.http.exchange import Exchange, Outcome
 from ocsgw.proxy.http.long_way import LongWay
@@ -12,17 +15,29 @@ from ocsgw.proxy.policy.prepared import Prepared
 from ocsgw.proxy.policy.reports import report_failure
 from ocsgw.writing import write_now
 
+if TYPE_CHECKING or not speedups.is_used():
 
-class HTTPChannel(LongWay):
+    class ChannelFields:
+        """What a compiled lane needs of a connection is an attribute of its class there."""
+
+        def dataReceived(self, data: bytes) -> None:
+            """Take bytes of the client."""
+            self._receive(data)
+
+        def _receive(self, data: bytes) -> None:
+            raise NotImplementedError
+
+else:
+    from ocsgw.speedups.lane import ChannelFields
+
+
+class HTTPChannel(ChannelFields, LongWay):
     """Brings the requests of one client to their routes, and writes their answers in order."""
 
-    def dataReceived(self, data: bytes) -> None:
-        """Take bytes of the client."""
-        lane = self._frontend.lane
-        if lane is not None and lane.take(self, data):
-            return
+    def _receive(self, data: bytes) -> None:
+        """Take bytes that are no usual request for the lane."""
         if self._state is not State.READING or not self._short_cut or not self._take_whole(data):
-            super().dataReceived(data)
+            LongWay.dataReceived(self, data)
 
     def answer(self, exchange: Exchange, outcome: Outcome) -> None:
         """Take the outcome of a request; it is written when those before it are."""

@@ -3,7 +3,7 @@
 This is the whole of it; `channel` adds short cuts for what comes most often.
 """
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from twisted.internet.interfaces import IDelayedCall, IHalfCloseableProtocol, IPushProducer
 from twisted.internet.protocol import Protocol, connectionDone
@@ -11,7 +11,6 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from ocsgw import speedups
 from ocsgw.guard import guarded
 from ocsgw.protocol.errors import Refusal
 from ocsgw.proxy.frontend import Connection, HttpFrontend
@@ -23,19 +22,11 @@ from ocsgw.proxy.http.state import Hold, State
 from ocsgw.proxy.policy.reports import report_failure
 from ocsgw.writing import write_now
 
-if TYPE_CHECKING or not speedups.is_used():
-
-    class ChannelFields:
-        """What a compiled lane needs of a connection is an attribute of its class there."""
-
-else:
-    from ocsgw.speedups.lane import ChannelFields
-
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 
 @implementer(IHalfCloseableProtocol, IPushProducer)
-class LongWay(ChannelFields, Protocol):
+class LongWay(Protocol):
     """Brings the requests of one client to their routes, and writes their answers in order."""
 
     # A transport has several faces (ITCPTransport, IConsumer, IPushProducer); no one type names them all.
