@@ -1,6 +1,7 @@
 """Imports, step by step: begun, carried on slice by slice, listed, and taken back."""
 
 import hashlib
+import struct
 from collections.abc import Sequence
 from functools import lru_cache, partial
 from typing import Annotated, Any
@@ -34,7 +35,7 @@ _MOST_LISTED = 1000
 # Days for which an import can be taken back.
 _KEPT_DAYS = 90
 _KEPT = _KEPT_DAYS * 86400
-_pack = msgspec.msgpack.Encoder()
+_pack, _hash = msgspec.msgpack.Encoder().encode, hashlib.blake2b
 
 
 class Import(msgspec.Struct, kw_only=True):
@@ -239,16 +240,17 @@ def _import(
 
 
 def _imported(rows: Sequence[Record | StoredEntry]) -> list[ImportedRow]:
-    return [ImportedRow(_number_of(each), _digest(each)) for each in rows]
+    return list(map(ImportedRow, map(_number_of, rows), _digests(rows)))
 
 
 def _number_of(row: Record | StoredEntry) -> int:
     return row.record_id if isinstance(row, Record) else row.number
 
 
-def _digest(row: Record | StoredEntry) -> int:
-    """Return what a row is recognized by as untouched, once it was stored and read again."""
-    return int.from_bytes(hashlib.blake2b(_pack.encode(row), digest_size=8).digest(), "big", signed=True)
+def _digests(rows: Sequence[Record | StoredEntry]) -> tuple[int, ...]:
+    """Return what each row is recognized by as untouched, once it was stored and read again."""
+    digests = b"".join([_hash(_pack(row), digest_size=8).digest() for row in rows])
+    return struct.unpack(f">{len(rows)}q", digests)
 
 
 def _header_of(unit: UnitOfWork, calling_list: CallingList, arguments: Import) -> Header:
@@ -356,7 +358,9 @@ def _take_back(
     else:
         calling_list = list_named(unit.directory, arguments.calling_list)
         there = unit.tx.records(calling_list, list(digests))
-    untouched = [each for each in there if _digest(each) == digests[_number_of(each)]]
+    untouched = [
+        each for each, digest in zip(there, _digests(there), strict=True) if digest == digests[_number_of(each)]
+    ]
     numbers = [_number_of(each) for each in untouched]
     ready = 0
     if arguments.calling_list is None:

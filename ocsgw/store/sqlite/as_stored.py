@@ -4,14 +4,12 @@ Only where nothing can have come between: every value has the type of its column
 nothing that is read differently from what is stored is among them. In every other case the rows have to be read.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from itertools import repeat
 from types import NoneType
-
-import msgspec
+from typing import Any
 
 from ocsgw.contact.directory import CallingList
-from ocsgw.contact.fields import FieldValue
 from ocsgw.contact.transaction import NewRecord, Record, further_columns
 from ocsgw.store.records import LATEST, LEAST
 from ocsgw.store.texts import INSERTED_COLUMNS, ListStatements
@@ -23,16 +21,22 @@ _BYTES_OF_CHARACTER = 4
 
 
 def as_stored(
-    calling_list: CallingList, text: ListStatements, records: Sequence[NewRecord], largest: int
+    calling_list: CallingList,
+    text: ListStatements,
+    records: Sequence[NewRecord],
+    rows: Iterable[Sequence[Any]],
+    largest: int,
 ) -> list[Record] | None:
-    """Return inserted rows as they are read, None if that cannot be told; `largest` is that of `unreadable_column`."""
+    """Return inserted rows as they are read, None if that cannot be told.
+
+    `rows` are the values of the records (`row_of`), `largest` is that of `unreadable_column`.
+    """
     if further_columns(calling_list):
         return None
-    *classic, customs = zip(*map(msgspec.structs.astuple, records), strict=True)
-    custom: list[tuple[FieldValue | None, ...]] = list(zip(*customs, strict=True))
+    columns: list[Sequence[Any]] = list(zip(*rows, strict=True))
     names = (*INSERTED_COLUMNS, *(field.column for field in calling_list.fields))
     longest = 0
-    for name, values in zip(names, (*classic, *custom), strict=True):
+    for name, values in zip(names, columns, strict=True):
         kinds = set(map(type, values))
         is_number = int in kinds
         # A custom column, and that of the agent, may be empty.
@@ -42,14 +46,17 @@ def as_stored(
         if kinds and kinds != {_stored_as_they_are(text.columns[name.lower()].kind)}:
             return None
         if is_number and name in INSERTED_COLUMNS:
-            if min(values) < LEAST or max(values) > LATEST or (name in _NEVER_ZERO and 0 in values):
+            # Most columns have the same number in each row.
+            different = values[:1] if values.count(values[0]) == len(values) else values
+            if min(different) < LEAST or max(different) > LATEST or (name in _NEVER_ZERO and 0 in different):
                 return None
         elif kinds == {str}:
             longest += max(len(each) for each in values if each is not None)
     if longest * _BYTES_OF_CHARACTER > largest:
         return None
-    columns = [*classic[:_AGENT], [each or "" for each in classic[_AGENT]], *classic[_AGENT + 1 :]]
-    return list(map(Record, *columns, repeat(""), customs, ([] for _ in records)))
+    columns[_AGENT] = [each or "" for each in columns[_AGENT]]
+    customs = [each.custom for each in records]
+    return list(map(Record, *columns[: len(INSERTED_COLUMNS)], repeat(""), customs, ([] for _ in records)))
 
 
 def _stored_as_they_are(kind: str) -> type[int] | type[str] | None:

@@ -261,7 +261,7 @@ class SQLiteTransaction(BulkTransaction):
         self._insert_rows(calling_list, rows)
         was_all = raw.total_changes - before == len(records)
         self._note_highest(calling_list, rows)
-        stored = as_stored(calling_list, text, records, self._tables.largest_record) if was_all else None
+        stored = as_stored(calling_list, text, records, rows, self._tables.largest_record) if was_all else None
         ids = [record.record_id for record in records]
         if stored is not None and self.records(calling_list, ids[-1:]) == stored[-1:]:
             return stored
