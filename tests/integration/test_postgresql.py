@@ -86,7 +86,6 @@ class DatabaseTests(DatabaseTestCase):
         """A database without a free connection refuses ours; service goes on when there is one again."""
         database, relay, server = self.serve()
         stop, clients = self.load(server)
-        database.query("CREATE ROLE operator SUPERUSER LOGIN")
         for at in rounds(FEW, "times without a free connection to the database"):
             database.query("ALTER DATABASE ocsgw CONNECTION LIMIT 0")
             # The limit does not concern superusers, as the user of these tests is one: it is made an ordinary one.

@@ -14,6 +14,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import IO
 
 import psycopg
 from psycopg.pq import ExecStatus
@@ -267,7 +268,7 @@ def _new_cluster() -> Path:
     made = _run(
         _program("initdb"),
         f"--pgdata={folder / 'data'}",
-        f"--username={USER}",
+        "--username=operator",
         f"--pwfile={secret}",
         "--auth-local=trust",
         "--auth-host=scram-sha-256",
@@ -278,6 +279,14 @@ def _new_cluster() -> Path:
     )
     if made.returncode != 0:
         raise AssertionError(f"initdb failed:\n{made.stderr}")
+    # Not the user that a cluster is made by: a test takes its rights away for a time.
+    statement = folder / "statement"
+    statement.write_text(f"CREATE ROLE {USER} SUPERUSER LOGIN PASSWORD '{PASSWORD}'\n", encoding="ascii")
+    _give(statement)
+    with statement.open("rb") as source:
+        made = _run(_program("postgres"), "--single", "-D", str(folder / "data"), "postgres", source=source)
+    if made.returncode != 0 or "ERROR" in made.stderr:
+        raise AssertionError(f"the role of the tests was not made:\n{made.stderr}")
     return folder / "data"
 
 
@@ -326,10 +335,18 @@ def _identity() -> dict[str, object]:
     return {} if account is None else {"user": account.pw_uid, "group": account.pw_gid, "extra_groups": []}
 
 
-def _run(*command: str) -> subprocess.CompletedProcess[str]:
+def _run(*command: str, source: IO[bytes] | None = None) -> subprocess.CompletedProcess[str]:
     environment = {**os.environ, "LC_ALL": "C.UTF-8", "PGOPTIONS": ""}
     return subprocess.run(  # type: ignore[call-overload,no-any-return]  # user, group and extra_groups
-        command, capture_output=True, text=True, check=False, timeout=PATIENCE, cwd="/", env=environment, **_identity()
+        command,
+        stdin=source,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=PATIENCE,
+        cwd="/",
+        env=environment,
+        **_identity(),
     )
 
 

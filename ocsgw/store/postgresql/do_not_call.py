@@ -68,7 +68,8 @@ def do_not_call_text(table: str, forms: Forms, *, has_expiry: bool, has_number: 
     )
     entry = (
         "SELECT value->>0 AS a, value->>1 AS b, value->>2 AS m, (value->>3)::bigint AS t, (value->>4)::bigint AS c,"
-        " (value->>5)::bigint AS l, (value->>6)::bigint AS e FROM jsonb_array_elements(:entries::jsonb)"
+        " (value->>5)::bigint AS l, (value->>6)::bigint AS e, place"
+        " FROM jsonb_array_elements(:entries::jsonb) WITH ORDINALITY AS entry(value, place)"
     )
     into = "phone, customer_id, dnc_message, tenant_dbid, campaign_dbid, list_dbid, is_internal, time_stamp"
     expiry = (", expires_at", ", nullif(e.e, 0)", ", expires_at = nullif((j.value->>2)::bigint, 0)")
@@ -110,7 +111,7 @@ def do_not_call_text(table: str, forms: Forms, *, has_expiry: bool, has_number: 
             f" WHERE NOT EXISTS (SELECT 1 FROM {table} AS d WHERE {given('d.customer_id')}"
             f" AND {indexed(customer_id)} = {indexed('e.b')} AND {customer_id} = e.b"
             " AND coalesce(d.tenant_dbid, 0) = e.t AND coalesce(d.campaign_dbid, 0) = e.c"
-            f" AND coalesce(d.list_dbid, 0) = e.l AND {lasting})"
+            f" AND coalesce(d.list_dbid, 0) = e.l AND {lasting}) ORDER BY e.place"
         ),
         entries_for=(
             f"SELECT {columns} FROM {table} AS d WHERE {given('d.phone')}"
