@@ -262,7 +262,8 @@ class ConnectionTests(PostgreSQLTestCase):
 
     def test_pauses(self) -> None:
         """While the server is away connecting is tried with pauses that grow to a second; requests fail at once."""
-        server = PostgreSQL()
+        # It has to have the tables after it was killed.
+        server = PostgreSQL(durable=True)
         self.addCleanup(server.remove)
         server.start()
         engine = self.opened(server.make_database("a"), clock=self.clock.seconds)
