@@ -1,7 +1,6 @@
 """Whether the clock of this machine and that of the store agree, where both are not the same.
 
-The lease goes by the store's, but hand-outs, callbacks and keys by that of the server which carries a request out: one
-whose clock is ahead would find the hand-outs of the other one expired.
+Lease and rules go by the store's, logs and API keys by that of the machine.
 """
 
 from twisted.logger import Logger

@@ -57,9 +57,9 @@ def make_service(
 
     `end` is called with an exit status when it cannot go on, `manager` is the service manager, `say_example` gets a
     command that tries the server out. `make_worker` makes the thread of the store, `call_in_thread` calls a function
-    away from the reactor, `wall_clock` is the clock of the rules.
+    away from the reactor, `wall_clock` is the clock of the rules; a given one is followed whatever a store says.
     """
-    context = OCSContext(config, reactor, log_file, wall_clock)
+    context = OCSContext(config, reactor, log_file, wall_clock, follows_store=wall_clock is time.time)
     life_cycle = LifeCycle()
     ocs = OCSService(context, life_cycle, end)
 

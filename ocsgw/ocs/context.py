@@ -17,7 +17,8 @@ class OCSContext:
     """What is in force in this process; only a reload changes it.
 
     `reactor` is IReactorTime, IReactorProcess, IReactorSocket and IReactorFromThreads. `directory` is what the rules
-    look things up in, `wall_clock` their clock. `started_with` is the configuration of the start: some of it counts
+    look things up in, `wall_clock` the clock of this machine, or one that stands for it; with `follows_store` the rules
+    go by that of a store which has its own (R56). `started_with` is the configuration of the start: some of it counts
     until the next one (C68).
     """
 
@@ -25,6 +26,7 @@ class OCSContext:
     reactor: Any
     log_file: LogFile
     wall_clock: WallClock = time.time
+    follows_store: bool = False
     access_log: AccessLog = field(init=False)
     started_with: Config = field(init=False)
     directory: Directory = field(init=False)

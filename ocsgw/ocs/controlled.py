@@ -86,7 +86,7 @@ class ControlledOCS:
 
     def now(self) -> float:
         """Return the time, in seconds since 1970 UTC."""
-        return self._ocs.context.wall_clock()
+        return self._store.clock()
 
     def audit_lines(self) -> list[str]:
         """Return the last lines of the audit log, the oldest first; none if there is no such log."""

@@ -70,7 +70,6 @@ class Housekeeping(Service):
         self._store = store
         self._duty = duty
         self._life_cycle = life_cycle
-        self._wall_clock = context.wall_clock
         # [store] counts until the next start (C68).
         self._retention = context.config.store.journal_retention
         self.failures: dict[str, int] = {}
@@ -159,12 +158,12 @@ class Housekeeping(Service):
     def _forget(self, unit: UnitOfWork) -> Slice:
         """Delete what has expired in our own tables (H329)."""
         unit.tx.forget_news(unit.now - KEPT)
-        count = unit.tx.forget(int(self._wall_clock()), AT_ONCE)
+        count = unit.tx.forget(unit.now, AT_ONCE)
         return Slice(count, self._forget if count == AT_ONCE else None)
 
     def _shorten_outbox(self, unit: UnitOfWork) -> Slice:
         """Delete entries that are older than `[store] journal_retention`, or too many."""
-        count = unit.tx.forget_outbox(int(self._wall_clock() - self._retention), _MOST_ENTRIES, AT_ONCE)
+        count = unit.tx.forget_outbox(int(unit.now - self._retention), _MOST_ENTRIES, AT_ONCE)
         return Slice(count, self._shorten_outbox if count == AT_ONCE else None)
 
 

@@ -48,7 +48,6 @@ class NewsReader(Service):
         applications: Applications,
         ring: Callable[[Sequence[Change]], None],
     ) -> None:
-        self._wall_clock = context.wall_clock
         self._store = store
         self._applications = applications
         self._ring = ring
@@ -62,7 +61,7 @@ class NewsReader(Service):
     def startService(self) -> None:
         """Begin to look."""
         super().startService()
-        self._last, self._read_at = None, int(self._wall_clock())
+        self._last, self._read_at = None, int(self._store.clock())
         self._ticker.start(_EVERY, now=True)
 
     def stopService(self) -> None:

@@ -10,6 +10,7 @@ from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from ocsgw.clock import WallClock
 from ocsgw.contact.outbox import Delivery
 from ocsgw.contact.transaction import StoreFailureError
 from ocsgw.contact.unit_of_work import UnitOfWork
@@ -47,7 +48,11 @@ class Caller(Protocol):
 
 
 class StoreAccess(Protocol):
-    """Where the committer is."""
+    """Where the committer is, and the clock of the rules."""
+
+    @property
+    def clock(self) -> WallClock:
+        """The clock of the rules, in seconds since 1970 UTC."""
 
     def committer(self) -> Committer:
         """Return the committer."""
@@ -123,7 +128,7 @@ class Notifications(Service):
         oldest = min(
             (line.entries[0].written_at for lines in self._lines.values() for line in lines.values()), default=None
         )
-        NOTIFICATIONS_LAG.set(max(0.0, self._context.wall_clock() - oldest) if oldest is not None else 0)
+        NOTIFICATIONS_LAG.set(max(0.0, self._store.clock() - oldest) if oldest is not None else 0)
         if self._loading:
             return None
         committer = self._store.committer()
@@ -212,7 +217,7 @@ class Notifications(Service):
                 self._failing.add(purpose)
                 say(self._log, 93242, purpose=purpose, reason=reason)
             line.tries += 1
-            age = self._context.wall_clock() - line.entries[0].written_at
+            age = self._store.clock() - line.entries[0].written_at
             if purpose not in config.http_retry_applies_to:
                 self._drop(key, line, "it is not repeated")
             elif config.http_retry_max_attempts and line.tries > config.http_retry_max_attempts:

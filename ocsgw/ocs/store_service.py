@@ -1,6 +1,7 @@
 """The store as a service: opened with patience, used by the committer, closed when nothing is in flight any more."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from typing import Any, TypeVar
 
@@ -12,6 +13,7 @@ from twisted.python.failure import Failure
 
 from ocsgw.audit.file import AuditError, AuditFile
 from ocsgw.audit.recorder import Auditor
+from ocsgw.clock import RulesClock
 from ocsgw.config import Config
 from ocsgw.contact.directory import Directory
 from ocsgw.contact.transaction import StoreFailureError
@@ -23,6 +25,7 @@ from ocsgw.ocs.context import OCSContext
 from ocsgw.ocs.dispatch import Dispatcher, Refused
 from ocsgw.ocs.life_cycle import LifeCycle
 from ocsgw.ocs.settings import dispatch_options_of
+from ocsgw.periodic import Periodic
 from ocsgw.store.errors import StoreError, StoreVersionError
 from ocsgw.store.lease import LeaseKeeper, PairMember
 from ocsgw.store.opening import open_store
@@ -32,6 +35,8 @@ EXIT_UNAVAILABLE = 69
 EXIT_CONFIGURATION = 78
 
 _RETRY = 1.0
+# So often the clock of a store is asked for (seconds).
+_FOLLOW_EVERY = 10.0
 
 T = TypeVar("T")
 
@@ -59,6 +64,11 @@ class StoreService(Service):
     ) -> None:
         config = context.config
         self._context = context
+        # That of the rules.
+        self.clock = RulesClock(context.wall_clock)
+        self._follower: Periodic | None = None
+        if context.follows_store and config.store.kind == "postgresql":
+            self._follower = Periodic("clock of the store", self._follow, context.reactor)
         self._life_cycle = life_cycle
         self._end = end
         self._make_worker = make_worker
@@ -90,7 +100,7 @@ class StoreService(Service):
             worker,
             context.directory,
             context.reactor,
-            context.wall_clock,
+            self.clock,
             auditor=self._auditor,
             ask=self._ask,
             question_room=self._question_room,
@@ -134,6 +144,8 @@ class StoreService(Service):
                 yield deferLater(clock, _RETRY)
             else:
                 self.waits = None
+                if self._follower is not None and self.running:
+                    self._follower.start(_FOLLOW_EVERY)
                 if self.running:
                     self._life_cycle.opened()
                 return
@@ -145,6 +157,21 @@ class StoreService(Service):
             if torn:
                 self._report(93132, bytes=torn)
         self._store.open(self._context.directory)
+        self._ask_time()
+
+    def _ask_time(self) -> None:
+        """Go by the clock of the store, if it has one; this runs in the worker."""
+        if self._follower is not None:
+            # A store that fails is reported by those who need it.
+            with suppress(StoreFailureError):
+                self.clock.follow(self._store.time)
+
+    def _follow(self) -> "Deferred[None] | None":
+        return self._worker.run(self._ask_time) if self._worker is not None else None
+
+    def _take(self, directory: Directory) -> None:
+        self._store.use(directory)
+        self._ask_time()
 
     def _close_files(self) -> None:
         self._store.close()
@@ -159,6 +186,8 @@ class StoreService(Service):
         if worker is None or committer is None:
             return
         self.dispatcher.available = False
+        if self._follower is not None:
+            self._follower.stop()
         yield committer.drained()
         yield worker.run(self._close_files)
         worker.stop()
@@ -220,7 +249,7 @@ class StoreService(Service):
         """Open the tables of another directory; fails with a store's error, and then nothing has changed."""
         if self._worker is None:
             raise ControlError("the server is stopping")
-        return self._worker.run(lambda: self._store.use(directory))
+        return self._worker.run(lambda: self._take(directory))
 
     def use(self, config: Config) -> None:
         """Use a configuration whose tables are open."""

@@ -153,6 +153,12 @@ class Engine(Protocol):
     def pipeline(self) -> Pipeline | None:
         """What carries out batches beside each other, None where there is none."""
 
+    def time(self) -> float | None:
+        """Return the time of the store in seconds since 1970 UTC, None where that is the server's own (R56).
+
+        Raises `StoreFailureError`.
+        """
+
     def open(self, directory: Directory) -> None:
         """Connect, bring our own tables up to date, and open every list.
 

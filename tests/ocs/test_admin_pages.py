@@ -11,6 +11,7 @@ from twisted.python.failure import Failure
 from ocsgw.access.keys import digest_of
 from ocsgw.audit.file import last_lines
 from ocsgw.control.errors import ControlError
+from ocsgw.operations.parts import in_parts
 from tests.ocs.test_admin_console import AGENT, CHIEF, Answer, Browser, ConsoleTestCase
 
 AUDIT = "[audit]\nenabled = true\n"
@@ -28,8 +29,8 @@ class PagesTests(ConsoleTestCase):
         header = ["GSW_PHONE", "Segment"] if calling_list is not None else ["phone", "message"]
         common = {"header": header, "fingerprint": fingerprint, "file": "rows.csv", "calling_list": calling_list}
         begun = self.operation("begin import", **common)
-        self.operation("import", **common, first=0, rows=rows)
-        self.operation("import", **common, first=len(rows), rows=[], last=True)
+        self.operation("import", **common, first=0, parts=in_parts(rows))
+        self.operation("import", **common, first=len(rows), parts=[], last=True)
         number: int = begun["number"]
         return number
 

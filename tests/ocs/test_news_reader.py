@@ -38,6 +38,9 @@ class FakeStore:
         self.transactions = 0
         self.counted_anew = 0
 
+    def clock(self) -> float:
+        return self.now
+
     def committer(self) -> "FakeStore":
         return self
 
@@ -107,7 +110,7 @@ class NewsReaderTests(SynchronousTestCase):
         self.rings = 0
         self.ring_fails = False
         self.reader = NewsReader(
-            cast("OCSContext", SimpleNamespace(reactor=self.clock, wall_clock=lambda: self.store.now)),
+            cast("OCSContext", SimpleNamespace(reactor=self.clock)),
             cast("StoreService", self.store),
             cast("Applications", self.applications),
             self.ring,

@@ -42,7 +42,7 @@ class _World:
         self.backlog = Backlog()
         self.makes_calls = True
 
-    def wall_clock(self) -> float:
+    def clock(self) -> float:
         """Return the time."""
         return 1000.0 + self.reactor.seconds()
 
@@ -53,7 +53,7 @@ class _World:
     def chore(self, function: Any) -> Deferred[Any]:
         """Carry out at once."""
         tx: Any = self
-        unit = UnitOfWork(tx, int(self.wall_clock()), make_directory(), str, self.backlog)
+        unit = UnitOfWork(tx, int(self.clock()), make_directory(), str, self.backlog)
         result = function(unit)
         unit.store_outbox()
         unit.committed()
@@ -89,7 +89,7 @@ class _World:
         """Add rows, as (purpose, chain)."""
         first = 1 + max((each.number for each in self.rows), default=0)
         written = [
-            Delivery(0, purpose, 201, chain, int(self.wall_clock()), f'{{"n":{number}}}')
+            Delivery(0, purpose, 201, chain, int(self.clock()), f'{{"n":{number}}}')
             for number, (purpose, chain) in enumerate(rows, first)
         ]
         self.chore(lambda unit: unit.deliveries.extend(written))

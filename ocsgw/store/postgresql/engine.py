@@ -136,6 +136,11 @@ class PostgreSQLEngine:
         """The lists of the configuration in use that cannot be used, with the reason (K12)."""
         return self._tables.closed_lists
 
+    def time(self) -> float | None:
+        """Return the time of the database, in seconds since 1970 UTC. Raises `StoreFailureError`."""
+        row = self._for_lease().row("SELECT extract(epoch FROM clock_timestamp())::double precision")
+        return None if row is None else float(row[0])
+
     def open(self, directory: Directory) -> None:
         """Connect, see to our own tables, and open every list."""
         try:

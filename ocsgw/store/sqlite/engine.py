@@ -83,6 +83,10 @@ class SQLiteEngine:
         """The lists of the configuration in use that cannot be used, with the reason (K12)."""
         return self._tables.closed_lists
 
+    def time(self) -> float | None:
+        """Return None: the file has no clock."""
+        return None
+
     def open(self, directory: Directory) -> None:
         """Open the file, bring our own tables up to date, and open every list."""
         self._file = StoreFile(self._file.path)
