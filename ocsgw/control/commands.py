@@ -1,6 +1,7 @@
 """What `ocsctl` may ask a running OCS, and how it is answered."""
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any, Protocol, TypeVar
 
 import msgspec
@@ -280,17 +281,15 @@ class _Controller:
         """Carry out one step of work on lists, between batches of requests."""
         name, given = str(arguments.get("name")), arguments.get("arguments")
         who = {"principal": self._context.principal, "address": self._context.peer}
-
-        def noted(function: Callable[[UnitOfWork], Any]) -> Callable[[UnitOfWork], Any]:
-            def run(unit: UnitOfWork) -> Any:
-                result = function(unit)
-                unit.notes[:] = [{**who, **note} for note in unit.notes]
-                return Unfinished(noted(result.function)) if isinstance(result, Unfinished) else result
-
-            return run
-
-        step = noted(lambda unit: carry_out(unit, name, given))
+        step = partial(_noted, who, lambda unit: carry_out(unit, name, given))
         return self._ocs.chore(step, is_brief=name in BRIEF).addErrback(_operation_failed)
+
+
+def _noted(who: dict[str, str | None], function: Callable[[UnitOfWork], Any], unit: UnitOfWork) -> Any:
+    """Call a function, and what it goes on with in further transactions, and note for whom."""
+    result = function(unit)
+    unit.notes[:] = [{**who, **note} for note in unit.notes]
+    return Unfinished(partial(_noted, who, result.function)) if isinstance(result, Unfinished) else result
 
 
 def _operation_failed(reason: Failure) -> Failure:
