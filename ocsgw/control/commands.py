@@ -285,7 +285,7 @@ class _Controller:
         return self._ocs.chore(step, is_brief=name in BRIEF).addErrback(_operation_failed)
 
 
-def _noted(who: dict[str, str | None], function: Callable[[UnitOfWork], Any], unit: UnitOfWork) -> Any:
+def _noted(who: Mapping[str, str | None], function: Callable[[UnitOfWork], Any], unit: UnitOfWork) -> Any:
     """Call a function, and what it goes on with in further transactions, and note for whom."""
     result = function(unit)
     unit.notes[:] = [{**who, **note} for note in unit.notes]
