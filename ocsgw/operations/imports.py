@@ -24,8 +24,12 @@ from ocsgw.operations.verdicts import Duplicates, Row, RowVerdict
 
 # More in one transaction would hold requests up.
 MOST_ROWS = 2000
-# At most so many parts are carried out before it is looked whether anybody waits; at first it is one.
+# At most so many parts are carried out before it is looked whether anybody waits. For the first looks it is one:
+# clients come again some milliseconds after their answers.
 _MOST_PARTS = 4
+_BRIEF_STEPS = 4
+# So many parts go into a transaction beside others, who wait for its commit, too.
+_PARTS_BESIDE = 2
 _DO_NOT_CALL = "do-not-call"
 _OF_LIST = "list "
 _NO_COUNTS = {"added": 0, "updated": 0, "replaced": 0, "skipped": 0, "refused": 0}
@@ -143,7 +147,8 @@ def begin_import(unit: UnitOfWork, arguments: BeginImport) -> dict[str, Any]:
 class _Done(msgspec.Struct, frozen=True):
     """What has become of the first rows of a slice: how many parts and rows that is, their verdicts and counts.
 
-    With `apart` each further transaction takes no more than one step, because the table has refused a row.
+    With `apart` each further transaction takes no more than one step, because the table has refused a row. With
+    `beside` somebody has waited: whoever that was comes again, and steps stay brief.
     """
 
     parts: int
@@ -151,6 +156,7 @@ class _Done(msgspec.Struct, frozen=True):
     verdicts: list[tuple[int, str, str]]
     counts: dict[str, int]
     apart: bool = False
+    beside: bool = False
 
 
 def import_slice(unit: UnitOfWork, arguments: ImportRows) -> dict[str, Any] | Unfinished[dict[str, Any]]:
@@ -195,11 +201,18 @@ def _carry_on(unit: UnitOfWork, arguments: ImportRows, done: _Done, number: int 
     """Carry out steps until the slice is done or somebody waits, brief ones first: others often come soon again."""
     # What a dry run has seen of a slice stands nowhere.
     step = len(arguments.parts) if arguments.dry_run else _MOST_PARTS if done.apart else 1
+    looks = 0
     while True:
         done = _step(unit, arguments, done, step, number)
-        if done.parts == len(arguments.parts) or done.apart or unit.is_awaited():
+        if done.parts == len(arguments.parts) or done.apart:
             return done
-        step = min(2 * step, _MOST_PARTS)
+        looks += 1
+        if done.beside and looks == _PARTS_BESIDE:
+            return done
+        if unit.is_awaited():
+            return msgspec.structs.replace(done, beside=True)
+        if looks >= _BRIEF_STEPS and not done.beside:
+            step = min(2 * step, _MOST_PARTS)
 
 
 def _step(unit: UnitOfWork, arguments: ImportRows, done: _Done, parts: int, number: int | None) -> _Done:
@@ -213,7 +226,9 @@ def _step(unit: UnitOfWork, arguments: ImportRows, done: _Done, parts: int, numb
     for verdict in verdicts:
         counts[verdict.name] += 1
     told = [(at, each.name, each.reason) for at, each in enumerate(verdicts, done.rows) if each.reason]
-    return _Done(done.parts + len(taken), done.rows + len(rows), [*done.verdicts, *told], counts, done.apart)
+    return _Done(
+        done.parts + len(taken), done.rows + len(rows), [*done.verdicts, *told], counts, done.apart, done.beside
+    )
 
 
 def _import(
