@@ -38,6 +38,15 @@ class PairTests(ServiceTestCase):
         assert isinstance(found, Pair)
         return found
 
+    def become_backup(self) -> None:
+        """Begin as the primary, whose lease another server then takes."""
+        proxy = self.begin()
+        self.other_takes()
+        self.reactor.advance(1)
+        self.reactor.advance(0.25)
+        proxy.leave()
+        self.reactor.lose_link()
+
     def other_takes(self, epoch: int = 7) -> None:
         """Let the other server have the lease."""
         self.sql(
@@ -108,12 +117,7 @@ class PairTests(ServiceTestCase):
 
     def test_compared(self) -> None:
         """C88: a backup reports what its primary has otherwise, once, and a name that both have."""
-        proxy = self.begin()
-        self.other_takes()
-        self.reactor.advance(1)
-        self.reactor.advance(0.25)
-        proxy.leave()
-        self.reactor.lose_link()
+        self.become_backup()
         self.sql("""UPDATE ocsgw_lease SET name = 'one', objects = '{"tenant": {"Environment": 9}}'""")
         for _ in range(4):
             self.reactor.advance(1)
@@ -126,12 +130,7 @@ class PairTests(ServiceTestCase):
 
     def test_odd(self) -> None:
         """R50: a lease that no server has written is reported, and taken unless its holder renews it in time."""
-        proxy = self.begin()
-        self.other_takes()
-        self.reactor.advance(1)
-        self.reactor.advance(0.25)
-        proxy.leave()
-        self.reactor.lose_link()
+        self.become_backup()
         self.sql("UPDATE ocsgw_lease SET expires_at = 'tomorrow'")
         self.reactor.pump([0.25] * 230)
         self.assertEqual((self.log.numbers().count(93236), self.role().role), (1, "backup"))
@@ -142,12 +141,7 @@ class PairTests(ServiceTestCase):
 
     def test_trouble(self) -> None:
         """R50: a backup that cannot look after the lease could not take over, and says so; whatever the reason is."""
-        proxy = self.begin()
-        self.other_takes()
-        self.reactor.advance(1)
-        self.reactor.advance(0.25)
-        proxy.leave()
-        self.reactor.lose_link()
+        self.become_backup()
         self.other_lapses()
         self.sql("CREATE TRIGGER nobody BEFORE UPDATE ON ocsgw_lease BEGIN SELECT raise(ABORT, 'not today'); END")
         self.reactor.pump([0.25] * 8)
