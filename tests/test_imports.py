@@ -20,7 +20,7 @@ ROOMS: dict[str, set[str]] = {
     "contact": {"access", "counters", "protocol", "speedups"},
     "operations": {"contact", "counters", "protocol"},
     "catalog": {"access", "config", "contact", "iana"},
-    "store": {"clock", "contact", "counters", "periodic", "protocol"},
+    "store": {"clock", "contact", "counters", "periodic", "protocol", "speedups"},
     "audit": {"clock", "contact", "counters", "logs", "periodic", "protocol", "store"},
     "execution": {"audit", "clock", "contact", "counters", "guard", "logs", "periodic", "protocol", "store"},
     "control": {

@@ -14,6 +14,7 @@ from typing import Any
 from ocsgw.contact.transaction import RefusedByTableError, StoreFailureError
 from ocsgw.store.dialect import Parameters
 from ocsgw.store.errors import StatementError
+from ocsgw.store.sqlite.layer import address
 
 # Every list has some twenty statements of its own.
 _CACHED_STATEMENTS = 2000
@@ -35,7 +36,12 @@ class Connection:
     def __init__(self, file: str) -> None:
         """Connect. Raises `sqlite3.Error`: the caller knows what to say of a file that cannot be opened."""
         self.raw = sqlite3.connect(
-            file, isolation_level=None, check_same_thread=False, timeout=0, cached_statements=_CACHED_STATEMENTS
+            address(file),
+            uri=True,
+            isolation_level=None,
+            check_same_thread=False,
+            timeout=0,
+            cached_statements=_CACHED_STATEMENTS,
         )
         # Judges each write transaction as soon as it has begun, the one place for that (C82).
         self.judge: Callable[[Connection], None] | None = None

@@ -1,0 +1,3 @@
+SOURCES: str
+
+def register(library: bytes | None) -> bool: ...

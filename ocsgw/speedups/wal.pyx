@@ -1,0 +1,259 @@
+# cython: language_level=3, embedsignature=False
+"""The write-ahead log of SQLite, written in one piece for each transaction.
+
+By itself SQLite writes two pieces for each page of a transaction, a header of 24 bytes and the page, one system call
+each. They come in the order in which they stand in the file, so here they are put together until the page comes that
+completes the transaction; then all of them are written, before SQLite has them synchronized and before anybody is told
+that they are there. Everything else is done by the file system layer ("VFS") that SQLite has anyway, which is also who
+writes. See sqlite.org, "The OS Interface" and "WAL-mode File Format".
+
+A transaction that does not fit into the page cache writes pages before it is complete, and headers once more in the end.
+Its own connection may read them again, so whatever asks for the log gets what was put together written first; and so
+does whoever gives the right to write back, as another process may write at this place from then on.
+"""
+
+from libc.stdint cimport int64_t, uint8_t
+from libc.stdlib cimport free, malloc
+from libc.string cimport memcpy
+
+cdef extern from *:
+    const char *OCSGW_SOURCES
+
+cdef extern from "dlfcn.h" nogil:
+    enum:
+        RTLD_LAZY
+    void *dlopen(const char *, int)
+    void *dlsym(void *, const char *)
+
+SOURCES = OCSGW_SOURCES.decode("ascii")
+
+cdef enum:
+    OK = 0
+    VERSION = 3
+    # sqlite3.h: kinds of files, and the lock of one who writes.
+    OPEN_MAIN = 0x100
+    OPEN_WAL = 0x80000
+    SHM_UNLOCK = 1
+    SHM_EXCLUSIVE = 8
+    WRITE_LOCK = 0
+    # Before each page; bytes 4 to 7 are not 0 before the one that completes a transaction.
+    FRAME_HEADER = 24
+    # So much is put together at most, as the layer for Unix writes no more bytes at a time; pages have up to 65,536.
+    ROOM = 131071
+    # The file grows in such steps.
+    STEP = 262144
+    ZEROS = 65536
+
+# The structures of sqlite3.h in their version 3; SQLite never changes what a version has.
+
+cdef struct File:
+    const Methods *methods
+
+cdef struct Methods:
+    int version
+    int (*close)(File *) noexcept nogil
+    int (*read)(File *, void *, int, int64_t) noexcept nogil
+    int (*write)(File *, const void *, int, int64_t) noexcept nogil
+    int (*truncate)(File *, int64_t) noexcept nogil
+    int (*sync)(File *, int) noexcept nogil
+    int (*size)(File *, int64_t *) noexcept nogil
+    int (*lock)(File *, int) noexcept nogil
+    int (*unlock)(File *, int) noexcept nogil
+    int (*check_reserved_lock)(File *, int *) noexcept nogil
+    int (*control)(File *, int, void *) noexcept nogil
+    int (*sector_size)(File *) noexcept nogil
+    int (*characteristics)(File *) noexcept nogil
+    int (*shm_map)(File *, int, int, int, void **) noexcept nogil
+    int (*shm_lock)(File *, int, int, int) noexcept nogil
+    void (*shm_barrier)(File *) noexcept nogil
+    int (*shm_unmap)(File *, int) noexcept nogil
+    int (*fetch)(File *, int64_t, int, void **) noexcept nogil
+    int (*unfetch)(File *, int64_t, void *) noexcept nogil
+
+cdef struct Vfs:
+    int version
+    int file_size
+    int longest_path
+    Vfs *next
+    const char *name
+    void *data
+    int (*open)(Vfs *, const char *, File *, int, int *) noexcept nogil
+    void *others[15]
+
+ctypedef Vfs *(*FindVfs)(const char *) noexcept nogil
+ctypedef int (*RegisterVfs)(Vfs *, int) noexcept nogil
+ctypedef File *(*DatabaseOf)(const char *) noexcept nogil
+
+# Behind each file of the layer below.
+cdef struct Log:
+    const Methods *below
+    Methods methods
+    # Of a database file its log, and of a log its database file, while it is open.
+    File *other
+    # How long the file is at least, 0 where nobody has looked.
+    int64_t length
+    # What was put together, and where it begins in the file.
+    uint8_t *room
+    int64_t begin
+    int size
+    bint is_last
+
+cdef uint8_t _zeros[ZEROS]
+cdef Vfs _ours
+cdef Vfs *_below = NULL
+cdef DatabaseOf _database_of = NULL
+
+
+cdef inline Log *_behind(File *file) noexcept nogil:
+    return <Log *> (<uint8_t *> file + _ours.file_size - sizeof(Log))
+
+
+cdef int _write_out(File *file) noexcept nogil:
+    """Write what was put together. Where that fails SQLite undoes the transaction."""
+    cdef Log *log = _behind(file)
+    cdef int size = log.size
+    if not size:
+        return OK
+    log.size = 0
+    log.is_last = False
+    cdef int result = log.below.write(file, log.room, size, log.begin)
+    if result == OK and log.begin + size > log.length:
+        _lengthen(file, log.begin + size)
+    return result
+
+
+cdef void _lengthen(File *file, int64_t end) noexcept nogil:
+    """Let a file that ends there grow further, so that the next transactions find it long enough.
+
+    A disk takes more time for a file that has grown than for one with new content alone.
+    """
+    cdef Log *log = _behind(file)
+    cdef int64_t length = 0
+    if log.below.size(file, &length) != OK or length > end:
+        log.length = length
+        return
+    log.length = end + STEP
+    while end < log.length:
+        # On a full disk the file stays as it is, and the next transaction says so.
+        if log.below.write(file, _zeros, ZEROS, end) != OK:
+            return
+        end += ZEROS
+
+
+cdef int _write(File *file, const void *data, int amount, int64_t offset) noexcept nogil:
+    cdef Log *log = _behind(file)
+    cdef int result
+    if log.size and (offset != log.begin + log.size or log.size + amount > ROOM):
+        result = _write_out(file)
+        if result != OK:
+            return result
+    if log.room == NULL and amount == FRAME_HEADER:
+        log.room = <uint8_t *> malloc(ROOM)
+    if log.room == NULL or amount > ROOM or not log.size and amount != FRAME_HEADER:
+        return log.below.write(file, data, amount, offset)
+    if not log.size:
+        log.begin = offset
+    memcpy(log.room + log.size, data, amount)
+    log.size += amount
+    if amount == FRAME_HEADER:
+        log.is_last = (<const int *> data)[1] != 0
+        return OK
+    return _write_out(file) if log.is_last else OK
+
+
+cdef int _read(File *file, void *data, int amount, int64_t offset) noexcept nogil:
+    cdef int result = _write_out(file)
+    return result if result != OK else _behind(file).below.read(file, data, amount, offset)
+
+
+cdef int _truncate(File *file, int64_t size) noexcept nogil:
+    cdef int result = _write_out(file)
+    _behind(file).length = 0
+    return result if result != OK else _behind(file).below.truncate(file, size)
+
+
+cdef int _sync(File *file, int how) noexcept nogil:
+    cdef int result = _write_out(file)
+    return result if result != OK else _behind(file).below.sync(file, how)
+
+
+cdef int _size(File *file, int64_t *size) noexcept nogil:
+    cdef int result = _write_out(file)
+    return result if result != OK else _behind(file).below.size(file, size)
+
+
+cdef int _close_log(File *file) noexcept nogil:
+    _behind(_behind(file).other).other = NULL
+    free(_behind(file).room)
+    return _behind(file).below.close(file)
+
+
+cdef int _shm_lock(File *file, int first, int count, int how) noexcept nogil:
+    cdef Log *database = _behind(file)
+    if first == WRITE_LOCK and how == (SHM_UNLOCK | SHM_EXCLUSIVE) and database.other != NULL:
+        _write_out(database.other)
+    return database.below.shm_lock(file, first, count, how)
+
+
+cdef int _open(Vfs *vfs, const char *name, File *file, int flags, int *out_flags) noexcept nogil:
+    cdef int result = _below.open(_below, name, file, flags, out_flags)
+    cdef Log *behind = _behind(file)
+    cdef File *database
+    if result != OK or not flags & (OPEN_MAIN | OPEN_WAL) or file.methods.version < VERSION:
+        return result
+    behind.below = file.methods
+    behind.methods = file.methods[0]
+    behind.methods.version = VERSION
+    behind.other = NULL
+    behind.room = NULL
+    behind.length = 0
+    behind.size = 0
+    behind.is_last = False
+    if flags & OPEN_MAIN:
+        behind.methods.shm_lock = _shm_lock
+    else:
+        database = _database_of(name)
+        if database == NULL or database.methods != &_behind(database).methods:
+            return result
+        _behind(database).other = file
+        behind.other = database
+        behind.methods.close = _close_log
+        behind.methods.read = _read
+        behind.methods.write = _write
+        behind.methods.truncate = _truncate
+        behind.methods.sync = _sync
+        behind.methods.size = _size
+    file.methods = &behind.methods
+    return result
+
+
+def register(bytes library):
+    """Offer the layer to the SQLite that a library uses, by its path, or this program (None); return whether it takes it.
+
+    A connection has the layer with `vfs=ocsgw` in its URI.
+    """
+    global _below, _database_of, _ours
+    if _below != NULL:
+        return True
+    cdef void *handle = dlopen(<const char *> library if library is not None else NULL, RTLD_LAZY)
+    if handle == NULL:
+        return False
+    cdef FindVfs find = <FindVfs> dlsym(handle, "sqlite3_vfs_find")
+    cdef RegisterVfs add = <RegisterVfs> dlsym(handle, "sqlite3_vfs_register")
+    _database_of = <DatabaseOf> dlsym(handle, "sqlite3_database_file_object")
+    if find == NULL or add == NULL or _database_of == NULL:
+        return False
+    cdef Vfs *below = find(NULL)
+    if below == NULL or below.version < VERSION:
+        return False
+    _ours = below[0]
+    _ours.version = VERSION
+    _ours.name = "ocsgw"
+    _ours.open = _open
+    # Files lie at multiples of 8.
+    _ours.file_size = ((below.file_size + 7) & ~7) + sizeof(Log)
+    _below = below
+    if add(&_ours, 0) != OK:
+        _below = NULL
+        return False
+    return True
