@@ -81,7 +81,10 @@ def _add(
     if not drafts:
         return
     admission = unit.tx.before_adding(
-        calling_list, lambda: [_probe(unit.directory, calling_list, draft.row) for draft in drafts], unit.now
+        calling_list,
+        len(drafts),
+        lambda: [_probe(unit.directory, calling_list, draft.row) for draft in drafts],
+        unit.now,
     )
     for place in admission.blocked:
         row, event = drafts[place].row, drafts[place].event

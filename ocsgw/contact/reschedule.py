@@ -96,7 +96,7 @@ def _added_to_chain(unit: UnitOfWork, handed_out: ActiveHandout, member: Member,
     """Add a record with a new contact to the chain, copied from the record of the handle (H232)."""
     calling_list, chain_id = handed_out.calling_list, handed_out.handout.chain_id
     fresh = copy(member.record)
-    fresh.record_id = unit.tx.before_adding(calling_list, tuple, unit.now).record_id + 1
+    fresh.record_id = unit.tx.before_adding(calling_list, 1, tuple, unit.now).record_id + 1
     fresh.chain_n = unit.tx.chain_ends(calling_list, [chain_id])[chain_id] + 1
     fresh.contact_info = phone
     fresh.record_status = RecordStatus.READY.value

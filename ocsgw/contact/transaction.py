@@ -305,12 +305,12 @@ class RecordStatements(Protocol):
     """
 
     def before_adding(
-        self, calling_list: CallingList, lookups: Callable[[], Sequence[DncLookup]], now: int
+        self, calling_list: CallingList, count: int, lookups: Callable[[], Sequence[DncLookup]], now: int
     ) -> Admission:
         """Return the highest record id and chain id that a list has or ever had, and what `blocked` returns.
 
-        `lookups` is called only where there may be an entry. The ids are those that this engine has seen, 0 without
-        any (H200).
+        So many records are to be added; `lookups` is called only where there may be an entry. The ids are those that
+        this engine has seen, 0 without any (H200).
         """
 
     def chain_ends(self, calling_list: CallingList, chain_ids: Iterable[int]) -> Mapping[int, int]:

@@ -377,10 +377,10 @@ class Committer:
             elif not waiting:
                 self._next()
 
-    def _pause_after(self, jobs: Sequence[Awaiting], took: float) -> float:
+    def _pause_after(self, jobs: Sequence[Awaiting], took: float, *, beside: bool = False) -> float:
         if not self._waiting.may_grow:
             return 0.0
-        return self._gathering.pause(len(jobs), len(self._waiting), took)
+        return self._gathering.pause(len(jobs), len(self._waiting), took, beside=beside)
 
     def _gathered(self) -> None:
         self._pause = None
@@ -454,7 +454,7 @@ class Committer:
         """A batch that was sent is committed."""
         pause = 0.0
         if self._held and not self._on_their_way:
-            pause = self._pause_after(jobs, took)
+            pause = self._pause_after(jobs, took, beside=True)
         try:
             self._deliver(jobs, result)
         finally:

@@ -5,8 +5,9 @@ that came meanwhile, would take turns for ever: two batches of half the size, ea
 commit of a whole one. A short pause joins them.
 """
 
-# Beyond so many requests what a batch costs beside them hardly counts.
-_FEW = 64
+# Beyond so many requests what a batch costs beside them hardly counts; where batches go beside each other, that one
+# prepares the next while another is being committed makes up for it earlier.
+_FEW, _FEW_BESIDE = 64, 12
 # Of the time of the last batch; at least and at most so many seconds, beyond and below which a pause gains nothing.
 _SHARE, _SHORTEST, _LONGEST = 0.5, 0.0005, 0.005
 # After a pause in vain so many batches begin at once: these clients do not wait for their answers.
@@ -21,12 +22,13 @@ class Gathering:
         self._waited = 0
         self._without = 0
 
-    def pause(self, answered: int, waiting: int, took: float) -> float:
+    def pause(self, answered: int, waiting: int, took: float, *, beside: bool = False) -> float:
         """Return for how many seconds the next batch waits at most, 0.0 if it begins at once.
 
         The last one has taken `took` seconds and is about to answer so many requests, and so many wait already.
+        `beside` is whether the next one may go beside others.
         """
-        if waiting == 0 or answered + waiting > _FEW:
+        if waiting == 0 or answered + waiting > (_FEW_BESIDE if beside else _FEW):
             return 0.0
         if self._without:
             self._without -= 1
@@ -40,7 +42,7 @@ class Gathering:
     @staticmethod
     def too_many(on_their_way: int) -> int:
         """Return how many requests go beside those on their way; fewer had better wait and be joined by them."""
-        return max(1, _FEW + 1 - on_their_way)
+        return max(1, _FEW_BESIDE + 1 - on_their_way)
 
     def note(self, waiting: int) -> None:
         """Note that a pause is over, and how many requests wait now."""

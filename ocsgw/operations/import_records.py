@@ -174,7 +174,7 @@ def _check_do_not_call(slice_: Slice) -> None:
             for each in records
         ]
 
-    slice_.admission = admission = unit.tx.before_adding(calling_list, lookups, unit.now)
+    slice_.admission = admission = unit.tx.before_adding(calling_list, len(slice_.drafts), lookups, unit.now)
     for place in admission.blocked:
         draft = slice_.drafts[place]
         draft.is_blocked = True

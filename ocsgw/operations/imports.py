@@ -309,7 +309,7 @@ def known_contacts(unit: UnitOfWork, arguments: KnownContacts) -> list[tuple[int
     if len(arguments.contacts) > MOST_ROWS:
         raise OperationError(f"a slice has at most {MOST_ROWS} contacts")
     calling_list = list_named(unit.directory, arguments.calling_list)
-    if not unit.tx.before_adding(calling_list, tuple, unit.now).record_id:
+    if not unit.tx.before_adding(calling_list, 0, tuple, unit.now).record_id:
         return None
     country = calling_list.tenant.country
     normal = [normal_contact(unmarked(each, is_contact=True), country) for each in arguments.contacts]

@@ -79,6 +79,7 @@ class ContactForms:
 
     def entries_added(self, phones: Iterable[str | None]) -> None:
         """Do-not-call entries with these contacts are added: forms that are complete stay so."""
+        self._tables.has_entries = True
         odd = [each for each in phones if each is not None and not _is_printable_ascii(each)]
         for country in self._tables.complete_forms if odd else ():
             self._store(country, [(each, normal_contact(each, country)) for each in odd])

@@ -32,6 +32,7 @@ class OpenTables:
     `unsettled` are the tables whose records in process have not been looked after since they were opened (K2).
     `skipped` are, by table, records that previews pass over because they cannot be represented, as of the version
     `skipped_at` of the store. `largest_record` is how many bytes the texts of a record may have together.
+    `has_entries` is whether there are do-not-call entries, as far as was asked lately; None: nobody has.
     `complete_forms` are the countries in which every do-not-call entry had its normal form stored; `keeps_forms` says
     whether missing ones may be. `entries_reported` says that there are unreadable entries, `old_forms_forgotten` that
     no form by the rules of another version is left.
@@ -41,6 +42,7 @@ class OpenTables:
         self.lists: Mapping[CallingList, ListStatements | None] = {}
         self.do_not_call: DncStatements | None = None
         self.do_not_call_widths = (0, 0)
+        self.has_entries: bool | None = None
         self.largest_record = 0
         self.complete_forms: dict[str, CompleteForms] = {}
         self.keeps_forms = False
@@ -71,6 +73,8 @@ class OpenTables:
         `closed` are the lists that could not be opened, with the reason.
         """
         self._closed = closed
+        if do_not_call[0] != self.do_not_call:
+            self.has_entries = None
         self.do_not_call, self.do_not_call_widths = do_not_call
         self.largest_record = largest_record
         self.keeps_forms = keeps_forms

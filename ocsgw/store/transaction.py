@@ -75,7 +75,7 @@ class RecordTransaction(ContactForms, OwnTables, OutboxTable):
         raise NotImplementedError
 
     def before_adding(
-        self, calling_list: CallingList, lookups: Callable[[], Sequence[DncLookup]], now: int
+        self, calling_list: CallingList, count: int, lookups: Callable[[], Sequence[DncLookup]], now: int
     ) -> Admission:
         """Return the highest record id and chain id that a list has or had, and what `blocked` returns.
 

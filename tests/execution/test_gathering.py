@@ -24,6 +24,12 @@ class GatheringTests(SynchronousTestCase):
         gathering = Gathering()
         self.assertEqual((gathering.pause(3, 0, 0.004), gathering.pause(40, 25, 0.004)), (0.0, 0.0))
 
+    def test_beside(self) -> None:
+        """Where the next one may go beside others, fewer are enough, and so are those that wait for one on its way."""
+        gathering = Gathering()
+        self.assertEqual([gathering.pause(8, waiting, 0.004, beside=True) for waiting in (4, 5)], [0.002, 0.0])
+        self.assertEqual([gathering.too_many(requests) for requests in (1, 12, 13, 40)], [12, 1, 1, 1])
+
     def test_in_vain(self) -> None:
         """Where less than half of those that were answered come back the next 30 batches begin at once."""
         gathering = Gathering()

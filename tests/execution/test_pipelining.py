@@ -50,9 +50,9 @@ class _Transaction:
     def savepoint(self) -> Iterator[None]:
         yield
 
-    def before_adding(self, calling_list: Any, lookups: Any, now: int) -> Admission:
+    def before_adding(self, calling_list: Any, count: int, lookups: Any, now: int) -> Admission:
         number = self._pipeline.number
-        self._pipeline.number += len(lookups())
+        self._pipeline.number += count
         return Admission(number, number, set())
 
     def insert_rows(self, calling_list: Any, rows: Any) -> None:
@@ -217,7 +217,9 @@ class PipeliningTests(RuleTestCase):
         self.submit("3")
         self.assertEqual(self.on_their_way(), [["1", "2"]])
         pause = self.committer._gathering.pause
-        self.patch(self.committer._gathering, "pause", lambda answered, waiting, took: pause(answered, waiting, 0.01))
+        self.patch(
+            self.committer._gathering, "pause", lambda answered, waiting, took, beside: pause(answered, waiting, 0.01)
+        )
         self.land(0)
         self.submit("4")
         self.assertEqual(self.on_their_way(), [["1", "2"]])

@@ -167,7 +167,7 @@ class EngineContract(ClockTestCase):
         """H200: the highest numbers that a list has or ever had."""
         self.do(lambda tx: tx.insert_records(self.list, [new_record(7, chain_id=9)]))
         self.do(lambda tx: tx.delete_records(self.list, [7]))
-        admission = self.do(lambda tx: tx.before_adding(self.list, tuple, NOW))
+        admission = self.do(lambda tx: tx.before_adding(self.list, 1, tuple, NOW))
         self.assertEqual((admission.record_id, admission.chain_id, admission.blocked), (7, 9, set()))
         self.assertEqual([self.do(lambda tx, n=n: tx.new_handles(n)) for n in (1, 3, 1)], [1, 2, 5])  # type: ignore[misc]  # bound at once
 

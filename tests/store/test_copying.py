@@ -325,6 +325,6 @@ class NumberTests(CopyTestCase):
                 (new,) = tx.import_entries([ImportedEntry("4", None, None, 0, 0, 0, 0)], NOW)
                 self.assertGreater(new, entries[-1])
                 self.assertEqual(tx.new_import_number(), 2)
-                highest = tx.before_adding(self.list, list, NOW)
+                highest = tx.before_adding(self.list, 1, list, NOW)
                 self.assertEqual((highest.record_id, highest.chain_id), (50, 60))
             engine.close()

@@ -153,7 +153,7 @@ class MemoryTests(RuleTestCase):
             transaction = store.transaction(0.0)
             tx: Any = transaction.__enter__()
             tx._connection.change("DELETE FROM gsw_donotcall_list")
-            admission = tx.before_adding(self.directory.calling_lists[0], list, NOW)
+            admission = tx.before_adding(self.directory.calling_lists[0], 1, list, NOW)
             self.assertEqual(admission.blocked, set())
             self.assertRaises(RuntimeError, transaction.__exit__, None, None, None)
         self.assertEqual(self.blocks("1"), _BLOCKED)

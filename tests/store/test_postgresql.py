@@ -327,7 +327,7 @@ class OthersTests(PostgreSQLTestCase):
         begun, added = threading.Event(), []
 
         def add(tx: Transaction) -> None:
-            admission = tx.before_adding(self.list, tuple, NOW)
+            admission = tx.before_adding(self.list, 1, tuple, NOW)
             number = admission.record_id + 1
             tx.insert_records(self.list, [new_record(number)])
             added.append(number)
@@ -344,7 +344,7 @@ class OthersTests(PostgreSQLTestCase):
 
         thread = threading.Thread(target=other)
         with first.transaction(1.0) as tx:
-            tx.before_adding(self.list, tuple, NOW)
+            tx.before_adding(self.list, 1, tuple, NOW)
             thread.start()
             self.assertTrue(begun.wait(10))
             add(tx)

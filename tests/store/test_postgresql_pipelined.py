@@ -68,6 +68,13 @@ class PipelinedTestCase(ClockTestCase):
             pipeline.prepare(_PATIENCE)
         self.assertFalse(pipeline.needs_preparation)
 
+    def settings(self, engine: PostgreSQLEngine) -> tuple[list[str], list[str]]:
+        """Return what the transactions of a writer begin with, and what is set in its session."""
+        writer = self.pipeline(engine)._writers[0]
+        assert writer.connection is not None
+        names = ("lock_timeout", "enable_seqscan", "jit", "max_parallel_workers_per_gather")
+        return writer.settings, [writer.connection.rows(f"SHOW {name}")[0][0] for name in names]
+
     def unit(self, tx: Any) -> UnitOfWork:
         """Return a unit of work."""
         return UnitOfWork(tx, NOW, self.directory, new_guid=lambda: "G" * 32)
@@ -153,6 +160,11 @@ class PipelinedTests(PipelinedTestCase):
         assert isinstance(outcome.reply, dict)
         self.assertEqual(outcome.reply["GSW_CHAIN_ID"], 3)
 
+    def test_settings(self) -> None:
+        """What holds for each transaction is set once, where nobody else has the session."""
+        engine = self.opened()
+        self.assertEqual(self.settings(engine), ([], ["1s", "off", "off", "0"]))
+
     def test_beside_each_other(self) -> None:
         """Two batches are on their way at the same time; there is no room for a third."""
         engine = self.opened()
@@ -236,6 +248,33 @@ class PipelinedTests(PipelinedTestCase):
         self.assertEqual(self.stored(), [])
         self.assertEqual(self.sql("SELECT count(*) FROM ocsgw_outbox WHERE kind = 'AddRecord'"), [["0"]])
         self.assertTrue(self.landed(self.sent(engine, add_record("7"))))
+
+    def test_entries(self) -> None:
+        """While the do-not-call table is known to be empty nothing is looked up in it; then any entry is too much."""
+        engine = self.opened()
+        lookups = []
+        batch = self.sent(engine, add_record("1"))
+        self.assertNotIn("probes", {name for _, given in batch.tx.statements for name in given})
+        self.assertTrue(self.landed(batch))
+        self.sql("INSERT INTO gsw_donotcall_list (phone) VALUES ('2')")
+        self.refused(self.sent(engine, add_record("3")))
+        # Now it is not known, and what is not blocked goes through; so it does when it was asked for.
+        for phone in ("4", "5"):
+            lookups.append(self.sent(engine, add_record(phone)))
+            self.assertTrue(self.landed(lookups[-1]))
+            self.assertEqual(self.pipeline(engine).needs_preparation, phone == "4")
+            self.pipeline(engine).prepare(_PATIENCE)
+        self.refused(self.sent(engine, add_record("6"), add_record("2")))
+        for batch in lookups:
+            self.assertIn("probes", {name for _, given in batch.tx.statements for name in given})
+        self.assertEqual([contact for _, contact in self.stored()], ["1", "4", "5"])
+
+    def test_entry_of_ours(self) -> None:
+        """An entry that this server has made is known to it."""
+        engine = self.opened()
+        self.usual(engine, do_not_call("2"))
+        self.assertTrue(self.landed(self.sent(engine, add_record("3"))))
+        self.refused(self.sent(engine, add_record("2")))
 
     def test_keys(self) -> None:
         """An acknowledgement is stored under its key; a key that was used before is left to the usual way."""
@@ -378,6 +417,9 @@ class ConnectionTests(PipelinedTestCase):
         pooler = PgBouncer(self.server).start()
         self.addCleanup(pooler.remove)
         engine = self.opened(self.server.url(self.name, pooler.port))
+        self.assertEqual(
+            [each for each in self.settings(engine)[0] if "lock" in each], ["SET LOCAL lock_timeout = 1000"]
+        )
         for number in range(1, 21):
             batches = [self.sent(engine, add_record(str(number))) for _ in range(2)]
             self.assertEqual([self.landed(batch) for batch in batches], [True, True])
@@ -424,5 +466,6 @@ class PairTests(PipelinedTestCase):
         assert one.lease is not None
         self.assertTrue(one.lease.take())
         one.use(self.directory)
+        self.pipeline(one).prepare(_PATIENCE)
         self.assertIsNone(self.pipeline(one).begin())
         self.assertFalse(self.pipeline(one).needs_preparation)

@@ -172,7 +172,7 @@ class SharedTests(ClockTestCase):
             numbers = []
             for _ in range(30):
                 with self.shared(engine) as tx:
-                    admission = tx.before_adding(self.list, tuple, NOW)
+                    admission = tx.before_adding(self.list, 1, tuple, NOW)
                     record = new_record(admission.record_id + 1, chain_id=admission.chain_id + 1)
                     tx.insert_records(self.list, [record])
                     numbers += [record.record_id, -record.chain_id, (tx.new_handles(200) << 32)]
@@ -184,17 +184,17 @@ class SharedTests(ClockTestCase):
     def test_numbers_of_others(self) -> None:
         """A number that another program has used meanwhile is passed over, with all before it."""
         with self.shared(self.one) as one:
-            first = one.before_adding(self.list, tuple, NOW)
+            first = one.before_adding(self.list, 1, tuple, NOW)
         with self.two.transaction(_PATIENCE) as other:
             other.insert_records(self.list, [new_record(first.record_id + 2)])
         with self.shared(self.one) as one:
-            self.assertGreater(one.before_adding(self.list, tuple, NOW).record_id, first.record_id + 2)
+            self.assertGreater(one.before_adding(self.list, 1, tuple, NOW).record_id, first.record_id + 2)
 
     def test_undone(self) -> None:
         """What was reserved in a transaction that is undone may be given to somebody else, and is forgotten here."""
 
         def fail(tx: Transaction) -> None:
-            tx.before_adding(self.list, tuple, NOW)
+            tx.before_adding(self.list, 1, tuple, NOW)
             raise RefusedByTableError("reason")
 
         def fail_as_a_whole() -> None:
@@ -207,19 +207,19 @@ class SharedTests(ClockTestCase):
 
         self.assertRaises(RefusedByTableError, fail_as_a_whole)
         with self.shared(self.two) as two:
-            self.assertEqual(two.before_adding(self.list, tuple, NOW).record_id, 0)
+            self.assertEqual(two.before_adding(self.list, 1, tuple, NOW).record_id, 0)
         with self.shared(self.one) as one:
             one.new_handles(1)
             self.assertRaises(RefusedByTableError, fail_in_part, one)
-            kept = one.before_adding(self.list, tuple, NOW).record_id
+            kept = one.before_adding(self.list, 1, tuple, NOW).record_id
         with self.shared(self.two) as two:
-            self.assertNotEqual(two.before_adding(self.list, tuple, NOW).record_id, kept)
+            self.assertNotEqual(two.before_adding(self.list, 1, tuple, NOW).record_id, kept)
 
     def test_not_reserved(self) -> None:
         """Numbers whose reservation in advance was not committed belong to nobody."""
         with self.shared(self.one) as one:
-            one.before_adding(self.list, tuple, NOW)
-            one.before_adding(self.list, lambda: [DncLookup("", "", (), ())] * 1500, NOW)
+            one.before_adding(self.list, 1, tuple, NOW)
+            one.before_adding(self.list, 1500, lambda: [DncLookup("", "", (), ())] * 1500, NOW)
         control = Connection.control
         failed: list[tuple[str, ...]] = []
 
@@ -231,17 +231,17 @@ class SharedTests(ClockTestCase):
             control(connection, *texts)
 
         with mock.patch.object(Connection, "control", fail), self.shared(self.one) as one:
-            kept = one.before_adding(self.list, tuple, NOW).record_id
+            kept = one.before_adding(self.list, 1, tuple, NOW).record_id
         with self.shared(self.two) as two:
-            self.assertNotEqual(two.before_adding(self.list, tuple, NOW).record_id, kept)
+            self.assertNotEqual(two.before_adding(self.list, 1, tuple, NOW).record_id, kept)
 
     def test_last_numbers(self) -> None:
         """The last numbers of 32 bits are given out by who is alone."""
         self.fill([(INT32_MAX - 1, 1)])
         with self.shared(self.one) as one:
-            self.assertRaises(NotAloneError, one.before_adding, self.list, tuple, NOW)
+            self.assertRaises(NotAloneError, one.before_adding, self.list, 1, tuple, NOW)
         with self.one.transaction(_PATIENCE) as alone:
-            self.assertEqual(alone.before_adding(self.list, tuple, NOW).record_id, INT32_MAX - 1)
+            self.assertEqual(alone.before_adding(self.list, 1, tuple, NOW).record_id, INT32_MAX - 1)
 
     def test_handed_out_numbers(self) -> None:
         """The numbers of records of other programs that are handed out are not given to new ones (H200)."""
@@ -256,7 +256,7 @@ class SharedTests(ClockTestCase):
         with self.two.transaction(_PATIENCE) as two:
             two.delete_records(self.list, [40])
         with self.shared(self.two) as two:
-            admission = two.before_adding(self.list, tuple, NOW)
+            admission = two.before_adding(self.list, 1, tuple, NOW)
             self.assertGreaterEqual((admission.record_id, admission.chain_id), (40, 50))
 
     def test_groups(self) -> None:

@@ -40,7 +40,7 @@ class TurnTests(ClockTestCase):
         """Add the next record, and hand nothing out; return its number."""
         calling_list = self.directory.calling_lists[0]
         with engine.transaction(wait) as tx:
-            number = tx.before_adding(calling_list, list, NOW).record_id + 1
+            number = tx.before_adding(calling_list, 1, list, NOW).record_id + 1
             tx.insert_records(calling_list, [new_record(number)])
             tx.new_handles(1)
         return number

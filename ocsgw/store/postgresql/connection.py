@@ -1,12 +1,13 @@
 """A connection to PostgreSQL: statements as engines share them, and errors in our words.
 
-Nothing here depends on the session, so that PgBouncer may give every transaction another one: no prepared statements,
-no settings, no advisory locks. Texts of errors may have values of rows in them, which must not reach the log (R54): of
-what a table refuses only names are taken, everything else is masked.
+Nothing here depends on the session, so that PgBouncer may give every transaction another one: no advisory locks, no
+prepared statements unless asked for, and settings only where the server itself is at the other end. Texts of errors may
+have values of rows in them, which must not reach the log (R54): of what a table refuses only names are taken,
+everything else is masked.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import psycopg
@@ -100,6 +101,7 @@ class Connection:
         self._beginning = 0
         # What is set for each transaction, None while not known.
         self._settings: list[str] | None = None
+        self._is_direct: bool | None = None
 
     @staticmethod
     def _connect(address: str, options: Mapping[str, Any]) -> psycopg.Connection[tuple[Any, ...]]:
@@ -219,9 +221,23 @@ class Connection:
         if self._settings is None:
             self.forget_queued()
             rows = self.rows(_ARE_SET, (list(_FOR_REPORTS), list(_FOR_REPORTS.values())))
-            self._settings = [f"SET LOCAL {name} = {_FOR_REPORTS[name]}" for (name,) in rows]
+            self._settings = self.setting([f"{name} = {_FOR_REPORTS[name]}" for (name,) in rows])
         first, *further = text.split("; ")
         return "; ".join((first, *self._settings, *further))
+
+    def setting(self, settings: Sequence[str]) -> list[str]:
+        """Return what each transaction begins with so that settings hold: nothing where the session keeps them.
+
+        It does if no pooler is between that gives the next transaction to another session: a pooler makes up the number
+        by which a session is known. Asked outside of transactions.
+        """
+        if self._is_direct is None:
+            self._is_direct = self.rows("SELECT pg_backend_pid()") == [(self.raw.info.backend_pid,)]
+        if not self._is_direct:
+            return [f"SET LOCAL {each}" for each in settings]
+        if settings:
+            self.change("; ".join(f"SET {each}" for each in settings))
+        return []
 
     def later(self, text: str, parameters: Parameters = ()) -> None:
         """Let a statement travel with the next one, whose errors are those of both; it must have no rows."""

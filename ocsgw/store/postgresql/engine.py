@@ -420,12 +420,13 @@ class PostgreSQLEngine:
         return self.lease.checking() if self.lease is not None else []
 
     def _reserve(self, lists: Sequence[CallingList]) -> None:
-        """Reserve numbers of lists."""
-        if lists:
-            with self.transaction(_LEASE_WAIT) as tx:
-                for calling_list in lists:
-                    with contextlib.suppress(UnavailableListError):
-                        tx.reserve_ahead(calling_list)
+        """Reserve numbers of lists, and find out whether there are do-not-call entries."""
+        with self.transaction(_LEASE_WAIT) as tx:
+            for calling_list in lists:
+                with contextlib.suppress(UnavailableListError):
+                    tx.reserve_ahead(calling_list)
+            tx.begin_outbox()
+            self._tables.has_entries = tx.look_for_entries()
 
     def _for_lease(self) -> Connection:
         return self._connected(_LEASE_WAIT)

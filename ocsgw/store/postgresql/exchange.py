@@ -71,6 +71,7 @@ class Exchange:
     def __init__(self, raw: "psycopg.Connection[Any]", *, prepares: bool) -> None:
         self._raw = raw
         self._libpq = raw.pgconn
+        self._adapter = Transformer.from_context(raw)
         self._prepares = prepares
         self._uses: dict[tuple[bytes, Sequence[int]], int] = {}
         self._prepared: dict[tuple[bytes, Sequence[int]], bytes] = {}
@@ -189,7 +190,7 @@ class Exchange:
         if not parameters:
             return Adapted(body)
         values = [parameters[name] for name in names] if isinstance(parameters, Mapping) else parameters
-        adapter = Transformer.from_context(self._raw)
+        adapter = self._adapter
         dumped = adapter.dump_sequence(values, [PyFormat.AUTO] * len(values))
         return Adapted(body, dumped, adapter.types or (), adapter.formats or ())
 

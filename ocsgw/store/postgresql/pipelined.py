@@ -12,12 +12,16 @@ from contextlib import contextmanager
 from functools import lru_cache
 from typing import Any
 
+import msgspec
+
 from ocsgw.contact.directory import CallingList
+from ocsgw.contact.outbox import OutboxEntry
 from ocsgw.contact.transaction import Admission, DncLookup, StoredAnswer, StoreFailureError
 from ocsgw.store.dialect import Parameters, as_json
 from ocsgw.store.engine import Report
 from ocsgw.store.errors import NotPipelinedError
 from ocsgw.store.open_tables import OpenTables
+from ocsgw.store.outbox import OUTBOX_COLUMNS, OUTBOX_KINDS
 from ocsgw.store.postgresql.exchange import Statement
 from ocsgw.store.postgresql.numbers import AHEAD, Numbers
 from ocsgw.store.postgresql.statements import used
@@ -39,18 +43,30 @@ _NEW_KEYS = (
 )
 
 
+# One entry of the outbox, as usual batches have. Its counter was made in advance.
+_CASTS = {"n": "bigint", "t": "text"}
+_VALUES = [f":{name}::{_CASTS[kind]}" for name, kind in zip(OUTBOX_COLUMNS.split(", "), OUTBOX_KINDS, strict=True)]
+_APPEND_ENTRY = (
+    "WITH outbox AS (UPDATE ocsgw_counter SET value = value + 1 WHERE name = 'outbox' RETURNING value),"
+    f" added AS (INSERT INTO ocsgw_outbox (number, {OUTBOX_COLUMNS}) SELECT value, {', '.join(_VALUES)} FROM outbox"
+    " RETURNING 1) SELECT 1 / count(*) FROM added"
+)
+
+
 @lru_cache(maxsize=1024)
-def _check_text(text: ListStatements, do_not_call: DncStatements) -> str:
-    """Return the statement that fails unless records may be added with their numbers, as they are."""
+def _check_text(text: ListStatements, do_not_call: DncStatements, *, with_probes: bool) -> str:
+    """Return the statement that fails unless records may be added with their numbers, as they are.
+
+    Without probes for the do-not-call table any entry in it is too much.
+    """
     numbers = (
         used(text.table, "record_id", "record"),
         used(text.table, "chain_id", "chain"),
         used(text.table, "record_id", "chain", "chain_id IS NULL AND "),
     )
-    blocked = (
-        f"EXISTS (SELECT 1 FROM {do_not_call.table}) AND"
-        f" ({do_not_call.any_beyond_ascii} OR EXISTS ({do_not_call.blocked}))"
-    )
+    blocked = f"EXISTS (SELECT 1 FROM {do_not_call.table})"
+    if with_probes:
+        blocked += f" AND ({do_not_call.any_beyond_ascii} OR EXISTS ({do_not_call.blocked}))"
     return f"SELECT 1 / (coalesce({', '.join(numbers)}) IS NULL AND NOT ({blocked}))::int"
 
 
@@ -129,25 +145,22 @@ class PipelinedTransaction(PostgreSQLTransaction):
         self._kept.takes_changes = False
 
     def before_adding(
-        self, calling_list: CallingList, lookups: Callable[[], Sequence[DncLookup]], now: int
+        self, calling_list: CallingList, count: int, lookups: Callable[[], Sequence[DncLookup]], now: int
     ) -> Admission:
         """Return reserved numbers; that nothing is blocked is checked by a statement."""
-        text, asked = self._text_of(calling_list), lookups()
+        text = self._text_of(calling_list)
         names = tuple(names_of_numbers(calling_list).values())
-        taken = self._numbers.take(names, len(asked))
+        taken = self._numbers.take(names, count)
         if taken is None:
             if calling_list not in self._wanted:
                 self._wanted.append(calling_list)
             raise NotPipelinedError
         record_id, chain_id = taken
-        parameters: Mapping[str, object] = {
-            **scope_of(calling_list, now),
-            "record": record_id,
-            "chain": chain_id,
-            "count": len(asked),
-            "probes": as_json(asked),
-        }
-        self._kept.later(_check_text(text, self._do_not_call_text()), parameters)
+        parameters: dict[str, object] = {"record": record_id, "chain": chain_id, "count": count}
+        with_probes = self._tables.has_entries is not False
+        if with_probes:
+            parameters.update(scope_of(calling_list, now), probes=as_json(lookups()))
+        self._kept.later(_check_text(text, self._do_not_call_text(), with_probes=with_probes), parameters)
         low = self._numbers.low(names)
         if low:
             self._numbers.raising(low)
@@ -158,6 +171,14 @@ class PipelinedTransaction(PostgreSQLTransaction):
     def _insert(self, calling_list: CallingList, text: ListStatements, rows: Sequence[Sequence[object]]) -> int:
         self._kept.later(_insert_text(text), {"rows": as_json(rows), "count": len(rows)})
         return len(rows)
+
+    def append_outbox(self, entries: Sequence[OutboxEntry]) -> None:
+        """Store entries behind all others, in their order."""
+        if len(entries) == 1:
+            values = msgspec.structs.asdict(entries[0])
+            self._kept.later(_APPEND_ENTRY, {name: values[name] for name in OUTBOX_COLUMNS.split(", ")})
+        else:
+            super().append_outbox(entries)
 
     def _note_numbers(self, table: str, record_id: int, chain_id: int) -> None:
         """What was inserted has reserved numbers, which the counters know."""

@@ -167,11 +167,10 @@ class SharedTransaction(PostgreSQLTransaction):
         return [each for each in records if not sizes[each.chain_id] and each.chain_id not in taken]
 
     def before_adding(
-        self, calling_list: CallingList, lookups: Callable[[], Sequence[DncLookup]], now: int
+        self, calling_list: CallingList, count: int, lookups: Callable[[], Sequence[DncLookup]], now: int
     ) -> Admission:
         """Return reserved numbers, the ones before the first of them, and what is blocked."""
-        asked = lookups()
-        count = max(1, len(asked))
+        asked, count = lookups(), max(1, count)
         names = tuple(names_of_numbers(calling_list).values())
         record_id, chain_id = (self._blocks.take(name, count) for name in names)
         if record_id is None or chain_id is None:

@@ -227,6 +227,16 @@ class PostgreSQLTransaction(BulkTransaction):
         self._connection.later(NOTE_NUMBERS, (names["records"], ends[0], names["chains"], ends[1]))
         self._reserved.update(zip(names.values(), ends, strict=True))
 
+    def begin_outbox(self) -> None:
+        """Make the counter of the outbox, so that batches that ask nothing need only raise it."""
+        self._connection.later("INSERT INTO ocsgw_counter (name, value) VALUES ('outbox', 0) ON CONFLICT DO NOTHING")
+
+    def look_for_entries(self) -> bool:
+        """Return whether there are entries in the do-not-call table at all."""
+        text = f"SELECT EXISTS (SELECT 1 FROM {self._do_not_call_text().table})"
+        ((found,),) = self._connection.rows(text)
+        return bool(found)
+
     def committed(self) -> None:
         """The transaction has been committed."""
         for name, number in self._used.items():
@@ -249,7 +259,7 @@ class PostgreSQLTransaction(BulkTransaction):
         return max(highest[0], self._used.get(records, 0)), max(highest[1], self._used.get(chains, 0))
 
     def before_adding(
-        self, calling_list: CallingList, lookups: Callable[[], Sequence[DncLookup]], now: int
+        self, calling_list: CallingList, count: int, lookups: Callable[[], Sequence[DncLookup]], now: int
     ) -> Admission:
         """Return the highest ids and what is blocked, all in one round trip."""
         names = names_of_numbers(calling_list)

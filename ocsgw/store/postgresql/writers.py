@@ -20,10 +20,10 @@ from ocsgw.store.postgresql.watchdog import Watchdog
 
 # What others have committed since is seen by the next statement: ids, contacts and the lease are judged by statements.
 _BEGIN = "BEGIN ISOLATION LEVEL READ COMMITTED"
-# So long a statement waits for locks (milliseconds); whoever waits for longer does so in the usual way.
+# So long a statement waits for locks (milliseconds); whoever waits for longer does so in the usual way. And a plan that
+# is kept may have been made while the table was empty, when to read all of it was cheapest.
 _LOCKS_MS = 1000
-# A plan that is kept may have been made while the table was empty, when to read all of it was cheapest.
-_BY_INDEX = "SET LOCAL enable_seqscan = off"
+_SETTINGS = (f"lock_timeout = {_LOCKS_MS}", "enable_seqscan = off")
 # After a try in vain it is not tried again for so long, at first and at most (seconds).
 _FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 30.0
 _COMMITTED = b"COMMIT"
@@ -34,7 +34,8 @@ class Owner:
     """What writers are given by the engine.
 
     `connect` makes a connection within so many seconds, or raises `StoreFailureError`. `checking` returns the
-    statements that check the lease, None if a batch may not go on its way now. `reserve` reserves numbers of lists.
+    statements that check the lease, None if a batch may not go on its way now. `reserve` reserves numbers of lists, and
+    finds out whether there are do-not-call entries.
     """
 
     connect: Callable[[float], Connection]
@@ -56,6 +57,8 @@ class Writer:
         self.batches = owner.new_batches()
         self.watchdog = owner.new_watchdog()
         self.connection: Connection | None = None
+        # What its transactions begin with.
+        self.settings: list[str] = []
         self.is_busy = False
 
     @property
@@ -72,6 +75,7 @@ class Writer:
         self.connection = connection = self._owner.connect(wait)
         self.watchdog.watch(connection.descriptor)
         # What transactions begin with is asked here, where there is time.
+        self.settings = connection.setting(_SETTINGS)
         connection.beginning(_BEGIN)
         return connection
 
@@ -86,6 +90,10 @@ class Writer:
         except BaseException:
             self.disconnect()
             raise
+
+    def forget_entries(self) -> None:
+        """Let it be asked again whether there are do-not-call entries."""
+        self._owner.tables().has_entries = None
 
     def disconnect(self) -> None:
         """Close the connection."""
@@ -185,6 +193,8 @@ class PipelinedBatch:
         writer, connection = self._writer, self._connection
         try:
             if self._is_refused:
+                # It may have been an entry that nobody here has known of.
+                writer.forget_entries()
                 if not connection.is_broken and connection.in_transaction:
                     with contextlib.suppress(psycopg.Error):
                         connection.control("ROLLBACK")
@@ -227,9 +237,7 @@ class Writers:
             if writer.is_ready and writer.connection is not None:
                 writer.is_busy = True
                 connection = writer.connection
-                beginning = connection.beginning(
-                    "; ".join((_BEGIN, f"SET LOCAL lock_timeout = {_LOCKS_MS}", _BY_INDEX, *begin))
-                )
+                beginning = connection.beginning("; ".join((_BEGIN, *writer.settings, *begin)))
                 tx = PipelinedTransaction(self._owner.tables(), self._owner.report, self._owner.numbers, self._wanted)
                 return PipelinedBatch(writer, connection, tx, beginning.split("; "))
         self._is_wanted = True
@@ -243,10 +251,11 @@ class Writers:
     @property
     def needs_preparation(self) -> bool:
         """Whether `prepare` is to be called before a batch can begin."""
-        return (self._is_wanted or bool(self._wanted)) and self._owner.clock() >= self._not_before
+        is_needed = self._is_wanted or bool(self._wanted) or self._owner.tables().has_entries is None
+        return is_needed and self._owner.clock() >= self._not_before
 
     def prepare(self, wait: float) -> None:
-        """Connect, and reserve numbers that batches have lacked; what fails is tried again later."""
+        """Connect, reserve numbers that batches have lacked, ask for entries; what fails is tried again later."""
         wanted, self._wanted[:], self._is_wanted = list(self._wanted), [], False
         try:
             for writer in self._writers:

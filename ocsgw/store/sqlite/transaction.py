@@ -120,7 +120,7 @@ class SQLiteTransaction(BulkTransaction):
         return count
 
     def before_adding(
-        self, calling_list: CallingList, lookups: Callable[[], Sequence[DncLookup]], now: int
+        self, calling_list: CallingList, count: int, lookups: Callable[[], Sequence[DncLookup]], now: int
     ) -> Admission:
         """Return the highest ids and what is blocked; where there are no entries, no look-up is even made.
 
