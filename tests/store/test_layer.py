@@ -165,6 +165,8 @@ class LayerTests(FolderCase):
             connection.raw.execute("CREATE TABLE t (n)").close()
             connection.close()
             self.assertTrue((self.folder / name).is_file(), ascii(name))
+        # Two slashes at the beginning are no name of a host.
+        Connection(f"/{self.folder}/plain").close()
 
     @settings(deadline=None)
     @given(
@@ -329,7 +331,7 @@ class WithoutLayerTests(FolderCase):
             layer.is_there.cache_clear()
             self.addCleanup(layer.is_there.cache_clear)
             with missing:
-                self.assertEqual((layer.is_there(), layer.address("/a b")), (False, "file:/a%20b"))
+                self.assertEqual((layer.is_there(), layer.address("/a b")), (False, "file:///a%20b"))
 
     def test_no_library(self) -> None:
         """Nor where the library of the driver cannot be loaded, or is no SQLite."""
@@ -341,7 +343,7 @@ class WithoutLayerTests(FolderCase):
             done = subprocess.run(
                 [sys.executable, "-c", code, str(library)], capture_output=True, text=True, timeout=60
             )
-            self.assertEqual((done.stdout, done.stderr), ("file:/a\n", ""), library)
+            self.assertEqual((done.stdout, done.stderr), ("file:///a\n", ""), library)
 
     def test_files_are_exchanged(self) -> None:
         """A file that was written with the layer is read without, and the other way round, the log included."""

@@ -15,7 +15,7 @@ from ocsgw import speedups
 
 def address(file: str) -> str:
     """Return the URI by which a file is opened, with the layer where there is one."""
-    path = f"file:{quote(os.fsencode(os.path.abspath(file)))}"
+    path = f"file://{quote(os.fsencode(os.path.abspath(file)))}"
     return f"{path}?vfs=ocsgw" if is_there() else path
 
 
