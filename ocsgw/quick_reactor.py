@@ -51,6 +51,19 @@ def _without_tls_of_twisted() -> Iterator[None]:
             del sys.modules[name]
 
 
+class EndOfTurnCall:
+    """A call at the end of a turn, unless it is cancelled before."""
+
+    __slots__ = ("function",)
+
+    def __init__(self, function: Callable[[], object]) -> None:
+        self.function: Callable[[], object] | None = function
+
+    def cancel(self) -> None:
+        """Do not call."""
+        self.function = None
+
+
 def make_quick_reactor() -> Any:
     """Return a new reactor."""
     with _without_tls_of_twisted():
@@ -61,6 +74,28 @@ def make_quick_reactor() -> Any:
     class QuickReactor(EPollReactor):
         """An epoll reactor without logging contexts around reads and writes."""
 
+        def __init__(self) -> None:
+            self._ends: list[EndOfTurnCall] = []
+            super().__init__()
+
+        def call_at_end_of_turn(self, function: Callable[[], object]) -> EndOfTurnCall:
+            """Call a function once everything is dealt with that the next look at the connections brings.
+
+            The same as `callLater(0, ...)` but for its costs. What it raises is logged.
+            """
+            call = EndOfTurnCall(function)
+            self._ends.append(call)
+            return call
+
+        def _end_turn(self) -> None:
+            calls, self._ends = self._ends, []
+            for call in calls:
+                if call.function is not None:
+                    try:
+                        call.function()
+                    except BaseException:  # noqa: BLE001 - as Twisted: it is logged, and the others have their turn
+                        log.err()
+
         def has_events(self) -> bool:
             """Whether a turn would have something to read or write."""
             return bool(self._poller.poll(0, 1))
@@ -68,6 +103,8 @@ def make_quick_reactor() -> Any:
         def doPoll(self, timeout: float | None) -> None:  # noqa: N802 - Twisted's name
             """Wait for events, `timeout` seconds at most, and deal with them."""
             selectables = self._selectables
+            if self._ends:
+                timeout = 0
             try:
                 events = self._poller.poll(-1 if timeout is None else timeout, len(selectables))
             except OSError as error:
@@ -76,12 +113,14 @@ def make_quick_reactor() -> Any:
                 raise
             if receive_all is not None:
                 receive_all(events, selectables, Server, self._deal, self._ended, self._failed)
-                return
-            for descriptor, event in events:
-                selectable = selectables.get(descriptor)
-                # Else somebody before it has closed it.
-                if selectable is not None:
-                    self._deal(selectable, descriptor, event)
+            else:
+                for descriptor, event in events:
+                    selectable = selectables.get(descriptor)
+                    # Else somebody before it has closed it.
+                    if selectable is not None:
+                        self._deal(selectable, descriptor, event)
+            if self._ends:
+                self._end_turn()
 
         def _deal(self, selectable: Any, descriptor: int, event: int) -> None:
             """Read or write, as Twisted does."""

@@ -188,6 +188,35 @@ class QuickReactorTests(SynchronousTestCase):
         self.reactor.doIteration(0)
         self.assertEqual(len(read), 1)
 
+    def test_end_of_turn(self) -> None:
+        """A call comes behind the reads of a turn, which waits for nothing; what it asks for comes in the next turn."""
+        told: list[str] = []
+
+        def first() -> None:
+            told.append("first")
+            self.reactor.call_at_end_of_turn(lambda: told.append("next turn"))
+
+        reader = self.reader(lambda: told.append("read"))
+        self.reactor.call_at_end_of_turn(first)
+        self.reactor.call_at_end_of_turn(lambda: told.append("cancelled")).cancel()
+        self.reactor.doIteration(None)
+        self.assertEqual(told, ["read", "first"])
+        reader.stopReading()
+        self.reactor.doIteration(None)
+        self.assertEqual(told, ["read", "first", "next turn"])
+
+    def test_end_of_turn_fails(self) -> None:
+        """What one raises is logged; the next one is called all the same."""
+        told: list[int] = []
+
+        def fail() -> None:
+            raise ZeroDivisionError
+
+        self.reactor.call_at_end_of_turn(fail)
+        self.reactor.call_at_end_of_turn(lambda: told.append(1))
+        self.reactor.doIteration(None)
+        self.assertEqual((told, len(self.flushLoggedErrors(ZeroDivisionError))), ([1], 1))
+
     def test_has_events(self) -> None:
         """Whether there is something to deal with is said without dealing with it."""
         self.assertFalse(self.reactor.has_events())

@@ -113,7 +113,7 @@ class UnitOfWork:
 
     def mark(self) -> tuple[int, ...]:
         """Return how much has been noted so far, for `undo`."""
-        return tuple(len(noted) for noted in self._noted())
+        return tuple(map(len, self._noted()))
 
     def undo(self, mark: tuple[int, ...]) -> None:
         """Forget what was noted, or read, since `mark`: the changes that it is about have been undone."""

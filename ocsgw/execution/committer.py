@@ -29,7 +29,7 @@ from ocsgw.contact.unit_of_work import Continuation, Unfinished, UnitOfWork
 from ocsgw.execution.batch_log import BatchLog
 from ocsgw.execution.continuing import Continuing
 from ocsgw.execution.gathering import Gathering
-from ocsgw.execution.jobs import Awaiting, Store
+from ocsgw.execution.jobs import Awaiting, Cancellable, Store
 from ocsgw.execution.pace import Pace
 from ocsgw.execution.pipelining import Pipelining, Sent
 from ocsgw.execution.result import BatchResult, joined
@@ -76,7 +76,7 @@ class Committer:
     were not begun, get 503. `in_reactor` is whether the reactor may carry out batches itself. `origin` distinguishes
     this server from others that serve the same store at the same time; empty without any. `pipeline` carries batches
     out beside each other, None where the store has none. With `by_list` each batch is of one list. `has_events` says
-    whether the reactor has something to deal with.
+    whether the reactor has something to deal with; `soon` calls a function when all is dealt with that a turn brings.
     """
 
     _log = Logger()
@@ -100,6 +100,7 @@ class Committer:
         pipeline: Pipeline | None = None,
         by_list: bool = False,
         has_events: Callable[[], bool] = lambda: True,
+        soon: Callable[[Callable[[], None]], Cancellable] | None = None,
     ) -> None:
         # Bound once: each access to that of the class makes a logger anew.
         self._log = self._log
@@ -125,7 +126,8 @@ class Committer:
         # any; when it is looked at.
         self._held = False
         self._too_many = 0
-        self._due: IDelayedCall | None = None
+        self._due: Cancellable | None = None
+        self._soon = soon or (lambda function: clock.callLater(0, function))
         self._gathering = Gathering()
         # While the next batch waits for clients that have just been answered.
         self._pause: IDelayedCall | None = None
@@ -251,7 +253,7 @@ class Committer:
 
     def _begin(self) -> None:
         self._busy = True
-        self._due = self._clock.callLater(0, self._next)
+        self._due = self._soon(self._next)
 
     def _next(self) -> None:
         self._due = None
@@ -317,7 +319,7 @@ class Committer:
     def _go_on(self) -> None:
         if self._waiting or self._brief:
             # What clients have sent meanwhile is read first and joins the next batch.
-            self._due = self._clock.callLater(0, self._next)
+            self._due = self._soon(self._next)
         else:
             self._rest()
 

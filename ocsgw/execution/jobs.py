@@ -37,3 +37,10 @@ class Store(Protocol):
 
         One that need not be `alone` may go on beside those of other servers.
         """
+
+
+class Cancellable(Protocol):
+    """A call that is to come."""
+
+    def cancel(self) -> object:
+        """Do not call."""

@@ -28,7 +28,7 @@ from ocsgw.store.errors import (
 
 # So often a transaction is carried out again because of what others wrote meanwhile.
 MOST_ATTEMPTS = 5
-_COMMITTED = COMMITS.cell(result="committed")
+_COMMITTED, _SIZES, _SECONDS = COMMITS.cell(result="committed"), BATCH_SIZES.cell(), COMMIT_SECONDS.cell()
 
 T = TypeVar("T")
 
@@ -86,7 +86,7 @@ class Transactions:
                 committing = self._pace.stopwatch()
             unit.committed()
             _COMMITTED.value += 1
-            BATCH_SIZES.observe(len(requests))
+            _SIZES.observe(len(requests))
             return BatchResult(outcomes, [unit], defects)
         except NotPrimaryError:
             # The store is well; the role service sees to the rest.
@@ -111,7 +111,7 @@ class Transactions:
             COMMITS.add(result="rolled back")
             lone = BatchResult([Outcome(Refusal("internal"))], defects=[(requests[0], Failure())])
         finally:
-            COMMIT_SECONDS.observe(self._pace.note(begun, committing))
+            _SECONDS.observe(self._pace.note(begun, committing))
         if len(requests) == 1:
             return lone
         return joined([self.carry_out([pending], directory, wait) for pending in requests])

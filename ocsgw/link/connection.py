@@ -176,10 +176,10 @@ class Connection:
                 if requests:
                     self._frame_began = None
                     self.take_requests(requests)
-            if self.take_usual is None:
-                self._receive(data)
-            else:
+            if self.take_usual is not None:
                 self._receive_usual(data, self.take_usual)
+            elif data:
+                self._receive(data)
         except WireError as error:
             say(self._log, 93104, peer=self.peer, reason=error.text)
             self.end(error.code, error.text)

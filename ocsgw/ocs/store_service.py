@@ -110,6 +110,7 @@ class StoreService(Service):
             pipeline=self._store.pipeline,
             # Another reactor cannot be asked, and gets the control back soon.
             has_events=getattr(context.reactor, "has_events", lambda: True),
+            soon=getattr(context.reactor, "call_at_end_of_turn", None),
             by_list=context.config.store.batches == "by_list",
         )
         options = dispatch_options_of(context.config)
