@@ -70,6 +70,10 @@ def make_quick_reactor() -> Any:
         # There is no such module without epoll.
         from twisted.internet.epollreactor import EPollReactor  # noqa: PLC0415
         from twisted.internet.tcp import Server  # noqa: PLC0415
+        from twisted.internet.unix import Client  # noqa: PLC0415
+
+    # Who connects by a path sends descriptors, and gets none.
+    plain = (Server, Client)
 
     class QuickReactor(EPollReactor):
         """An epoll reactor without logging contexts around reads and writes."""
@@ -112,7 +116,7 @@ def make_quick_reactor() -> Any:
                     return
                 raise
             if receive_all is not None:
-                receive_all(events, selectables, Server, self._deal, self._ended, self._failed)
+                receive_all(events, selectables, plain, self._deal, self._ended, self._failed)
             else:
                 for descriptor, event in events:
                     selectable = selectables.get(descriptor)

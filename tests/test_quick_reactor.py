@@ -135,7 +135,7 @@ class QuickReactorTests(SynchronousTestCase):
         transport, _, told = self.connection()
         if receive_all is not None:
             receive_all(
-                [(transport.fileno(), 1)], {transport.fileno(): transport}, Server, told.append, *[told.append] * 2
+                [(transport.fileno(), 1)], {transport.fileno(): transport}, (Server,), told.append, *[told.append] * 2
             )
         self.assertEqual(told, [])
 

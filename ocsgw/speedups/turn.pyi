@@ -8,7 +8,7 @@ SOURCES: str
 def receive_all(
     events: list[tuple[int, int]],
     selectables: dict[int, Any],
-    plain: type,
+    plain: tuple[type, ...],
     deal: Callable[[Any, int, int], object],
     end: Callable[[Any, bool], object],
     fail: Callable[[Any], object],

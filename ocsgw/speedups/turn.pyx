@@ -30,10 +30,10 @@ cdef enum:
 cdef uint8_t _read[MOST]
 
 
-def receive_all(list events not None, dict selectables not None, type plain not None, deal, end, fail):
+def receive_all(list events not None, dict selectables not None, tuple plain not None, deal, end, fail):
     """Deal with the events of one turn of the reactor, which are pairs of descriptor and event.
 
-    What a connection of the class `plain` has to read goes to its protocol; `end` is called with a connection that has
+    What a connection of one of the classes `plain` has to read goes to its protocol; `end` is called with a connection that has
     ended, and whether it was closed cleanly; `fail` with one whose protocol has raised, while the exception is being
     handled. All other events go to `deal`.
     """
@@ -44,7 +44,7 @@ def receive_all(list events not None, dict selectables not None, type plain not 
         if selectable is None:
             # Somebody before it has closed it.
             continue
-        if type(selectable) is not plain or (<tuple> event)[1] != READ:
+        if type(selectable) not in plain or (<tuple> event)[1] != READ:
             deal(selectable, (<tuple> event)[0], (<tuple> event)[1])
             continue
         descriptor = (<tuple> event)[0]
