@@ -70,10 +70,10 @@ def make_quick_reactor() -> Any:
         # There is no such module without epoll.
         from twisted.internet.epollreactor import EPollReactor  # noqa: PLC0415
         from twisted.internet.tcp import Server  # noqa: PLC0415
-        from twisted.internet.unix import Client  # noqa: PLC0415
+        from twisted.internet.unix import Server as LocalServer  # noqa: PLC0415
 
-    # Who connects by a path sends descriptors, and gets none.
-    plain = (Server, Client)
+    # What is read by the compiled part, and whether descriptors come over it.
+    streams = {Server: False, LocalServer: True}
 
     class QuickReactor(EPollReactor):
         """An epoll reactor without logging contexts around reads and writes."""
@@ -116,7 +116,7 @@ def make_quick_reactor() -> Any:
                     return
                 raise
             if receive_all is not None:
-                receive_all(events, selectables, plain, self._deal, self._ended, self._failed)
+                receive_all(events, selectables, streams, self._deal, self._given, self._ended, self._failed)
             else:
                 for descriptor, event in events:
                     selectable = selectables.get(descriptor)
@@ -139,6 +139,10 @@ def make_quick_reactor() -> Any:
                 ended = failure
             if ended:
                 self._disconnectSelectable(selectable, ended, is_read)
+
+        def _given(self, selectable: Any, descriptors: bytes) -> None:
+            """Descriptors have come, integers of the machine: Twisted's way from here."""
+            selectable._ancillaryLevelSOLSOCKETTypeSCMRIGHTS(descriptors)  # noqa: SLF001 - it has no public name
 
         def _ended(self, selectable: Any, is_done: bool) -> None:
             """A connection has nothing more to read: its other side is done, or it is lost."""

@@ -1,10 +1,33 @@
-"""What the operating system lets a process have, and how a process goes about its memory."""
+"""What the operating system lets a process have, and how a process goes about its memory and the processor."""
 
 import gc
 import resource
 
+from ocsgw import speedups
+
+if speedups.is_used():
+    from ocsgw.speedups.turn import set_slice
+else:
+
+    def set_slice(nanoseconds: int) -> bool:
+        """Return that this cannot be done: Python has no such call."""
+        return False
+
+
 # How many objects may be made before the collector looks at them, and how many times the older ones wait.
 _THRESHOLDS = (50_000, 20, 50)
+
+# Nanoseconds. The shortest slice that Linux gives others is 0.7 ms, which machines with several cores have more of.
+_BRIEF = 500_000
+
+
+def take_brief_turns() -> bool:
+    """Have this process run as soon as there is something for it to do, before others on its core; say if it does.
+
+    For one that has a little to do each time: what wakes up with a shorter slice than what runs goes first (Linux 6.12
+    and later). It gets no more of the processor than before.
+    """
+    return set_slice(_BRIEF)
 
 
 def settle_memory() -> None:

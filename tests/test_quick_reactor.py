@@ -8,11 +8,14 @@ from typing import Any
 
 from twisted.internet.abstract import FileDescriptor
 from twisted.internet.error import ConnectionDone, ConnectionLost
+from twisted.internet.interfaces import IFileDescriptorReceiver
 from twisted.internet.main import CONNECTION_DONE
-from twisted.internet.protocol import Protocol, connectionDone
+from twisted.internet.protocol import Factory, Protocol, connectionDone
 from twisted.internet.tcp import Server
 from twisted.python.failure import Failure
+from twisted.python.monkey import MonkeyPatcher
 from twisted.trial.unittest import SynchronousTestCase
+from zope.interface import implementer
 
 from ocsgw.quick_reactor import make_quick_reactor, receive_all
 
@@ -97,12 +100,21 @@ class QuickReactorTests(SynchronousTestCase):
         self.addCleanup(self.reactor.removeReader, transport)
         return transport, other, told
 
+    def read_by_compiled_part(self, transport: Any) -> MonkeyPatcher:
+        """Let nothing but the compiled part, where there is one, read a connection; return what takes that back."""
+        if receive_all is None:
+            return MonkeyPatcher()
+        patch: MonkeyPatcher = self.patch(transport, "doRead", lambda: self.fail("read by Twisted"))
+        return patch
+
     def test_connections(self) -> None:
         """A connection of TCP gets what has come, as it came, and its end."""
         transport, other, told = self.connection()
+        not_by_twisted = self.read_by_compiled_part(transport)
         other.sendall(b"one")
         self.reactor.doIteration(1)
         self.reactor.doIteration(0)
+        not_by_twisted.restore()
         other.sendall(bytes(range(256)) * 10)
         other.close()
         while transport in self.reactor.getReaders():
@@ -135,9 +147,97 @@ class QuickReactorTests(SynchronousTestCase):
         transport, _, told = self.connection()
         if receive_all is not None:
             receive_all(
-                [(transport.fileno(), 1)], {transport.fileno(): transport}, (Server,), told.append, *[told.append] * 2
+                [(transport.fileno(), 1)],
+                {transport.fileno(): transport},
+                {Server: False},
+                told.append,
+                *[told.append] * 3,
             )
         self.assertEqual(told, [])
+
+    def link(self, made: type[Protocol]) -> tuple[Protocol, socket.socket]:
+        """Return the protocol of a local connection that the reactor has adopted, and the other side of it."""
+        ours, other = socket.socketpair()
+        protocol = made()
+        factory = Factory()
+        factory.buildProtocol = lambda addr: protocol  # type: ignore[method-assign]
+        self.reactor.adoptStreamConnection(ours.fileno(), socket.AF_UNIX, factory)
+        ours.close()
+        self.addCleanup(other.close)
+        self.addCleanup(self.reactor.removeAll)
+        return protocol, other
+
+    def test_descriptors(self) -> None:
+        """What comes over a local connection goes to its protocol in order, descriptors before their bytes."""
+        told: list[Any] = []
+
+        @implementer(IFileDescriptorReceiver)
+        class Told(Protocol):
+            def fileDescriptorReceived(self, descriptor: int) -> None:
+                told.append(os.fstat(descriptor).st_ino)
+                os.close(descriptor)
+
+            def dataReceived(self, data: bytes) -> None:
+                told.append(data)
+
+            def connectionLost(self, reason: Failure = connectionDone) -> None:
+                told.append(reason.type)
+
+        protocol, other = self.link(Told)
+        not_by_twisted = self.read_by_compiled_part(protocol.transport)
+        out, into = os.pipe()
+        inodes = [os.fstat(descriptor).st_ino for descriptor in (out, into)]
+        other.sendall(b"before")
+        self.reactor.doIteration(1)
+        socket.send_fds(other, [b"a message"], [out, into])
+        self.reactor.doIteration(1)
+        socket.send_fds(other, [b"another"], [into])
+        for descriptor in (out, into):
+            os.close(descriptor)
+        self.reactor.doIteration(1)
+        not_by_twisted.restore()
+        other.sendall(bytes(100_000))
+        other.close()
+        while protocol.transport in self.reactor.getReaders():
+            self.reactor.doIteration(1)
+        self.assertEqual(told[:5], [b"before", *inodes, b"a message", inodes[1]])
+        self.assertEqual((told[5], b"".join(told[6:-1])), (b"another", bytes(100_000)))
+
+    def test_descriptors_that_nobody_takes(self) -> None:
+        """A protocol that takes no descriptors gets the bytes; the descriptors are closed."""
+        told: list[bytes] = []
+
+        class Told(Protocol):
+            def dataReceived(self, data: bytes) -> None:
+                told.append(data)
+
+        _, other = self.link(Told)
+        out, into = os.pipe()
+        self.addCleanup(os.close, out)
+        socket.send_fds(other, [b"a message"], [into])
+        os.close(into)
+        self.reactor.doIteration(1)
+        self.assertEqual(told, [b"a message"])
+        # The pipe is at its end once nobody can write to it any more.
+        self.assertEqual(os.read(out, 1), b"")
+
+    def test_receiver_that_fails(self) -> None:
+        """An exception of who gets a descriptor is logged and ends the connection."""
+        lost: list[Any] = []
+
+        @implementer(IFileDescriptorReceiver)
+        class Failing(Protocol):
+            def fileDescriptorReceived(self, descriptor: int) -> None:
+                os.close(descriptor)
+                raise ZeroDivisionError
+
+            def connectionLost(self, reason: Failure = connectionDone) -> None:
+                lost.append(reason.type)
+
+        _, other = self.link(Failing)
+        socket.send_fds(other, [b"a message"], [other.fileno()])
+        self.reactor.doIteration(1)
+        self.assertEqual((lost, len(self.flushLoggedErrors(ZeroDivisionError))), ([ZeroDivisionError], 1))
 
     def test_defects(self) -> None:
         """An exception is logged and ends its connection; the others have their turn."""

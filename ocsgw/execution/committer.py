@@ -390,9 +390,7 @@ class Committer:
         self._next()
 
     def _deliver(self, jobs: Sequence[Awaiting], result: BatchResult) -> None:
-        guarded(self._log, "log of a batch", self._batch_log.result, result)
         outcomes, at = result.outcomes, 0
-        self._waiting.learn(outcomes)
         while at < len(jobs):
             at += self.answer_together(jobs, outcomes, at)
             if at < len(jobs):
@@ -402,6 +400,9 @@ class Committer:
                 else:
                     self._answer(jobs[at], outcomes[at])
                 at += 1
+        # HTTP Proxy passes the answers on meanwhile.
+        guarded(self._log, "log of a batch", self._batch_log.result, result)
+        self._waiting.learn(outcomes)
         for unit in result.units:
             self._publish(unit)
 

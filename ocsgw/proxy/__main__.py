@@ -40,7 +40,7 @@ def main() -> int:
 
     from ocsgw.clock import use_monotonic_time
     from ocsgw.proxy.app import ProxyApplication
-    from ocsgw.resources import raise_descriptor_limit, settle_memory
+    from ocsgw.resources import raise_descriptor_limit, settle_memory, take_brief_turns
 
     reactor: Any = global_reactor
     use_monotonic_time(reactor)
@@ -56,6 +56,8 @@ def main() -> int:
     for ignored in (signal.SIGINT, signal.SIGHUP, signal.SIGUSR1):
         signal.signal(ignored, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, lambda *_: reactor.callFromThread(application.terminate))
+    # On the core that it shares with OCS it passes an answer on before OCS tidies up behind it.
+    take_brief_turns()
     application.adopt_link(LINK_DESCRIPTOR)
     reactor.callWhenRunning(settle_memory)
     reactor.run(installSignalHandlers=False)

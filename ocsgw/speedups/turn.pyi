@@ -1,4 +1,4 @@
-"""Sockets as a turn of the reactor needs them."""
+"""What a turn of the reactor needs: sockets, the processor."""
 
 from collections.abc import Callable
 from typing import Any
@@ -8,8 +8,9 @@ SOURCES: str
 def receive_all(
     events: list[tuple[int, int]],
     selectables: dict[int, Any],
-    plain: tuple[type, ...],
+    streams: dict[type, bool],
     deal: Callable[[Any, int, int], object],
+    give: Callable[[Any, bytes], object],
     end: Callable[[Any, bool], object],
     fail: Callable[[Any], object],
 ) -> None:
@@ -17,3 +18,6 @@ def receive_all(
 
 def send(descriptor: int, data: bytes) -> int:
     """Send what the socket takes at once; return how many bytes, 0 if it takes none or is lost."""
+
+def set_slice(nanoseconds: int) -> bool:
+    """Have the scheduler of Linux give this thread slices of such a length; return whether it takes that."""
