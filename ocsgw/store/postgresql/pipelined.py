@@ -25,7 +25,7 @@ from ocsgw.store.outbox import OUTBOX_COLUMNS, OUTBOX_KINDS
 from ocsgw.store.postgresql.exchange import Statement
 from ocsgw.store.postgresql.numbers import AHEAD, Numbers
 from ocsgw.store.postgresql.statements import used
-from ocsgw.store.postgresql.transaction import PostgreSQLDialect, PostgreSQLTransaction
+from ocsgw.store.postgresql.transaction import COLUMN_TYPES, PostgreSQLDialect, PostgreSQLTransaction
 from ocsgw.store.texts import DncStatements, ListStatements
 from ocsgw.store.transaction import names_of_numbers, scope_of
 
@@ -44,8 +44,9 @@ _NEW_KEYS = (
 
 
 # One entry of the outbox, as usual batches have. Its counter was made in advance.
-_CASTS = {"n": "bigint", "t": "text"}
-_VALUES = [f":{name}::{_CASTS[kind]}" for name, kind in zip(OUTBOX_COLUMNS.split(", "), OUTBOX_KINDS, strict=True)]
+_VALUES = [
+    f":{name}::{COLUMN_TYPES[kind]}" for name, kind in zip(OUTBOX_COLUMNS.split(", "), OUTBOX_KINDS, strict=True)
+]
 _APPEND_ENTRY = (
     "WITH outbox AS (UPDATE ocsgw_counter SET value = value + 1 WHERE name = 'outbox' RETURNING value),"
     f" added AS (INSERT INTO ocsgw_outbox (number, {OUTBOX_COLUMNS}) SELECT value, {', '.join(_VALUES)} FROM outbox"

@@ -37,7 +37,8 @@ T = TypeVar("T")
 
 # Undoes a statement about a list whose table was changed.
 _UNDO = "ROLLBACK TO SAVEPOINT of_list"
-_CASTS = {"n": "::bigint", "t": ""}
+# What the kinds of columns of a table of values are in SQL.
+COLUMN_TYPES = {"n": "bigint", "t": "text"}
 
 
 class PostgreSQLDialect:
@@ -53,7 +54,7 @@ class PostgreSQLDialect:
 
     def table(self, parameter: str, kinds: str) -> str:
         """Return the query for the rows of a JSON list of lists."""
-        columns = ", ".join(f"(value->>{at}){_CASTS[kind]} AS c{at}" for at, kind in enumerate(kinds))
+        columns = ", ".join(f"(value->>{at})::{COLUMN_TYPES[kind]} AS c{at}" for at, kind in enumerate(kinds))
         return f"SELECT {columns} FROM jsonb_array_elements({parameter}::jsonb)"
 
 

@@ -20,9 +20,9 @@ from ocsgw.store.postgresql.watchdog import Watchdog
 
 # What others have committed since is seen by the next statement: ids, contacts and the lease are judged by statements.
 _BEGIN = "BEGIN ISOLATION LEVEL READ COMMITTED"
-# So long a statement waits for locks (milliseconds); whoever waits for longer does so in the usual way. And a plan that
-# is kept may have been made while the table was empty, when to read all of it was cheapest.
+# So long a statement waits for locks (milliseconds); whoever waits for longer does so in the usual way.
 _LOCKS_MS = 1000
+# A plan that is kept may have been made while the table was empty, when to read all of it was cheapest.
 _SETTINGS = (f"lock_timeout = {_LOCKS_MS}", "enable_seqscan = off")
 # After a try in vain it is not tried again for so long, at first and at most (seconds).
 _FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 30.0
