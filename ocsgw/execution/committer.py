@@ -269,6 +269,9 @@ class Committer:
                 self._go_on()
             return
         self._had_batch = True
+        if self._is_quick() and (pause := self._gathering.still(len(self._waiting), self._clock.seconds())):
+            self._pause = self._clock.callLater(pause, self._gathered)
+            return
         jobs = self._take_batch()
         if not jobs:
             self._rest()
@@ -303,6 +306,7 @@ class Committer:
 
     def _carry_out(self, jobs: Sequence[Awaiting]) -> bool:
         """Carry out a batch here. False: another program holds the store, and nothing has happened."""
+        begun = self._clock.seconds()
         try:
             result = self._transactions.carry_out([job.pending for job in jobs], self.directory, 0.0, in_place=True)
         except StoreBusyError:
@@ -310,6 +314,7 @@ class Committer:
         except Exception:  # noqa: BLE001 - whatever it is concerns this batch
             self._fail(jobs, Failure())
             return True
+        self._gathering.answering(len(jobs), begun, self._clock.seconds(), self._has_events)
         try:
             self._deliver(jobs, result)
         finally:

@@ -5,11 +5,15 @@ that came meanwhile, would take turns for ever: two batches of half the size, ea
 commit of a whole one. A short pause joins them.
 """
 
+from collections.abc import Callable
+
 # Beyond so many requests what a batch costs beside them hardly counts; where batches go beside each other, that one
 # prepares the next while another is being committed makes up for it earlier.
 _FEW, _FEW_BESIDE = 64, 12
 # Of the time of the last batch; at least and at most so many seconds, beyond and below which a pause gains nothing.
 _SHARE, _SHORTEST, _LONGEST = 0.5, 0.0005, 0.005
+# What the reactor carries out itself has to be longer, in seconds: there nobody else goes on meanwhile.
+_LONG_HERE = 0.002
 # After a pause in vain so many batches begin at once: these clients do not wait for their answers.
 _WITHOUT = 30
 
@@ -21,6 +25,11 @@ class Gathering:
         self.enough = 0
         self._waited = 0
         self._without = 0
+        # Of the last batch that the reactor has carried out: until when the next one waits for its clients, how many
+        # these are, and whether others came meanwhile.
+        self._until = 0.0
+        self._answered = 0
+        self._others = False
 
     def pause(self, answered: int, waiting: int, took: float, *, beside: bool = False) -> float:
         """Return for how many seconds the next batch waits at most, 0.0 if it begins at once.
@@ -37,6 +46,30 @@ class Gathering:
         if pause < _SHORTEST:
             return 0.0
         self.enough, self._waited = answered + waiting, waiting
+        return pause
+
+    def answering(self, answered: int, begun: float, now: float, others: Callable[[], bool]) -> None:
+        """Note that the reactor itself has carried out a batch since `begun`, and is about to answer its requests.
+
+        `others` says whether requests have come meanwhile; how many is known once they have been read.
+        """
+        took = now - begun
+        if took >= _LONG_HERE and answered > 1:
+            self._until, self._answered, self._others = now + min(_SHARE * took, _LONGEST), answered, others()
+
+    def still(self, waiting: int, now: float) -> float:
+        """Return for how many seconds the next batch of the reactor waits at most, 0.0 if it begins at once."""
+        if not self._until:
+            return 0.0
+        pause, self._until = self._until - now, 0.0
+        waited = waiting if self._others else 0
+        enough = self._answered + waited
+        if pause <= 0 or waiting >= enough or enough > _FEW:
+            return 0.0
+        if self._without:
+            self._without -= 1
+            return 0.0
+        self.enough, self._waited = enough, waited
         return pause
 
     @staticmethod

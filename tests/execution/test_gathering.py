@@ -7,7 +7,7 @@ from ocsgw.execution.committer import Committer
 from ocsgw.execution.gathering import Gathering
 from ocsgw.execution.jobs import Job
 from tests.support.rules import NOW, RuleTestCase, add_record, pending
-from tests.support.workers import HeldWorker
+from tests.support.workers import HeldWorker, IdleWorker
 
 
 class GatheringTests(SynchronousTestCase):
@@ -38,6 +38,37 @@ class GatheringTests(SynchronousTestCase):
         self.assertEqual(gathering.pause(10, 2, 0.004), 0.002)
         gathering.note(6)
         self.assertEqual([gathering.pause(10, 2, 0.004) for _ in range(31)], [0.0] * 30 + [0.002])
+
+    def test_here(self) -> None:
+        """A batch of the reactor waits once for the clients of the last one, if that took 2 ms."""
+        gathering = Gathering()
+        for took, waiting, pause in ((0.001, 3, 0.0), (0.004, 16, 0.0), (0.004, 3, 0.002), (1.0, 3, 0.005)):
+            gathering.answering(16, 7.0, 7.0 + took, lambda: False)
+            self.assertAlmostEqual(gathering.still(waiting, 7.0 + took), pause)
+            self.assertEqual(gathering.still(waiting, 7.0 + took), 0.0)
+        self.assertEqual(gathering.enough, 16)
+
+    def test_here_with_others(self) -> None:
+        """Those that came while it was carried out are there already: it waits for the clients beside them."""
+        gathering = Gathering()
+        gathering.answering(16, 7.0, 7.004, lambda: True)
+        self.assertAlmostEqual(gathering.still(14, 7.005), 0.001)
+        self.assertEqual(gathering.enough, 30)
+        gathering.note(21)
+        self.assertEqual([self._still(gathering, 14) > 0 for _ in range(31)], [False] * 30 + [True])
+
+    def test_here_not(self) -> None:
+        """No pause for a lone client, for very many, or when its time has passed."""
+        gathering = Gathering()
+        gathering.answering(1, 7.0, 7.1, self.fail)
+        self.assertEqual(gathering.still(1, 7.1), 0.0)
+        self.assertEqual(self._still(gathering, 49), 0.0)
+        gathering.answering(16, 7.0, 7.004, lambda: False)
+        self.assertEqual(gathering.still(3, 7.0061), 0.0)
+
+    def _still(self, gathering: Gathering, waiting: int) -> float:
+        gathering.answering(16, 7.0, 7.004, lambda: True)
+        return gathering.still(waiting, 7.004)
 
 
 class GatheringCommitterTests(RuleTestCase):
@@ -87,3 +118,66 @@ class GatheringCommitterTests(RuleTestCase):
         self.worker.go_on()
         self.assertEqual(self.answered, ["a1", "b1", "c1"])
         self.assertEqual(self.successResultOf(self.committer.drained()), None)
+
+
+class ReactorsBatchTests(RuleTestCase):
+    """The same where the reactor carries batches out itself."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.has_events = False
+        self.committer = Committer(
+            self.store.store,
+            IdleWorker(),
+            self.directory,
+            self.clock,
+            wall_clock=self.wall_clock,
+            has_events=lambda: self.has_events,
+        )
+        self.took = 0.004
+        self.batches: list[str] = []
+
+    def wall_clock(self) -> float:
+        """Return the time; a batch asks for it once, and takes as long as the test says."""
+        self.clock.rightNow += self.took
+        self.batches.append("")
+        return NOW
+
+    def submit(self, *phones: str) -> None:
+        """Submit AddRecords that have come with one turn of the reactor."""
+
+        def answer(phone: str) -> None:
+            self.batches[-1] += phone
+
+        for phone in phones:
+            self.committer.submit(Job(pending(add_record(phone)), lambda _, phone=phone: answer(phone)))  # type: ignore[misc]
+        self.clock.advance(0)
+
+    def test_joined(self) -> None:
+        """Two halves that take turns become one batch, and stay one."""
+        self.has_events = True
+        self.submit("a", "b")
+        self.submit("c", "d")
+        self.assertEqual(self.batches, ["ab"])
+        self.has_events = False
+        self.submit("a", "b")
+        self.assertEqual(self.batches, ["ab", "cdab"])
+        self.submit("a", "b", "c")
+        self.assertEqual(len(self.batches), 2)
+        self.submit("d")
+        self.assertEqual(self.batches, ["ab", "cdab", "abcd"])
+
+    def test_not_for_ever(self) -> None:
+        """Who does not come back is waited for until the pause is over."""
+        self.submit("a", "b", "c")
+        self.submit("a")
+        self.assertEqual(self.batches, ["abc"])
+        self.clock.advance(0.0021)
+        self.assertEqual(self.batches, ["abc", "a"])
+
+    def test_quick(self) -> None:
+        """Short batches begin at once."""
+        self.took = 0.001
+        self.submit("a", "b", "c")
+        self.submit("a")
+        self.assertEqual(self.batches, ["abc", "a"])
