@@ -269,7 +269,7 @@ class Committer:
                 self._go_on()
             return
         self._had_batch = True
-        if self._is_quick() and (pause := self._gathering.still(len(self._waiting), self._clock.seconds())):
+        if (pause := self._gathering.still(len(self._waiting), self._clock.seconds())) and self._is_quick():
             self._pause = self._clock.callLater(pause, self._gathered)
             return
         jobs = self._take_batch()

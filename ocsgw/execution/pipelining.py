@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, TypeVar
 
 from twisted.internet.defer import Deferred
+from twisted.logger import Logger
 
 from ocsgw.contact.batch import Outcome, execute
 from ocsgw.contact.transaction import Transaction
@@ -19,6 +20,7 @@ from ocsgw.execution.flights import Flight
 from ocsgw.execution.jobs import Awaiting
 from ocsgw.execution.result import BatchResult
 from ocsgw.execution.worker import Worker
+from ocsgw.guard import contain
 from ocsgw.store.engine import Pipeline, PipelinedBatch
 from ocsgw.store.errors import NotPipelinedError
 
@@ -54,9 +56,10 @@ class Pipelining:
     """Sends batches and takes what becomes of them.
 
     `landed` is called with the jobs and the result of each batch that was committed, and the seconds since it began;
-    `refused` with those that were not
-    or of which that is not known, once nothing is on its way any more.
+    `refused` with those that were not, or of which that is not known, once nothing is on its way any more.
     """
+
+    _log = Logger()
 
     def __init__(
         self,
@@ -92,17 +95,19 @@ class Pipelining:
 
     def send(self, jobs: Sequence[Awaiting], unit_of: Callable[[Transaction], UnitOfWork]) -> bool:
         """Send a batch; False if it has to go the usual way, and nothing has happened."""
-        batch = self._pipeline.begin()
-        if batch is None:
-            return False
+        batch: PipelinedBatch | None = None
         try:
+            batch = self._pipeline.begin()
+            if batch is None:
+                return False
             begun = self._reactor.seconds()
             unit = unit_of(batch.tx)
             outcomes = execute(unit, [job.pending for job in jobs], _no_defects)
             unit.store_outbox()
             is_sent = batch.send()
         except Exception:  # noqa: BLE001 - whatever it is, the usual way finds it as well
-            batch.give_up()
+            if batch is not None:
+                batch.give_up()
             return False
         sent = Sent(jobs, batch, unit, outcomes, lambda: self._reactor.seconds() - begun)
         self.count += 1
@@ -116,7 +121,12 @@ class Pipelining:
     def _has_landed(self, sent: Sent) -> None:
         self.count -= 1
         self.requests -= len(sent.jobs)
-        if sent.batch.was_committed():
+        try:
+            was_committed = sent.batch.was_committed()
+        except Exception:  # noqa: BLE001 - what has become of it is then found out in the usual way
+            contain(self._log, "outcome of a batch")
+            was_committed = False
+        if was_committed:
             self._last_detour = 0
             self._go_on()
             self._landed(sent.jobs, sent.result(), sent.took())

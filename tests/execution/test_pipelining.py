@@ -109,6 +109,7 @@ class _Pipeline:
         self.needs_preparation = False
         self.is_slow = False
         self.has_room = True
+        self.is_defect = False
         self.batches: list[_Batch] = []
         self.settled: list[list[str]] = []
 
@@ -117,6 +118,8 @@ class _Pipeline:
         return self.busy == 2
 
     def begin(self) -> _Batch | None:
+        if self.is_defect:
+            raise ZeroDivisionError
         if self.is_full or not self.has_room:
             return None
         self.busy += 1
@@ -230,6 +233,27 @@ class PipeliningTests(RuleTestCase):
         self.assertEqual(len(self.on_their_way()), 2)
         self.submit(many[62])
         self.assertEqual(self.on_their_way()[2:], [many])
+
+    def test_cannot_begin(self) -> None:
+        """A pipeline that raises where a batch is to begin costs nobody anything: the batch goes the usual way."""
+        self.pipeline.is_defect = True
+        self.submit("1", "2")
+        self.worker.go_on()
+        self.pipeline.is_defect = False
+        self.submit("3")
+        self.land(0)
+        self.assertEqual(self.answered(), [("1", ""), ("2", ""), ("3", "")])
+        self.assertEqual(self.successResultOf(self.committer.drained()), None)
+
+    def test_outcome_that_cannot_be_read(self) -> None:
+        """A defect where a batch has come to its end is logged, and its outcome is found out in the usual way."""
+        self.submit("1")
+        self.patch(_Batch, "was_committed", lambda _: 1 // 0)
+        self.land(0, "lost and committed")
+        self.worker.go_on()
+        self.assertEqual((self.answered(), self.pipeline.settled), ([("1", "")], [["1"]]))
+        self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
+        self.assertEqual(self.successResultOf(self.committer.drained()), None)
 
     def test_in_pieces(self) -> None:
         """A batch for which there is no room yet is sent further when there is; what was read is not all of it."""

@@ -23,7 +23,7 @@ from tests.support.postgresql_store import PostgreSQLSettings, new_database
 from tests.support.reports import unreported
 from tests.support.rules import NOW, add_record, make_directory, pending
 
-_PATIENCE = 20.0
+PATIENCE = 20.0
 _LEASE = 60.0
 
 
@@ -65,7 +65,7 @@ class PipelinedTestCase(ClockTestCase):
         for _ in range(2):
             self.assertRaises((NotPipelinedError, AssertionError), self.built, engine, add_record())
             self.assertTrue(pipeline.needs_preparation)
-            pipeline.prepare(_PATIENCE)
+            pipeline.prepare(PATIENCE)
         self.assertFalse(pipeline.needs_preparation)
 
     def settings(self, engine: PostgreSQLEngine) -> tuple[list[str], list[str]]:
@@ -105,7 +105,7 @@ class PipelinedTestCase(ClockTestCase):
 
     def landed(self, batch: PipelinedBatch) -> bool:
         """Wait for the end of a batch, and return whether it is surely committed."""
-        until = time.monotonic() + _PATIENCE
+        until = time.monotonic() + PATIENCE
         with contextlib.suppress(Exception):
             while True:
                 self.assertLess(time.monotonic(), until)
@@ -116,13 +116,13 @@ class PipelinedTestCase(ClockTestCase):
 
     def usual(self, engine: PostgreSQLEngine, *data: Any) -> None:
         """Carry requests out in the usual way."""
-        with engine.transaction(_PATIENCE) as tx:
+        with engine.transaction(PATIENCE) as tx:
             self.carry_out(tx, [pending(each) for each in data])
 
     def refused(self, batch: PipelinedBatch) -> None:
         """Expect that a batch has changed nothing, and that its writer is free again."""
         self.assertFalse(self.landed(batch))
-        self.assertFalse(batch.settle(_PATIENCE))
+        self.assertFalse(batch.settle(PATIENCE))
 
     def sql(self, text: str) -> list[list[str]]:
         """Carry out a statement as another program does."""
@@ -227,7 +227,7 @@ class PipelinedTests(PipelinedTestCase):
         self.sql(f"UPDATE ocsgw_counter SET value = {INT32_MAX - AHEAD} WHERE name = 'CL_Test record'")
         self.usual(engine, add_record("1"))
         self.assertRaises(NotPipelinedError, self.built, engine, add_record("2"))
-        self.pipeline(engine).prepare(_PATIENCE)
+        self.pipeline(engine).prepare(PATIENCE)
         self.assertRaises(NotPipelinedError, self.built, engine, add_record("2"))
         self.assertEqual(self.counter(), INT32_MAX - AHEAD + 1)
 
@@ -263,7 +263,7 @@ class PipelinedTests(PipelinedTestCase):
             lookups.append(self.sent(engine, add_record(phone)))
             self.assertTrue(self.landed(lookups[-1]))
             self.assertEqual(self.pipeline(engine).needs_preparation, phone == "4")
-            self.pipeline(engine).prepare(_PATIENCE)
+            self.pipeline(engine).prepare(PATIENCE)
         self.refused(self.sent(engine, add_record("6"), add_record("2")))
         for batch in lookups:
             self.assertIn("probes", {name for _, given in batch.tx.statements for name in given})
@@ -282,7 +282,7 @@ class PipelinedTests(PipelinedTestCase):
         self.assertTrue(self.landed(self.sent(engine, add_record("1"), key="k")))
         self.refused(self.sent(engine, add_record("1"), key="k"))
         self.assertEqual(self.stored(), [(1, "1")])
-        with engine.transaction(_PATIENCE) as tx:
+        with engine.transaction(PATIENCE) as tx:
             (answer,) = tx.stored_answers([("", "k")], NOW).values()
             self.assertEqual(answer.event["GSW_CHAIN_ID"], 1)
             tx.store_answers({("", "k"): StoredAnswer(b"", {}, NOW)})
@@ -308,7 +308,7 @@ class PipelinedTests(PipelinedTestCase):
         self.refused(self.sent(engine, add_record("20")))
         self.sql('ALTER TABLE "CL_Test" RENAME COLUMN other TO remarks')
         if self.pipeline(engine).begin() is None:
-            self.pipeline(engine).prepare(_PATIENCE)
+            self.pipeline(engine).prepare(PATIENCE)
         self.assertEqual(len(self.stored()), 10)
 
 
@@ -329,7 +329,7 @@ class ConnectionTests(PipelinedTestCase):
 
     def wait_for(self, condition: Callable[[], bool]) -> None:
         """Wait until something is so."""
-        until = time.monotonic() + _PATIENCE
+        until = time.monotonic() + PATIENCE
         while not condition():
             self.assertLess(time.monotonic(), until)
             time.sleep(0.01)
@@ -345,7 +345,7 @@ class ConnectionTests(PipelinedTestCase):
         relay.cut()
         relay.let_go()
         self.assertFalse(self.landed(batch))
-        self.assertTrue(batch.settle(_PATIENCE))
+        self.assertTrue(batch.settle(PATIENCE))
         self.assertTrue(self.landed(self.sent(engine, add_record("2"))))
         self.assertEqual(self.stored(), [(1, "1"), (2, "2")])
 
@@ -357,7 +357,7 @@ class ConnectionTests(PipelinedTestCase):
         relay.cut()
         relay.let_go()
         self.assertFalse(self.landed(batch))
-        self.assertFalse(batch.settle(_PATIENCE))
+        self.assertFalse(batch.settle(PATIENCE))
         self.assertTrue(self.landed(self.sent(engine, add_record("2"))))
         self.assertEqual(self.stored(), [(2, "2")])
 
@@ -388,7 +388,7 @@ class ConnectionTests(PipelinedTestCase):
         engine = self.opened()
         self.sql("SELECT pg_terminate_backend(pid, 20000) FROM pg_stat_activity WHERE application_name = 'ocsgw'")
         self.assertIsNone(self.pipeline(engine).begin())
-        self.pipeline(engine).prepare(_PATIENCE)
+        self.pipeline(engine).prepare(PATIENCE)
         self.assertTrue(self.landed(self.sent(engine, add_record("1"))))
 
     def test_no_answer(self) -> None:
@@ -400,7 +400,7 @@ class ConnectionTests(PipelinedTestCase):
         self.assertFalse(self.landed(batch))
         relay.let_go()
         # What has waited on the way may arrive before it is looked up.
-        is_there = batch.settle(_PATIENCE)
+        is_there = batch.settle(PATIENCE)
         self.assertEqual(self.stored(), [(1, "1")] if is_there else [])
 
     def test_large(self) -> None:
@@ -466,6 +466,6 @@ class PairTests(PipelinedTestCase):
         assert one.lease is not None
         self.assertTrue(one.lease.take())
         one.use(self.directory)
-        self.pipeline(one).prepare(_PATIENCE)
+        self.pipeline(one).prepare(PATIENCE)
         self.assertIsNone(self.pipeline(one).begin())
         self.assertFalse(self.pipeline(one).needs_preparation)

@@ -25,8 +25,9 @@ _ENTER = (
 # A batch that has been given up, and whose statements arrive all the same, divides by zero and is undone.
 _MARK = _ENTER.replace("= excluded.batch,", "= excluded.batch / (ocsgw_batch.batch < excluded.batch)::int,")
 _GIVE_UP = "UPDATE ocsgw_batch SET batch = ? WHERE writer = ?"
-# States of errors with which the server ends the connection, whatever has become of the statement.
-_ENDING = ("08", "57P")
+# States of errors that concern the connection or the session, whatever has become of the statement: a session may be
+# cancelled, for the time that it takes for instance, when it has just committed.
+_OF_SESSIONS = ("08", "57")
 
 
 class Batches:
@@ -84,6 +85,8 @@ class Batches:
 
 
 def is_refusal(error: psycopg.Error) -> bool:
-    """Whether the server says that it has not committed; the end of a connection says nothing about that."""
+    """Whether the server says that it has not committed; what has become of a session says nothing about that."""
     state = error.sqlstate
-    return state is not None and not state.startswith(_ENDING) and error.diag.severity_nonlocalized in (None, "ERROR")
+    return (
+        state is not None and not state.startswith(_OF_SESSIONS) and error.diag.severity_nonlocalized in (None, "ERROR")
+    )

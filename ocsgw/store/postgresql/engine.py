@@ -438,7 +438,7 @@ class PostgreSQLEngine:
         try:
             connection.control("COMMIT")
         except psycopg.Error as error:
-            if not connection.is_broken and is_refusal(error):
+            if not connection.is_broken and connection.exchange.failed_at is not None and is_refusal(error):
                 # The server says why it has not committed.
                 self._roll_back(connection)
                 failure = translated(error)

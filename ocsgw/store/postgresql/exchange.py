@@ -64,8 +64,8 @@ def numbered(text: str) -> tuple[bytes, tuple[str, ...]]:
 class Exchange:
     """Carries statements out on a connection of the driver; it keeps them prepared if it `prepares`.
 
-    `failed_at` is the place of the statement that failed in the last exchange, None where the connection did;
-    `is_sending` is whether something waits for room to be sent.
+    `failed_at` is the place of the statement that failed in the last exchange, None where the connection or the session
+    did, of which nobody knows how far it came; `is_sending` is whether something waits for room to be sent.
     """
 
     def __init__(self, raw: "psycopg.Connection[Any]", *, prepares: bool) -> None:
@@ -169,9 +169,10 @@ class Exchange:
     def result(self) -> PGresult:
         """Return the result of the last statement once all answers are there. Raises `psycopg.Error`."""
         try:
-            for place, answer in zip(self._places, self._answers, strict=False):
+            for at, answer in enumerate(self._answers):
                 if answer.status in _FAILED:
-                    self.failed_at = place
+                    # A session that is cancelled when all has been carried out answers once more.
+                    self.failed_at = self._places[at] if at < len(self._places) else None
                     raise error_from_result(answer, self._raw.info.encoding)
             self._libpq.exit_pipeline_mode()
         except psycopg.Error:

@@ -70,13 +70,19 @@ class Writer:
         )
 
     def connect(self, wait: float) -> Connection:
-        """Connect anew. Raises `StoreFailureError`."""
+        """Connect anew. Raises `psycopg.Error` and errors of ours; there is no connection then."""
         self.disconnect()
-        self.connection = connection = self._owner.connect(wait)
-        self.watchdog.watch(connection.descriptor)
-        # What transactions begin with is asked here, where there is time.
-        self.settings = connection.setting(_SETTINGS)
-        connection.beginning(_BEGIN)
+        connection = self._owner.connect(wait)
+        try:
+            self.watchdog.watch(connection.descriptor)
+            # What transactions begin with is asked here, where there is time.
+            self.settings = connection.setting(_SETTINGS)
+            connection.beginning(_BEGIN)
+        except BaseException:
+            self.watchdog.rest()
+            connection.close()
+            raise
+        self.connection = connection
         return connection
 
     def enter(self, wait: float) -> None:
@@ -170,10 +176,11 @@ class PipelinedBatch:
         self._writer.watchdog.rest()
         if self._connection.is_broken:
             return False
+        exchange = self._connection.exchange
         try:
-            status = self._connection.exchange.result().command_status
+            status = exchange.result().command_status
         except psycopg.Error as error:
-            self._is_refused = is_refusal(error)
+            self._is_refused = exchange.failed_at is not None and is_refusal(error)
             if not self._is_refused or error.sqlstate == OUT_OF_DATE:
                 # The next connection prepares its statements anew.
                 self._writer.disconnect()
@@ -235,10 +242,11 @@ class Writers:
             return None
         for writer in self._writers:
             if writer.is_ready and writer.connection is not None:
-                writer.is_busy = True
                 connection = writer.connection
+                # Known since it was connected: nothing is asked here, where everybody would wait for the answer.
                 beginning = connection.beginning("; ".join((_BEGIN, *writer.settings, *begin)))
                 tx = PipelinedTransaction(self._owner.tables(), self._owner.report, self._owner.numbers, self._wanted)
+                writer.is_busy = True
                 return PipelinedBatch(writer, connection, tx, beginning.split("; "))
         self._is_wanted = True
         return None
