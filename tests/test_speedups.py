@@ -27,6 +27,7 @@ WITHOUT_PARTS = (
     "tests.proxy.test_link",
     "tests.proxy.test_request_policy",
     "tests.proxy.test_translate",
+    "tests.store.test_spilling",
     "tests.test_quick_reactor",
     "tests.test_writing",
 )

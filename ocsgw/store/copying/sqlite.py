@@ -81,6 +81,8 @@ class SQLitePlace:
             connection.tune()
             # Indexes of many rows are sorted in files.
             raw.execute("PRAGMA temp_store = FILE").close()
+            # A table is emptied in one transaction, whatever its size; who goes back to a savepoint ends in an error.
+            raw.execute("PRAGMA cache_spill = ON").close()
         if is_target and migrate.revision_of(raw) is None:
             if exclusive or path == ":memory:":
                 migrate.create(raw)

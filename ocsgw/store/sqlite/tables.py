@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from ocsgw.contact.directory import CallingList
 from ocsgw.store.records import LATEST, LEAST
+from ocsgw.store.sqlite.connection import Connection
 from ocsgw.store.sqlite.creation import do_not_call_table, list_table
 from ocsgw.store.sqlite.do_not_call import DO_NOT_CALL_INDEXES, do_not_call_text
 from ocsgw.store.sqlite.forms import quoted
@@ -15,6 +16,8 @@ from ocsgw.store.texts import DncStatements, Index, ListStatements, UsableColumn
 
 class SQLiteTables(Tables):
     """Opens tables on a connection to a file."""
+
+    _connection: Connection
 
     def _do_not_call_form(self, table: str) -> str:
         without_rowid = self._row_of(table)[1]
@@ -82,10 +85,12 @@ class SQLiteTables(Tables):
                 wanted[f"{stem}{number}"] = f"ON {quoted(name)} ({index.body}){condition}"
         for index_name, sql in there.items():
             if not sql.endswith(wanted.get(index_name, "\0")):
-                self._connection.change(f"DROP INDEX {quoted(prefix + index_name)}")
+                with self._connection.spilling():
+                    self._connection.change(f"DROP INDEX {quoted(prefix + index_name)}")
         for index_name, body in wanted.items():
             if not there.get(index_name, "").endswith(body):
-                self._connection.change(f"CREATE INDEX {quoted(prefix + index_name)} {body}")
+                with self._connection.spilling():
+                    self._connection.change(f"CREATE INDEX {quoted(prefix + index_name)} {body}")
 
     def _leading_columns(self, table: str, but: Mapping[str, str]) -> set[str]:
         """Return the columns with which indexes of others, or the row id, begin."""
