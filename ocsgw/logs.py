@@ -108,8 +108,8 @@ MESSAGES: Mapping[int, tuple[Level, str]] = MappingProxyType(
         93124: (
             "error",
             (
-                "The store {file} was deleted or replaced while the server runs; requests get 503. Put the file back,"
-                " or restart OCS to use what is there now"
+                "The file {file} of the store was deleted, cut off, overwritten or replaced while the server runs;"
+                " requests get 503. Put the file back, or restart OCS to use what is there now"
             ),
         ),
         93125: (

@@ -338,7 +338,7 @@ class WatchTests(RuleTestCase):
             self.time += 0.6
             for _ in range(3):
                 error = self.assertRaises(StoreFailureError, self.commit)
-                self.assertIn("was deleted or replaced", str(error))
+                self.assertIn("was deleted, overwritten or replaced", str(error))
             self.assertEqual(len([text for text in self.store.reports if "Put the file back" in text]), 1 + replace)
             os.rename(aside, self.store.file)
             self.commit()

@@ -86,7 +86,7 @@ class Checkpoints:
     def _bring_rest(self, connection: sqlite3.Connection) -> None:
         # What cannot be done now is done later, or SQLite reports it with a commit.
         with contextlib.suppress(sqlite3.Error):
-            length, is_all = _carry_out(connection)
+            length, is_all = bring_over(connection)
             self._length = 0 if is_all else length
 
     def _bring(self) -> int:
@@ -95,7 +95,7 @@ class Checkpoints:
         try:
             for _ in range(_MOST_ROUNDS):
                 begun = self._clock()
-                length, _ = _carry_out(self._connected())
+                length, _ = bring_over(self._connected())
                 if self._clock() - begun <= _QUICK:
                     break
         except sqlite3.Error:
@@ -112,7 +112,7 @@ class Checkpoints:
         return self._connection
 
 
-def _carry_out(connection: sqlite3.Connection) -> tuple[int, bool]:
+def bring_over(connection: sqlite3.Connection) -> tuple[int, bool]:
     """Bring what is in the log into the file; return how many frames the log has, and whether the file has all now."""
     cursor = connection.execute(_COMMAND)
     ((_, frames, brought),) = cursor.fetchall()

@@ -13,10 +13,11 @@ from ocsgw.store.errors import CommitUnknownError, NotPrimaryError, StoreBusyErr
 from ocsgw.store.lease import PairMember
 from ocsgw.store.open_tables import OpenTables
 from ocsgw.store.records import largest_record
-from ocsgw.store.sqlite.checkpoints import BACKSTOP, Checkpoints
+from ocsgw.store.sqlite.checkpoints import BACKSTOP, Checkpoints, bring_over
 from ocsgw.store.sqlite.connection import CHECKPOINT_PAGES, Connection, masked, primary_code, translated
 from ocsgw.store.sqlite.file import StoreFile
 from ocsgw.store.sqlite.lease import SQLiteLease
+from ocsgw.store.sqlite.log import WriteAheadLog
 from ocsgw.store.sqlite.numbers import Memory
 from ocsgw.store.sqlite.tables import SQLiteTables
 from ocsgw.store.sqlite.transaction import SQLiteTransaction
@@ -28,9 +29,11 @@ _OURSELVES = frozenset({sqlite3.SQLITE_BUSY_SNAPSHOT, sqlite3.SQLITE_LOCKED})
 # makes a transaction one is its last frame, which is written last. A failed synchronization proves nothing.
 _NOT_COMMITTED = frozenset({sqlite3.SQLITE_FULL, sqlite3.SQLITE_BUSY, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN})
 _WRITE_REFUSED = sqlite3.SQLITE_IOERR_WRITE
+_FAILURES = (sqlite3.Error, StoreFailureError)
 _OPEN_WAIT_MS = 5000
 _SCHEMA_VERSION = "PRAGMA schema_version"
-# The file is looked at so often, at a commit (seconds).
+_DATA_VERSION = "PRAGMA data_version"
+# File and log are looked at so often, at a commit (seconds).
 _LOOK_EVERY = 1.0
 # The write-ahead log is cut to this size when it can be, and reported when it has grown to the other (bytes).
 _LOG_LIMIT = 64 << 20
@@ -73,7 +76,10 @@ class SQLiteEngine:
         self.lease = make_lease(member, self._needed) if member is not None else None
         self._checkpoints: Checkpoints | None = None
         self._looked_at = 0.0
-        self._in_place = True
+        # The file that was deleted or replaced, or its log.
+        self._missing = ""
+        self._log = WriteAheadLog(self._file.path)
+        self._is_brought_over = False
         self._log_reported = _LOG_WARNING
 
     # Life.
@@ -103,7 +109,9 @@ class SQLiteEngine:
                 self._file.share()
             self.use(directory)
             self._file.remember()
-            self._in_place = True
+            self._log = WriteAheadLog(self._file.path)
+            self._log.remember(self._needed().rows(_DATA_VERSION))
+            self._missing = ""
         except sqlite3.Error as error:
             self.close()
             raise self._file.problem_of(error) from None
@@ -266,10 +274,12 @@ class SQLiteEngine:
         """Commit a transaction, or undo it because of an error, which is raised anew if it is one of the driver."""
         connection = self._needed()
         try:
-            if error is None:
+            # What cannot be read may be missing.
+            if error is None or (isinstance(error, _FAILURES) and connection.raw.in_transaction):
                 self._look_at_file()
         except BaseException:
             self._roll_back(connection)
+            self._save_log(connection)
             raise
         if error is not None or self._access == "read":
             self._roll_back(connection)
@@ -318,32 +328,53 @@ class SQLiteEngine:
         self._report(93130, reason=reason)
         # The new one counts what others write anew.
         self._tables.written_by_others()
+        self._log.leave()
         self._needed().close()
         try:
             self._connect()
             connection = self._needed()
             connection.raw.execute("PRAGMA busy_timeout = 0").close()
             connection.begin()
+            self._log.remember(connection.rows(_DATA_VERSION))
         except sqlite3.Error as error:
             raise translated(error) from None
 
     def _look_at_file(self) -> None:
-        """Now and then see whether the file is still there, and how long its log is. Raises `StoreFailureError`."""
+        """Now and then see whether file and log are still there, and how long the log is. Raises `StoreFailureError`.
+
+        Within a write transaction, as `WriteAheadLog` wants it.
+        """
         now = self._clock()
-        if self._in_place and 0 <= now - self._looked_at < _LOOK_EVERY:
+        if not self._missing and 0 <= now - self._looked_at < _LOOK_EVERY:
             return
         self._looked_at = now
-        was_in_place, self._in_place = self._in_place, self._file.is_in_place
-        if not self._in_place:
-            if was_in_place:
-                self._report(93124, file=self._file.path)
-            raise StoreFailureError(f"the file {self._file.path} was deleted or replaced while the server runs")
+        was_missing, self._missing = self._missing, self._find_missing()
+        if self._missing:
+            if self._missing != was_missing:
+                self._report(93124, file=self._missing)
+                self._is_brought_over = False
+            raise StoreFailureError(f"the file {self._missing} was deleted, overwritten or replaced")
         size = self._file.log_size
         if size >= self._log_reported:
             self._report(93125, file=f"{self._file.path}-wal", size=size >> 20)
             self._log_reported *= 2
         elif size <= _LOG_LIMIT:
             self._log_reported = _LOG_WARNING
+
+    def _find_missing(self) -> str:
+        if not self._file.is_in_place:
+            return self._file.path
+        if self._access == "serve" and not self._log.is_in_place(self._needed().rows(_DATA_VERSION)):
+            return self._log.path
+        return ""
+
+    def _save_log(self, connection: Connection) -> None:
+        """Bring what a log without its name has into the file, so that the next start finds it."""
+        if self._missing != self._log.path or self._is_brought_over or not self._log.is_whole:
+            return
+        # What cannot be done now is done with the next transaction.
+        with contextlib.suppress(sqlite3.Error):
+            _, self._is_brought_over = bring_over(connection.raw)
 
     def _roll_back(self, connection: Connection) -> None:
         self._memory.forget()
