@@ -126,7 +126,7 @@ ROOMS: dict[str, set[str]] = {
     "log_output": set(),
     "signals": set(),
     "systemd": set(),
-    "resources": set(),
+    "resources": {"speedups"},
     "port_holder": set(),
     "version": set(),
     "interpreter": {"speedups"},
