@@ -77,6 +77,9 @@ class StoredEntry(msgspec.Struct, array_like=True):
 class BulkStatements(Protocol):
     """The store, within one transaction, as imports, exports and explanations use it."""
 
+    def refuse_at_once(self) -> None:
+        """Have what a table would refuse at the commit refused by the statement, as far as the store can."""
+
     def import_progress(self, target: str, fingerprint: str) -> ImportProgress | None:
         """Return how far the import of a file into a list, or the do-not-call table, has come; None if never begun."""
 

@@ -123,13 +123,21 @@ class Transactions:
 
         Raises what the function raises, and the errors of the store.
         """
+        at_once = False
         for attempt in range(1, MOST_ATTEMPTS + 1):
             try:
                 with self._audited() as record, self._store.transaction(wait, alone=alone) as tx:
+                    if at_once:
+                        tx.refuse_at_once()
                     unit = self._unit_of(tx, directory)
                     result = function(unit)
                     unit.store_outbox()
                     record(unit, (), ())
+            except UndoneTransactionError:
+                # A function that deals with rows that a statement refuses, as an import does, is given the chance.
+                if at_once or attempt == MOST_ATTEMPTS:
+                    raise
+                at_once = True
             except ConflictError:
                 if attempt == MOST_ATTEMPTS:
                     raise

@@ -17,6 +17,10 @@ from ocsgw.store.texts import INSERTED_COLUMNS
 from ocsgw.store.transaction import RecordTransaction
 
 _IMPORT = "target, fingerprint, file, rows, counts, started_at, finished_at, number"
+_HIGHEST_IMPORT = (
+    "SELECT max(number) FROM (SELECT max(number) AS number FROM ocsgw_import"
+    " UNION ALL SELECT max(number) FROM ocsgw_import_rows) AS known"
+)
 _pack = msgspec.msgpack.Encoder()
 _imported = msgspec.msgpack.Decoder(list[ImportedRow])
 _counts = msgspec.json.Decoder(dict[str, int])
@@ -61,6 +65,11 @@ class BulkTransaction(RecordTransaction):
             "INSERT INTO ocsgw_counter (name, value) VALUES ('import', 1)"
             " ON CONFLICT (name) DO UPDATE SET value = ocsgw_counter.value + 1 RETURNING value"
         )
+        if int(number) == 1:
+            # The first one, or the counter was deleted by somebody and has just been made anew.
+            ((highest,),) = self._connection.rows(_HIGHEST_IMPORT)
+            if highest:
+                number = self._raise_counter("import", int(highest))
         return int(number)
 
     def imports(self, at_most: int) -> list[StoredImport]:

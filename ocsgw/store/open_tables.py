@@ -33,6 +33,7 @@ class OpenTables:
     `skipped` are, by table, records that previews pass over because they cannot be represented, as of the version
     `skipped_at` of the store. `largest_record` is how many bytes the texts of a record may have together.
     `has_entries` is whether there are do-not-call entries, as far as was asked lately; None: nobody has.
+    `is_outbox_counted` is whether the counter of the outbox was behind its entries when the last transaction ended.
     `complete_forms` are the countries in which every do-not-call entry had its normal form stored; `keeps_forms` says
     whether missing ones may be. `entries_reported` says that there are unreadable entries, `old_forms_forgotten` that
     no form by the rules of another version is left.
@@ -43,6 +44,7 @@ class OpenTables:
         self.do_not_call: DncStatements | None = None
         self.do_not_call_widths = (0, 0)
         self.has_entries: bool | None = None
+        self.is_outbox_counted = False
         self.largest_record = 0
         self.complete_forms: dict[str, CompleteForms] = {}
         self.keeps_forms = False

@@ -34,7 +34,8 @@ class OutboxTable:
     def outbox_bounds(self) -> tuple[int, int]:
         """Return the numbers of the oldest entry that is stored and of the newest that ever was; 0 without one."""
         row = self._connection.row(
-            f"SELECT coalesce((SELECT min(number) FROM ocsgw_outbox), 0), coalesce(({self._newest_outbox}), 0)"
+            f"SELECT coalesce((SELECT min(number) FROM ocsgw_outbox), 0), coalesce(({self._newest_outbox}),"
+            " (SELECT max(number) FROM ocsgw_outbox), 0)"
         )
         return (row[0], row[1]) if row is not None else (0, 0)
 

@@ -22,6 +22,11 @@ _HANDOUT = (
     " holders"
 )
 AUDIT_POSITION = "SELECT number, mark FROM ocsgw_audit WHERE id = 1"
+_HIGHEST_HANDLE = (
+    "SELECT max(number) FROM (SELECT max(handle) AS number FROM ocsgw_handle"
+    " UNION ALL SELECT max(handout_id) FROM ocsgw_handout UNION ALL SELECT max(handle) FROM ocsgw_spent_handle"
+    " UNION ALL SELECT max(handle) FROM ocsgw_outbox WHERE handle > 0) AS known"
+)
 _HANDOUT_FIELDS = 11
 _HANDOUTS = (
     f"SELECT {', '.join(f'o.{name}' for name in _HANDOUT.split(', '))},"
@@ -106,7 +111,22 @@ class OwnTables:
             " ON CONFLICT (name) DO UPDATE SET value = ocsgw_counter.value + excluded.value RETURNING value",
             (count,),
         )
+        if int(last) == count and (highest := self.highest_handle()):
+            # Somebody has deleted the counter, which was made anew just now.
+            last = self._raise_counter("handle", highest)
         return int(last) - count + 1
+
+    def highest_handle(self) -> int:
+        """Return the highest record handle that anything is known of, 0 without any."""
+        ((highest,),) = self._connection.rows(_HIGHEST_HANDLE)
+        return int(highest or 0)
+
+    def _raise_counter(self, name: str, by: int) -> int:
+        """Raise a counter; return its value."""
+        ((value,),) = self._connection.rows(
+            "UPDATE ocsgw_counter SET value = value + ? WHERE name = ? RETURNING value", (by, name)
+        )
+        return int(value)
 
     def open_handouts(self, handouts: Sequence[Handout], handles: Sequence[Handle]) -> None:
         """Store hand-outs with their handles."""

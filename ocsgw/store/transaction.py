@@ -32,6 +32,7 @@ from ocsgw.store.open_tables import OpenTables
 from ocsgw.store.outbox import OutboxTable
 from ocsgw.store.own_tables import OwnTables
 from ocsgw.store.records import column_at, is_text, record_of, unreadable_column
+from ocsgw.store.refused_commits import RefusedCommits
 from ocsgw.store.texts import INSERTED_COLUMNS, DncStatements, ListStatements, insert_text
 
 # Names with the numbers that they have at least.
@@ -54,7 +55,7 @@ def scope_of(calling_list: CallingList, now: int) -> dict[str, int]:
     return {"tenant": calling_list.tenant.dbid, "list": calling_list.dbid, "now": now}
 
 
-class RecordTransaction(ContactForms, OwnTables, OutboxTable):
+class RecordTransaction(ContactForms, OwnTables, OutboxTable, RefusedCommits):
     """One write transaction; the methods are those of `contact.transaction.Transaction`.
 
     What an engine does in its own way is a method of its subclass. `settled` are the tables for which this transaction
@@ -66,6 +67,7 @@ class RecordTransaction(ContactForms, OwnTables, OutboxTable):
         self._tables = tables
         self._report = report
         self.settled: set[str] = set()
+        self._changed: dict[CallingList, None] = {}
         self._unreadable: dict[tuple[int, int], str] = {}
 
     # What engines do in their own ways.
@@ -419,6 +421,7 @@ class RecordTransaction(ContactForms, OwnTables, OutboxTable):
 
     def _change(self, calling_list: CallingList, text: str, *parameters: object) -> int:
         """Carry out a statement that changes rows of a list; return how many."""
+        self._changed[calling_list] = None
         try:
             return self._connection.change(text, _given(parameters))
         except StatementError as error:
@@ -426,10 +429,7 @@ class RecordTransaction(ContactForms, OwnTables, OutboxTable):
         except UnstorableTextError:
             raise
         except RefusedByTableError as error:
-            reason = self._refusal(calling_list, error.reason)
-            if self._tables.is_new_refusal(calling_list, reason):
-                self._report(93131, table=calling_list.table, reason=reason)
-            raise RefusedByTableError(reason, calling_list.name) from None
+            raise self._refused(calling_list, self._refusal(calling_list, error.reason)) from None
 
     def look_at_tables(self) -> None:
         """Close the lists whose tables no longer have the columns that they need: somebody has changed tables (K16)."""

@@ -66,3 +66,48 @@ class DatabaseTests(TestCase):
         self.assertEqual(server.log().count(" 93127 "), 1)
         shared_postgresql().query('ALTER TABLE away RENAME TO "CL_CALLBACK"', url.rpartition("/")[2])
         self.assertEqual(server.post("/lists/CL_CALLBACK?req=AddRecord", {"GSW_PHONE": "2"}).status, 200)
+
+    def test_refused_at_the_commit(self) -> None:
+        """K16: a trigger that is deferred costs its own request, however many are in a batch; the others go in once."""
+        url = new_database(self)
+        server = self.serve(url)
+        name = url.rpartition("/")[2]
+        shared_postgresql().query(
+            "CREATE FUNCTION late() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN IF new.contact_info LIKE '%bad' THEN"
+            " RAISE EXCEPTION 'no'; END IF; RETURN NULL; END$$; CREATE CONSTRAINT TRIGGER late AFTER INSERT ON"
+            ' "CL_Test" DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION late()',
+            name,
+        )
+        statuses: dict[str, int] = {}
+
+        def add(client: int) -> None:
+            for at in range(20):
+                phone = f"{client}-{at}" + ("bad" if at == client else "")
+                answer = server.post("/lists/CL_Test?req=AddRecord", {"GSW_PHONE": phone})
+                statuses[phone] = answer.status
+
+        threads = [threading.Thread(target=add, args=(client,)) for client in range(16)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        self.assertEqual(
+            {phone for phone, status in statuses.items() if status != 200}, {f"{n}-{n}bad" for n in range(16)}
+        )
+        self.assertEqual({status for phone, status in statuses.items() if phone.endswith("bad")}, {409})
+        stored = [row[0] for row in shared_postgresql().query('SELECT contact_info FROM "CL_Test"', name)]
+        self.assertEqual(sorted(stored), sorted(phone for phone, status in statuses.items() if status == 200))
+        self.assertEqual(server.log().count(" 93131 "), 1)
+
+    def test_counters_are_deleted(self) -> None:
+        """Numbers go on behind what is there, while the server runs and after its next start."""
+        url = new_database(self)
+        server = self.serve(url)
+        for _ in range(3):
+            self.assertEqual(server.post("/lists/CL_Test?req=AddRecord", {"GSW_PHONE": "1"}).status, 200)
+            shared_postgresql().query("DELETE FROM ocsgw_counter", url.rpartition("/")[2])
+        server.stop()
+        server.start()
+        self.assertEqual(server.post("/lists/CL_Test?req=AddRecord", {"GSW_PHONE": "1"}).status, 200)
+        numbers = shared_postgresql().query("SELECT number FROM ocsgw_outbox ORDER BY 1", url.rpartition("/")[2])
+        self.assertEqual(numbers, [["1"], ["2"], ["3"], ["4"]])

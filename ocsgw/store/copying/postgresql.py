@@ -372,7 +372,8 @@ class PostgreSQLPlace:
         """Return, by table, the highest number of rows that the engine has given out itself."""
         ((delivery, outbox),) = self._open_connection.rows(
             "SELECT (SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM ocsgw_delivery_number_seq),"
-            " coalesce((SELECT value FROM ocsgw_counter WHERE name = 'outbox'), 0)"
+            " coalesce((SELECT value FROM ocsgw_counter WHERE name = 'outbox'),"
+            " (SELECT max(number) FROM ocsgw_outbox), 0)"
         )
         numbers = {"ocsgw_delivery": int(delivery), "ocsgw_outbox": int(outbox)}
         return {name: number for name, number in numbers.items() if number}

@@ -21,6 +21,8 @@ from ocsgw.store.tables import Declared
 _ROWS = 500
 _WAIT_MS = 5000
 _NUMBER = Declared(ENTRY_NUMBER, "INTEGER", may_be_null=True)
+# The tables whose numbers a store gives out itself.
+_NUMBERED = ("ocsgw_delivery", "ocsgw_outbox")
 # Names of types in PostgreSQL, by what they begin with. A type that SQLite does not know would take texts for numbers.
 _TYPES = {
     "smallint": "SMALLINT",
@@ -241,7 +243,13 @@ class SQLitePlace:
     def numbers(self) -> dict[str, int]:
         """Return, by table, the highest number of rows that the engine has given out itself."""
         rows = self._open_connection.rows("SELECT name, seq FROM sqlite_sequence")
-        return {name: int(number) for name, number in rows if name.startswith("ocsgw_")}
+        numbers = {name: int(number) for name, number in rows if name.startswith("ocsgw_")}
+        for name in _NUMBERED:
+            # As SQLite itself does where somebody has deleted what it notes.
+            ((highest,),) = self._open_connection.rows(f"SELECT coalesce(max(number), 0) FROM {name}")
+            if highest > numbers.get(name, 0):
+                numbers[name] = int(highest)
+        return numbers
 
     def set_numbers(self, numbers: Mapping[str, int]) -> None:
         """Let numbers go on behind these."""

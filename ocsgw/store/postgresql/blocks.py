@@ -16,6 +16,8 @@ _LEAST = 2000
 # Of what has 32 bits the last numbers are given out one by one, by a transaction that is alone.
 LAST = INT32_MAX - 4 * _LEAST
 HANDLE = "handle"
+# So far beyond the highest number of all that is known the blocks of other servers may reach.
+REACH = 64 * _LEAST
 _RESERVE = (
     "INSERT INTO ocsgw_counter AS c (name, value)"
     f" SELECT c0, c1 + :size FROM ({PostgreSQLDialect().table(':least', 'tn')}) AS j ORDER BY c0"
@@ -73,9 +75,9 @@ class Blocks:
 
     def refill(self, connection: Connection) -> None:
         """Reserve what is low, in a transaction of its own: the next one waits for nobody then."""
-        self._blocks.update(
-            {name: (end - _LEAST, end) for name, end in reserve(connection, dict.fromkeys(self.low, 0), _LEAST).items()}
-        )
+        # Behind what we have had, should somebody have deleted a counter.
+        least = {name: self._blocks[name][1] for name in self.low}
+        self._blocks.update({name: (end - _LEAST, end) for name, end in reserve(connection, least, _LEAST).items()})
 
     def committed(self) -> None:
         """The transaction has been committed: what it has reserved is ours."""

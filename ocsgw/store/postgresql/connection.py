@@ -24,6 +24,7 @@ from ocsgw.store.postgresql.exchange import Exchange, Statement
 
 _VALUES = re.compile(r"'[^']*'|\"[^\"]*\"|\([^()]*\)=\([^()]*\)|\S*@\S*|\+?[0-9][0-9 ().-]{2,}[0-9]")
 _CONFLICTS = frozenset({"40001", "40P01"})
+_NO_NUMBER = frozenset({"23502", "23505"})
 _NO_TIME = frozenset({"55P03"})
 # What concerns one statement, because of the rows that it was given: values, constraints, errors of triggers.
 _OF_ROWS = ("22", "23", "27", "P0", "44")
@@ -96,6 +97,8 @@ class Connection:
         self.has_written = False
         # Whether an answer has ever come: a new one is not to blame on what was there before.
         self.was_used = False
+        # Whether it was the last statement of a message that failed lately: of one that commits, the commit itself.
+        self.failed_last = False
         self._queued: list[Statement] = []
         # How many of these begin the transaction.
         self._beginning = 0
@@ -193,6 +196,7 @@ class Connection:
             result = self.exchange.carry_out(ready)
         except psycopg.Error as error:
             failed_at = self.exchange.failed_at
+            self.failed_last = failed_at == len(ready) - 1
             if beginning and (not commits if failed_at is None else failed_at < beginning):
                 if not self.is_broken and not self.in_transaction:
                     # What comes next must not be carried out without a transaction.
@@ -284,6 +288,9 @@ def translated(error: psycopg.Error) -> Exception:
         is_of_rows = isinstance(error, psycopg.DataError)
         return UnstorableTextError() if is_of_rows else StoreFailureError(text)
     if state in _CONFLICTS:
+        return ConflictError(text)
+    if state in _NO_NUMBER and diagnosis.table_name == "ocsgw_outbox":
+        # Its counter was deleted or lowered by somebody.
         return ConflictError(text)
     if state in _NO_TIME:
         return StoreBusyError(text)

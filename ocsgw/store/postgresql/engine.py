@@ -10,7 +10,7 @@ from typing import Any
 import psycopg
 
 from ocsgw.contact.directory import CallingList, Directory
-from ocsgw.contact.transaction import StoreFailureError, UnavailableListError
+from ocsgw.contact.transaction import RefusedByTableError, StoreFailureError, UnavailableListError
 from ocsgw.store.engine import Access, Report, StoreSettings
 from ocsgw.store.errors import CommitUnknownError, ConflictError, StoreBusyError, StoreError
 from ocsgw.store.lease import PairMember
@@ -29,6 +29,7 @@ from ocsgw.store.postgresql.transaction import PostgreSQLTransaction
 from ocsgw.store.postgresql.watchdog import Watchdog
 from ocsgw.store.postgresql.writers import Owner, Writers
 from ocsgw.store.records import largest_record
+from ocsgw.store.refused_commits import is_ours
 
 # What others have written meanwhile makes the database ask for the transaction again, instead of being written over.
 _BEGIN = "BEGIN ISOLATION LEVEL REPEATABLE READ"
@@ -373,11 +374,14 @@ class PostgreSQLEngine:
             if self._access == "read":
                 self._roll_back(connection)
                 return
-            self._commit(connection, wait)
+            self._commit(connection, wait, tx)
             self._blocks.committed()
             tx.committed()
         except NotBegunError as error:
             raise self._not_begun(connection, error.reason) from None
+        except BaseException:
+            self._tables.is_outbox_counted = False
+            raise
         finally:
             self._blocks.undone()
             self._watchdog.rest()
@@ -431,7 +435,7 @@ class PostgreSQLEngine:
     def _for_lease(self) -> Connection:
         return self._connected(_LEASE_WAIT)
 
-    def _commit(self, connection: Connection, wait: float) -> None:
+    def _commit(self, connection: Connection, wait: float, tx: PostgreSQLTransaction) -> None:
         is_marked = connection.has_written
         if is_marked:
             connection.later(*self._batches.mark())
@@ -442,6 +446,10 @@ class PostgreSQLEngine:
                 # The server says why it has not committed.
                 self._roll_back(connection)
                 failure = translated(error)
+                table = error.diag.table_name or ""
+                if isinstance(failure, RefusedByTableError) and connection.failed_last and not is_ours(table):
+                    # A constraint or trigger that is checked at the commit, where all rows of the batch are.
+                    raise tx.refused_at_commit(failure, table) from None
                 raise (failure if isinstance(failure, StoreFailureError) else StoreFailureError(str(failure))) from None
             text = masked(str(error))
             self._watchdog.rest()

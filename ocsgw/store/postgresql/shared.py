@@ -27,7 +27,7 @@ from ocsgw.store.dialect import as_json
 from ocsgw.store.engine import Report
 from ocsgw.store.list_counters import chain_counter, record_counter
 from ocsgw.store.open_tables import OpenTables
-from ocsgw.store.postgresql.blocks import HANDLE, LAST, Blocks, reserve
+from ocsgw.store.postgresql.blocks import HANDLE, LAST, REACH, Blocks, reserve
 from ocsgw.store.postgresql.connection import Connection
 from ocsgw.store.postgresql.ready import claiming
 from ocsgw.store.postgresql.statements import highest, used
@@ -215,7 +215,14 @@ class SharedTransaction(PostgreSQLTransaction):
     def new_handles(self, count: int) -> int:
         """Return the first of so many reserved handles."""
         last = self._blocks.take(HANDLE, count)
-        return 1 + (self._reserve({HANDLE: 0}, count)[HANDLE] if last is None else last)
+        return 1 + (self._reserve({HANDLE: self._least_handle()}, count)[HANDLE] if last is None else last)
+
+    def _least_handle(self) -> int:
+        """Return what handles begin behind: 0, as the counter says that, or what is beyond all if it was deleted."""
+        if self._connection.row("SELECT 1 FROM ocsgw_counter WHERE name = ?", (HANDLE,)) is not None:
+            return 0
+        highest = self.highest_handle()
+        return highest + REACH if highest else 0
 
     def group_statuses(self) -> dict[int, GroupStatus]:
         """Return the states of campaign groups.

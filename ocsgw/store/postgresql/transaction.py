@@ -72,13 +72,24 @@ def _numbers_text(counters: str, text: ListStatements) -> str:
     return f"WITH {counters.removesuffix(',')} SELECT {text.highest_ids}"
 
 
+_NEWEST_ENTRY = "coalesce((SELECT max(number) FROM ocsgw_outbox), 0)"
 # Each entry comes with its place, from 1 on.
-_APPEND_OUTBOX = (
-    "WITH outbox AS (INSERT INTO ocsgw_counter (name, value) VALUES ('outbox', :count)"
-    " ON CONFLICT (name) DO UPDATE SET value = ocsgw_counter.value + excluded.value RETURNING value)"
+_APPEND = (
     f" INSERT INTO ocsgw_outbox (number, {OUTBOX_COLUMNS})"
     f" SELECT outbox.value - :count + entry.c0, {', '.join(f'entry.c{at}' for at in range(1, len(OUTBOX_KINDS) + 1))}"
     f" FROM outbox, ({PostgreSQLDialect().table(':rows', f'n{OUTBOX_KINDS}')}) AS entry"
+)
+# Where the counter is made by this, because somebody has deleted it, the entries get no number, and are refused.
+_APPEND_OUTBOX = (
+    "WITH outbox AS (INSERT INTO ocsgw_counter (name, value) VALUES ('outbox', :count)"
+    " ON CONFLICT (name) DO UPDATE SET value = ocsgw_counter.value + excluded.value"
+    f" RETURNING nullif(value, :count) AS value){_APPEND}"
+)
+# It goes on behind the entries that are there.
+_APPEND_BEHIND_ALL = (
+    f"WITH outbox AS (INSERT INTO ocsgw_counter (name, value) SELECT 'outbox', {_NEWEST_ENTRY} + :count"
+    " ON CONFLICT (name) DO UPDATE SET value = greatest(ocsgw_counter.value + :count, excluded.value)"
+    f" RETURNING value){_APPEND}"
 )
 
 
@@ -101,14 +112,22 @@ class PostgreSQLTransaction(BulkTransaction):
         # The highest numbers that this transaction has used, by the names of their counters.
         self._used: dict[str, int] = {}
         self._reserved: dict[str, int] = {}
+        self._has_appended = False
 
     def append_outbox(self, entries: Sequence[OutboxEntry]) -> None:
         """Store entries behind all others, in their order.
 
-        The counter is locked until the commit, so that no number becomes visible before a lower one.
+        The counter is locked until the commit, so that no number becomes visible before a lower one. After one
+        that was undone it is compared with the entries: perhaps somebody has deleted or lowered it.
         """
         rows = [(place, *msgspec.structs.astuple(each)[1:]) for place, each in enumerate(entries, 1)]
-        self._connection.later(_APPEND_OUTBOX, {"count": len(rows), "rows": as_json(rows)})
+        text = _APPEND_OUTBOX if self._tables.is_outbox_counted else _APPEND_BEHIND_ALL
+        self._connection.later(text, {"count": len(rows), "rows": as_json(rows)})
+        self._has_appended = self._has_appended or bool(rows)
+
+    def refuse_at_once(self) -> None:
+        """Have deferred constraints and triggers checked by each statement."""
+        self._connection.later("SET CONSTRAINTS ALL IMMEDIATE")
 
     @contextmanager
     def savepoint(self) -> Iterator[None]:
@@ -230,7 +249,9 @@ class PostgreSQLTransaction(BulkTransaction):
 
     def begin_outbox(self) -> None:
         """Make the counter of the outbox, so that batches that ask nothing need only raise it."""
-        self._connection.later("INSERT INTO ocsgw_counter (name, value) VALUES ('outbox', 0) ON CONFLICT DO NOTHING")
+        self._connection.later(
+            f"INSERT INTO ocsgw_counter (name, value) SELECT 'outbox', {_NEWEST_ENTRY} ON CONFLICT DO NOTHING"
+        )
 
     def look_for_entries(self) -> bool:
         """Return whether there are entries in the do-not-call table at all."""
@@ -240,6 +261,8 @@ class PostgreSQLTransaction(BulkTransaction):
 
     def committed(self) -> None:
         """The transaction has been committed."""
+        if self._has_appended:
+            self._tables.is_outbox_counted = True
         for name, number in self._used.items():
             self._numbers.used(name, number)
         for name, end in self._reserved.items():

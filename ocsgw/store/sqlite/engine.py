@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Mapping
 
 from ocsgw.contact.directory import Directory
-from ocsgw.contact.transaction import StoreFailureError
+from ocsgw.contact.transaction import RefusedByTableError, StoreFailureError
 from ocsgw.store import migrate
 from ocsgw.store.engine import Access, Report
 from ocsgw.store.errors import CommitUnknownError, NotPrimaryError, StoreBusyError, StoreVersionError
@@ -290,7 +290,10 @@ class SQLiteEngine:
             connection.raw.execute("COMMIT").close()
         except sqlite3.Error as failed:
             self._roll_back(connection)
-            text = masked(str(failed))
+            refusal, text = translated(failed), masked(str(failed))
+            if isinstance(refusal, RefusedByTableError):
+                # A foreign key that is checked at the commit, where all rows of the batch are.
+                raise tx.refused_at_commit(refusal) from None
             if primary_code(failed) in _NOT_COMMITTED or failed.sqlite_errorcode == _WRITE_REFUSED:
                 raise StoreFailureError(text) from None
             raise CommitUnknownError(text) from None
