@@ -17,7 +17,7 @@ else:
 # How many objects may be made before the collector looks at them, and how many times the older ones wait.
 _THRESHOLDS = (50_000, 20, 50)
 
-# Nanoseconds. The shortest slice that Linux gives others is 0.7 ms, which machines with several cores have more of.
+# Nanoseconds: shorter than the slices that Linux gives others, which are 0.7 ms on one core and longer on several.
 _BRIEF = 500_000
 
 
