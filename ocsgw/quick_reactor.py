@@ -5,20 +5,25 @@ messages say that themselves, and the context costs as much as reading the bytes
 is logged and ends the connection as ever, and what is no plain read or write takes Twisted's way.
 """
 
-import contextlib
 import errno
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 from twisted.internet.main import CONNECTION_DONE, CONNECTION_LOST, installReactor
 from twisted.python import log
 
 from ocsgw import speedups
+from ocsgw.light_imports import without
 
 receive_all: Callable[..., None] | None = None
 if speedups.is_used():
     from ocsgw.speedups.turn import receive_all
+
+# Linux may end a wait late by a thousandth of its length. So one of more seconds than this ends a little before its time,
+# and the rest of it is a wait of its own.
+_LONG = 1.0
+_MOST_OF_IT = 0.95
 
 # EPOLLIN and nothing else, and the same of EPOLLOUT.
 _READ, _WRITE = 1, 4
@@ -32,23 +37,6 @@ def install_quick_reactor() -> None:
     """
     if sys.platform == "linux" and "twisted.internet.reactor" not in sys.modules:
         installReactor(make_quick_reactor())
-
-
-@contextlib.contextmanager
-def _without_tls_of_twisted() -> Iterator[None]:
-    """Import the reactor without OpenSSL, 10 MiB in each process.
-
-    Connections have no `startTLS` then, and the reactor no `listenSSL`; our TLS is a protocol on a plain connection,
-    and loads OpenSSL where it is used. Nothing is changed if somebody has loaded it already.
-    """
-    absent = [name for name in _TLS_OF_TWISTED if name not in sys.modules]
-    for name in absent:
-        sys.modules[name] = None  # type: ignore[assignment]  # that is how an import is refused
-    try:
-        yield
-    finally:
-        for name in absent:
-            del sys.modules[name]
 
 
 class EndOfTurnCall:
@@ -66,7 +54,9 @@ class EndOfTurnCall:
 
 def make_quick_reactor() -> Any:
     """Return a new reactor."""
-    with _without_tls_of_twisted():
+    # Without OpenSSL, 10 MiB in each process. Connections have no `startTLS` then, and the reactor no `listenSSL`; our
+    # TLS is a protocol on a plain connection, and loads OpenSSL where it is used.
+    with without(*_TLS_OF_TWISTED):
         # There is no such module without epoll.
         from twisted.internet.epollreactor import EPollReactor  # noqa: PLC0415
         from twisted.internet.tcp import Server  # noqa: PLC0415
@@ -109,6 +99,8 @@ def make_quick_reactor() -> Any:
             selectables = self._selectables
             if self._ends:
                 timeout = 0
+            elif timeout is not None and timeout > _LONG:
+                timeout *= _MOST_OF_IT
             try:
                 events = self._poller.poll(-1 if timeout is None else timeout, len(selectables))
             except OSError as error:

@@ -34,8 +34,9 @@ def settle_memory() -> None:
     """Let the collector of circular garbage look less often, and never again at what a process begins with.
 
     What serves requests makes no circles; with the thresholds of Python the collector takes 4 to 7 % of the time.
-    Called once everything is loaded.
+    Called once everything is loaded; the collector looks from then on, also where it was disabled until then.
     """
+    gc.enable()
     gc.collect()
     gc.freeze()
     gc.set_threshold(*_THRESHOLDS)

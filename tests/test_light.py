@@ -2,6 +2,7 @@
 
 import json
 import os
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -36,6 +37,13 @@ def look():
 service.startService()
 reactor.callWhenRunning(look)
 reactor.run()
+"""
+_RUN = """
+import gc, json, os, sys
+os.dup2({link}, 3)
+from ocsgw.proxy.__main__ import has_link, main
+main()
+print(json.dumps([[name for name in sys.modules if sys.modules[name] is not None], gc.isenabled()]))
 """
 _CHILD = "import ocsgw.proxy.app"
 _CONFIG = """
@@ -88,6 +96,28 @@ class LightTests(SynchronousTestCase):
     def test_child(self) -> None:
         """HTTP Proxy."""
         self.assertEqual(self.loaded(_CHILD), set())
+
+    def test_child_as_it_runs(self) -> None:
+        """HTTP Proxy needs no clients for HTTP or mail and no second OpenSSL, and looks for garbage once it serves."""
+        ours, theirs = socket.socketpair()
+        with ours, theirs:
+            # It leaves as soon as it finds its link closed.
+            ours.close()
+            done = subprocess.run(
+                [sys.executable, "-c", _RUN.format(link=theirs.fileno())],
+                cwd=ROOT,
+                env={**os.environ, "PYTHONPATH": str(ROOT)},
+                pass_fds=(theirs.fileno(),),
+                capture_output=True,
+                text=True,
+                timeout=120,
+                check=False,
+            )
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        loaded, collects = json.loads(done.stdout.splitlines()[-1])
+        self.assertIn("asyncio", loaded)
+        self.assertEqual({"email.parser", "http.client", "ssl", "urllib.request"} & set(loaded), set())
+        self.assertFalse(collects)
 
     def test_tls_afterwards(self) -> None:
         """Where TLS is used, it is loaded later, and is all there."""

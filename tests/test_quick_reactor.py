@@ -73,6 +73,21 @@ class QuickReactorTests(SynchronousTestCase):
         self.reactor.doIteration(0)
         self.assertEqual((read, reader.lost), ([1, 1], []))
 
+    def test_long_waits(self) -> None:
+        """A wait of more than a second ends a little early, because Linux may be late by a thousandth of it."""
+        asked: list[float] = []
+
+        class Poller:
+            def poll(self, timeout: float, _most: int) -> list[Any]:
+                asked.append(timeout)
+                return []
+
+        patch = self.patch(self.reactor, "_poller", Poller())
+        for timeout in (None, 0, 0.5, 1.0, 10.0):
+            self.reactor.doIteration(timeout)
+        patch.restore()
+        self.assertEqual(asked, [-1, 0, 0.5, 1.0, 9.5])
+
     def connection(self) -> tuple[Any, socket.socket, list[Any]]:
         """Return a connection of TCP, the other side of it, and what its protocol was told."""
         told: list[Any] = []

@@ -1,5 +1,6 @@
 """The HTTP Proxy process: started by OCS with the link as file descriptor 3, never by hand (R12, C77)."""
 
+import gc
 import os
 import signal
 import socket
@@ -9,6 +10,8 @@ from typing import Any
 
 LINK_DESCRIPTOR = 3
 EXIT_USAGE = 64
+# Seconds after which everything is loaded, and those who have waited for the port have been answered.
+_SETTLE_AFTER = 1.0
 
 
 def has_link() -> bool:
@@ -31,9 +34,21 @@ def main() -> int:
         )
         return EXIT_USAGE
 
-    from ocsgw.quick_reactor import install_quick_reactor
+    # Clients wait for the port: nothing that is loaded here becomes garbage, and the collector would look for it again
+    # and again.
+    gc.disable()
 
-    install_quick_reactor()
+    from ocsgw.light_imports import load_when_used, without
+
+    # Twisted's table of old names mentions the first, which brings clients for HTTP and mail along; the second is for
+    # what a client got wrong.
+    for rare in ("http.cookiejar", "difflib"):
+        load_when_used(rare)
+    # Nothing here uses asyncio, which Twisted loads, and our TLS is not this one.
+    with without("ssl"):
+        from ocsgw.quick_reactor import install_quick_reactor
+
+        install_quick_reactor()
 
     from twisted.internet import reactor as global_reactor
     from twisted.logger import globalLogBeginner
@@ -59,7 +74,7 @@ def main() -> int:
     # On the core that it shares with OCS it passes an answer on before OCS tidies up behind it.
     take_brief_turns()
     application.adopt_link(LINK_DESCRIPTOR)
-    reactor.callWhenRunning(settle_memory)
+    reactor.callLater(_SETTLE_AFTER, settle_memory)
     reactor.run(installSignalHandlers=False)
     return statuses[0] if statuses else 1
 
