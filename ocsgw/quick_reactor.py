@@ -6,6 +6,7 @@ is logged and ends the connection as ever, and what is no plain read or write ta
 """
 
 import errno
+import socket
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -20,10 +21,12 @@ receive_all: Callable[..., None] | None = None
 if speedups.is_used():
     from ocsgw.speedups.turn import receive_all
 
-# Linux may end a wait late by a thousandth of its length. So one of more seconds than this ends a little before its time,
-# and the rest of it is a wait of its own.
+# Linux may end a wait late by a thousandth of its length. So one of more seconds than this ends a little before its
+# time, and the rest of it is a wait of its own.
 _LONG = 1.0
 _MOST_OF_IT = 0.95
+# The system takes waits in milliseconds, as a 32-bit integer.
+_LONGEST = 2_000_000.0
 
 # EPOLLIN and nothing else, and the same of EPOLLOUT.
 _READ, _WRITE = 1, 4
@@ -62,8 +65,10 @@ def make_quick_reactor() -> Any:
         from twisted.internet.tcp import Server  # noqa: PLC0415
         from twisted.internet.unix import Server as LocalServer  # noqa: PLC0415
 
+        from ocsgw.quick_port import QuickPort, QuickServer  # noqa: PLC0415
+
     # What is read by the compiled part, and whether descriptors come over it.
-    streams = {Server: False, LocalServer: True}
+    streams = {QuickServer: False, Server: False, LocalServer: True}
 
     class QuickReactor(EPollReactor):
         """An epoll reactor without logging contexts around reads and writes."""
@@ -71,6 +76,30 @@ def make_quick_reactor() -> Any:
         def __init__(self) -> None:
             self._ends: list[EndOfTurnCall] = []
             super().__init__()
+
+        def mainLoop(self) -> None:  # noqa: N802 - Twisted's name
+            """Take turns until the reactor is stopped, as Twisted does."""
+            while self._started:
+                try:
+                    while self._started:
+                        self.doPoll(self._wait())
+                except BaseException:  # noqa: BLE001 - as Twisted: it is logged, and the next turn comes
+                    log.err()
+
+        def _wait(self) -> float | None:
+            """Do what is due, and return how long nothing else is, in seconds, None for ever.
+
+            Most turns find nothing due; what has been asked for since the last one, and the first of the rest, say so.
+            """
+            calls = self._pendingTimedCalls
+            if self.running and not (self._newTimedCalls or self.threadCallQueue or self._justStopped):
+                if not calls:
+                    return None
+                wait: float = calls[0].time - self.seconds()
+                if wait > 0:
+                    return min(wait, _LONGEST)
+            self.runUntilCurrent()
+            return self.timeout() if self.running else 0
 
         def call_at_end_of_turn(self, function: Callable[[], object]) -> EndOfTurnCall:
             """Call a function once everything is dealt with that the next look at the connections brings.
@@ -80,6 +109,14 @@ def make_quick_reactor() -> Any:
             call = EndOfTurnCall(function)
             self._ends.append(call)
             return call
+
+        def adoptStreamPort(self, fileDescriptor: int, addressFamily: int, factory: Any) -> Any:  # noqa: N802, N803
+            """Listen on a socket of TCP that others have made."""
+            if addressFamily not in (socket.AF_INET, socket.AF_INET6):
+                return super().adoptStreamPort(fileDescriptor, addressFamily, factory)
+            port = QuickPort._fromListeningDescriptor(self, fileDescriptor, addressFamily, factory)  # noqa: SLF001
+            port.startListening()
+            return port
 
         def _end_turn(self) -> None:
             calls, self._ends = self._ends, []

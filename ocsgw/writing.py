@@ -7,12 +7,12 @@ that costs more than the answer, and whoever waits for the bytes begins later th
 import os
 from typing import Any
 
-from twisted.internet.main import CONNECTION_DONE
+from twisted.internet.protocol import connectionDone
 from twisted.internet.tcp import Server
 from twisted.internet.unix import Server as UnixServer
-from twisted.python.failure import Failure
 
 from ocsgw import speedups
+from ocsgw.quick_port import QuickServer
 
 if speedups.is_used():
     from ocsgw.speedups.turn import send as _send
@@ -25,14 +25,15 @@ else:
             return 0
 
 
-_STREAMS = frozenset({Server, UnixServer})
+_CLIENTS = frozenset({QuickServer, Server})
+_STREAMS = frozenset({QuickServer, Server, UnixServer})
 
 
 def write_now(transport: Any, data: bytes) -> None:
     """Send `data`: what the socket takes at once, and by Twisted what it does not, or all of it if something waits."""
     # No public name says whether something waits.
     if (
-        type(transport) is Server
+        type(transport) in _CLIENTS
         and not transport.dataBuffer
         and not transport._tempDataBuffer  # noqa: SLF001
         and transport.connected
@@ -49,14 +50,14 @@ def write_now(transport: Any, data: bytes) -> None:
 def close_now(transport: Any) -> None:
     """Close a connection: at once if nothing waits to be sent, else by Twisted, which takes a turn of the reactor."""
     if (
-        type(transport) is Server
+        type(transport) in _CLIENTS
         and not transport.dataBuffer
         and not transport._tempDataBuffer  # noqa: SLF001
         and transport.connected
         and not transport.disconnecting
         and transport.producer is None
     ):
-        transport.connectionLost(Failure(CONNECTION_DONE))
+        transport.connectionLost(connectionDone)
     else:
         transport.loseConnection()
 

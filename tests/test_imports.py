@@ -133,8 +133,9 @@ ROOMS: dict[str, set[str]] = {
     "interpreter": {"speedups"},
     "speedups": set(),
     "light_imports": set(),
-    "quick_reactor": {"light_imports", "speedups"},
-    "writing": {"speedups"},
+    "quick_port": set(),
+    "quick_reactor": {"light_imports", "quick_port", "speedups"},
+    "writing": {"quick_port", "speedups"},
     "tap": {"clock", "config", "interpreter", "logs", "ocs", "resources", "signals", "systemd", "version"},
     "setup": {"access"},
     "__main__": {

@@ -88,6 +88,52 @@ class QuickReactorTests(SynchronousTestCase):
         patch.restore()
         self.assertEqual(asked, [-1, 0, 0.5, 1.0, 9.5])
 
+    def test_loop(self) -> None:
+        """What is due is called on time and in order, also from other threads, and failures do not end the loop."""
+        now, waits, done = [0.0], [], []
+        self.reactor.seconds = lambda: now[0]
+
+        class Poller:
+            def poll(self, timeout: float, _most: int) -> list[Any]:
+                waits.append(round(timeout, 6))
+                now[0] += max(0.0, timeout)
+                if now[0] == 0.5:
+                    raise ZeroDivisionError
+                return []
+
+        def from_elsewhere() -> None:
+            self.reactor.callFromThread(done.append, "thread")
+            cancelled.cancel()
+
+        patch = self.patch(self.reactor, "_poller", Poller())
+        cancelled = self.reactor.callLater(0.75, done.append, "cancelled")
+        for delay, call in ((0, done.append), (0.5, done.append), (2.5, done.append)):
+            self.reactor.callLater(delay, call, delay)
+        self.reactor.callLater(0.5, from_elsewhere)
+        self.reactor.callLater(3, self.reactor.stop)
+        self.reactor.addSystemEventTrigger("during", "shutdown", done.append, "shutdown")
+        self.reactor.run(installSignalHandlers=False)
+        patch.restore()
+        self.assertEqual(done, [0, 0.5, "thread", 2.5, "shutdown"])
+        self.assertEqual(waits[:2], [0.5, 0.25])
+        self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
+        self.assertEqual(now, [3.0])
+
+    def test_nothing_due(self) -> None:
+        """Where nothing is due at all, the loop waits until something happens."""
+        waits = []
+
+        class Poller:
+            def poll(poller, timeout: float, _most: int) -> list[Any]:  # noqa: N805 - self is the test
+                waits.append(timeout)
+                self.reactor.callFromThread(self.reactor.stop)
+                return []
+
+        patch = self.patch(self.reactor, "_poller", Poller())
+        self.reactor.run(installSignalHandlers=False)
+        patch.restore()
+        self.assertEqual(waits[0], -1)
+
     def connection(self) -> tuple[Any, socket.socket, list[Any]]:
         """Return a connection of TCP, the other side of it, and what its protocol was told."""
         told: list[Any] = []

@@ -66,7 +66,7 @@ def handshake_problem(handle: ServerConnection | None, reason: Failure) -> str |
     """Return why a handshake failed, None if the client just went away."""
     if handle is not None and handle.refusal is not None:
         return handle.refusal
-    if not isinstance(reason.value, SSL.Error):
+    if not isinstance(reason.value, SSL.Error) or isinstance(reason.value, SSL.ZeroReturnError):
         return None
     errors = reason.value.args[0] if reason.value.args else []
     said = errors[-1][2] if errors and isinstance(errors, list) else "no reason given"

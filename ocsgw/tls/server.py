@@ -67,7 +67,9 @@ class ServerContexts:
 
     def connection(self) -> ServerConnection:
         """Return the state machine of a new connection."""
-        return ServerConnection(self._default, None)
+        connection = ServerConnection(self._default, None)
+        connection.set_accept_state()
+        return connection
 
     def _choose(self, connection: SSL.Connection) -> None:
         """Take the certificate of the name that the client asks for, or of the wildcard above it."""

@@ -1,7 +1,5 @@
 """The end of each TLS handshake: the principal of the client, or one line in the log (http.md H343, H321)."""
 
-from typing import Any
-
 from OpenSSL import SSL
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
@@ -10,7 +8,7 @@ from twisted.python.failure import Failure
 from ocsgw.logs import say
 from ocsgw.protocol.messages import TlsSettings
 from ocsgw.tls.client_names import is_accepted
-from ocsgw.tls.failures import handshake_problem
+from ocsgw.tls.failures import ServerConnection, handshake_problem
 from ocsgw.tls.pem import subject_of
 
 # How many failures get a line of their own within how many seconds; the others are counted.
@@ -32,16 +30,15 @@ class Handshakes:
         self._window_began = clock.seconds()
         self._failures = 0
 
-    def verified_name(self, transport: Any, peer: str) -> str | None:
+    def verified_name(self, connection: ServerConnection, peer: str) -> str | None:
         """Return the subject of the client's verified certificate, None without one. Raises `PermissionError`.
 
-        `transport` is the TLS side of the connection, `peer` the address of the client. A certificate whose name the
-        listener does not take is logged here.
+        `peer` is the address of the client. A certificate whose name the listener does not take is logged here.
         """
-        if transport.getHandle().get_verify_mode() == SSL.VERIFY_NONE:
+        if connection.get_verify_mode() == SSL.VERIFY_NONE:
             # Nobody was asked for a certificate when this connection began.
             return None
-        presented = transport.getPeerCertificate()
+        presented = connection.get_peer_certificate()
         if presented is None:
             return None
         certificate = presented.to_cryptography()
@@ -52,9 +49,9 @@ class Handshakes:
             raise PermissionError
         return name
 
-    def failed(self, transport: Any, peer: str, reason: Failure) -> None:
+    def failed(self, connection: ServerConnection, peer: str, reason: Failure) -> None:
         """Log why a handshake failed, unless the client just went away."""
-        problem = handshake_problem(transport.getHandle(), reason)
+        problem = handshake_problem(connection, reason)
         if problem is not None:
             self._report(peer, problem)
 

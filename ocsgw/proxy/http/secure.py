@@ -1,51 +1,25 @@
-"""Connections with TLS: the context that each gets, and what becomes of its handshake."""
+"""Connections with TLS: the context that each gets, what becomes of its handshake, and of what goes over it."""
 
-from typing import Any, cast
+from typing import Any
 
 from OpenSSL import SSL
-from twisted.internet.interfaces import (
-    IAddress,
-    IHalfCloseableProtocol,
-    IHandshakeListener,
-    IOpenSSLServerConnectionCreator,
-    IReactorTime,
-)
-from twisted.internet.protocol import Protocol, connectionDone
-from twisted.protocols.tls import TLSMemoryBIOFactory, TLSMemoryBIOProtocol
+from twisted.internet.interfaces import IAddress, IHalfCloseableProtocol, IReactorTime
+from twisted.internet.main import CONNECTION_LOST
+from twisted.internet.protocol import Factory, Protocol, connectionDone
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from ocsgw.protocol.messages import TlsSettings
 from ocsgw.proxy.frontend import HttpFrontend
 from ocsgw.proxy.http.channel import HTTPChannel
-from ocsgw.proxy.http.factory import ChannelFactory
 from ocsgw.proxy.http.handshakes import Handshakes
-from ocsgw.proxy.http.tls_records import Records, has_short_way, opened, sealed
+from ocsgw.proxy.http.tls_steps import LARGEST, Records, Steps, steps_of
+from ocsgw.tls.failures import ServerConnection
 from ocsgw.tls.pem import KeyPair
 from ocsgw.tls.server import ServerContexts, ServerOptions
 from ocsgw.writing import close_now, write_now
 
-# More than one TLS record, which is what is written at a time.
-_MOST_AT_ONCE = 1 << 15
 
-
-@implementer(IOpenSSLServerConnectionCreator)
-class ContextSelector:
-    """Gives each new connection the newest contexts; a connection keeps those that it began with (P101)."""
-
-    def __init__(self, tls: TlsSettings) -> None:
-        self._contexts = contexts_of(tls)
-
-    def use(self, tls: TlsSettings) -> None:
-        """Give contexts of these settings from now on. Raises `TlsError`; then nothing has changed."""
-        self._contexts = contexts_of(tls)
-
-    def serverConnectionForTLS(self, tlsProtocol: Any) -> SSL.Connection:
-        """Return the state machine of a new connection."""
-        return self._contexts.connection()
-
-
-@implementer(IHandshakeListener)
 class SecureChannel(HTTPChannel):
     """A connection whose client has to complete a TLS handshake first, and may be known by it."""
 
@@ -53,10 +27,10 @@ class SecureChannel(HTTPChannel):
         super().__init__(frontend, peer, tls=True)
         self._handshakes = handshakes
 
-    def handshakeCompleted(self) -> None:
+    def handshake_completed(self) -> None:
         """The time for requests begins, unless the client's certificate has a wrong name."""
         try:
-            self._certificate = self._handshakes.verified_name(self.transport, self._peer)
+            self._certificate = self._handshakes.verified_name(self.transport.connection, self._peer)
         except PermissionError:
             self._watch(None)
             self.abort()
@@ -72,48 +46,65 @@ class SecureChannel(HTTPChannel):
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """Report why a handshake has failed."""
         if self._limit is self._frontend.handshake:
-            self._handshakes.failed(self.transport, self._peer, reason)
+            self._handshakes.failed(self.transport.connection, self._peer, reason)
         super().connectionLost(reason)
 
 
-class SecureChannelFactory(ChannelFactory):
-    """Makes the channels of a port with TLS."""
-
-    def __init__(self, frontend: HttpFrontend, handshakes: Handshakes) -> None:
-        super().__init__(frontend)
-        self._handshakes = handshakes
-
-    def buildProtocol(self, addr: IAddress | None) -> Any:
-        """Return a channel for one connection."""
-        return SecureChannel(self._frontend, getattr(addr, "host", ""), self._handshakes)
-
-
 @implementer(IHalfCloseableProtocol)
-class PromptTransport(TLSMemoryBIOProtocol):
-    """The TLS side of a connection; what it writes goes to the socket at once.
+class SecureTransport(Protocol):
+    """The TLS side of a connection: a protocol for its socket, a transport for its channel.
 
-    A channel writes whole answers: nothing has to wait for the next turn of the reactor to be joined. Where Twisted has
-    another way to the socket than the method here, that way is taken.
+    It does what Twisted's does (`twisted.protocols.tls`), which is made for both sides and every protocol: here a
+    server's channel writes whole answers, so that nothing has to wait for the next turn of the reactor to be joined,
+    and a client that has closed its side still gets those that are due (H12).
     """
 
-    def makeConnection(self, transport: Any) -> None:
-        """Begin as Twisted does, but for what nobody asks for here.
+    transport: Any
+    # Whether it is to be closed, as Twisted calls it.
+    disconnecting = False
 
-        That is its account of the transport's interfaces, and a first step of the handshake: a server has nothing to
-        say before the client has spoken.
-        """
-        self._input_ended = self._peer_is_silent = self._is_receiving = self._is_over = False
+    # What has been: the handshake; the end of the client's side, by TLS or by TCP, and that of TCP; the end of
+    # everything, why, and that the channel takes nothing more.
+    _is_established = _input_ended = _peer_is_silent = _is_lost = _is_aborted = False
+    _reason: Failure | None = None
+    # While bytes of the client are dealt with the socket is not closed, only afterwards.
+    _is_receiving = _is_over = False
+
+    def __init__(self, channel: SecureChannel, connection: ServerConnection, steps: type[Steps]) -> None:
+        self._channel = channel
+        # The state machine of TLS.
+        self.connection = connection
+        self._steps = steps
         self._records = Records()
-        self._tlsConnection = self.factory._creatorCallable(self)  # noqa: SLF001
-        self._has_short_way = has_short_way(self._tlsConnection)
-        self._appSendBuffer: list[bytes] = []
-        self.factory.registerProtocol(self)
-        Protocol.makeConnection(self, transport)
-        self.wrappedProtocol.makeConnection(self)
+        # What waits for the handshake, or for bytes of the client.
+        self._waiting: list[bytes] = []
+
+    # What the socket's side calls.
+
+    def makeConnection(self, transport: Any) -> None:
+        """Begin; a server has nothing to say before the client has spoken."""
+        self.transport = transport
+        self.connected = 1
+        self._channel.makeConnection(self)
+
+    def dataReceived(self, data: bytes) -> None:
+        """Take bytes of the client; if they are its last, the socket is closed when all has been done with them."""
+        self._is_receiving = True
+        try:
+            is_one = self._records.is_one(data)
+            self._steps.put(self.connection, data)
+            if self._is_established or self._shake():
+                if self._waiting:
+                    self._write_waiting()
+                self._read(is_one=is_one)
+        finally:
+            self._is_receiving = False
+        if self._is_over:
+            close_now(self.transport)
 
     def readConnectionLost(self) -> None:
         """The client has closed its side of TCP; an end without that of TLS cuts no complete request (H12)."""
-        if self._handshakeDone:
+        if self._is_established:
             self._peer_is_silent = True
             self._end_of_input()
         else:
@@ -122,121 +113,206 @@ class PromptTransport(TLSMemoryBIOProtocol):
     def writeConnectionLost(self) -> None:
         """Our side is never closed alone."""
 
-    def dataReceived(self, data: bytes) -> None:
-        """Take bytes of the client; if they are its last, the socket is closed when all has been done with them."""
-        is_usual = self._records.is_one(data) and self._may_be_quick()
-        self._is_receiving = True
-        try:
-            if not is_usual:
-                super().dataReceived(data)
-            elif (content := opened(self._tlsConnection, data)) is None:
-                self._flushReceiveBIO()
-            elif not self._aborted:
-                # Nothing is left behind it, and nothing to be said to it: neither is asked for.
-                self.wrappedProtocol.dataReceived(content)
-        finally:
-            self._is_receiving = False
-        if self._is_over and self.transport is not None:
-            close_now(self.transport)
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        """The socket is closed."""
+        self._is_lost = True
+        self.connected = 0
+        # Both know each other; nobody has to find that circle.
+        channel = self._channel
+        del self._channel
+        channel.connectionLost(self._reason or reason)
+
+    # What the channel calls, as it would a connection without TLS.
 
     def write(self, data: bytes) -> None:
-        """Write; what is not one record, or has to wait, goes Twisted's way."""
-        record = sealed(self._tlsConnection, data) if data and not self.disconnecting and self._may_be_quick() else None
-        if record is None:
-            super().write(data)
+        """Send bytes; before the end of the handshake they wait for it."""
+        if self.disconnecting or self._is_lost:
+            return
+        if self._is_established and not self._waiting:
+            self._give(data)
         else:
-            write_now(self.transport, record)
+            self._waiting.append(data)
 
-    def _may_be_quick(self) -> bool:
-        """Whether both sides may send data, and nothing waits."""
-        return (
-            self._handshakeDone
-            and self._has_short_way
-            and not (self._appSendBuffer or self._lostTLSConnection or self._input_ended or self._aborted)
-        )
+    def loseConnection(self) -> None:
+        """Send what waits, and the end of TLS; the socket is closed when the client has sent its own."""
+        if self.disconnecting or not self.connected:
+            return
+        if not self._is_established and not self._waiting:
+            self.abortConnection()
+            return
+        self.disconnecting = True
+        if not self._waiting:
+            self._end_ours()
 
-    def connectionLost(self, reason: Failure = connectionDone) -> None:
-        """The socket is closed; where TLS has ended before, it has nothing more to say."""
-        if self._input_ended:
-            self._lostTLSConnection = True
-        super().connectionLost(reason)
+    def abortConnection(self) -> None:
+        """Close at once."""
+        self._is_aborted = self.disconnecting = True
+        self._end_ours()
+        self.transport.abortConnection()
 
-    def _shutdownTLS(self) -> None:  # noqa: N802 - Twisted's name
+    def registerProducer(self, producer: Any, streaming: bool) -> None:
+        """Have a producer, of the pushing kind, pause while the socket does not take what is written."""
+        self.transport.registerProducer(producer, streaming)
+
+    def unregisterProducer(self) -> None:
+        """Forget the producer."""
+        self.transport.unregisterProducer()
+
+    def pauseProducing(self) -> None:
+        """Read nothing."""
+        self.transport.pauseProducing()
+
+    def resumeProducing(self) -> None:
+        """Read again."""
+        self.transport.resumeProducing()
+
+    def setTcpNoDelay(self, enabled: bool) -> None:  # noqa: N802 - Twisted's name
+        """Send small answers at once."""
+        self.transport.setTcpNoDelay(enabled)
+
+    def getPeer(self) -> Any:
+        """Return the address of the client."""
+        return self.transport.getPeer()
+
+    def getHost(self) -> Any:
+        """Return the address that the client has connected to."""
+        return self.transport.getHost()
+
+    # TLS.
+
+    def _shake(self) -> bool:
+        """Go on with the handshake; return whether it is complete."""
+        if self._is_aborted:
+            return False
+        try:
+            is_complete = self._steps.shake(self.connection)
+        except SSL.Error:
+            self._finish(Failure())
+            return False
+        if is_complete:
+            self._is_established = True
+            self._channel.handshake_completed()
+        else:
+            self._flush()
+        return is_complete
+
+    def _read(self, *, is_one: bool) -> None:
+        """Hand on what has come; `is_one` if that is one record, behind which nothing is left."""
+        while not (self._is_lost or self._input_ended):
+            try:
+                data = self._steps.taken(self.connection)
+            except SSL.Error:
+                self._finish(Failure())
+            else:
+                if data is None:
+                    break
+                if not data:
+                    self._end_of_input()
+                elif not self._is_aborted:
+                    self._channel.dataReceived(data)
+                if is_one:
+                    # There is nothing to be said to data.
+                    return
+        if not self._is_over:
+            self._flush()
+
+    def _give(self, data: bytes) -> None:
+        """Send bytes, record by record; what cannot be sent waits."""
+        at = 0
+        while at < len(data):
+            try:
+                is_given = self._steps.give(self.connection, data[at : at + LARGEST])
+            except SSL.Error:
+                self._finish(Failure())
+                return
+            if not is_given:
+                self._waiting.append(data[at:])
+                return
+            at += LARGEST
+            self._flush()
+
+    def _write_waiting(self) -> None:
+        waiting, self._waiting = self._waiting, []
+        for data in waiting:
+            if self._waiting:
+                self._waiting.append(data)
+            elif not self._is_lost:
+                self._give(data)
+        if self.disconnecting and not self._waiting:
+            self._end_ours()
+
+    def _flush(self) -> None:
+        """Send what TLS has to say."""
+        while data := self._steps.outgoing(self.connection):
+            write_now(self.transport, data)
+            if len(data) < LARGEST:
+                return
+
+    def _end_ours(self) -> None:
         """End our side; nobody answers it where the client has closed its side of TCP."""
         try:
-            is_over = self._tlsConnection.shutdown()
+            is_over = self.connection.shutdown()
         except SSL.Error:
             is_over = False
-        self._flushSendBIO()
-        if not is_over and not self._peer_is_silent:
-            return
-        if self._is_receiving:
-            self._is_over = True
-        elif self.transport is not None:
-            self.transport.loseConnection()
+        self._flush()
+        if is_over or self._peer_is_silent:
+            self._close()
 
     def _end_of_input(self) -> None:
         """Let the channel answer what is complete, and then close; without a handshake there is nothing to answer."""
-        if self._input_ended or self._lostTLSConnection:
+        if self._input_ended or self._is_lost:
             return
         self._input_ended = True
-        if self._handshakeDone and not self.disconnecting:
-            cast("SecureChannel", self.wrappedProtocol).readConnectionLost()
+        if self._is_established and not self.disconnecting:
+            self._channel.readConnectionLost()
         else:
-            self._shutdownTLS()
-            self._tlsShutdownFinished(None)
+            self._end_ours()
+            self._finish(None)
 
-    def _flushReceiveBIO(self) -> None:  # noqa: N802 - Twisted's name
-        """Hand on what has come, as Twisted does, but for the end: Twisted would close both sides."""
-        while not self._lostTLSConnection and not self._input_ended:
-            try:
-                data = self._tlsConnection.recv(_MOST_AT_ONCE)
-            except SSL.WantReadError:
-                break
-            except SSL.ZeroReturnError:
-                self._end_of_input()
-            except SSL.Error:
-                self._tlsShutdownFinished(Failure())
-            else:
-                if not self._aborted:
-                    self.wrappedProtocol.dataReceived(data)
-        if not self._is_over:
-            self._flushSendBIO()
+    def _finish(self, reason: Failure | None) -> None:
+        """TLS is over, for a reason if something was wrong; the client gets its alert."""
+        if reason is not None and isinstance(reason.value, SSL.SysCallError):
+            # The client has gone without a word.
+            reason = Failure(CONNECTION_LOST)
+        self._reason = self._reason or reason
+        self._is_lost = True
+        self._flush()
+        self.transport.loseConnection()
 
-    def _flushSendBIO(self) -> None:
-        try:
-            data = self._tlsConnection.bio_read(_MOST_AT_ONCE)
-        except SSL.WantReadError:
-            return
-        write_now(self.transport, data)
+    def _close(self) -> None:
+        if self._is_receiving:
+            self._is_over = True
+        else:
+            self.transport.loseConnection()
 
 
-class SecureFactory(TLSMemoryBIOFactory):
-    """Makes the protocols of a port with TLS. Raises `TlsError`."""
+class SecureFactory(Factory):
+    """Makes the connections of a port with TLS. Raises `TlsError`."""
 
-    protocol = PromptTransport
+    noisy = False
 
     def __init__(self, frontend: HttpFrontend, clock: IReactorTime, tls: TlsSettings) -> None:
+        self._frontend = frontend
         self._tls = tls
-        self._selector = ContextSelector(tls)
+        self._contexts = contexts_of(tls)
+        self._steps = steps_of(self._contexts.connection())
         self._handshakes = Handshakes(tls, clock)
         frontend.each_second.append(self._handshakes.tick)
-        # Without the clock TLS would flush by the global reactor.
-        super().__init__(
-            self._selector,
-            False,  # noqa: FBT003 - not a client, in Twisted's own order
-            SecureChannelFactory(frontend, self._handshakes),
-            clock=clock,
-        )
 
     def use(self, tls: TlsSettings) -> None:
-        """Serve connections by these settings from now on. Raises `TlsError`; then nothing has changed.
+        """Serve connections by these settings from now on; those that are open keep what they began with (P101).
 
-        Files that are the same keep their contexts, and with them the sessions that clients resume.
+        Files that are the same keep their contexts, and with them the sessions that clients resume. Raises `TlsError`;
+        then nothing has changed.
         """
         if tls != self._tls:
-            self._selector.use(tls)
+            self._contexts = contexts_of(tls)
             self._handshakes.tls = self._tls = tls
+
+    def buildProtocol(self, addr: IAddress | None) -> SecureTransport:
+        """Return the TLS side of one connection, with its channel."""
+        channel = SecureChannel(self._frontend, getattr(addr, "host", ""), self._handshakes)
+        return SecureTransport(channel, self._contexts.connection(), self._steps)
 
 
 def contexts_of(tls: TlsSettings) -> ServerContexts:

@@ -1,0 +1,189 @@
+"""Tests of ocsgw.proxy.http.tls_steps: the quick steps, and the usual ones beside them."""
+
+import random
+import ssl
+from itertools import pairwise
+from unittest import mock
+
+from hypothesis import given
+from hypothesis import strategies as st
+from OpenSSL import SSL
+from twisted.trial import unittest
+
+from ocsgw.proxy.http import secure, tls_steps
+from ocsgw.proxy.http.tls_steps import LARGEST, QuickSteps, Records, Steps, steps_of
+from tests.proxy.test_secure import ROOT, SecureTestCase, TlsClient
+from tests.support.handshake import client_context
+from tests.support.http import FakeGateway, HttpServer, request
+
+
+def record(content: bytes, kind: int = 23) -> bytes:
+    """Return a record with this content."""
+    return bytes((kind, 3, 3)) + len(content).to_bytes(2, "big") + content
+
+
+class RecordsTests(unittest.SynchronousTestCase):
+    """RFC 8446 section 5.1: where records end."""
+
+    @given(
+        st.lists(st.tuples(st.integers(0, 40), st.sampled_from((20, 21, 22, 23))), min_size=1, max_size=8),
+        st.sets(st.integers(1, 300)),
+    )
+    def test_cut_anywhere(self, made: list[tuple[int, int]], cuts: set[int]) -> None:
+        """However a stream is cut, a segment is one record exactly if it is."""
+        whole = [record(bytes(size), kind) for size, kind in made]
+        stream, starts = b"".join(whole), {}
+        at = 0
+        for each in whole:
+            starts[at] = each
+            at += len(each)
+        ends = [0, *sorted(cut for cut in cuts if cut < len(stream)), len(stream)]
+        records = Records()
+        for begin, end in pairwise(ends):
+            expected = starts.get(begin) == stream[begin:end] and stream[begin] == 23
+            self.assertEqual(records.is_one(stream[begin:end]), expected, (ends, begin))
+
+
+class QuickStepsTests(SecureTestCase):
+    """R3: what a client gets does not depend on how its records come, nor on what pyOpenSSL is like inside."""
+
+    steps: type[Steps] = QuickSteps
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.assertIs(steps_of(SSL.Connection(SSL.Context(SSL.TLS_SERVER_METHOD), None)), QuickSteps)
+        self.patch(secure, "steps_of", lambda _connection: self.steps)
+
+    def test_one_record_a_segment(self) -> None:
+        """The usual client: each request is a record and a segment, and is read by one step."""
+        client = self.client(self.serve_tls())
+        taken = self.steps.taken
+        with mock.patch.object(self.steps, "taken", side_effect=taken) as steps:
+            for _ in range(3):
+                client.send(request())
+        self.assertEqual([each.status for each in client.answers()], [200] * 3)
+        self.assertEqual(steps.call_count, 3)
+
+    def test_cut_anywhere(self) -> None:
+        """Records that come in pieces, or together, in both versions of TLS."""
+        chance = random.Random(7)
+        for version in (ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3):
+            for most in (1, 3, 40, 400, 2000):
+                server = self.serve_tls()
+                client = self.client_of(server, version)
+                stream = b""
+                for number in range(12):
+                    client.tls.write(request(f"/lists/CL?req={'AddRecord' if number % 3 else 'Unknown'}"))
+                    stream += client._outgoing.read()
+                while stream:
+                    size = chance.randint(1, most)
+                    client._client.send(stream[:size])
+                    stream = stream[size:]
+                statuses = [each.status for each in client.take().answers()]
+                self.assertEqual(statuses, [400, 200, 200] * 4, (version, most))
+                client.send(request())
+                self.assertEqual(client.answers()[-1].status, 200)
+
+    def test_handshake_cut_anywhere(self) -> None:
+        """A handshake byte by byte, with a request right behind it, and one that the server sends in pieces."""
+        for version in (ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3):
+            with mock.patch.object(tls_steps, "_ROOM", 100), mock.patch.object(secure, "LARGEST", 100):
+                client = TlsClient(self.serve_tls().connect(), self.context_of(version))
+                for _ in range(3):
+                    try:
+                        client.tls.do_handshake()
+                    except ssl.SSLWantReadError:
+                        for byte in client._outgoing.read():
+                            client._client.send(bytes((byte,)))
+                        client._exchange()
+                client.tls.write(request())
+                for byte in client._outgoing.read():
+                    client._client.send(bytes((byte,)))
+                self.assertEqual([each.status for each in client.take().answers()], [200], version)
+
+    def test_large(self) -> None:
+        """Answers and bodies of more than one record."""
+        text = "x" * (3 * LARGEST)
+        client = self.client(self.serve_tls())
+        client.send(request("/lists/CL?req=AddRecord", b'{"GSW_PHONE":"1","Remarks":"' + text.encode() + b'"}'))
+        client.send(request())
+        first, second = client.answers()
+        self.assertEqual((first.status, second.status), (200, 200))
+        self.assertEqual(first.json["Remarks"], text)
+
+    def test_end_of_tls(self) -> None:
+        """H12: the end of TLS, in TLS 1.3 a record that looks like data."""
+        for version in (ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3):
+            client = self.client_of(self.serve_tls(), version).send(request())
+            client.half_close(of_tls=True)
+            self.assertEqual([each.status for each in client.take().answers()], [200])
+            self.assertFalse(client.connected)
+
+    def test_end_of_tls_in_the_handshake(self) -> None:
+        """A client that ends TLS within the handshake has just gone: that makes no line in the log."""
+        server = self.serve_tls()
+        client = TlsClient(server.connect(), self.context_of(ssl.TLSVersion.TLSv1_2))
+        self.assertRaises(ssl.SSLWantReadError, client.tls.do_handshake)
+        client._exchange()
+        client._client.send(b"\x15\x03\x03\x00\x02\x01\x00")
+        self.assertFalse(client.connected)
+        self.assertEqual((server.frontend.connections, self.handshake_lines()), (set(), []))
+
+    def test_broken_record(self) -> None:
+        """A record that was changed on the way ends the connection, and only that."""
+        server = self.serve_tls()
+        client = self.client(server).send(request())
+        client.tls.write(request())
+        sent = bytearray(client._outgoing.read())
+        sent[-1] ^= 1
+        client._client.send(bytes(sent))
+        self.assertFalse(client.connected)
+        self.assertEqual(len(server.gateway.requests), 1)
+        self.assertEqual(self.client(server).send(request()).answers()[0].status, 200)
+
+    def test_nothing_taken(self) -> None:
+        """What TLS cannot send before it has heard from the client is sent then, in its order."""
+        client = self.client(self.serve_tls())
+        with mock.patch.object(self.steps, "give", return_value=False) as refused:
+            client.send(request())
+            client.send(request("/lists/CL?req=Unknown"))
+        self.assertEqual((client.answers(), refused.called), ([], True))
+        client.send(request())
+        self.assertEqual([each.status for each in client.answers()], [200, 400, 200])
+
+    def test_nothing_taken_any_more(self) -> None:
+        """TLS that fails while an answer is written ends the connection."""
+        server = self.serve_tls()
+        client = self.client(server)
+        with mock.patch.object(self.steps, "give", side_effect=SSL.Error([])):
+            client.send(request())
+        self.assertFalse(client.connected)
+        self.assertEqual(server.frontend.connections, set())
+
+    def test_answer_before_the_handshake(self) -> None:
+        """H32: a client for whom there is no room gets its 503 when it can read it."""
+        server = self.serve_tls(connections=1, gateway=FakeGateway(holds=True))
+        first = self.client(server).send(request())
+        second = TlsClient(server.connect(), client_context(ROOT.pem)).shake().take()
+        self.assertEqual([each.status for each in second.answers()], [503])
+        second.half_close(of_tls=True)
+        self.assertFalse(second.connected)
+        server.gateway.release()
+        server.work()
+        self.assertEqual([each.status for each in first.take().answers()], [200])
+
+    def context_of(self, version: ssl.TLSVersion) -> ssl.SSLContext:
+        """Return the settings of a client that speaks one version only."""
+        context = client_context(ROOT.pem, None, self.folder)
+        context.minimum_version = context.maximum_version = version
+        return context
+
+    def client_of(self, server: HttpServer, version: ssl.TLSVersion) -> TlsClient:
+        """Return a client that speaks one version only."""
+        return TlsClient(server.connect(), self.context_of(version)).shake()
+
+
+class UsualStepsTests(QuickStepsTests):
+    """The same with another pyOpenSSL."""
+
+    steps = Steps
