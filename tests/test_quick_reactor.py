@@ -90,7 +90,9 @@ class QuickReactorTests(SynchronousTestCase):
 
     def test_loop(self) -> None:
         """What is due is called on time and in order, also from other threads, and failures do not end the loop."""
-        now, waits, done = [0.0], [], []
+        now: list[float] = [0.0]
+        waits: list[float] = []
+        done: list[object] = []
         self.reactor.seconds = lambda: now[0]
 
         class Poller:
