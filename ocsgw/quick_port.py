@@ -26,7 +26,6 @@ class QuickServer(Server):
     def __init__(self, sock: Any, protocol: Any, client: Any, server: Any, sessionno: int, reactor: Any) -> None:
         Connection.__init__(self, sock, protocol, reactor)
         self._addressType = server._addressType  # noqa: SLF001 - as Twisted
-        self.server = server
         self.client = client
         self.sessionno = sessionno
         self.hostname = client[0]

@@ -95,6 +95,7 @@ class QuickPortTests(SynchronousTestCase):
         self.reactor.doIteration(1)
         self.assertEqual(self.told, ["made", b"question", ConnectionDone])
         self.assertNotIn(transport, self.reactor.getReaders())
+        self.assertEqual(self.accepted()[0].logPrefix(), "Told,1,127.0.0.1")
 
     def test_end(self) -> None:
         """A connection that we close has an end for the client, one that is cut a reset."""
@@ -135,6 +136,10 @@ class QuickPortTests(SynchronousTestCase):
         client = self.connect()
         self.reactor.doIteration(1)
         self.assertEqual(client.recv(1), b"")
+        ours, theirs = socket.socketpair()
+        self.addCleanup(theirs.close)
+        self.port._begin(ours, ("127.0.0.1", 1))
+        self.assertEqual(ours.fileno(), -1)
 
     def test_factory_that_fails(self) -> None:
         """An exception is logged, and the port goes on."""
@@ -166,7 +171,16 @@ class QuickPortTests(SynchronousTestCase):
         scope = socket.if_nametoindex("lo")
         ours, theirs = socket.socketpair()
         self.addCleanup(theirs.close)
+        asked: list[int] = []
+
+        def name_of(address: tuple[str, int, int, int], flags: int) -> tuple[str, str]:
+            asked.append(flags)
+            return f"{address[0]}%lo", "7"
+
+        self.patch(socket, "getnameinfo", name_of)
         self.port._begin(ours, ("fe80::1", 7, 0, scope))
+        # Nobody is asked for names.
+        self.assertEqual(asked, [socket.NI_NUMERICHOST | socket.NI_NUMERICSERV])
         self.assertEqual(self.addresses, [IPv6Address("TCP", "fe80::1%lo", 7, 0, scope)])
         self.assertEqual(self.made[0].transport.getPeer(), self.addresses[0])
 

@@ -25,13 +25,25 @@ def record(content: bytes, kind: int = 23) -> bytes:
 class RecordsTests(unittest.SynchronousTestCase):
     """RFC 8446 section 5.1: where records end."""
 
-    @given(
-        st.lists(st.tuples(st.integers(0, 40), st.sampled_from((20, 21, 22, 23))), min_size=1, max_size=8),
-        st.sets(st.integers(1, 300)),
+    # What looks like a record, or the beginning of one, within another.
+    CONTENTS = (
+        b"",
+        b"\x17",
+        record(b"")[:3],
+        record(b""),
+        record(b"x"),
+        record(record(b"")),
+        record(b"") * 3,
+        bytes(40),
     )
-    def test_cut_anywhere(self, made: list[tuple[int, int]], cuts: set[int]) -> None:
+
+    @given(
+        st.lists(st.tuples(st.sampled_from(CONTENTS), st.sampled_from((20, 21, 22, 23))), min_size=1, max_size=8),
+        st.sets(st.integers(1, 200)),
+    )
+    def test_cut_anywhere(self, made: list[tuple[bytes, int]], cuts: set[int]) -> None:
         """However a stream is cut, a segment is one record exactly if it is."""
-        whole = [record(bytes(size), kind) for size, kind in made]
+        whole = [record(content, kind) for content, kind in made]
         stream, starts = b"".join(whole), {}
         at = 0
         for each in whole:
@@ -144,12 +156,63 @@ class QuickStepsTests(SecureTestCase):
     def test_nothing_taken(self) -> None:
         """What TLS cannot send before it has heard from the client is sent then, in its order."""
         client = self.client(self.serve_tls())
-        with mock.patch.object(self.steps, "give", return_value=False) as refused:
+        give = self.steps.give
+        # The first answer, at once, and as the second and the third request come; behind it the others wait.
+        with mock.patch.object(self.steps, "give", side_effect=[False, False, False]) as refused:
             client.send(request())
             client.send(request("/lists/CL?req=Unknown"))
-        self.assertEqual((client.answers(), refused.called), ([], True))
-        client.send(request())
-        self.assertEqual([each.status for each in client.answers()], [200, 400, 200])
+            client.send(request())
+        self.assertEqual((client.answers(), refused.call_count), ([], 3))
+        with mock.patch.object(self.steps, "give", side_effect=give) as given:
+            client.send(request("/lists/CL?req=Unknown"))
+        self.assertEqual([each.status for each in client.answers()], [200, 400, 200, 400])
+        self.assertEqual(given.call_count, 4)
+
+    def test_closed_with_something_waiting(self) -> None:
+        """The last answer goes out before the end of TLS, also where it has to wait."""
+        client = self.client(self.serve_tls())
+        with mock.patch.object(self.steps, "give", return_value=False):
+            client.send(request("/lists/CL?req=AddRecord", b'{"GSW_PHONE":"1"}', "Connection: close"))
+        self.assertEqual((client.answers(), client.connected), ([], True))
+        client.send(b"more")
+        self.assertEqual([each.status for each in client.answers()], [200])
+        self.assertEqual(client.tls.read(1), b"")
+
+    def test_client_that_takes_nothing(self) -> None:
+        """H31: where the socket takes no answers, no more requests are read; a client that never does is cut."""
+        server = self.serve_tls(write_timeout_ms=5000)
+        client = self.client(server)
+        client._client.stall()
+        large = request("/lists/CL?req=AddRecord", b'{"GSW_PHONE":"1","Remarks":"' + b"x" * 100_000 + b'"}')
+        for _ in range(5):
+            client.tls.write(large)
+            client._client.send(client._outgoing.read())
+        handed = len(server.gateway.requests)
+        self.assertLess(handed, 5)
+        client._client.take()
+        self.assertEqual([each.status for each in client.take().answers()], [200] * 5)
+        client._client.stall()
+        for _ in range(3):
+            client.tls.write(large)
+            client._client.send(client._outgoing.read())
+        self.advance(4)
+        self.assertTrue(client.connected)
+        self.advance(2)
+        self.assertFalse(client.connected)
+        self.assertEqual(server.frontend.connections, set())
+
+    def test_limit_of_idle_connections(self) -> None:
+        """H27: once the handshake is over, its limit no longer counts."""
+        server = self.serve_tls(header_timeout_ms=5000, idle_timeout_ms=60_000)
+        client = self.client(server)
+        self.advance(30)
+        self.assertTrue(client.connected)
+        self.advance(31)
+        client._client.take()
+        self.assertEqual(client.take().tls.read(1), b"")
+        # It has some seconds to answer the end of TLS.
+        self.advance(31)
+        self.assertFalse(client.connected)
 
     def test_nothing_taken_any_more(self) -> None:
         """TLS that fails while an answer is written ends the connection."""
