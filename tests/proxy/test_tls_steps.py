@@ -2,7 +2,7 @@
 
 import random
 import ssl
-from itertools import pairwise
+from itertools import combinations, pairwise
 from unittest import mock
 
 from hypothesis import given
@@ -54,6 +54,24 @@ class RecordsTests(unittest.SynchronousTestCase):
         for begin, end in pairwise(ends):
             expected = starts.get(begin) == stream[begin:end] and stream[begin] == 23
             self.assertEqual(records.is_one(stream[begin:end]), expected, (ends, begin))
+
+    def test_cut_twice(self) -> None:
+        """The same at every two places of one stream, headers included."""
+        whole = [record(content) for content in self.CONTENTS if len(content) < 12] + [
+            record(bytes(260), 22),
+            record(b""),
+        ]
+        stream, starts = b"".join(whole), {}
+        at = 0
+        for each in whole:
+            starts[at] = each
+            at += len(each)
+        places = [place for place in range(1, len(stream)) if place < 60 or place > len(stream) - 20]
+        for first, second in combinations(places, 2):
+            records = Records()
+            for begin, end in pairwise((0, first, second, len(stream))):
+                expected = starts.get(begin) == stream[begin:end] and stream[begin] == 23
+                self.assertEqual(records.is_one(stream[begin:end]), expected, (first, second, begin))
 
 
 class QuickStepsTests(SecureTestCase):
@@ -141,6 +159,35 @@ class QuickStepsTests(SecureTestCase):
         self.assertFalse(client.connected)
         self.assertEqual((server.frontend.connections, self.handshake_lines()), (set(), []))
 
+    def test_gone_within_the_handshake(self) -> None:
+        """A client that closes its side of TCP before TLS is there is gone, without a line in the log."""
+        for sent in (b"", b"\x16\x03\x01\x02\x00"):
+            server = self.serve_tls()
+            client = server.connect().send(sent).half_close()
+            self.assertFalse(client.transport.connected)
+            self.assertEqual((server.frontend.connections, self.handshake_lines()), (set(), []))
+
+    def test_drained_within_the_handshake(self) -> None:
+        """H353: a server that stops does not wait for handshakes."""
+        server = self.serve_tls()
+        client = server.connect().send(b"\x16\x03\x01\x02\x00")
+        drained: list[bool] = []
+        server.frontend.drain(lambda: drained.append(True))
+        server.work()
+        self.assertEqual((client.transport.connected, drained), (False, [True]))
+
+    def test_afterwards(self) -> None:
+        """What is written or asked for when the connection is gone changes nothing."""
+        client = self.client(self.serve_tls())
+        transport = client._client.transport
+        secure_side = client._client.channel.transport
+        client._client.vanish()
+        taken = transport.taken
+        secure_side.write(b"late")
+        secure_side.loseConnection()
+        secure_side.abortConnection()
+        self.assertEqual((transport.taken, transport._unsent), (taken, b""))
+
     def test_broken_record(self) -> None:
         """A record that was changed on the way ends the connection, and only that."""
         server = self.serve_tls()
@@ -210,7 +257,8 @@ class QuickStepsTests(SecureTestCase):
         self.advance(31)
         client._client.take()
         self.assertEqual(client.take().tls.read(1), b"")
-        # It has some seconds to answer the end of TLS.
+        # It has some seconds to answer the end of TLS; nobody is told to pause for it.
+        self.assertIsNone(client._client.transport._producer)
         self.advance(31)
         self.assertFalse(client.connected)
 

@@ -104,11 +104,8 @@ class SecureTransport(Protocol):
 
     def readConnectionLost(self) -> None:
         """The client has closed its side of TCP; an end without that of TLS cuts no complete request (H12)."""
-        if self._is_established:
-            self._peer_is_silent = True
-            self._end_of_input()
-        else:
-            self.loseConnection()
+        self._peer_is_silent = True
+        self._end_of_input()
 
     def writeConnectionLost(self) -> None:
         """Our side is never closed alone."""
@@ -182,8 +179,6 @@ class SecureTransport(Protocol):
 
     def _shake(self) -> bool:
         """Go on with the handshake; return whether it is complete."""
-        if self._is_aborted:
-            return False
         try:
             is_complete = self._steps.shake(self.connection)
         except SSL.Error:
