@@ -181,6 +181,8 @@ class QuickStepsTests(SecureTestCase):
         client = self.client(self.serve_tls())
         transport = client._client.transport
         secure_side = client._client.channel.transport
+        self.assertEqual(secure_side.getPeer(), transport.getPeer())
+        self.assertEqual(secure_side.getHost(), transport.getHost())
         client._client.vanish()
         taken = transport.taken
         secure_side.write(b"late")
@@ -236,6 +238,7 @@ class QuickStepsTests(SecureTestCase):
             client._client.send(client._outgoing.read())
         handed = len(server.gateway.requests)
         self.assertLess(handed, 5)
+        self.assertFalse(client._client.transport.reading)
         client._client.take()
         self.assertEqual([each.status for each in client.take().answers()], [200] * 5)
         client._client.stall()

@@ -146,8 +146,7 @@ class QuickSteps(Steps):
         result = _ssl_write(connection._ssl, data, len(data))  # noqa: SLF001
         if result == len(data):
             return True
-        if _find_out(connection, result) == _ended:
-            raise SSL.ZeroReturnError
+        _find_out(connection, result)
         return False
 
     @staticmethod
