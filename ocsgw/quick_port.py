@@ -1,27 +1,30 @@
 """A port and the connections that it accepts: Twisted's own, without what nobody asks them for.
 
-Twisted makes each connection a name for its log and one for people, and shuts a socket down before it closes it; Python
-asks the port twice what its socket is. None of that is seen from outside, and it takes as long as the request of a
-client that connects anew for each one.
+Twisted makes each connection a name for its log and one for people, and shuts a socket down before it closes it, also
+where both sides are done; Python asks the port twice what its socket is. None of that is seen from outside, and it
+takes as long as the request of a client that connects anew for each one.
 """
 
+import fcntl
 import socket
+import struct
+import termios
 from typing import Any
 
 from twisted.internet.error import ConnectionAborted
+from twisted.internet.protocol import connectionDone
 from twisted.internet.tcp import Connection, Port, Server
 from twisted.python import log
 from twisted.python.failure import Failure
 
 # How many more connections are accepted in one turn if there may be more.
 _MORE = 20
+# What the system writes a number into.
+_INT = struct.Struct("i")
 
 
 class QuickServer(Server):
     """One connection."""
-
-    # Nobody else has the descriptor: closing it is enough.
-    _shouldShutdown = False  # noqa: N815 - Twisted's name
 
     def __init__(self, sock: Any, protocol: Any, client: Any, server: Any, sessionno: int, reactor: Any) -> None:
         Connection.__init__(self, sock, protocol, reactor)
@@ -40,6 +43,20 @@ class QuickServer(Server):
     def repstr(self) -> str:  # type: ignore[override]  # made when somebody asks
         """What it is, for people."""
         return f"<{self.logPrefix()}>"
+
+    def unacknowledged(self) -> int:
+        """Return how many bytes, the end counting as one, the other side has not acknowledged yet."""
+        try:
+            waiting = fcntl.ioctl(self.fileno(), termios.TIOCOUTQ, bytes(_INT.size))
+        except OSError:
+            return 0
+        count: int = _INT.unpack(waiting)[0]
+        return count
+
+    def close_done(self) -> None:
+        """Close a connection on which both sides are done: nobody else has the descriptor, closing it is enough."""
+        self._shouldShutdown = False
+        self.connectionLost(connectionDone)
 
     def connectionLost(self, reason: Failure) -> None:
         """End as Twisted does; `reason` says whether it is cut."""

@@ -7,7 +7,6 @@ that costs more than the answer, and whoever waits for the bytes begins later th
 import os
 from typing import Any
 
-from twisted.internet.protocol import connectionDone
 from twisted.internet.tcp import Server
 from twisted.internet.unix import Server as UnixServer
 
@@ -48,18 +47,24 @@ def write_now(transport: Any, data: bytes) -> None:
 
 
 def close_now(transport: Any) -> None:
-    """Close a connection: at once if nothing waits to be sent, else by Twisted, which takes a turn of the reactor."""
+    """Close a connection whose client is done: at once if nothing waits to be sent, else by Twisted, a turn later."""
     if (
-        type(transport) in _CLIENTS
+        type(transport) is QuickServer
         and not transport.dataBuffer
         and not transport._tempDataBuffer  # noqa: SLF001
         and transport.connected
         and not transport.disconnecting
         and transport.producer is None
     ):
-        transport.connectionLost(connectionDone)
+        transport.close_done()
     else:
         transport.loseConnection()
+
+
+def unacknowledged(transport: Any) -> int:
+    """Return how many bytes the other side has not acknowledged yet, 0 where nobody knows."""
+    ask = getattr(transport, "unacknowledged", None)
+    return ask() if ask is not None else 0
 
 
 def write_link(transport: Any, data: bytes) -> None:

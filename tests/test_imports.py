@@ -120,6 +120,7 @@ ROOMS: dict[str, set[str]] = {
         "operations",
         "periodic",
         "protocol",
+        "tls",
     },
     "sandbox": {"clock", "config", "contact", "execution", "logs", "ocs", "protocol"},
     "tls": set(),

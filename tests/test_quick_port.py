@@ -1,6 +1,7 @@
 """The port and its connections: what they may not lose of Twisted's."""
 
 import errno
+import os
 import socket
 import struct
 from typing import Any
@@ -15,6 +16,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from ocsgw import quick_port
 from ocsgw.quick_port import QuickServer
 from ocsgw.quick_reactor import make_quick_reactor
+from ocsgw.writing import unacknowledged
 
 
 class Told(Protocol):
@@ -117,6 +119,19 @@ class QuickPortTests(SynchronousTestCase):
                 self.assertRaises(ConnectionResetError, client.recv, 1)
             else:
                 self.assertEqual(client.recv(1), b"")
+
+    def test_unacknowledged(self) -> None:
+        """What a client does not take stays with us, and that is known; of a connection that is gone nothing is."""
+        transport, client = self.accepted()
+        self.assertEqual(unacknowledged(transport), 0)
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        while transport.socket.send(bytes(100_000)) == 100_000:
+            pass
+        self.assertGreater(unacknowledged(transport), 0)
+        with open(os.devnull, "rb") as no_socket:
+            self.patch(transport, "fileno", no_socket.fileno)
+            self.assertEqual((unacknowledged(transport), unacknowledged(object())), (0, 0))
+            self.patch(transport, "fileno", transport.socket.fileno)
 
     def test_several_in_one_turn(self) -> None:
         """As many are accepted in a turn as may be, and more in the next if there may be more."""

@@ -1,15 +1,17 @@
 """Bytes to the socket at once: nothing is lost, doubled or put in another order."""
 
 import socket
+from types import SimpleNamespace
 from typing import Any
 
+from twisted.internet.address import IPv4Address
 from twisted.internet.error import ConnectionDone
 from twisted.internet.protocol import Protocol
-from twisted.internet.tcp import Server
 from twisted.internet.testing import MemoryReactor, StringTransport
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
+from ocsgw.quick_port import QuickServer
 from ocsgw.writing import close_now, flush, write_now
 
 
@@ -25,8 +27,9 @@ class WritingTests(SynchronousTestCase):
             self.addCleanup(each.close)
         ours.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
         protocol = Protocol()
-        made: Any = Server
-        self.transport = made(ours, protocol, ("127.0.0.1", 1), None, 0, self.reactor)
+        made: Any = QuickServer
+        port = SimpleNamespace(_addressType=IPv4Address)
+        self.transport = made(ours, protocol, ("127.0.0.1", 1), port, 0, self.reactor)
         protocol.makeConnection(self.transport)
 
     def received(self) -> bytes:

@@ -45,5 +45,12 @@ class AdminAccess:
         found = find() if self._verifies and find is not None else None
         if found is None:
             return None
-        subject = found.to_cryptography().subject.rfc4514_string()
+        # OpenSSL is loaded only where TLS is used.
+        from ocsgw.tls.client_names import UnreadableCertificateError, client_certificate  # noqa: PLC0415
+
+        try:
+            with client_certificate():
+                subject = found.to_cryptography().subject.rfc4514_string()
+        except UnreadableCertificateError:
+            return None
         return subject if self._certificates is None else self._certificates.get(subject)

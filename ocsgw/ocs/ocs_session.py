@@ -311,7 +311,7 @@ class OcsSession:
     def _subject(self) -> str | None:
         """Return the subject of the client's verified certificate, None without one.
 
-        Raises `PermissionError` for one whose name the listener does not take.
+        Raises `PermissionError` for one that the listener does not take.
         """
         transport = self.protocol.transport
         handle = getattr(transport, "getHandle", None)
@@ -321,6 +321,7 @@ class OcsSession:
         # OpenSSL is loaded only where TLS is used.
         from OpenSSL import SSL  # noqa: PLC0415
 
+        from ocsgw.tls.client_names import UnreadableCertificateError, client_certificate  # noqa: PLC0415
         from ocsgw.tls.pem import subject_of  # noqa: PLC0415
 
         if handle().get_verify_mode() == SSL.VERIFY_NONE:
@@ -328,10 +329,16 @@ class OcsSession:
         presented = find()
         if presented is None:
             return None
-        certificate = presented.to_cryptography()
-        if not self._listener.is_certificate_accepted(certificate, self.address):
+        try:
+            with client_certificate():
+                certificate = presented.to_cryptography()
+                accepted = self._listener.is_certificate_accepted(certificate, self.address)
+                subject = subject_of(certificate)
+        except UnreadableCertificateError as error:
+            raise PermissionError(f"the certificate cannot be read: {error}") from None
+        if not accepted:
             raise PermissionError("the certificate has no name that client_names or its address allows")
-        return subject_of(certificate)
+        return subject
 
     # What the connection reports.
 

@@ -61,6 +61,9 @@ class Connection(Protocol):
     def handshake_timed_out(self) -> None:
         """The TLS handshake was not completed in time (H27)."""
 
+    def linger_timed_out(self) -> None:
+        """The client has not closed its side in time (H11)."""
+
 
 class HttpFrontend:
     """The HTTP side of one HTTP Proxy.
@@ -188,9 +191,10 @@ class HttpFrontend:
                 guarded(self._log, _PLACE, connection.request_timed_out)
         for connection in self.handshake.expired(now):
             guarded(self._log, _PLACE, connection.handshake_timed_out)
-        for limit in (self.writing, self.linger):
-            for connection in limit.expired(now):
-                guarded(self._log, _PLACE, connection.abort)
+        for connection in self.writing.expired(now):
+            guarded(self._log, _PLACE, connection.abort)
+        for connection in self.linger.expired(now):
+            guarded(self._log, _PLACE, connection.linger_timed_out)
 
     def _set_date(self) -> None:
         self.answers.set_date(formatdate(self._wall_clock(), usegmt=True).encode("ascii"))

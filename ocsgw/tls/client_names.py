@@ -1,11 +1,32 @@
-"""Which client certificates a listener takes, by their names (configuration.md section 4)."""
+"""What the certificates of clients say, and which a listener takes by their names (configuration.md section 4)."""
 
-from collections.abc import Iterable
+import warnings
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from ipaddress import IPv6Address, ip_address
 
 from cryptography.x509 import Certificate
 
 from ocsgw.tls.pem import names_of
+
+
+class UnreadableCertificateError(Exception):
+    """A certificate of a client that does not keep to the form of certificates; the message says what is wrong."""
+
+
+@contextmanager
+def client_certificate() -> Iterator[None]:
+    """Read in here what a client has made: anything may be in it. Raises `UnreadableCertificateError`.
+
+    `cryptography` reads a certificate where it is asked for a part of it, and has an exception for each part; what it
+    merely warns of is not our business.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            yield
+        except Exception as error:
+            raise UnreadableCertificateError(str(error) or type(error).__name__) from error
 
 
 def is_accepted(certificate: Certificate, peer: str, client_names: Iterable[str], *, by_address: bool) -> bool:

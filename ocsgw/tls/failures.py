@@ -5,6 +5,7 @@ from typing import Any
 from OpenSSL import SSL
 from twisted.python.failure import Failure
 
+from ocsgw.tls.client_names import UnreadableCertificateError, client_certificate
 from ocsgw.tls.pem import subject_of
 
 # Numbers of X509_verify_cert_error: what is wrong with a client certificate.
@@ -33,6 +34,7 @@ _REASONS = {
     "version too low": "the client offers no version of TLS that sec_protocol allows",
     "no shared cipher": "the client offers no cipher suite that cipher_list allows",
     "peer did not return a certificate": "the client has sent no certificate, and tls_mutual = true needs one",
+    "alert handshake failure": "the client accepts none of our certificates, cipher suites or versions of TLS",
     "alert unknown ca": "the client does not trust the authority of our certificate",
     "alert bad certificate": "the client refuses our certificate",
     "alert certificate unknown": "the client refuses our certificate",
@@ -51,7 +53,12 @@ def remember_refusal(connection: Any, certificate: Any, error: int, depth: int, 
     if not is_good:
         what = "its certificate" if depth == 0 else f"authority {depth} above its certificate"
         why = _REFUSALS.get(error, f"verification error {error}")
-        connection.refusal = f"{what}, {subject_of(certificate.to_cryptography())}, is refused: {why}"
+        try:
+            with client_certificate():
+                whose = subject_of(certificate.to_cryptography())
+        except UnreadableCertificateError as problem:
+            whose = f"which cannot be read ({problem})"
+        connection.refusal = f"{what}, {whose}, is refused: {why}"
     return bool(is_good)
 
 
@@ -70,4 +77,12 @@ def handshake_problem(handle: ServerConnection | None, reason: Failure) -> str |
         return None
     errors = reason.value.args[0] if reason.value.args else []
     said = errors[-1][2] if errors and isinstance(errors, list) else "no reason given"
-    return next((words for part, words in _REASONS.items() if part in said), said)
+    return next((words for part, words in _REASONS.items() if part in said), _other_words(said))
+
+
+def _other_words(said: str) -> str:
+    """Return what an operator makes of a reason that has no words here."""
+    _, is_alert, name = said.partition("alert ")
+    if is_alert:
+        return f'the client gave up with the TLS alert "{name}"; its own log may say why'
+    return f"the client sent what TLS does not allow there ({said}); it is faulty, or a scanner"

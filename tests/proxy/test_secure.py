@@ -4,6 +4,7 @@ import contextlib
 import os
 import ssl
 from typing import Any
+from unittest import mock
 
 from cryptography.hazmat.primitives.serialization import Encoding
 
@@ -256,6 +257,37 @@ class ClientCertificateTests(SecureTestCase):
         self.assertEqual(self.try_to_send(client.shake()), b"")
         (line,) = self.handshake_lines()
         self.assertIn("CN=bad, is refused: it has been revoked", line)
+
+    def test_unreadable(self) -> None:
+        """A certificate that does not keep to its form is refused with a line that says so, whoever has made it."""
+        good = ROOT.issue(subject="ivr")
+        der = good.certificate.public_bytes(Encoding.DER)
+        # Versions are numbered from 0 for the first; there is no sixth.
+        version = b"\xa0\x03\x02\x01"
+        pem = ssl.DER_cert_to_PEM_cert(der.replace(version + b"\x02", version + b"\x05"))
+        for mutual in (True, "optional"):
+            server = self.serve_tls(settings(trusted_ca=ROOT.pem, tls_mutual=mutual))
+            context = client_context(ROOT.pem)
+            files = [os.path.join(self.folder, name) for name in ("bad.pem", "bad.key")]
+            for file, text in zip(files, (pem, good.key_pem), strict=True):
+                with open(file, "w", encoding="ascii") as written:
+                    written.write(text)
+            context.load_cert_chain(*files)
+            client = TlsClient(server.connect(), context)
+            with contextlib.suppress(ssl.SSLError):
+                client.shake()
+            self.assertEqual((self.try_to_send(client), server.gateway.requests), (b"", []))
+            self.assertIn("its certificate, which cannot be read (", self.handshake_lines()[-1])
+
+    def test_unreadable_but_verified(self) -> None:
+        """The same where it comes from an authority that is trusted."""
+        server = self.serve_tls(settings(trusted_ca=ROOT.pem, tls_mutual=True))
+        with mock.patch("ocsgw.proxy.http.handshakes.subject_of", side_effect=ValueError("bad country")):
+            client = self.client(server, ROOT.issue(subject="ivr"))
+            self.assertEqual(self.try_to_send(client), b"")
+        self.assertEqual(
+            self.handshake_lines(), ["TLS handshake with 192.0.2.1 failed: its certificate cannot be read: bad country"]
+        )
 
     def test_names(self) -> None:
         """Section 4, client_names and tls_target_name_check: only these names, or that of the address."""

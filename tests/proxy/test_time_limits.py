@@ -141,6 +141,18 @@ class TimeLimitTests(HttpTestCase):
         self.assertFalse(client.transport.connected)
         self.assertEqual(server.frontend.connections, set())
 
+    def test_still_taking(self) -> None:
+        """H11: a client that has not taken its last answer yet, which the system keeps for it, is not cut."""
+        server = self.server()
+        client = server.connect().send(request("/nowhere", b"", "Connection: close"))
+        client.transport.kept_by_system = 50_000
+        self.advance(20)
+        self.assertTrue(client.transport.connected)
+        client.transport.kept_by_system = 0
+        self.advance(3.25)
+        self.assertFalse(client.transport.connected)
+        self.assertEqual(server.frontend.connections, set())
+
     def test_many(self) -> None:
         """H27 to H29: 25 connections of each kind end in their time, none earlier, none later."""
         server = self.server(FakeGateway(holds=True))

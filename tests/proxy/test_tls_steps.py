@@ -1,8 +1,11 @@
 """Tests of ocsgw.proxy.http.tls_steps: the quick steps, and the usual ones beside them."""
 
+import gc
 import random
 import ssl
+import weakref
 from itertools import combinations, pairwise
+from typing import Any
 from unittest import mock
 
 from hypothesis import given
@@ -176,11 +179,100 @@ class QuickStepsTests(SecureTestCase):
         server.work()
         self.assertEqual((client.transport.connected, drained), (False, [True]))
 
+    def test_bytes_behind_the_end(self) -> None:
+        """H11: what comes behind the end of TLS is kept nowhere, and not read for ever."""
+        gateway = FakeGateway(holds=True)
+        server = self.serve_tls(gateway=gateway, drain=100_000)
+        client = self.client(server).send(request())
+        client.half_close(of_tls=True)
+        with mock.patch.object(self.steps, "put") as put:
+            for _ in range(11):
+                self.assertTrue(client._client.transport.reading)
+                client._client.send(bytes(10_000))
+        self.assertEqual((put.called, client._client.transport.reading), (False, False))
+        gateway.release()
+        server.work()
+        self.assertEqual([each.status for each in client.take().answers()], [200])
+        self.assertFalse(client.connected)
+
+    def test_end_of_our_side(self) -> None:
+        """H2, H11: behind the last answer come the ends of TLS and TCP; a client that does not end its own is cut."""
+        server = self.serve_tls()
+        client = self.client(server).send(request("/lists/CL?req=AddRecord", b"{}", "Connection: close"))
+        self.assertEqual((client.tls.read(1), client._client.transport.write_closed), (b"", True))
+        client._client.transport.kept_by_system = 1000
+        self.advance(10)
+        self.assertTrue(client.connected)
+        client._client.transport.kept_by_system = 0
+        self.advance(4)
+        self.assertFalse(client.connected)
+
+    def test_garbage_behind_untaken_answers(self) -> None:
+        """A connection whose TLS is over is closed when its answers are taken; nobody waits for more of them."""
+        server = self.serve_tls()
+        client = self.client(server)
+        client._client.stall()
+        large = request("/lists/CL?req=AddRecord", b'{"GSW_PHONE":"1","Remarks":"' + b"x" * 100_000 + b'"}')
+        client.tls.write(large)
+        client._client.send(client._outgoing.read() + record(bytes(100)))
+        transport = client._client.transport
+        self.assertEqual((transport.connected, transport.disconnecting, transport._producer), (True, True, None))
+        client._client.take()
+        self.assertFalse(client.connected)
+        self.assertEqual(server.frontend.connections, set())
+
+    def test_refused_and_silent(self) -> None:
+        """H27, H32: a client for whom there is no room has no more time for its handshake than others."""
+        server = self.serve_tls(connections=1, gateway=FakeGateway(holds=True), header_timeout_ms=5000)
+        first = self.client(server).send(request())
+        silent, gone = server.connect(), server.connect()
+        gone.half_close()
+        self.assertFalse(gone.transport.connected)
+        self.advance(4)
+        self.assertTrue(silent.transport.connected)
+        self.advance(2)
+        self.assertFalse(silent.transport.connected)
+        self.assertEqual(self.handshake_lines(), ["TLS handshake with 192.0.2.1 failed: it was not completed in time"])
+        self.assertTrue(first.connected)
+
+    def test_no_circles(self) -> None:
+        """What belongs to a connection is gone with it, however it ended; the collector need not find it."""
+        server = self.serve_tls()
+        ways: list[tuple[bool, bytes]] = [
+            (False, b""),
+            (False, b"GET / HTTP/1.1\r\n\r\n"),
+            (False, b"\x16\x03\x01\x02\x00"),
+            (True, b""),
+            (True, record(bytes(40))),
+        ]
+        gc.collect()
+        gc.disable()
+        self.addCleanup(gc.enable)
+        for is_shaken, sent in ways:
+            connection = server.connect()
+            client = TlsClient(connection, client_context(ROOT.pem))
+            if is_shaken:
+                client.shake().send(request())
+            made: Any = connection.channel
+            secure_side, tls = weakref.ref(made), weakref.ref(made.connection)
+            del made
+            connection.send(sent)
+            if connection.transport.connected:
+                connection.vanish()
+            self.assertIsNone(tls(), (is_shaken, sent))
+            # What only the tests hold.
+            connection.transport.protocol = None
+            del connection.channel
+            server.gateway.requests.clear()
+            server.gateway.exchanges.clear()
+            del connection, client
+            self.assertIsNone(secure_side(), (is_shaken, sent))
+
     def test_afterwards(self) -> None:
         """What is written or asked for when the connection is gone changes nothing."""
         client = self.client(self.serve_tls())
         transport = client._client.transport
-        secure_side = client._client.channel.transport
+        secure_side: Any = client._client.channel
         self.assertEqual(secure_side.getPeer(), transport.getPeer())
         self.assertEqual(secure_side.getHost(), transport.getHost())
         client._client.vanish()

@@ -119,6 +119,7 @@ class TcpTransport:
         self.write_closed = False
         self.aborted = False
         self.reads = 0
+        self.kept_by_system = 0
         self._write_closing = False
         self._unsent = b""
         self._inbox = bytearray()
@@ -170,6 +171,10 @@ class TcpTransport:
     def loseWriteConnection(self) -> None:
         """Close our side when everything has been written."""
         self._write_closing = True
+
+    def unacknowledged(self) -> int:
+        """Return what the system keeps for the client."""
+        return self.kept_by_system
 
     def abortConnection(self) -> None:
         """Close at once; what has not been written is lost."""

@@ -7,7 +7,7 @@ from twisted.python.failure import Failure
 
 from ocsgw.logs import say
 from ocsgw.protocol.messages import TlsSettings
-from ocsgw.tls.client_names import is_accepted
+from ocsgw.tls.client_names import UnreadableCertificateError, client_certificate, is_accepted
 from ocsgw.tls.failures import ServerConnection, handshake_problem
 from ocsgw.tls.pem import subject_of
 
@@ -33,7 +33,7 @@ class Handshakes:
     def verified_name(self, connection: ServerConnection, peer: str) -> str | None:
         """Return the subject of the client's verified certificate, None without one. Raises `PermissionError`.
 
-        `peer` is the address of the client. A certificate whose name the listener does not take is logged here.
+        `peer` is the address of the client. A certificate that the listener does not take is logged here.
         """
         if connection.get_verify_mode() == SSL.VERIFY_NONE:
             # Nobody was asked for a certificate when this connection began.
@@ -41,10 +41,16 @@ class Handshakes:
         presented = connection.get_peer_certificate()
         if presented is None:
             return None
-        certificate = presented.to_cryptography()
-        name = subject_of(certificate)
         by_address = self.tls.tls_target_name_check == "host"
-        if not is_accepted(certificate, peer, self.tls.client_names, by_address=by_address):
+        try:
+            with client_certificate():
+                certificate = presented.to_cryptography()
+                name = subject_of(certificate)
+                accepted = is_accepted(certificate, peer, self.tls.client_names, by_address=by_address)
+        except UnreadableCertificateError as error:
+            self._report(peer, f"its certificate cannot be read: {error}")
+            raise PermissionError from None
+        if not accepted:
             self._report(peer, f"its certificate, {name}, has no name that client_names or its address allows")
             raise PermissionError
         return name

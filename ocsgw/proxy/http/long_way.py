@@ -20,7 +20,7 @@ from ocsgw.proxy.http.grammar import FramingError, Head, RequestLine
 from ocsgw.proxy.http.reader import ReaderEvent, RequestBody, RequestHead, RequestReader
 from ocsgw.proxy.http.state import Hold, State
 from ocsgw.proxy.policy.reports import report_failure
-from ocsgw.writing import write_now
+from ocsgw.writing import unacknowledged, write_now
 
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
@@ -75,7 +75,7 @@ class LongWay(Protocol):
     def dataReceived(self, data: bytes) -> None:
         """Take bytes of the client."""
         if self._state is not State.READING:
-            self._drop(len(data))
+            self.drop(len(data))
             return
         self._alone = None
         self._reader.receive(data)
@@ -103,8 +103,9 @@ class LongWay(Protocol):
             self._turn = None
         pending, self._pending = self._pending, []
         self._frontend.shares.total -= len(pending)
-        if self._stream is not None:
-            guarded(self._log, "stream", self._stream.lost)
+        stream, self._stream = self._stream, None
+        if stream is not None:
+            guarded(self._log, "stream", stream.lost)
         for exchange in pending:
             if self._frontend.access_log is not None:
                 self._frontend.access_log.abandoned(exchange)
@@ -148,6 +149,17 @@ class LongWay(Protocol):
         """The TLS handshake was not completed in time (H27)."""
         self._limit = None
         self.abort()
+
+    def linger_timed_out(self) -> None:
+        """Cut the connection, unless the client is still taking its last answer (H11).
+
+        The system keeps up to 128 KiB of it, and ends a connection whose client takes nothing for `write_timeout`.
+        """
+        self._limit = None
+        if unacknowledged(self.transport):
+            self._watch(self._frontend.linger)
+        else:
+            self.abort()
 
     def drain(self) -> None:
         """Take no new request; end what has been begun, then close (H353)."""
@@ -325,9 +337,9 @@ class LongWay(Protocol):
 
     def _take_no_more(self) -> None:
         self._state = State.ENDING
-        self._drop(self._reader.clear())
+        self.drop(self._reader.clear())
 
-    def _drop(self, count: int) -> None:
+    def drop(self, count: int) -> None:
         """Bytes that nobody will read: a client that goes on for ever is not listened to for ever (H11)."""
         self._dropped += count
         if self._dropped > self._frontend.limits.drain:

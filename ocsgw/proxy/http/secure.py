@@ -13,11 +13,12 @@ from ocsgw.protocol.messages import TlsSettings
 from ocsgw.proxy.frontend import HttpFrontend
 from ocsgw.proxy.http.channel import HTTPChannel
 from ocsgw.proxy.http.handshakes import Handshakes
+from ocsgw.proxy.http.state import State
 from ocsgw.proxy.http.tls_steps import LARGEST, Records, Steps, steps_of
 from ocsgw.tls.failures import ServerConnection
 from ocsgw.tls.pem import KeyPair
 from ocsgw.tls.server import ServerContexts, ServerOptions
-from ocsgw.writing import close_now, write_now
+from ocsgw.writing import close_now, unacknowledged, write_now
 
 
 class SecureChannel(HTTPChannel):
@@ -27,6 +28,13 @@ class SecureChannel(HTTPChannel):
         super().__init__(frontend, peer, tls=True)
         self._handshakes = handshakes
 
+    def connectionMade(self) -> None:
+        """Begin; the client of a connection that is refused has no more time for its handshake than others (H27)."""
+        super().connectionMade()
+        if self._state is State.CLOSING and self.transport.connected:
+            self._frontend.writing.stop(self)
+            self._watch(self._frontend.handshake)
+
     def handshake_completed(self) -> None:
         """The time for requests begins, unless the client's certificate has a wrong name."""
         try:
@@ -35,7 +43,12 @@ class SecureChannel(HTTPChannel):
             self._watch(None)
             self.abort()
             return
-        if self._limit is self._frontend.handshake:
+        if self._limit is not self._frontend.handshake:
+            return
+        if self._state is State.CLOSING:
+            self._watch(None)
+            self._frontend.writing.start(self, self._frontend.clock.seconds())
+        else:
             self._watch(self._frontend.idle)
 
     def handshake_timed_out(self) -> None:
@@ -89,6 +102,10 @@ class SecureTransport(Protocol):
 
     def dataReceived(self, data: bytes) -> None:
         """Take bytes of the client; if they are its last, the socket is closed when all has been done with them."""
+        if self._input_ended:
+            # Behind the end of TLS, where nothing counts (RFC 8446 section 6.1).
+            self._channel.drop(len(data))
+            return
         self._is_receiving = True
         try:
             is_one = self._records.is_one(data)
@@ -108,16 +125,20 @@ class SecureTransport(Protocol):
         self._end_of_input()
 
     def writeConnectionLost(self) -> None:
-        """Our side is never closed alone."""
+        """The client has got the end of our side; it has a moment to end its own (H11)."""
+        self._channel.writeConnectionLost()
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """The socket is closed."""
         self._is_lost = True
         self.connected = 0
-        # Both know each other; nobody has to find that circle.
-        channel = self._channel
+        # Nothing that belongs to a connection outlives it in circles, which nobody would find for long.
+        channel, reason = self._channel, self._reason or reason
         del self._channel
-        channel.connectionLost(self._reason or reason)
+        self._reason = None
+        self._waiting.clear()
+        channel.connectionLost(reason)
+        del self.connection
 
     # What the channel calls, as it would a connection without TLS.
 
@@ -143,9 +164,10 @@ class SecureTransport(Protocol):
 
     def abortConnection(self) -> None:
         """Close at once."""
-        self._is_aborted = self.disconnecting = True
-        self._end_ours()
-        self.transport.abortConnection()
+        if self.connected:
+            self._is_aborted = self.disconnecting = True
+            self._end_ours()
+            self.transport.abortConnection()
 
     def registerProducer(self, producer: Any, streaming: bool) -> None:
         """Have a producer, of the pushing kind, pause while the socket does not take what is written."""
@@ -167,6 +189,10 @@ class SecureTransport(Protocol):
         """Send small answers at once."""
         self.transport.setTcpNoDelay(enabled)
 
+    def unacknowledged(self) -> int:
+        """Return how many bytes the client has not taken yet, as far as the system knows of them."""
+        return unacknowledged(self.transport)
+
     def getPeer(self) -> Any:
         """Return the address of the client."""
         return self.transport.getPeer()
@@ -181,8 +207,8 @@ class SecureTransport(Protocol):
         """Go on with the handshake; return whether it is complete."""
         try:
             is_complete = self._steps.shake(self.connection)
-        except SSL.Error:
-            self._finish(Failure())
+        except SSL.Error as error:
+            self._finish(error)
             return False
         if is_complete:
             self._is_established = True
@@ -196,8 +222,8 @@ class SecureTransport(Protocol):
         while not (self._is_lost or self._input_ended):
             try:
                 data = self._steps.taken(self.connection)
-            except SSL.Error:
-                self._finish(Failure())
+            except SSL.Error as error:
+                self._finish(error)
             else:
                 if data is None:
                     break
@@ -217,8 +243,8 @@ class SecureTransport(Protocol):
         while at < len(data):
             try:
                 is_given = self._steps.give(self.connection, data[at : at + LARGEST])
-            except SSL.Error:
-                self._finish(Failure())
+            except SSL.Error as error:
+                self._finish(error)
                 return
             if not is_given:
                 self._waiting.append(data[at:])
@@ -238,13 +264,13 @@ class SecureTransport(Protocol):
 
     def _flush(self) -> None:
         """Send what TLS has to say."""
-        while data := self._steps.outgoing(self.connection):
+        while self.connected and (data := self._steps.outgoing(self.connection)):
             write_now(self.transport, data)
             if len(data) < LARGEST:
                 return
 
     def _end_ours(self) -> None:
-        """End our side; nobody answers it where the client has closed its side of TCP."""
+        """End our side, of TLS and of TCP; nobody answers where the client has closed its side of TCP."""
         try:
             is_over = self.connection.shutdown()
         except SSL.Error:
@@ -252,6 +278,8 @@ class SecureTransport(Protocol):
         self._flush()
         if is_over or self._peer_is_silent:
             self._close()
+        else:
+            self.transport.loseWriteConnection()
 
     def _end_of_input(self) -> None:
         """Let the channel answer what is complete, and then close; without a handshake there is nothing to answer."""
@@ -264,14 +292,16 @@ class SecureTransport(Protocol):
             self._end_ours()
             self._finish(None)
 
-    def _finish(self, reason: Failure | None) -> None:
-        """TLS is over, for a reason if something was wrong; the client gets its alert."""
-        if reason is not None and isinstance(reason.value, SSL.SysCallError):
-            # The client has gone without a word.
-            reason = Failure(CONNECTION_LOST)
-        self._reason = self._reason or reason
+    def _finish(self, error: SSL.Error | None) -> None:
+        """TLS is over, by an error if something was wrong; the client gets its alert."""
+        if error is not None and self._reason is None:
+            # One that has gone without a word is no error of TLS. Where one was raised leads back to this connection.
+            gone = isinstance(error, SSL.SysCallError)
+            self._reason = Failure(CONNECTION_LOST if gone else error.with_traceback(None))
         self._is_lost = True
         self._flush()
+        # Otherwise it would be asked for more when all has been sent, and the connection not closed.
+        self.transport.unregisterProducer()
         self.transport.loseConnection()
 
     def _close(self) -> None:
