@@ -137,8 +137,10 @@ class SecureTransport(Protocol):
         del self._channel
         self._reason = None
         self._waiting.clear()
-        channel.connectionLost(reason)
-        del self.connection
+        try:
+            channel.connectionLost(reason)
+        finally:
+            del self.connection
 
     # What the channel calls, as it would a connection without TLS.
 
