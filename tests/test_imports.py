@@ -75,6 +75,7 @@ ROOMS: dict[str, set[str]] = {
         "periodic",
         "port_holder",
         "protocol",
+        "quick_port",
         "quick_reactor",
         "resources",
         "speedups",

@@ -16,7 +16,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from ocsgw import quick_port
 from ocsgw.quick_port import QuickServer
 from ocsgw.quick_reactor import make_quick_reactor
-from ocsgw.writing import unacknowledged
+from ocsgw.writing import unacknowledged, write_now
 
 
 class Told(Protocol):
@@ -132,6 +132,13 @@ class QuickPortTests(SynchronousTestCase):
             self.patch(transport, "fileno", no_socket.fileno)
             self.assertEqual((unacknowledged(transport), unacknowledged(object())), (0, 0))
             self.patch(transport, "fileno", transport.socket.fileno)
+
+    def test_written_at_once(self) -> None:
+        """The short way to the socket knows these connections."""
+        transport, client = self.accepted()
+        write_now(transport, b"at once")
+        client.setblocking(False)  # noqa: FBT003 - the socket module's own
+        self.assertEqual(client.recv(100), b"at once")
 
     def test_several_in_one_turn(self) -> None:
         """As many are accepted in a turn as may be, and more in the next if there may be more."""

@@ -5,7 +5,6 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Protocol
 
 from twisted.internet.interfaces import IReactorTime
-from twisted.internet.tcp import Server
 from twisted.logger import Logger
 
 from ocsgw import speedups
@@ -41,6 +40,7 @@ from ocsgw.protocol.sendable import UnsendableError
 from ocsgw.protocol.session import ClientSession
 from ocsgw.proxy.http.exchange import Addressee, Deliver, Exchange, FrameGateway
 from ocsgw.proxy.http.state import Hold, State
+from ocsgw.quick_port import QuickServer
 
 if speedups.is_used():
     from ocsgw.speedups.events import answer
@@ -189,7 +189,7 @@ class ProxyLink(LinkFields):
     def make_lane(self, frontend: object) -> "Lane | None":
         """Return the lane of a front end's connections, None without compiled parts."""
         if speedups.is_used():
-            self.lane = Lane(frontend, self, State.READING, Hold.NOTHING, Server)
+            self.lane = Lane(frontend, self, State.READING, Hold.NOTHING, QuickServer)
         return self.lane
 
     def room(self) -> int:

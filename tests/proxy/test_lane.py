@@ -3,13 +3,15 @@
 import re
 import socket
 from collections.abc import Callable
-from typing import Any, cast
+from types import SimpleNamespace
+from typing import Any
 
-from twisted.internet.tcp import Server
+from twisted.internet.address import IPv4Address
 from twisted.trial.unittest import SkipTest
 
 from ocsgw import speedups
 from ocsgw.protocol.messages import Drain, Event, Request
+from ocsgw.quick_port import QuickPort
 from tests.proxy.conformance import bodies, fields, lines
 from tests.proxy.conformance.rows import LIMITS
 from tests.support.http import PEER, HttpClient, parse_answers, request
@@ -118,7 +120,9 @@ class LaneTests(ProxyTestCase):
         factory = self.reactor.ports[-1].factory
         channel = factory.buildProtocol(PEER)
         reactor: Any = self.reactor
-        transport = Server(ours, channel, ("127.0.0.1", 1), cast("Any", None), 1, reactor)
+        # As the connections of our port are, or nothing would go this way.
+        port = SimpleNamespace(_addressType=IPv4Address)
+        transport = QuickPort.transport(ours, channel, ("127.0.0.1", 1), port, 1, reactor)
         self.patch(transport, "setTcpNoDelay", lambda on: None)
         channel.makeConnection(transport)
         written: list[bytes] = []
@@ -127,7 +131,10 @@ class LaneTests(ProxyTestCase):
             channel.dataReceived(request())
             proxy.work()
             proxy.ocs.acknowledge(proxy.ocs.requests[-1], a="x" * 1000)
+        # Most of it has been sent at once.
+        theirs.settimeout(0)
         received = theirs.recv(1 << 24)
+        self.assertGreater(len(received), len(written[0]))
         whole = parse_answers(received + written[0])
         self.assertEqual([each.status for each in whole], [200] * len(proxy.ocs.requests))
 
