@@ -153,6 +153,18 @@ class TimeLimitTests(HttpTestCase):
         self.assertFalse(client.transport.connected)
         self.assertEqual(server.frontend.connections, set())
 
+    def test_never_taken(self) -> None:
+        """H31: a last answer that the system keeps waits for `write_timeout`, however slowly it is taken."""
+        server = self.server()
+        client = server.connect().send(request("/nowhere", b"", "Connection: close"))
+        client.transport.kept_by_system = 50_000
+        most = server.frontend.limits.write_timeout_ms / 1000
+        self.advance(most)
+        self.assertTrue(client.transport.connected)
+        self.advance(6)
+        self.assertFalse(client.transport.connected)
+        self.assertEqual(server.frontend.connections, set())
+
     def test_many(self) -> None:
         """H27 to H29: 25 connections of each kind end in their time, none earlier, none later."""
         server = self.server(FakeGateway(holds=True))

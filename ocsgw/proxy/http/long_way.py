@@ -33,6 +33,8 @@ class LongWay(Protocol):
     transport: Any
     # What goes on behind the last answer; few connections ever have one.
     _stream: Stream | None = None
+    # When a client must have taken a last answer that the system still keeps for it; most never have any.
+    _taken_by: float | None = None
     _log = Logger()
 
     def __init__(self, frontend: HttpFrontend, peer: str, *, tls: bool = False, short_cut: bool = True) -> None:
@@ -151,12 +153,15 @@ class LongWay(Protocol):
         self.abort()
 
     def linger_timed_out(self) -> None:
-        """Cut the connection, unless the client is still taking its last answer (H11).
+        """Cut the connection (H11), unless the client is still taking its last answer.
 
-        The system keeps up to 128 KiB of it, and ends a connection whose client takes nothing for `write_timeout`.
+        The system keeps up to 128 KiB of it; `write_timeout` counts for that, too (H31).
         """
         self._limit = None
-        if unacknowledged(self.transport):
+        now = self._frontend.clock.seconds()
+        if self._taken_by is None:
+            self._taken_by = now + self._frontend.writing.seconds
+        if now < self._taken_by and unacknowledged(self.transport):
             self._watch(self._frontend.linger)
         else:
             self.abort()
