@@ -1,5 +1,5 @@
 # cython: language_level=3, embedsignature=False
-"""The write-ahead log of SQLite, written in one piece for each transaction.
+"""The write-ahead log of SQLite, written in one piece for each transaction, and brought into the file in few.
 
 By itself SQLite writes two pieces for each page of a transaction, a header of 24 bytes and the page, one system call
 each. They come in the order in which they stand in the file, so here they are put together until the page comes that
@@ -10,6 +10,10 @@ writes. See sqlite.org, "The OS Interface" and "WAL-mode File Format".
 A transaction that does not fit into the page cache writes pages before it is complete, and headers once more in the end.
 Its own connection may read them again, so whatever asks for the log gets what was put together written first; and so
 does whoever gives the right to write back, as another process may write at this place from then on.
+
+A checkpoint writes pages in the order in which they stand in the file, and says that they are there when it has had the
+file synchronized. Here neighbours are put together as well, and what has been written is synchronized in between: a disk
+that is given many pages at once lets the transactions of others wait for all of them.
 """
 
 from libc.stdint cimport int64_t, uint8_t
@@ -33,6 +37,8 @@ cdef enum:
     # sqlite3.h: kinds of files, and the lock of one who writes.
     OPEN_MAIN = 0x100
     OPEN_WAL = 0x80000
+    SYNC_NORMAL = 2
+    SYNC_DATA = 0x10
     SHM_UNLOCK = 1
     SHM_EXCLUSIVE = 8
     WRITE_LOCK = 0
@@ -42,6 +48,8 @@ cdef enum:
     ROOM = 131071
     # The file grows in such steps.
     STEP = 262144
+    # So much of a database file is written at most before it is synchronized.
+    AT_ONCE = 4194304
     ZEROS = 65536
 
 # The structures of sqlite3.h in their version 3; SQLite never changes what a version has.
@@ -85,18 +93,22 @@ ctypedef int (*RegisterVfs)(Vfs *, int) noexcept nogil
 ctypedef File *(*DatabaseOf)(const char *) noexcept nogil
 
 # Behind each file of the layer below.
-cdef struct Log:
+cdef struct Behind:
     const Methods *below
     Methods methods
     # Of a database file its log, and of a log its database file, while it is open.
     File *other
-    # How long the file is at least, 0 where nobody has looked.
-    int64_t length
+    bint is_log
     # What was put together, and where it begins in the file.
     uint8_t *room
     int64_t begin
     int size
+    # Of a log: whether that completes a transaction, and how long the file is at least, 0 where nobody has looked.
     bint is_last
+    int64_t length
+    # Of a database file: how much was written since it was synchronized, and the error of a write that was not told.
+    int64_t unsynced
+    int failed
 
 cdef uint8_t _zeros[ZEROS]
 cdef Vfs _ours
@@ -104,22 +116,30 @@ cdef Vfs *_below = NULL
 cdef DatabaseOf _database_of = NULL
 
 
-cdef inline Log *_behind(File *file) noexcept nogil:
-    return <Log *> (<uint8_t *> file + _ours.file_size - sizeof(Log))
+cdef inline Behind *_behind(File *file) noexcept nogil:
+    return <Behind *> (<uint8_t *> file + _ours.file_size - sizeof(Behind))
 
 
 cdef int _write_out(File *file) noexcept nogil:
-    """Write what was put together. Where that fails SQLite undoes the transaction."""
-    cdef Log *log = _behind(file)
-    cdef int size = log.size
+    """Write what was put together. Where that fails SQLite undoes the transaction, or gives the checkpoint up."""
+    cdef Behind *behind = _behind(file)
+    cdef int size = behind.size
     if not size:
         return OK
-    log.size = 0
-    log.is_last = False
-    cdef int result = log.below.write(file, log.room, size, log.begin)
-    if result == OK and log.begin + size > log.length:
-        _lengthen(file, log.begin + size)
-    return result
+    behind.size = 0
+    behind.is_last = False
+    cdef int result = behind.below.write(file, behind.room, size, behind.begin)
+    if result != OK:
+        return result
+    if behind.is_log:
+        if behind.begin + size > behind.length:
+            _lengthen(file, behind.begin + size)
+        return OK
+    behind.unsynced += size
+    if behind.unsynced < AT_ONCE:
+        return OK
+    behind.unsynced = 0
+    return behind.below.sync(file, SYNC_NORMAL | SYNC_DATA)
 
 
 cdef void _lengthen(File *file, int64_t end) noexcept nogil:
@@ -127,7 +147,7 @@ cdef void _lengthen(File *file, int64_t end) noexcept nogil:
 
     A disk takes more time for a file that has grown than for one with new content alone.
     """
-    cdef Log *log = _behind(file)
+    cdef Behind *log = _behind(file)
     cdef int64_t length = 0
     if log.below.size(file, &length) != OK or length > end:
         log.length = length
@@ -140,25 +160,66 @@ cdef void _lengthen(File *file, int64_t end) noexcept nogil:
         end += ZEROS
 
 
-cdef int _write(File *file, const void *data, int amount, int64_t offset) noexcept nogil:
-    cdef Log *log = _behind(file)
-    cdef int result
-    if log.size and (offset != log.begin + log.size or log.size + amount > ROOM):
-        result = _write_out(file)
-        if result != OK:
-            return result
+cdef int _make_way(File *file, int amount, int64_t offset) noexcept nogil:
+    """Write what was put together, unless this goes on behind it."""
+    cdef Behind *behind = _behind(file)
+    if behind.size and (offset != behind.begin + behind.size or behind.size + amount > ROOM):
+        return _write_out(file)
+    return OK
+
+
+cdef void _put_together(File *file, const void *data, int amount, int64_t offset) noexcept nogil:
+    cdef Behind *behind = _behind(file)
+    if not behind.size:
+        behind.begin = offset
+    memcpy(behind.room + behind.size, data, amount)
+    behind.size += amount
+
+
+cdef int _write_log(File *file, const void *data, int amount, int64_t offset) noexcept nogil:
+    cdef Behind *log = _behind(file)
+    cdef int result = _make_way(file, amount, offset)
+    if result != OK:
+        return result
     if log.room == NULL and amount == FRAME_HEADER:
         log.room = <uint8_t *> malloc(ROOM)
     if log.room == NULL or amount > ROOM or not log.size and amount != FRAME_HEADER:
         return log.below.write(file, data, amount, offset)
-    if not log.size:
-        log.begin = offset
-    memcpy(log.room + log.size, data, amount)
-    log.size += amount
+    _put_together(file, data, amount, offset)
     if amount == FRAME_HEADER:
         log.is_last = (<const int *> data)[1] != 0
         return OK
     return _write_out(file) if log.is_last else OK
+
+
+cdef int _write_page(File *file, const void *data, int amount, int64_t offset) noexcept nogil:
+    """With a log only checkpoints write into a database file."""
+    cdef Behind *database = _behind(file)
+    cdef int result = _untold(file)
+    if result == OK:
+        result = _make_way(file, amount, offset)
+    if result != OK:
+        return result
+    if database.room == NULL and database.other != NULL:
+        database.room = <uint8_t *> malloc(ROOM)
+    if database.room == NULL or database.other == NULL or amount > ROOM:
+        return database.below.write(file, data, amount, offset)
+    _put_together(file, data, amount, offset)
+    return OK
+
+
+cdef int _untold(File *file) noexcept nogil:
+    """Return the error of a write that could not be told when it came."""
+    cdef int failed = _behind(file).failed
+    _behind(file).failed = OK
+    return failed
+
+
+cdef int _written(File *file) noexcept nogil:
+    """Write what was put together; return its error, or one before."""
+    cdef int result = _write_out(file)
+    cdef int failed = _untold(file)
+    return failed if failed != OK else result
 
 
 cdef int _read(File *file, void *data, int amount, int64_t offset) noexcept nogil:
@@ -167,13 +228,19 @@ cdef int _read(File *file, void *data, int amount, int64_t offset) noexcept nogi
 
 
 cdef int _truncate(File *file, int64_t size) noexcept nogil:
-    cdef int result = _write_out(file)
-    _behind(file).length = 0
-    return result if result != OK else _behind(file).below.truncate(file, size)
+    """Checkpoints have a database file cut to the length that it has, for which Linux takes as long as for another."""
+    cdef Behind *behind = _behind(file)
+    cdef int result = _written(file)
+    cdef int64_t length = 0
+    behind.length = 0
+    if result != OK or not behind.is_log and behind.below.size(file, &length) == OK and length == size:
+        return result
+    return behind.below.truncate(file, size)
 
 
 cdef int _sync(File *file, int how) noexcept nogil:
-    cdef int result = _write_out(file)
+    cdef int result = _written(file)
+    _behind(file).unsynced = 0
     return result if result != OK else _behind(file).below.sync(file, how)
 
 
@@ -182,14 +249,27 @@ cdef int _size(File *file, int64_t *size) noexcept nogil:
     return result if result != OK else _behind(file).below.size(file, size)
 
 
+cdef int _control(File *file, int what, void *argument) noexcept nogil:
+    """SQLite tells the end of a checkpoint like this, and does not look at what comes back."""
+    cdef int result = _write_out(file)
+    if result != OK:
+        _behind(file).failed = result
+    return _behind(file).below.control(file, what, argument)
+
+
 cdef int _close_log(File *file) noexcept nogil:
     _behind(_behind(file).other).other = NULL
+    return _close(file)
+
+
+cdef int _close(File *file) noexcept nogil:
     free(_behind(file).room)
+    _behind(file).room = NULL
     return _behind(file).below.close(file)
 
 
 cdef int _shm_lock(File *file, int first, int count, int how) noexcept nogil:
-    cdef Log *database = _behind(file)
+    cdef Behind *database = _behind(file)
     if first == WRITE_LOCK and how == (SHM_UNLOCK | SHM_EXCLUSIVE) and database.other != NULL:
         _write_out(database.other)
     return database.below.shm_lock(file, first, count, how)
@@ -197,7 +277,7 @@ cdef int _shm_lock(File *file, int first, int count, int how) noexcept nogil:
 
 cdef int _open(Vfs *vfs, const char *name, File *file, int flags, int *out_flags) noexcept nogil:
     cdef int result = _below.open(_below, name, file, flags, out_flags)
-    cdef Log *behind = _behind(file)
+    cdef Behind *behind = _behind(file)
     cdef File *database
     if result != OK or not flags & (OPEN_MAIN | OPEN_WAL) or file.methods.version < VERSION:
         return result
@@ -205,24 +285,30 @@ cdef int _open(Vfs *vfs, const char *name, File *file, int flags, int *out_flags
     behind.methods = file.methods[0]
     behind.methods.version = VERSION
     behind.other = NULL
+    behind.is_log = not flags & OPEN_MAIN
     behind.room = NULL
-    behind.length = 0
     behind.size = 0
     behind.is_last = False
-    if flags & OPEN_MAIN:
-        behind.methods.shm_lock = _shm_lock
-    else:
+    behind.length = 0
+    behind.unsynced = 0
+    behind.failed = OK
+    if behind.is_log:
         database = _database_of(name)
         if database == NULL or database.methods != &_behind(database).methods:
             return result
         _behind(database).other = file
         behind.other = database
         behind.methods.close = _close_log
-        behind.methods.read = _read
-        behind.methods.write = _write
-        behind.methods.truncate = _truncate
-        behind.methods.sync = _sync
-        behind.methods.size = _size
+        behind.methods.write = _write_log
+    else:
+        behind.methods.close = _close
+        behind.methods.write = _write_page
+        behind.methods.control = _control
+        behind.methods.shm_lock = _shm_lock
+    behind.methods.read = _read
+    behind.methods.truncate = _truncate
+    behind.methods.sync = _sync
+    behind.methods.size = _size
     file.methods = &behind.methods
     return result
 
@@ -251,7 +337,7 @@ def register(bytes library):
     _ours.name = "ocsgw"
     _ours.open = _open
     # Files lie at multiples of 8.
-    _ours.file_size = ((below.file_size + 7) & ~7) + sizeof(Log)
+    _ours.file_size = ((below.file_size + 7) & ~7) + sizeof(Behind)
     _below = below
     if add(&_ours, 0) != OK:
         _below = NULL
