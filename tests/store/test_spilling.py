@@ -46,7 +46,10 @@ class SpillingTests(SynchronousTestCase):
         connection = Connection(file)
         self.addCleanup(connection.close)
         connection.change(f"PRAGMA page_size = {page}")
-        connection.tune(checkpoint=0)
+        # A file with content keeps the size of its pages.
+        connection.change("PRAGMA user_version = 1")
+        connection.tune()
+        connection.change("PRAGMA wal_autocheckpoint = 0")
         connection.change("PRAGMA cache_size = 10")
         connection.change("CREATE TABLE t (k INTEGER PRIMARY KEY, v)")
         return file, connection

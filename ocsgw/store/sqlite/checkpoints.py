@@ -3,10 +3,14 @@
 By itself SQLite does so in the commit that finds the log long. With random keys nearly each frame of the log is another
 page of the file, and whoever waits for that commit waits for all of them to be written and synchronized.
 
-The log begins anew only with a transaction that finds all of it in the file, and while one commit follows the other a
-thread never has all of it. So it brings over what there is, until that was quickly done, and then the little that has
-come since is brought over between two transactions. Where the thread does not get on, SQLite's own way is left as a
-backstop, at a multiple of the length.
+The longer the log, the more often a page is in it that the file gets once. With random keys a row changes two pages of
+indexes, of thousands; in a log as long as the file most of them are there several times. So it may be as long as that,
+within bounds.
+
+It begins anew only with a transaction that finds all of it in the file, and while one commit follows the other a thread
+never has all of it. So it brings over what there is, until that was quickly done, and then the little that has come
+since is brought over between two transactions. Where the thread does not get on, SQLite's own way is left as a
+backstop, at twice the length.
 """
 
 import contextlib
@@ -14,20 +18,30 @@ import sqlite3
 import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from typing import NamedTuple
 
-from ocsgw.store.sqlite.connection import CHECKPOINT_PAGES
+from ocsgw.store.sqlite.layer import address
 
-# Frames of 4 KiB. The thread begins when there may be so many new ones, and the log begins anew when it is so long.
-_NEW = 2000
-_LONG = CHECKPOINT_PAGES
-# At this length SQLite does it in a commit after all.
-BACKSTOP = 4 * _LONG
+# How long a log may be at least and at most before the thread begins, in bytes.
+_SHORT, _LONG = 16 << 20, 256 << 20
 # What has come while the last round took no longer than this is brought over quickly, too (seconds).
-_QUICK = 0.01
-_MOST_ROUNDS = 4
-# Changed rows after which the thread is asked first, and at least and at most.
+_QUICK = 0.02
+_MOST_ROUNDS = 6
+# Changed rows after which the thread is asked first, and at least and at most; and after so many seconds in any case,
+# so that a crash does not find a long log of a quiet day.
 _FIRST, _FEWEST, _MOST = 500, 100, 1_000_000
+_SELDOM = 60.0
+# By how much that grows at most from one time to the next.
+_GROWTH = 16
+_LENGTH = "SELECT * FROM pragma_page_count, pragma_page_size"
 _COMMAND = "PRAGMA wal_checkpoint(PASSIVE)"
+
+
+class Brought(NamedTuple):
+    """What came of the thread's work: how many frames the log has, and whether the last round was quickly done."""
+
+    frames: int
+    is_quick: bool
 
 
 class Checkpoints:
@@ -36,35 +50,60 @@ class Checkpoints:
     def __init__(
         self,
         file: str,
-        submit: Callable[[Callable[[], int]], "Future[int]"] | None = None,
+        submit: Callable[[Callable[[], Brought | None]], "Future[Brought | None]"] | None = None,
         clock: Callable[[], float] = time.perf_counter,
     ) -> None:
         self._file = file
         self._clock = clock
         # The thread is not made before there is something to do.
         self._pool = ThreadPoolExecutor(1, "checkpoints") if submit is None else None
-        self._submit: Callable[[Callable[[], int]], Future[int]] = submit or self._pool.submit  # type: ignore[union-attr]
+        self._submit: Callable[[Callable[[], Brought | None]], Future[Brought | None]] = (
+            submit or self._pool.submit  # type: ignore[union-attr]
+        )
         self._connection: sqlite3.Connection | None = None
-        self._running: Future[int] | None = None
-        # Changed rows as the thread was asked last, how many more until the next time, and the length of the log then.
-        self._changes = 0
-        self._wait = _FIRST
-        self._length = 0
+        self._running: Future[Brought | None] | None = None
+        # Bytes the log has at most, unless another program keeps an old state of the file in use, and frames with which
+        # the thread begins.
+        self.limit = 2 * _SHORT
+        self._most = 0
+        # The connection's count of changed rows as the log began anew, and with which the thread is asked next; how
+        # many lie between; and the count and the time when it was asked last.
+        self._anew = 0
+        self._interval = _FIRST
+        self._next = _FIRST
+        self._asked = 0
+        self._asked_at = clock()
+
+    def fit(self, connection: sqlite3.Connection) -> None:
+        """Fit the length of the log to that of the file. Raises `sqlite3.Error`.
+
+        Where the thread has not got on, the connection itself sees to the limit.
+        """
+        ((pages, size),) = connection.execute(_LENGTH).fetchall()
+        long = min(max(pages * size, _SHORT), _LONG)
+        self._most = long // size
+        self.limit = 2 * long
+        for setting in (f"wal_autocheckpoint = {self.limit // size}", f"journal_size_limit = {self.limit}"):
+            connection.execute(f"PRAGMA {setting}").close()
 
     def committed(self, connection: sqlite3.Connection) -> None:
         """A transaction of this connection has been committed, and the next one has not begun."""
         running = self._running
+        is_behind = False
         if running is not None:
             if not running.done():
                 return
             self._running = None
-            self._learn(running.result())
-            if self._length >= _LONG:
-                self._bring_rest(connection)
-        changed = connection.total_changes - self._changes
-        # It counts up to 2^31, and another connection counts from 0.
-        if not 0 <= changed < self._wait:
-            self._changes = connection.total_changes
+            is_behind = not self._take(running.result(), connection)
+        changes = connection.total_changes
+        if changes < self._asked:
+            # It counts up to 2^31, and another connection counts from 0.
+            self._anew = self._asked = changes
+            self._next = changes + self._interval
+        now = self._clock()
+        if changes >= self._next or is_behind or (changes > self._asked and now - self._asked_at >= _SELDOM):
+            self._asked, self._asked_at = changes, now
+            self._next = changes + self._interval
             # Without a thread, for want of memory, there is the backstop.
             with contextlib.suppress(RuntimeError):
                 self._running = self._submit(self._bring)
@@ -77,37 +116,53 @@ class Checkpoints:
             self._connection.close()
             self._connection = None
 
-    def _learn(self, length: int) -> None:
-        """Ask the thread again after so many changes as may have made enough new frames."""
-        new = length - self._length if length >= self._length else length
-        self._length = length
-        self._wait = min(max(self._wait * _NEW // max(new, 1), self._wait // 4, _FEWEST), self._wait * 4, _MOST)
-
-    def _bring_rest(self, connection: sqlite3.Connection) -> None:
+    def _take(self, brought: Brought | None, connection: sqlite3.Connection) -> bool:
+        """Take what the thread has done; return whether it has got on."""
+        changes = connection.total_changes
+        is_all = False
         # What cannot be done now is done later, or SQLite reports it with a commit.
         with contextlib.suppress(sqlite3.Error):
-            length, is_all = bring_over(connection)
-            self._length = 0 if is_all else length
+            if brought is not None:
+                self.fit(connection)
+                self._learn(changes - self._anew, brought.frames)
+                if not brought.is_quick:
+                    return False
+                _, is_all = bring_over(connection)
+        if is_all:
+            self._anew = changes
+        # Where another program uses an old state of the file, not all can be brought over.
+        self._next = changes + (self._interval if is_all else max(self._interval // 4, _FEWEST))
+        return True
 
-    def _bring(self) -> int:
-        """Bring what is in the log into the file, in the thread; return how long the log is, in frames."""
-        length = 0
+    def _learn(self, changes: int, frames: int) -> None:
+        """Find out how many changes make the log so long as it may be, from how many have made so many frames."""
+        if changes > 0 and frames:
+            most = min(self._interval * _GROWTH, _MOST)
+            self._interval = min(max(changes * self._most // frames, _FEWEST), most)
+
+    def _bring(self) -> Brought | None:
+        """Bring what is in the log into the file, in the thread; return None where that failed."""
         try:
+            connection = self._connected()
             for _ in range(_MOST_ROUNDS):
                 begun = self._clock()
-                length, _ = bring_over(self._connected())
-                if self._clock() - begun <= _QUICK:
+                length, _ = bring_over(connection)
+                is_quick = self._clock() - begun <= _QUICK
+                if is_quick:
                     break
-        except sqlite3.Error:
+        except (sqlite3.Error, MemoryError):
             # A full disk, say: commits find out themselves. The next time begins with a new connection.
             if self._connection is not None:
                 self._connection.close()
                 self._connection = None
-        return length
+            return None
+        return Brought(length, is_quick)
 
     def _connected(self) -> sqlite3.Connection:
         if self._connection is None:
-            self._connection = sqlite3.connect(self._file, isolation_level=None, check_same_thread=False, timeout=0)
+            self._connection = sqlite3.connect(
+                address(self._file), uri=True, isolation_level=None, check_same_thread=False, timeout=0
+            )
             self._connection.execute("PRAGMA synchronous = FULL").close()
         return self._connection
 

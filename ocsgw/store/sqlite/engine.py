@@ -13,8 +13,8 @@ from ocsgw.store.errors import CommitUnknownError, NotPrimaryError, StoreBusyErr
 from ocsgw.store.lease import PairMember
 from ocsgw.store.open_tables import OpenTables
 from ocsgw.store.records import largest_record
-from ocsgw.store.sqlite.checkpoints import BACKSTOP, Checkpoints, bring_over
-from ocsgw.store.sqlite.connection import CHECKPOINT_PAGES, Connection, masked, primary_code, translated
+from ocsgw.store.sqlite.checkpoints import Checkpoints, bring_over
+from ocsgw.store.sqlite.connection import Connection, masked, primary_code, translated
 from ocsgw.store.sqlite.file import StoreFile
 from ocsgw.store.sqlite.lease import SQLiteLease
 from ocsgw.store.sqlite.log import WriteAheadLog
@@ -35,7 +35,8 @@ _SCHEMA_VERSION = "PRAGMA schema_version"
 _DATA_VERSION = "PRAGMA data_version"
 # File and log are looked at so often, at a commit (seconds).
 _LOOK_EVERY = 1.0
-# The write-ahead log is cut to this size when it can be, and reported when it has grown to the other (bytes).
+# Without a thread for it the write-ahead log is cut to this size when it can be, and reported when it has grown to the
+# other, or to twice the limit of the thread (bytes).
 _LOG_LIMIT = 64 << 20
 _LOG_WARNING = 256 << 20
 
@@ -138,8 +139,11 @@ class SQLiteEngine:
         if self._access == "read":
             raw.execute("PRAGMA query_only = ON").close()
             return
-        connection.tune(BACKSTOP if self._checkpoints is not None else CHECKPOINT_PAGES)
-        raw.execute(f"PRAGMA journal_size_limit = {_LOG_LIMIT}").close()
+        connection.tune()
+        if self._checkpoints is not None:
+            self._checkpoints.fit(raw)
+        else:
+            raw.execute(f"PRAGMA journal_size_limit = {_LOG_LIMIT}").close()
 
     def _bring_up_to_date(self, *, is_alone: bool) -> None:
         connection = self._needed().raw
@@ -358,10 +362,12 @@ class SQLiteEngine:
                 self._is_brought_over = False
             raise StoreFailureError(f"the file {self._missing} was deleted, overwritten or replaced")
         size = self._file.log_size
-        if size >= self._log_reported:
+        limit = self._checkpoints.limit if self._checkpoints is not None else _LOG_LIMIT
+        threshold = max(self._log_reported, 2 * limit)
+        if size >= threshold:
             self._report(93125, file=f"{self._file.path}-wal", size=size >> 20)
-            self._log_reported *= 2
-        elif size <= _LOG_LIMIT:
+            self._log_reported = 2 * threshold
+        elif size <= limit:
             self._log_reported = _LOG_WARNING
 
     def _find_missing(self) -> str:
