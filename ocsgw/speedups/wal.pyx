@@ -16,7 +16,7 @@ file synchronized. Here neighbours are put together as well, and what has been w
 that is given many pages at once lets the transactions of others wait for all of them.
 """
 
-from libc.stdint cimport int64_t, uint8_t
+from libc.stdint cimport int64_t, uint8_t, uint32_t
 from libc.stdlib cimport free, malloc
 from libc.string cimport memcpy
 
@@ -40,8 +40,13 @@ cdef enum:
     SYNC_NORMAL = 2
     SYNC_DATA = 0x10
     SHM_UNLOCK = 1
+    SHM_LOCK = 2
     SHM_EXCLUSIVE = 8
     WRITE_LOCK = 0
+    CHECKPOINT_LOCK = 1
+    # The index of the log comes in such pieces; at this place of the first one it has how much of the log is in the file.
+    INDEX_PIECE = 32768
+    BROUGHT = 96
     # Before each page; bytes 4 to 7 are not 0 before the one that completes a transaction.
     FRAME_HEADER = 24
     # So much is put together at most, as the layer for Unix writes no more bytes at a time; pages have up to 65,536.
@@ -106,9 +111,11 @@ cdef struct Behind:
     # Of a log: whether that completes a transaction, and how long the file is at least, 0 where nobody has looked.
     bint is_last
     int64_t length
-    # Of a database file: how much was written since it was synchronized, and the error of a write that was not told.
+    # Of a database file: how much was written since it was synchronized, the error of a write that was not told, and
+    # how many frames of the log it had before the checkpoint.
     int64_t unsynced
     int failed
+    uint32_t brought
 
 cdef uint8_t _zeros[ZEROS]
 cdef Vfs _ours
@@ -270,9 +277,29 @@ cdef int _close(File *file) noexcept nogil:
 
 cdef int _shm_lock(File *file, int first, int count, int how) noexcept nogil:
     cdef Behind *database = _behind(file)
+    cdef uint32_t *brought
+    cdef int result
     if first == WRITE_LOCK and how == (SHM_UNLOCK | SHM_EXCLUSIVE) and database.other != NULL:
         _write_out(database.other)
-    return database.below.shm_lock(file, first, count, how)
+    if first == CHECKPOINT_LOCK and how == (SHM_UNLOCK | SHM_EXCLUSIVE) and _written(file) != OK:
+        # A checkpoint of a part of the log, which neither cuts nor synchronizes the file, was not told that its last
+        # pages could not be written. So they are in the log alone, and it has to be said so before another one begins.
+        brought = _brought(file)
+        if brought != NULL:
+            brought[0] = database.brought
+    result = database.below.shm_lock(file, first, count, how)
+    if result == OK and first == CHECKPOINT_LOCK and how == (SHM_LOCK | SHM_EXCLUSIVE):
+        brought = _brought(file)
+        database.brought = brought[0] if brought != NULL else 0
+    return result
+
+
+cdef uint32_t *_brought(File *file) noexcept nogil:
+    """Return where the index has how many frames are in the file (sqlite.org, "WAL-mode File Format", nBackfill)."""
+    cdef void *index = NULL
+    if _behind(file).below.shm_map(file, 0, INDEX_PIECE, 0, &index) != OK or index == NULL:
+        return NULL
+    return <uint32_t *> (<uint8_t *> index + BROUGHT)
 
 
 cdef int _open(Vfs *vfs, const char *name, File *file, int flags, int *out_flags) noexcept nogil:
@@ -292,6 +319,7 @@ cdef int _open(Vfs *vfs, const char *name, File *file, int flags, int *out_flags
     behind.length = 0
     behind.unsynced = 0
     behind.failed = OK
+    behind.brought = 0
     if behind.is_log:
         database = _database_of(name)
         if database == NULL or database.methods != &_behind(database).methods:

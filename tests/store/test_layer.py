@@ -295,14 +295,94 @@ class LayerTests(FolderCase):
                 self.assertEqual(connection.execute("SELECT count(*) FROM t").fetchone(), (int(done.stdout),))
             self.assertGreater(int(done.stdout), 100)
 
-    def test_other_journals(self) -> None:
-        """A file whose journal is another one is written as SQLite does, before and after it has a log."""
+    def test_no_room_for_the_last_pages(self) -> None:
+        """Also what is written only at the end of a checkpoint: the log is not taken to be in the file if it is not.
+
+        Nor where SQLite does not ask any more, because somebody reads, so that only a part is brought over.
+        """
+        code = (
+            "import os, resource, signal, sqlite3, sys\n"
+            "from ocsgw.store.sqlite.layer import address\n"
+            "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
+            "c = sqlite3.connect(address(sys.argv[1]), uri=True, isolation_level=None)\n"
+            "c.execute('PRAGMA synchronous = FULL'); c.execute('PRAGMA wal_autocheckpoint = 0')\n"
+            "c.execute('CREATE TABLE u (v)'); c.execute('PRAGMA wal_checkpoint(PASSIVE)').fetchall()\n"
+            "c.execute('BEGIN')\n"
+            "c.executemany('INSERT INTO u VALUES (?)', [('x' * 3500,)] * 20); c.execute('COMMIT')\n"
+            "other = sqlite3.connect(sys.argv[1], isolation_level=None)\n"
+            "if sys.argv[3]:\n"
+            "    other.execute('BEGIN'); other.execute('SELECT count(*) FROM u').fetchall()\n"
+            "c.execute('INSERT INTO u VALUES (0)')\n"
+            "soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)\n"
+            "room = os.path.getsize(sys.argv[1]) + 4096 * int(sys.argv[2])\n"
+            "resource.setrlimit(resource.RLIMIT_FSIZE, (room, hard))\n"
+            "try:\n"
+            "    c.execute('PRAGMA wal_checkpoint(PASSIVE)').fetchall(); print('nothing')\n"
+            "except sqlite3.OperationalError as error:\n"
+            "    print(error)\n"
+            "sys.stdout.flush()\n"
+            "resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))\n"
+            "if sys.argv[4]:\n"
+            "    if sys.argv[3]: other.execute('ROLLBACK')\n"
+            "    assert c.execute('PRAGMA wal_checkpoint(TRUNCATE)').fetchall() == [(0, 0, 0)]\n"
+            "os.kill(os.getpid(), signal.SIGKILL)\n"
+        )
+        for page, part in ((0, ""), (5, ""), (18, ""), (0, "part"), (5, "part")):
+            for end in ("", "goes on"):
+                path = self.made(f"file-{page}-{part}-{end}")
+                done = subprocess.run(
+                    [sys.executable, "-c", code, path, str(page), part, end],
+                    capture_output=True,
+                    text=True,
+                    timeout=60,
+                )
+                self.assertEqual(done.stderr, "")
+                self.assertRegex(done.stdout, "nothing" if part else "full|I/O")
+                with closing(sqlite3.connect(path)) as connection:
+                    self.assertEqual(connection.execute("PRAGMA integrity_check").fetchall(), [("ok",)])
+                    self.assertEqual(connection.execute("SELECT count(*) FROM u").fetchone(), (21,))
+
+    def test_brought_over_in_part(self) -> None:
+        """What a checkpoint says to be in the file is there when it says so, whatever is synchronized."""
+        brought = []
+        for name, address in (("with", layer.address), ("without", lambda path: f"file:{path}")):
+            path = self.made(name)
+            with closing(connected(address(path))) as ours, closing(connected(f"file:{path}")) as other:
+                ours.execute("PRAGMA synchronous = OFF")
+                ours.executemany("INSERT INTO t (text) VALUES (?)", [("x" * 900,)] * 40)
+                # Pages that are changed after that stay in the log.
+                other.execute("BEGIN")
+                other.execute("SELECT count(*) FROM t").fetchall()
+                ours.executemany("INSERT INTO t (text) VALUES (?)", [("y" * 900,)] * 10)
+                ((_, frames, there),) = ours.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+                brought.append((frames, there, Path(path).read_bytes().count(b"x" * 900)))
+        self.assertEqual(brought[0], brought[1])
+        frames, there, texts = brought[0]
+        self.assertTrue(0 < there < frames and texts > 40, brought)
+
+    def test_file_gets_shorter(self) -> None:
+        """A file that is shorter now is cut, when its log is brought over."""
         path = self.made("file")
         with closing(connected(layer.address(path))) as connection:
-            for number, mode in enumerate(("delete", "wal", "truncate", "wal", "persist")):
-                self.assertEqual(connection.execute(f"PRAGMA journal_mode = {mode}").fetchall(), [(mode,)])
-                connection.executemany("INSERT INTO t (text) VALUES (?)", [("x" * 900,)] * 10)
-                self.assertEqual(len(self.left_by_kill(path)), 10 * (number + 1))
+            connection.executemany("INSERT INTO t (text) VALUES (?)", [("x" * 900,)] * 200)
+            for statement in ("PRAGMA wal_checkpoint(TRUNCATE)", "DELETE FROM t", "VACUUM"):
+                connection.execute(statement).fetchall()
+            before = os.path.getsize(path)
+            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+            ((pages,),) = connection.execute("PRAGMA page_count").fetchall()
+        self.assertEqual(os.path.getsize(path), pages * 4096)
+        self.assertLess(pages * 4096, before // 10)
+
+    def test_other_journals(self) -> None:
+        """A file whose journal is another one is written as SQLite does, before and after it has a log."""
+        for synchronous in ("FULL", "OFF"):
+            path = self.made(f"file-{synchronous}")
+            with closing(connected(layer.address(path))) as connection:
+                connection.execute(f"PRAGMA synchronous = {synchronous}")
+                for number, mode in enumerate(("delete", "wal", "truncate", "wal", "persist")):
+                    self.assertEqual(connection.execute(f"PRAGMA journal_mode = {mode}").fetchall(), [(mode,)])
+                    connection.executemany("INSERT INTO t (text) VALUES (?)", [("x" * 900,)] * 10)
+                    self.assertEqual(len(self.left_by_kill(path)), 10 * (number + 1))
 
     def test_log_grows_in_steps(self) -> None:
         """The log is longer than what is in it, by a step at most; while it is long enough it does not grow."""
@@ -328,7 +408,7 @@ class LayerTests(FolderCase):
             "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
             "c = sqlite3.connect(address(sys.argv[1]), uri=True, isolation_level=None)\n"
             "c.execute('PRAGMA synchronous = FULL'); c.execute('PRAGMA wal_autocheckpoint = 0')\n"
-            "c.execute('PRAGMA cache_size = 10')\n"
+            "c.execute(f'PRAGMA cache_size = {sys.argv[3]}')\n"
             "soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)\n"
             "resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[2]), hard))\n"
             "done = 0\n"
@@ -346,9 +426,10 @@ class LayerTests(FolderCase):
             "print(done + 1)\n"
         )
         before = 0
-        for limit in (300_000, 300_024, 700_000, 1_500_000):
+        # With a small cache it is a page before the end of the transaction that finds no room.
+        for limit, cache in ((300_000, 10), (300_024, 2000), (700_000, 10), (1_500_000, 2000)):
             done = subprocess.run(
-                [sys.executable, "-c", code, path, str(limit)], capture_output=True, text=True, timeout=60
+                [sys.executable, "-c", code, path, str(limit), str(cache)], capture_output=True, text=True, timeout=60
             )
             self.assertEqual(done.stderr, "")
             # Each process has counted from nothing.
