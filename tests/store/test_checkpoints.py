@@ -44,7 +44,7 @@ class CheckpointsTests(ClockTestCase):
         self.connection.tune()
         self.connection.raw.execute("CREATE TABLE t (id INTEGER PRIMARY KEY, text TEXT)").close()
         self.thread = HeldThread()
-        for name, value in (("_SHORT", 40 * PAGE), ("_LONG", 200 * PAGE), ("_FIRST", 10), ("_FEWEST", 5)):
+        for name, value in (("_SHORT", 40 * PAGE), ("_LONG", 200 * PAGE), ("_FIRST", 10), ("_FEWEST", 5), ("_FEW", -1)):
             self.patch(checkpoints, name, value)
         self.time = 0.0
         self.checkpoints = self.make(self.thread.submit)
@@ -139,6 +139,17 @@ class CheckpointsTests(ClockTestCase):
         self.thread.work()
         self.commit(1, rows=1)
         self.assertEqual((self.thread.asked, asked[-1]), (3, self.connection.raw))
+
+    def test_slow_synchronizing(self) -> None:
+        """A round with few frames is enough, however long the disk takes for it."""
+        self.patch(checkpoints, "_FEW", 20)
+        asked = self.slow(*[0.1] * 12)
+        # More than twenty frames, and none after them.
+        self.commit(3)
+        self.thread.work()
+        self.assertEqual(len(asked), 2)
+        self.commit(1, rows=1)
+        self.assertEqual((self.thread.asked, asked[2:]), (1, [self.connection.raw]))
 
     def test_quiet_day(self) -> None:
         """What few transactions have left in the log is brought over after a minute."""

@@ -24,8 +24,10 @@ from ocsgw.store.sqlite.layer import address
 
 # How long a log may be at least and at most before the thread begins, in bytes.
 _SHORT, _LONG = 16 << 20, 256 << 20
-# What has come while the last round took no longer than this is brought over quickly, too (seconds).
+# What has come while the last round took no longer than this is brought over quickly, too (seconds); and after a round
+# with so few frames, where synchronizing takes longer than that.
 _QUICK = 0.02
+_FEW = 500
 _MOST_ROUNDS = 6
 # Changed rows after which the thread is asked first, and at least and at most; and after so many seconds in any case,
 # so that a crash does not find a long log of a quiet day.
@@ -144,10 +146,11 @@ class Checkpoints:
         """Bring what is in the log into the file, in the thread; return None where that failed."""
         try:
             connection = self._connected()
+            length = 0
             for _ in range(_MOST_ROUNDS):
-                begun = self._clock()
+                begun, before = self._clock(), length
                 length, _ = bring_over(connection)
-                is_quick = self._clock() - begun <= _QUICK
+                is_quick = self._clock() - begun <= _QUICK or length - before <= _FEW
                 if is_quick:
                     break
         except (sqlite3.Error, MemoryError):
