@@ -45,6 +45,16 @@ _STEPS = st.one_of(
     ),
 )
 
+# How a process begins whose files will find no room: the limit of their size is told by an error, not by a signal.
+_NO_ROOM = """
+import os, resource, signal, sqlite3, sys
+from ocsgw.store.sqlite.layer import address
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+c = sqlite3.connect(address(sys.argv[1]), uri=True, isolation_level=None)
+c.execute('PRAGMA synchronous = FULL'); c.execute('PRAGMA wal_autocheckpoint = 0')
+soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+"""
+
 
 def connected(address: str) -> sqlite3.Connection:
     """Return a connection that commits as that of the store does."""
@@ -258,13 +268,7 @@ class LayerTests(FolderCase):
 
     def test_full_disk_as_log_is_brought_over(self) -> None:
         """A checkpoint that finds no room says so, and nothing is lost: it is in the log until there is room again."""
-        code = (
-            "import resource, signal, sqlite3, sys\n"
-            "from ocsgw.store.sqlite.layer import address\n"
-            "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
-            "c = sqlite3.connect(address(sys.argv[1]), uri=True, isolation_level=None)\n"
-            "c.execute('PRAGMA synchronous = FULL'); c.execute('PRAGMA wal_autocheckpoint = 0')\n"
-            "soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)\n"
+        code = _NO_ROOM + (
             "resource.setrlimit(resource.RLIMIT_FSIZE, (500_000, hard))\n"
             "done = 0\n"
             "try:\n"
@@ -284,7 +288,7 @@ class LayerTests(FolderCase):
             "    assert c.execute('PRAGMA wal_checkpoint(TRUNCATE)').fetchall() == [(0, 0, 0)]\n"
             "print(done, flush=True)\n"
             "if sys.argv[2] == 'killed':\n"
-            "    import os; os.kill(os.getpid(), signal.SIGKILL)\n"
+            "    os.kill(os.getpid(), signal.SIGKILL)\n"
         )
         for end in ("goes on", "killed"):
             path = self.made(end)
@@ -300,12 +304,7 @@ class LayerTests(FolderCase):
 
         Nor where SQLite does not ask any more, because somebody reads, so that only a part is brought over.
         """
-        code = (
-            "import os, resource, signal, sqlite3, sys\n"
-            "from ocsgw.store.sqlite.layer import address\n"
-            "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
-            "c = sqlite3.connect(address(sys.argv[1]), uri=True, isolation_level=None)\n"
-            "c.execute('PRAGMA synchronous = FULL'); c.execute('PRAGMA wal_autocheckpoint = 0')\n"
+        code = _NO_ROOM + (
             "c.execute('CREATE TABLE u (v)'); c.execute('PRAGMA wal_checkpoint(PASSIVE)').fetchall()\n"
             "c.execute('BEGIN')\n"
             "c.executemany('INSERT INTO u VALUES (?)', [('x' * 3500,)] * 20); c.execute('COMMIT')\n"
@@ -313,7 +312,6 @@ class LayerTests(FolderCase):
             "if sys.argv[3]:\n"
             "    other.execute('BEGIN'); other.execute('SELECT count(*) FROM u').fetchall()\n"
             "c.execute('INSERT INTO u VALUES (0)')\n"
-            "soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)\n"
             "room = os.path.getsize(sys.argv[1]) + 4096 * int(sys.argv[2])\n"
             "resource.setrlimit(resource.RLIMIT_FSIZE, (room, hard))\n"
             "try:\n"
@@ -402,14 +400,8 @@ class LayerTests(FolderCase):
     def test_full_disk(self) -> None:
         """What finds no room is not committed, nothing of it is there, and it goes on when there is room again."""
         path = self.made("file")
-        code = (
-            "import resource, signal, sqlite3, sys\n"
-            "from ocsgw.store.sqlite.layer import address\n"
-            "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
-            "c = sqlite3.connect(address(sys.argv[1]), uri=True, isolation_level=None)\n"
-            "c.execute('PRAGMA synchronous = FULL'); c.execute('PRAGMA wal_autocheckpoint = 0')\n"
+        code = _NO_ROOM + (
             "c.execute(f'PRAGMA cache_size = {sys.argv[3]}')\n"
-            "soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)\n"
             "resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[2]), hard))\n"
             "done = 0\n"
             "try:\n"
