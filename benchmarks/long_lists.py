@@ -17,7 +17,7 @@ from benchmarks.next_record import directory_of
 from ocsgw.contact.batch import execute
 from ocsgw.contact.opening import prepare
 from ocsgw.contact.unit_of_work import PendingRequest, UnitOfWork
-from ocsgw.execution.committer import random_guid
+from ocsgw.execution.guids import random_guid
 from ocsgw.protocol.messages import KV
 from ocsgw.protocol.requests import request_named
 from ocsgw.store.postgresql.engine import PostgreSQLEngine

@@ -17,7 +17,7 @@ from ocsgw.contact.batch import execute
 from ocsgw.contact.directory import CallingList, Campaign, CampaignGroup, Directory, Field, Tenant, TimeZone
 from ocsgw.contact.opening import prepare
 from ocsgw.contact.unit_of_work import PendingRequest, UnitOfWork
-from ocsgw.execution.committer import random_guid
+from ocsgw.execution.guids import random_guid
 from ocsgw.protocol.requests import request_named
 from ocsgw.store.sqlite.engine import SQLiteEngine
 from tests.support.reports import unreported

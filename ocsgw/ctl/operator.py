@@ -18,7 +18,7 @@ from ocsgw.control.errors import UnreachableError
 from ocsgw.ctl.errors import EXIT_UNAVAILABLE, CommandError
 from ocsgw.ctl.installation import Installation
 from ocsgw.ctl.store_at_rest import store_at_rest
-from ocsgw.execution.committer import random_guid
+from ocsgw.execution.guids import random_guid
 from ocsgw.logs import MESSAGES
 from ocsgw.operations.steps import OperationError, carry_out
 from ocsgw.store.engine import Engine

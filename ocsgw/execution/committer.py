@@ -4,7 +4,6 @@ A batch is what arrived while the last one was being committed. While the store 
 itself, else a worker does, which pauses shortly where that joins two small batches (docs/architecture.md).
 """
 
-import secrets
 import sys
 import time
 from collections import deque
@@ -29,6 +28,7 @@ from ocsgw.contact.unit_of_work import Continuation, Unfinished, UnitOfWork
 from ocsgw.execution.batch_log import BatchLog
 from ocsgw.execution.continuing import Continuing
 from ocsgw.execution.gathering import Gathering
+from ocsgw.execution.guids import random_guid
 from ocsgw.execution.jobs import Awaiting, Cancellable, Store
 from ocsgw.execution.pace import Pace
 from ocsgw.execution.pipelining import Pipelining, Sent
@@ -52,13 +52,6 @@ _WAY_BACK = 0.5
 _CHORE_WAIT = 5.0
 
 T = TypeVar("T")
-# A letter or digit for each byte; each stands for as many bytes.
-_LETTERS = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567" * 8
-
-
-def random_guid() -> str:
-    """Return 32 upper-case letters and digits (`GSW_CALL_ATTEMPT_GUID`)."""
-    return secrets.token_bytes(32).translate(_LETTERS).decode("ascii")
 
 
 def nobody_to_ask(question: object) -> "Deferred[object]":

@@ -31,7 +31,7 @@ from ocsgw.store.list_counters import chain_counter, record_counter
 from ocsgw.store.open_tables import OpenTables
 from ocsgw.store.outbox import OutboxTable
 from ocsgw.store.own_tables import OwnTables
-from ocsgw.store.records import column_at, is_text, record_of, unreadable_column
+from ocsgw.store.records import column_at, is_text, plain_records, record_of, unreadable_column
 from ocsgw.store.refused_commits import RefusedCommits
 from ocsgw.store.texts import INSERTED_COLUMNS, DncStatements, ListStatements, insert_text
 
@@ -335,12 +335,11 @@ class RecordTransaction(ContactForms, OwnTables, OutboxTable, RefusedCommits):
                 rows = self._rows(calling_list, text.ready_records, {**parameters, "limit": limit})
             found: list[list[Record]] = [[] for _ in keys]
             known = len(skipped)
-            for key, *row in rows:
-                record = self._record(calling_list, row)
+            for row, record in zip(rows, self._readable(calling_list, rows, 1), strict=True):
                 if record is None:
-                    skipped[row[0]] = ""
+                    skipped[row[1]] = ""
                 else:
-                    found[key].append(record)
+                    found[row[0]].append(record)
             if len(skipped) == known:
                 return found
             # Those that cannot be read must not hide the ones behind them.
@@ -378,9 +377,16 @@ class RecordTransaction(ContactForms, OwnTables, OutboxTable, RefusedCommits):
         """Return the column with which a record met in this transaction cannot be represented (K63)."""
         return self._unreadable.get((calling_list.dbid, record_id))
 
-    def _records(self, calling_list: CallingList, rows: Iterable[Sequence[Any]]) -> list[Record]:
+    def _records(self, calling_list: CallingList, rows: Sequence[tuple[Any, ...]]) -> list[Record]:
         """Return the records that can be represented (K63)."""
-        return [record for row in rows if (record := self._record(calling_list, row)) is not None]
+        return [each for each in self._readable(calling_list, rows) if each is not None]
+
+    def _readable(
+        self, calling_list: CallingList, rows: Sequence[tuple[Any, ...]], first: int = 0
+    ) -> Sequence[Record | None]:
+        """Return the records of rows, which begin at the column `first`; None for one that cannot be represented."""
+        plain = plain_records(calling_list, rows, self._tables.largest_record, first)
+        return plain if plain is not None else [self._record(calling_list, row[first:]) for row in rows]
 
     def _record(self, calling_list: CallingList, row: Sequence[Any]) -> Record | None:
         place = unreadable_column(row, self._tables.largest_record)

@@ -7,7 +7,7 @@ from typing import Any, cast
 from ocsgw.contact.batch import Outcome, execute
 from ocsgw.contact.transaction import StoreFailureError
 from ocsgw.contact.unit_of_work import UnitOfWork
-from ocsgw.execution.committer import Committer, random_guid
+from ocsgw.execution.committer import Committer
 from ocsgw.execution.jobs import Job
 from ocsgw.protocol.errors import Refusal
 from ocsgw.store.errors import CommitUnknownError, StoreBusyError
@@ -277,10 +277,3 @@ class CommitterTests(RuleTestCase):
         self.assertEqual(self.codes(), [])
         self.turn_of_the_reactor()
         self.assertEqual(self.codes(), [("1", "")])
-
-    def test_ids_of_handouts(self) -> None:
-        """10.8: a call attempt GUID has 32 upper-case letters and digits and is never the same."""
-        guids = {random_guid() for _ in range(100)}
-        self.assertEqual(len(guids), 100)
-        for guid in guids:
-            self.assertEqual((len(guid), guid.isalnum(), guid), (32, True, guid.upper()))
