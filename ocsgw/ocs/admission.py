@@ -1,8 +1,9 @@
 """How many requests whose answers may be large are in work at the same time, so that the answers fit into memory."""
 
-# Until something is known, an answer is expected to take this part of the budget; and how fast confidence grows.
+# Until something is known, an answer is expected to take this part of the budget.
 _AT_FIRST = 8
-_INERTIA = 8
+# What each small answer leaves of a large expectation.
+_INERTIA = 7 / 8
 
 
 class Admission:
@@ -17,15 +18,16 @@ class Admission:
         self._expected = budget // _AT_FIRST
         self._inside = 0
 
-    def has_room(self) -> bool:
-        """Whether one more may enter; there is always room for one."""
-        return self._inside == 0 or (self._inside + 1) * self._expected <= self._budget
+    @property
+    def room(self) -> int:
+        """How many more may enter; there is always room for one."""
+        return max(self._budget // max(self._expected, 1) - self._inside, 0 if self._inside else 1)
 
-    def enter(self) -> None:
-        """A request goes to work."""
-        self._inside += 1
+    def enter(self, count: int = 1) -> None:
+        """Requests go to work."""
+        self._inside += count
 
-    def leave(self, size: int) -> None:
-        """A request has been answered with so many bytes."""
-        self._inside -= 1
-        self._expected = max(size, (self._expected * (_INERTIA - 1) + size) // _INERTIA)
+    def leave(self, size: int, count: int = 1) -> None:
+        """So many requests have been answered, with `size` bytes each."""
+        self._inside -= count
+        self._expected = max(size, size + int((self._expected - size) * _INERTIA**count))

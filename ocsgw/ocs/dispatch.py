@@ -2,7 +2,7 @@
 
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Protocol, cast
 
@@ -13,6 +13,7 @@ from twisted.logger import Logger
 from ocsgw import speedups
 from ocsgw.clock import WallClock
 from ocsgw.contact.batch import Outcome, fingerprint
+from ocsgw.contact.directory import Directory
 from ocsgw.contact.unit_of_work import PendingRequest, final_event
 from ocsgw.counters import REPLAYED, REQUEST_SECONDS, RESCHEDULES
 from ocsgw.counters import REQUESTS as REQUESTS_ANSWERED
@@ -36,6 +37,10 @@ _SECONDS = {name: REQUEST_SECONDS.cell(request=name) for name in REQUESTS}
 _REPLAYED = REPLAYED.cell()
 _KEPT_REFUSALS = 50
 _RESCHEDULES = frozenset({"RecordReschedule", "ScheduledRecordReschedule"})
+# Requests whose answer has as much text as records have, of which other programs write as much as they like.
+MAYBE_LARGE = frozenset({"ChainedRecordRequest", "PreviewRecordRequest"})
+# What more clients may ask for is looked up anew.
+_MOST_CLIENTS = 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +59,9 @@ class DispatchOptions:
 class Home(Protocol):
     """The client's end for requests that came together, and go back together.
 
-    `open_requests` are the refs that have no final event yet, `room` is how many more there may be, `largest` how many
-    bytes an event may have. While the end `is_plain`, frames may be sent without its looking at the events.
+    `open_requests` are the refs that have no final event yet, `room` is how many more there may be, `large_room` how
+    many of these may have large answers, and `largest` how many bytes an event may have. While the end `is_plain`,
+    frames may be sent without its looking at the events.
     """
 
     largest: int
@@ -69,11 +75,18 @@ class Home(Protocol):
         """How many requests may come."""
 
     @property
+    def large_room(self) -> int:
+        """How many requests may come whose answers may be large."""
+
+    @property
     def is_plain(self) -> bool:
         """Whether nobody wants to see the events."""
 
     def reply_to(self, request: Request) -> Reply:
         """Return what takes the events of a request."""
+
+    def admit(self, refs: Collection[int]) -> None:
+        """Requests whose answers may be large go to work."""
 
     def send_together(self, frames: bytes) -> None:
         """Send the final events of requests that are open no longer."""
@@ -112,6 +125,9 @@ class Dispatcher:
         # The last refusals, the oldest first.
         self.refused: deque[Refused] = deque(maxlen=_KEPT_REFUSALS)
         self._refusals = 0
+        # What clients may ask for, by their kinds and principals, by the directory that says so.
+        self._kinds: dict[tuple[str, str], dict[str, RequestType]] = {}
+        self._kinds_of: Directory | None = None
         if speedups.is_used():
             committer.answer_together = self.finish_together
 
@@ -153,20 +169,18 @@ class Dispatcher:
             self._begin(exchange)
 
     def handle_together(self, requests: list[Request], at: int, context: RequestContext, home: Home) -> int:
-        """Carry out the requests from `at` on that are usual and alike, which `context` asks for; return how many.
+        """Carry out the requests from `at` on that are usual, which `context` asks for; return how many.
 
         None where `handle` has to see the first one. What can be sent together of their answers goes to `home`.
         """
         if not speedups.is_used() or not self.available or self.options.duplicate_window:
             return 0
-        name = requests[at].data.get("GSW_AGENT_REQ_TYPE")
-        known = REQUESTS.get(name) if name.__class__ is str else None
-        if known is None or self._refusal_of(known, context) is not None:
-            return 0
-        taken = jobs(
-            *(requests, at, home.room, home.open_requests, known, context, PendingRequest),
-            *(self, home, self._clock.seconds()),
+        taken, large = jobs(
+            *(requests, at, home.room, home.large_room, home.open_requests, self._kinds_for(context), MAYBE_LARGE),
+            *(context, PendingRequest, self, home, self._clock.seconds()),
         )
+        if large:
+            home.admit(large)
         self.requests += len(taken)
         try:
             self._committer.submit_all(taken)
@@ -174,6 +188,20 @@ class Dispatcher:
             for job in taken:
                 self._fail(job.request, job.reply)
         return len(taken)
+
+    def _kinds_for(self, context: RequestContext) -> dict[str, RequestType]:
+        """Return what a client may ask for, by its names; as long as the directory is the same."""
+        directory, kinds = self._committer.directory, self._kinds
+        if directory is not self._kinds_of or len(kinds) > _MOST_CLIENTS:
+            self._kinds_of = directory
+            kinds.clear()
+        key = context.client, context.principal
+        found = kinds.get(key)
+        if found is None:
+            found = kinds[key] = {
+                name: known for name, known in REQUESTS.items() if self._refusal_of(known, context) is None
+            }
+        return found
 
     def _refusal_of(self, known: RequestType, context: RequestContext) -> Refusal | None:
         """Return why a client may not send requests of this kind."""
@@ -227,18 +255,18 @@ class Dispatcher:
         None where the first one has to be delivered by itself.
         """
         first = taken[at]
-        if first.__class__ is not Job:
+        if first.__class__ is not Job or not first.end.is_plain:
             return 0
-        home, name = first.end, first.pending.request.name
-        if not home.is_plain or name in _RESCHEDULES:
-            return 0
-        refs, now, bounds = home.open_requests, self._clock.seconds(), _SECONDS[name].bounds
-        count = 0
+        home, count = first.end, 0
         try:
-            frames, count, buckets, seconds = answers(taken, outcomes, at, refs, home.largest, now, bounds)
+            frames, count, seconds_of = answers(
+                *(taken, outcomes, at, home.open_requests, home.largest, self._clock.seconds(), REQUEST_SECONDS.bounds),
+                _RESCHEDULES,
+            )
+            for known, buckets, seconds in seconds_of:
+                _SECONDS[known.name].add(buckets, seconds)
+                _SUCCEEDED[known.name].value += sum(buckets)
             if count:
-                _SECONDS[name].add(buckets, seconds)
-                _SUCCEEDED[name].value += count
                 home.send_together(frames)
         except Exception:  # noqa: BLE001 - those that are still open are delivered by themselves
             contain(self._log, "reply", first.pending.title)

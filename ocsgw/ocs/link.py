@@ -1,7 +1,7 @@
 """The end of OCS of a connection to a client (protocol.md sections 5 and 6)."""
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from functools import partial
 from typing import Protocol
@@ -14,7 +14,7 @@ from ocsgw.link.connection import Connection, LinkLimits
 from ocsgw.link.stream import StreamProtocol
 from ocsgw.logs import say
 from ocsgw.ocs.admission import Admission
-from ocsgw.ocs.dispatch import Home, Reply, error_event
+from ocsgw.ocs.dispatch import MAYBE_LARGE, Home, Reply, error_event
 from ocsgw.protocol.context import ANONYMOUS, RequestContext
 from ocsgw.protocol.errors import Refusal
 from ocsgw.protocol.messages import (
@@ -46,8 +46,6 @@ Trace = Callable[[Message, bool], None]
 
 # A client says hello within this time (P80), in seconds.
 _HELLO_TIMEOUT = 5.0
-# Requests whose answer has as much text as records have, of which other programs write as much as they like.
-_MAYBE_LARGE = frozenset({"ChainedRecordRequest", "PreviewRecordRequest"})
 # Contexts that are kept for the next request of the same client; all are made anew when there are more.
 _MOST_CONTEXTS = 4096
 
@@ -56,7 +54,7 @@ class RequestHandler(Protocol):
     """What carries out the requests of a connection: the dispatcher, or what stands before it."""
 
     def handle_together(self, requests: list[Request], at: int, context: RequestContext, home: Home) -> int:
-        """Carry out requests from `at` on that are usual and alike; return how many, none where `handle` has to."""
+        """Carry out requests from `at` on that are usual; return how many, none where `handle` has to."""
 
     def handle(self, request: Request, context: RequestContext, reply: Reply) -> None:
         """Carry out a request; `reply` takes its events, of which the last one is final."""
@@ -290,10 +288,9 @@ class OcsEnd:
 
     def _take_together(self, requests: list[Request], at: int) -> int:
         """Hand over the requests from `at` on that need no look at each of them; return how many."""
-        first = requests[at]
-        if not self._connection.is_open or self._held or first.data.get("GSW_AGENT_REQ_TYPE") in _MAYBE_LARGE:
+        if not self._connection.is_open or self._held:
             return 0
-        return self._dispatcher.handle_together(requests, at, self._context_of(first), self)
+        return self._dispatcher.handle_together(requests, at, self._context_of(requests[at]), self)
 
     def _take_request(self, request: Request) -> None:
         if len(self._session.open_requests) > self._identity.limits.in_flight:
@@ -301,7 +298,7 @@ class OcsEnd:
             return
         data = request.data
         name = data.get("GSW_AGENT_REQ_TYPE")
-        if (name.__class__ is str and name in _MAYBE_LARGE) or (self._held and "GSW_RECORD_HANDLE" in data):
+        if (name.__class__ is str and name in MAYBE_LARGE) or (self._held and "GSW_RECORD_HANDLE" in data):
             # Requests by handle do not overtake one another (P41).
             self._held.append((request, self._clock.seconds()))
             self._admit_held()
@@ -314,16 +311,15 @@ class OcsEnd:
             return
         self._admitting = True
         try:
-            while self._held and self._admission.has_room() and not self._connection.is_full:
+            while self._held and self._admission.room and not self._connection.is_full:
                 request, since = self._held.popleft()
                 if request.deadline_ms is not None:
                     request.deadline_ms -= int((self._clock.seconds() - since) * 1000)
                 if request.deadline_ms is not None and request.deadline_ms <= 0:
                     self._answer(request, error_event(request, Refusal("no_response")))
                 else:
-                    if request.data.get("GSW_AGENT_REQ_TYPE") in _MAYBE_LARGE:
-                        self._admission.enter()
-                        self._admitted.add(request.ref)
+                    if request.data.get("GSW_AGENT_REQ_TYPE") in MAYBE_LARGE:
+                        self.admit((request.ref,))
                     self._dispatch(request)
         finally:
             self._admitting = False
@@ -367,6 +363,16 @@ class OcsEnd:
         return self._identity.limits.in_flight - len(self._session.open_requests)
 
     @property
+    def large_room(self) -> int:
+        """How many requests may come whose answers may be large."""
+        return 0 if self._connection.is_full else self._admission.room
+
+    def admit(self, refs: Collection[int]) -> None:
+        """Requests whose answers may be large go to work."""
+        self._admitted.update(refs)
+        self._admission.enter(len(refs))
+
+    @property
     def is_plain(self) -> bool:
         """Whether frames can be sent, and nobody wants to see the events in them."""
         return self._connection.is_open and self._connection.trace is None
@@ -378,6 +384,10 @@ class OcsEnd:
     def send_together(self, frames: bytes) -> None:
         """Send the final events of requests that are open no longer."""
         self._connection.queue(frames, is_last=not self._session.open_requests)
+        if self._admitted and (answered := self._admitted - self._session.open_requests):
+            self._admitted -= answered
+            self._admission.leave(len(frames) // len(answered), len(answered))
+            self._admit_held()
 
     def _answer(self, request: Request, event: Event) -> None:
         """Send an event that answers a request; the final one, without `more`, closes it."""

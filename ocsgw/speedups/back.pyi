@@ -38,15 +38,17 @@ def jobs(
     requests: list[Any],
     at: int,
     room: int,
+    large_room: int,
     refs: set[int],
-    known: object,
+    kinds: dict[str, Any],
+    large: frozenset[str],
     context: object,
     make: Any,
     dispatcher: object,
     end: object,
     now: float,
-) -> list[Job]:
-    """Return jobs for requests that are alike, and note their refs."""
+) -> tuple[list[Job], list[int]]:
+    """Return jobs for requests that are usual, and note their refs; and the refs of those with large answers."""
 
 def answers(
     jobs: Sequence[Any],
@@ -56,5 +58,6 @@ def answers(
     limit: int,
     now: float,
     bounds: tuple[float, ...],
-) -> tuple[bytes, int, list[int], float]:
-    """Return the answers to jobs as frames, how many there are, and how many seconds the requests took."""
+    but: frozenset[str],
+) -> tuple[bytes, int, list[tuple[Any, list[int], float]]]:
+    """Return the answers to jobs as frames, how many there are, and how long the requests of each kind took."""

@@ -4,10 +4,11 @@
 cimport cython
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from cpython.dict cimport PyDict_Next, PyDict_SetItem, PyDict_Size
+from cpython.list cimport PyList_GET_ITEM, PyList_GET_SIZE
 from cpython.object cimport PyObject
 from cpython.unicode cimport PyUnicode_AsUTF8AndSize, PyUnicode_DecodeUTF8
 from libc.stdint cimport int64_t, uint8_t
-from libc.string cimport memcmp
+from libc.string cimport memcmp, memset
 
 from ocsgw.speedups.packing cimport Out, put, put_integer, put_map, put_text
 from ocsgw.speedups.rows cimport Draft, Outcome
@@ -332,23 +333,26 @@ def jobs(
     list requests not None,
     Py_ssize_t at,
     Py_ssize_t room,
+    Py_ssize_t large_room,
     set refs not None,
-    known,
+    dict kinds not None,
+    frozenset large not None,
     context,
     make,
     dispatcher,
     end,
     double now,
 ):
-    """Return jobs for requests from `at` on, `room` at most, as long as they are like the first one; note their refs.
+    """Return jobs for requests from `at` on, `room` at most, as long as they are usual; note their refs.
 
-    Those are alike that ask for the same, without a key, in the name of the same principal at the same address. `make`
-    is the class of what the rules get: it takes what a request asks for (`known`), its key-values and its context.
+    Usual are those without a key, in the name of the same principal at the same address as the first one, that ask for
+    one of `kinds`, which are found by their names. `make` is the class of what the rules get: it takes what a request
+    asks for, its key-values and its context. Also returns the refs of those with `large` answers, `large_room` at most.
     """
     cdef list made = []
+    cdef list admitted = []
     cdef Job job
     cdef Arrived request, first = _arrived(requests[at])
-    name = first.data["GSW_AGENT_REQ_TYPE"]
     cdef Py_ssize_t until = min(len(requests), at + room)
     while at < until:
         request = _arrived(requests[at])
@@ -356,22 +360,40 @@ def jobs(
             request.idempotency_key is not None
             or not _is_same(request.principal, first.principal)
             or not _is_same(request.peer, first.peer)
-            or not _is_same(request.data.get("GSW_AGENT_REQ_TYPE"), name)
             or request.ref in refs
         ):
             break
+        name = request.data.get("GSW_AGENT_REQ_TYPE")
+        known = kinds.get(name) if type(name) is str else None
+        if known is None:
+            break
+        deadline = request.deadline_ms
+        if name in large:
+            # Such a request may have to wait, and whether it can is for others.
+            if PyList_GET_SIZE(admitted) >= large_room or (deadline is not None and deadline <= 0):
+                break
+            admitted.append(request.ref)
         job = Job.__new__(Job)
         job.dispatcher, job.request, job.end = dispatcher, requests[at], end
         job._ref, job._known, job.begun = request.ref, known, now
         job.pending = make(known, request.data, context) if request.request_id is None else make(
             known, request.data, context, request_id=request.request_id
         )
-        deadline = request.deadline_ms
         job.deadline = now + deadline / 1000 if deadline is not None else None
         refs.add(request.ref)
         made.append(job)
         at += 1
-    return made
+    return made, admitted
+
+
+cdef enum:
+    # Answers of more kinds do not go together.
+    MOST_KINDS = 8
+
+# How long the requests of a kind took.
+cdef struct Taken:
+    Py_ssize_t counts[MOST_BOUNDS + 1]
+    double total
 
 
 def answers(
@@ -382,17 +404,19 @@ def answers(
     Py_ssize_t limit,
     double now,
     tuple bounds not None,
+    frozenset but not None,
 ):
-    """Write the answers to jobs from `at` on, as long as they are usual and for the same client and kind of request.
+    """Write the answers to jobs from `at` on, as long as they are usual and for the same client.
 
-    Usual is an event that reports a success, of texts and integers, to a request that is still open; `refs` loses those
-    that have their answer. Returns the frames, how many there are, and how many seconds the requests took: how often
-    up to each of `bounds` and beyond, and their sum.
+    Usual is an event that reports a success, of texts and integers, to a request that is still open and of none of the
+    kinds named in `but`; `refs` loses those that have their answer. Returns the frames, how many there are, and for each kind
+    of request how many seconds they took: how often up to each of `bounds` and beyond, and their sum.
     """
     cdef double limits[MOST_BOUNDS]
-    cdef double took, total = 0.0
-    cdef Py_ssize_t counts[MOST_BOUNDS + 1]
-    cdef Py_ssize_t which, most = len(bounds), begin = at
+    cdef double took
+    cdef Taken taken[MOST_KINDS]
+    cdef list kinds = []
+    cdef Py_ssize_t which, kind, most = len(bounds), begin = at
     cdef Job job, first = jobs[at]
     cdef Outcome outcome
     cdef Out out
@@ -401,19 +425,24 @@ def answers(
         raise ValueError("too many bounds")
     for which in range(most):
         limits[which] = bounds[which]
-        counts[which] = 0
-    counts[most] = 0
     out.at = _frame
     out.end = _frame + LONGEST
     while at < len(jobs):
         if type(jobs[at]) is not Job:
             break
         job = <Job> jobs[at]
-        if job.end is not first.end or job._known is not first._known or job._ref not in refs:
+        if job.end is not first.end or job._ref not in refs:
             break
         outcome = <Outcome?> outcomes[at]
         if outcome.replayed:
             break
+        kind = _place_among(kinds, job._known)
+        if kind < 0:
+            if job._known.name in but or PyList_GET_SIZE(kinds) == MOST_KINDS:
+                break
+            kind = PyList_GET_SIZE(kinds)
+            kinds.append(job._known)
+            memset(&taken[kind], 0, sizeof(Taken))
         written = out.at
         try:
             if not _put_event(&out, job._ref, outcome.replied, limit):
@@ -427,8 +456,20 @@ def answers(
         which = 0
         while which < most and limits[which] < took:
             which += 1
-        counts[which] += 1
-        total += took
+        taken[kind].counts[which] += 1
+        taken[kind].total += took
         at += 1
     frames = PyBytes_FromStringAndSize(<const char *> _frame, out.at - _frame)
-    return frames, at - begin, [counts[which] for which in range(most + 1)], total
+    return frames, at - begin, [
+        (kinds[kind], [taken[kind].counts[which] for which in range(most + 1)], taken[kind].total)
+        for kind in range(PyList_GET_SIZE(kinds))
+    ]
+
+
+cdef inline Py_ssize_t _place_among(list kinds, object kind):
+    """Return where a kind stands in a short list, -1 if it does not."""
+    cdef Py_ssize_t at
+    for at in range(PyList_GET_SIZE(kinds)):
+        if <PyObject *> PyList_GET_ITEM(kinds, at) is <PyObject *> kind:
+            return at
+    return -1

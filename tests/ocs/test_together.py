@@ -57,7 +57,7 @@ def _requests() -> st.SearchStrategy[list[Request]]:
     }
     given: dict[str, st.SearchStrategy[Any]] = {
         "ref": st.integers(1, 12),
-        "data": st.sampled_from([*_DATA[:2] * 4, *_DATA]),
+        "data": st.sampled_from([*_DATA[:3] * 4, *_DATA]),
     }
     one = st.fixed_dictionaries(given, optional=optional)
     return st.lists(one.map(lambda members: Request(**members)), max_size=12)
@@ -66,11 +66,13 @@ def _requests() -> st.SearchStrategy[list[Request]]:
 class Ocs:
     """One link to a proxy, with a dispatcher, and a committer that keeps what it gets."""
 
-    def __init__(self, in_flight: int = 100) -> None:
+    def __init__(self, in_flight: int = 100, send_buffer: int = 1 << 20) -> None:
         self.clock = Clock()
         self.committer = FakeCommitter(make_directory())
         self.dispatcher = Dispatcher(self.committer, self.clock, DispatchOptions(), lambda: 1.0)  # type: ignore[arg-type]  # a stand-in
-        identity = make_identity(limits=WireLimits(frame=4096, in_flight=in_flight, heartbeat_ms=3000))
+        identity = make_identity(
+            limits=WireLimits(frame=4096, in_flight=in_flight, heartbeat_ms=3000), send_buffer=send_buffer
+        )
         kinds: frozenset[ClientKind] = frozenset({"http_proxy"})
         self.end = OcsEnd(Owner(), self.dispatcher, identity, self.clock, accepts=kinds, session=42)
         self.transport = LinkTransport()
@@ -117,14 +119,19 @@ class TogetherTests(SynchronousTestCase):
         together.stop()
         apart.stop()
 
-    @given(st.lists(st.sampled_from([*_REPLIES[:2] * 4, *_REPLIES]), max_size=12), st.sets(st.integers(0, 11)))
-    def test_outcomes(self, replies: list[Reply], replayed: set[int]) -> None:
+    @given(
+        st.lists(st.sampled_from([*_REPLIES[:2] * 4, *_REPLIES]), max_size=12),
+        st.sets(st.integers(0, 11)),
+        st.sampled_from([[0, 1], [2], [0, 2, 2, 2]]),
+    )
+    def test_outcomes(self, replies: list[Reply], replayed: set[int], asked: list[int]) -> None:
         """The same frames go out, in the same order, and as much is counted."""
         seen = []
         for is_together, ocs in zip((True, False), self.both(), strict=True):
             before = dict(REQUESTS.samples())
             REQUEST_SECONDS.clear()
-            ocs.receive([Request(ref=at, data=dict(_DATA[at % 2])) for at, _ in enumerate(replies, 1)])
+            kinds = [_DATA[asked[at % len(asked)]] for at, _ in enumerate(replies)]
+            ocs.receive([Request(ref=at, data=dict(each)) for at, each in enumerate(kinds, 1)])
             outcomes = [
                 Outcome(reply.copy() if isinstance(reply, dict) else reply, replayed=at in replayed)
                 for at, reply in enumerate(replies)
@@ -151,6 +158,33 @@ class TogetherTests(SynchronousTestCase):
         self.assertEqual(ocs.dispatcher.finish_together(ocs.committer.jobs, outcomes, 0), 8)
         self.assertEqual(ocs.end.open_requests, set())
         ocs.stop()
+
+    def test_answers_that_may_be_large(self) -> None:
+        """As many go to work as have room for their answers; others follow when it is known how large they are."""
+        ocs = Ocs(send_buffer=8000)
+        self.patch(ocs.dispatcher, "handle", None)
+        ocs.receive([Request(ref=at, data=dict(_DATA[2])) for at in range(1, 9)])
+        self.assertEqual(len(ocs.committer.jobs), 8)
+        ocs.stop()
+        large = [Outcome({"GSW_USER_EVENT": "X", "Y": "y" * 3000})] * 2
+        for is_together in (True, False):
+            ocs = Ocs(send_buffer=8000)
+            ocs.receive([Request(ref=at, data=dict(_DATA[2])) for at in range(1, 13)])
+            self.assertEqual(len(ocs.committer.jobs), 8)
+            if is_together:
+                self.assertEqual(ocs.dispatcher.finish_together(ocs.committer.jobs[:2], large, 0), 2)
+            else:
+                for job in ocs.committer.jobs[:2]:
+                    job.deliver(large[0])
+            # Six of these have no room any more, so nothing goes to work until they are answered.
+            self.assertEqual(len(ocs.committer.jobs), 8)
+            for job in ocs.committer.jobs[2:]:
+                job.deliver(Outcome({"GSW_USER_EVENT": "X"}))
+            self.assertEqual(len(ocs.committer.jobs), 12)
+            for job in ocs.committer.jobs[8:]:
+                job.deliver(Outcome({"GSW_USER_EVENT": "X"}))
+            self.assertEqual(ocs.end.open_requests, set())
+            ocs.stop()
 
     def test_traced(self) -> None:
         """Whoever traces a link is shown each answer."""

@@ -15,11 +15,11 @@ _MOST = 200
 _LIST = make_list(201, "CL_Test", Field("note", "varchar", 64, "Note"), Field("age", "int", 0, "Age"))
 _TEXTS = ("contact_info", "agent_id", "treatments")
 # A row as it usually is: what every record has, two custom columns, one that events show.
-_USUAL: dict[str | int, object] = {
+_USUAL: dict[str, object] = {
     **{name: "5550100" if name in _TEXTS else 7 for name in RECORD_COLUMNS},
-    0: "a note",
-    1: 42,
-    2: None,
+    "note": "a note",
+    "age": 42,
+    "a further column": None,
 }
 _VALUES = st.one_of(
     st.integers(LEAST, LATEST),
@@ -40,8 +40,7 @@ _ROWS = st.lists(
 
 def row(**odd: object) -> tuple[object, ...]:
     """Return the usual row with some other values in the columns that every record has."""
-    values: dict[str | int, object] = {**_USUAL, **odd}
-    return tuple(values.values())
+    return tuple({**_USUAL, **odd}.values())
 
 
 class RecordsTest(SynchronousTestCase):
