@@ -97,6 +97,9 @@ cdef bint _begins_well(In *frame) noexcept nogil:
     """Whether the name of the event comes first, and is a text that is none of an error; nothing is taken."""
     if frame.end - frame.at < 22 or memcmp(frame.at, _FIRST, 15) != 0:
         return False
+    # A name of more than 31 bytes has its length in a byte of its own.
+    if frame.at[15] == 0xD9:
+        return frame.at[16] > 31
     return 0xA0 <= frame.at[15] < 0xC0 and memcmp(frame.at + 15, _ERROR, 6) != 0
 
 

@@ -7,9 +7,11 @@ request, its connection, the link or the answer it declines, before it has chang
 
 cimport cython
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
+from libc.stdint cimport int64_t, uint8_t
 from libc.string cimport memcmp
 
 from ocsgw.speedups.events cimport answer
+from ocsgw.speedups.packing cimport Out, put_integer, put_text
 
 cdef extern from *:
     const char *OCSGW_SOURCES
@@ -33,17 +35,93 @@ def know(target):
     _unknown = target
 
 
+cdef enum:
+    # A type byte, a length, and the digits of a number in a target.
+    LONGEST_NUMBER = 32
+
+
+cdef class HeadFields:
+    """What is known of a head that has been read; see `proxy.http.whole`."""
+
+    cdef readonly bytes raw
+    cdef readonly Py_ssize_t begin
+    cdef readonly Py_ssize_t end
+    cdef readonly object request
+    # Whether its requests may take the lane, and what is needed for that.
+    cdef bint _is_usable
+    cdef Py_ssize_t _size
+    cdef object _line
+    cdef object _head
+    cdef object _target
+    cdef object _key
+    cdef object _request_id
+    cdef object _frame
+    cdef bytes _pairs
+    cdef bint _is_handle
+    cdef bint _is_plain
+
+    def __init__(self, bytes raw not None, Py_ssize_t begin, Py_ssize_t end, request):
+        if not 0 <= begin <= end <= PyBytes_GET_SIZE(raw) or end - begin + 2 > LONGEST_NUMBER:
+            raise ValueError("no such place")
+        self.raw, self.begin, self.end, self.request = raw, begin, end, request
+        head, prepared = request.head, request.prepared
+        if prepared is None or not prepared.is_judged:
+            return
+        translator = prepared.translator
+        self._is_usable, self._size = True, PyBytes_GET_SIZE(raw) + head.content_length
+        self._line, self._head, self._request_id = request.line, head, head.request_id
+        self._target, self._key, self._is_plain = prepared.target, prepared.idempotency_key, prepared.is_plain
+        self._frame, self._is_handle = translator.action.frame, translator.is_handle
+        self._pairs = translator.pairs if begin == end else translator.before
+
+    cdef bint _begins(self, bytes data) noexcept:
+        """Whether a segment is a usual request with this head, or with this head but for its number."""
+        cdef const uint8_t *at = <const uint8_t *> PyBytes_AS_STRING(data)
+        cdef const uint8_t *raw = <const uint8_t *> PyBytes_AS_STRING(self.raw)
+        cdef Py_ssize_t place
+        if not self._is_usable or PyBytes_GET_SIZE(data) != self._size or memcmp(at, raw, self.begin) != 0:
+            return False
+        for place in range(self.begin, self.end):
+            if not c"0" <= at[place] <= c"9":
+                return False
+        if self.begin < self.end and at[self.begin] == c"0":
+            return False
+        return memcmp(at + self.end, raw + self.end, PyBytes_GET_SIZE(self.raw) - self.end) == 0
+
+    cdef bytes _pairs_of(self, bytes data):
+        """Return the pairs that name the target of a segment, with its number."""
+        cdef uint8_t written[LONGEST_NUMBER]
+        cdef const uint8_t *digits = <const uint8_t *> PyBytes_AS_STRING(data) + self.begin
+        cdef Py_ssize_t place
+        cdef int64_t number = 0
+        cdef Out out
+        if self.begin == self.end:
+            return self._pairs
+        out.at = written
+        out.end = written + LONGEST_NUMBER
+        if self._is_handle:
+            for place in range(self.end - self.begin):
+                number = number * 10 + (digits[place] - c"0")
+            put_integer(&out, number)
+        else:
+            put_text(&out, digits, self.end - self.begin)
+        return self._pairs + PyBytes_FromStringAndSize(<const char *> written, out.at - written)
+
+
 @cython.freelist(256)
 cdef class Exchange:
     """A request on its way; see `proxy.http.exchange`."""
 
-    cdef public object line
+    cdef object _line
+    cdef object _target
+    # Where these come from when somebody asks: a head with another number in its target.
+    cdef HeadFields _known
+    cdef bytes _number
     cdef public object head
     cdef public object peer
     cdef public object encoding
     cdef public object certificate
     cdef public object usage
-    cdef public object target
     cdef public object principal
     cdef public object idempotency_key
     cdef public object reference
@@ -56,9 +134,32 @@ cdef class Exchange:
     cdef public double began
 
     def __init__(self, line, head, peer, encoding=None, certificate=None, usage=None):
-        self.line, self.head, self.peer = line, head, peer
+        self._line, self.head, self.peer = line, head, peer
         self.encoding, self.certificate, self.usage = encoding, certificate, usage
-        self.target, self.close, self.began = _unknown, not head.keep_alive, -1.0
+        self._target, self.close, self.began = _unknown, not head.keep_alive, -1.0
+
+    @property
+    def line(self):
+        """The request line."""
+        if self._line is None:
+            self._name()
+        return self._line
+
+    @property
+    def target(self):
+        """What the request is about."""
+        if self._target is None:
+            self._name()
+        return self._target
+
+    @target.setter
+    def target(self, target):
+        self._target = target
+
+    cdef int _name(self) except -1:
+        request = self._known.with_number(self._number)
+        self._line, self._target = request.line, request.prepared.target
+        return 0
 
 
 cdef class ChannelFields:
@@ -129,7 +230,7 @@ cdef class Lane:
     cdef LinkFields _link
     cdef object _limit
     cdef dict _since
-    cdef object _whole
+    cdef list _recent
     cdef object _shares
     cdef object _usages
     cdef object _classic
@@ -137,63 +238,28 @@ cdef class Lane:
     cdef object _reading
     cdef object _held
     cdef object _server
-    # The head that came last, and what is known of it.
-    cdef object _request
-    cdef object _line
-    cdef object _head
-    cdef object _prepared
-    cdef object _target
-    cdef object _key
-    cdef object _frame
-    cdef bytes _pairs
-    cdef object _request_id
-    cdef Py_ssize_t _size
-    cdef bint _is_plain
 
     def __init__(self, frontend, LinkFields link not None, reading, held, server):
         self._frontend, self._link = frontend, link
         self._limit, self._since = frontend.idle, frontend.idle.since
         self._reading, self._held, self._server = reading, held, server
-        self._whole, self._shares, self._usages = frontend.whole_requests, frontend.shares, frontend.usages
+        self._recent, self._shares, self._usages = frontend.whole_requests.recent, frontend.shares, frontend.usages
         self._classic, self._seconds = frontend.classic, frontend.clock.seconds
-        self._request = None
 
     cdef bint _take(self, ChannelFields channel, bytes data) except -1:
-        """Take a segment that is exactly one usual request with the same head as the last one; else return False."""
+        """Take a segment that is exactly one usual request with one of the recent heads; else return False."""
         if channel._state is not self._reading or channel._limit is not self._limit or not channel._short_cut:
             return False
-        last = <tuple?> self._whole.last
-        raw, request = last[0], last[1]
-        if request is None:
-            return False
-        cdef Py_ssize_t size = PyBytes_GET_SIZE(<bytes?> raw)
-        cdef Py_ssize_t rest = PyBytes_GET_SIZE(data) - size
-        if rest <= 0 or memcmp(PyBytes_AS_STRING(data), PyBytes_AS_STRING(<bytes> raw), size) != 0:
-            return False
-        if not self._knows(request) or rest != self._size:
-            return False
-        return self._carry(channel, PyBytes_FromStringAndSize(PyBytes_AS_STRING(data) + size, rest))
+        for known in self._recent:
+            if (<HeadFields?> known)._begins(data):
+                return self._carry(channel, <HeadFields> known, data)
+        return False
 
-    def take_prepared(self, ChannelFields channel not None, request, bytes content not None):
-        """Take a request with a prepared head, on a connection that waits for one; return False if it is unusual."""
-        return self._knows(request) and self._carry(channel, content)
+    def take_known(self, ChannelFields channel not None, HeadFields known not None, bytes data not None):
+        """Take a segment that is one request, on a connection that waits for one; return False if it is unusual."""
+        return known._begins(data) and self._carry(channel, known, data)
 
-    cdef bint _knows(self, request) except -1:
-        """Whether a head is one whose requests may be taken; what is known of it is there then."""
-        if request is self._request:
-            return True
-        prepared = request.prepared
-        if prepared is None or not prepared.is_judged:
-            return False
-        head, translator = request.head, prepared.translator
-        self._size = head.content_length
-        self._line, self._head, self._request_id = request.line, head, head.request_id
-        self._prepared, self._target, self._key = prepared, prepared.target, prepared.idempotency_key
-        self._frame, self._pairs, self._is_plain = translator.action.frame, translator.pairs, prepared.is_plain
-        self._request = request
-        return True
-
-    cdef bint _carry(self, ChannelFields channel, bytes content) except -1:
+    cdef bint _carry(self, ChannelFields channel, HeadFields known, bytes data) except -1:
         frontend, link = self._frontend, self._link
         if channel._certificate is not None or self._usages or frontend.access_log is not None:
             return False
@@ -204,15 +270,24 @@ cdef class Lane:
         if waiting >= link._window:
             return False
         ref = link.next_ref
-        done = self._frame(
-            *(content, self._pairs, ref, link.deadline_ms, self._key, None, self._request_id),
+        cdef Py_ssize_t size = PyBytes_GET_SIZE(known.raw)
+        content = PyBytes_FromStringAndSize(PyBytes_AS_STRING(data) + size, PyBytes_GET_SIZE(data) - size)
+        done = known._frame(
+            *(content, known._pairs_of(data), ref, link.deadline_ms, known._key, None, known._request_id),
             *(channel._peer or None, connection.limits.frame),
         )
         if done is None:
             return False
         cdef Exchange exchange = Exchange.__new__(Exchange)
-        exchange.line, exchange.head, exchange.peer = self._line, self._head, channel._peer
-        exchange.route, exchange.target, exchange.idempotency_key = self._classic, self._target, self._key
+        exchange.head, exchange.peer = known._head, channel._peer
+        if known.begin == known.end:
+            exchange._line, exchange._target = known._line, known._target
+        else:
+            exchange._known = known
+            exchange._number = PyBytes_FromStringAndSize(
+                PyBytes_AS_STRING(data) + known.begin, known.end - known.begin
+            )
+        exchange.route, exchange.idempotency_key = self._classic, known._key
         exchange.reference = (<tuple?> done)[1]
         exchange.transport, exchange.secure, exchange.began = channel.transport, channel._tls, -1.0
         self._since.pop(channel, None)
@@ -222,7 +297,7 @@ cdef class Lane:
         channel._alone = exchange
         cdef Waiting request = Waiting.__new__(Waiting)
         request.exchange, request._channel, request.since = exchange, channel, self._seconds()
-        if self._is_plain:
+        if known._is_plain:
             request.addressee = channel
         try:
             # A lone client: there was nothing to go along with the last request either.

@@ -10,12 +10,15 @@ from twisted.internet.address import IPv4Address
 from twisted.trial.unittest import SkipTest
 
 from ocsgw import speedups
-from ocsgw.protocol.messages import Drain, Event, Request
+from ocsgw.protocol.messages import Drain, Event, Request, encode
 from ocsgw.quick_port import QuickPort
 from tests.proxy.conformance import bodies, fields, lines
 from tests.proxy.conformance.rows import LIMITS
 from tests.support.http import PEER, HttpClient, parse_answers, request
 from tests.support.proxy import ProxyInMemory, ProxyTestCase
+
+if speedups.is_used():
+    from ocsgw.speedups.events import answer
 
 ROWS = (*lines.ROWS, *fields.ROWS, *bodies.ROWS)
 SECOND = b'{"GSW_PHONE":"2","own":"y"}'
@@ -149,6 +152,85 @@ class LaneTests(ProxyTestCase):
 
         _, _, requests = self.both(script)
         self.assertEqual([sent.data["GSW_RECORD_HANDLE"] for sent in requests], [11, 12, 11, 130])
+
+    def test_many_heads(self) -> None:
+        """Heads in turns, with numbers and without, more than are compared with; errors name their own handles."""
+        targets = [
+            *(
+                f"/records/{handle}?req=RecordProcessed"
+                for handle in (11, 12, 130, 13, "007", "1x", "12345678901234567")
+            ),
+            *(f"/records/{handle}?req=UpdateCallCompletionStats" for handle in (99, 98, "9" * 15, "9" * 16)),
+            *(f"/phones/{phone}?req=DoNotCall" for phone in (6505550100, 6505550199, "0505550100", 1)),
+            *("/lists/CL?req=AddRecord", "/lists/12?req=AddRecord", "/lists/13?req=AddRecord"),
+        ]
+        bodies_ = [b'{"GSW_PHONE":"1"}', b'{"GSW_PHONE":"22"}']
+
+        def script(proxy: ProxyInMemory) -> list[HttpClient]:
+            clients = [proxy.connect() for _ in targets]
+            for body in (*bodies_, bodies_[0]):
+                for client, target in zip(clients, targets, strict=True):
+                    served(proxy, (client, request(target, body)))
+            before = len(proxy.ocs.requests)
+            for client, target in zip(clients, targets, strict=True):
+                client.transport.arrive(request(target, bodies_[1]))
+            proxy.work()
+            refused = {"GSW_USER_EVENT": "Error", "GSW_ERROR": "x"}
+            proxy.ocs.send(
+                *(Event(ref=each.ref, data={**refused}, code="internal") for each in proxy.ocs.requests[before:])
+            )
+            return clients
+
+        taken, _, requests = self.both(script)
+        self.assertGreater(len(requests), 30)
+        for handle, answers in zip((11, 12, 130, 13), taken, strict=False):
+            last = parse_answers(answers)[-1]
+            self.assertEqual((last.status, last.json["GSW_RECORD_HANDLE"]), (500, handle))
+
+    def test_numbers_are_taken(self) -> None:
+        """Heads that have come before go through the lane with another number, and in turns with others."""
+        proxy = self.start()
+        client = proxy.connect()
+        usual = (
+            ("/records/{}?req=RecordProcessed", b'{"GSW_CALL_RESULT":33}'),
+            ("/phones/{}?req=DoNotCall", b'{"GSW_REFERENCE_ID":7}'),
+            ("/lists/CL?req=AddRecord", b'{"GSW_PHONE":"1"}'),
+        )
+        for at in range(2):
+            for target, body in usual:
+                served(proxy, (client, request(target.format(at + 20), body)))
+        self.patch(type(client.channel), "_receive", lambda *_: self.fail("it went another way"))
+        for at in range(2, 9):
+            for target, body in usual:
+                served(proxy, (client, request(target.format(at + 20), body)))
+        self.assertEqual(client.statuses(), [200] * 27)
+        handles = [sent.data.get("GSW_RECORD_HANDLE") for sent in proxy.ocs.requests]
+        self.assertEqual(handles[::3], list(range(20, 29)))
+        phones = [sent.data["GSW_PHONE"] for sent in proxy.ocs.requests[1::3]]
+        self.assertEqual(phones, [str(at) for at in range(20, 29)])
+
+    def test_rules_that_change(self) -> None:
+        """P100: heads that were judged by other rules are read anew."""
+        proxy = self.start()
+        client = proxy.connect()
+        for _ in range(3):
+            served(proxy, (client, request()))
+        recent = client.channel._frontend.whole_requests.recent
+        self.assertEqual(len(recent), 1)
+        client.channel._frontend.whole_requests.forget()
+        self.assertEqual(recent, [])
+        served(proxy, (client, request()))
+        self.assertEqual(client.statuses(), [200] * 4)
+
+    def test_events_with_long_names(self) -> None:
+        """An answer is written in one pass whatever its event is called, but for an error, or what may be one."""
+        name = "UpdateCallCompletionStatsAcknowledge"
+        for event, passes in (({"GSW_USER_EVENT": name}, True), ({"GSW_USER_EVENT": "Error"}, False)):
+            frame = encode(Event(ref=7, data={**event}))
+            self.assertEqual(answer(frame, 0, 4096, b"") is not None, passes, event)
+        # A short name in the form of long ones.
+        frame = encode(Event(ref=7, data={"GSW_USER_EVENT": "Error"})).replace(b"\xa5Error", b"\xd9\x05Error")
+        self.assertIsNone(answer(bytes([0, 0, 0, len(frame) - 4]) + frame[4:], 0, 4096, b""))
 
     def test_one_behind_the_other(self) -> None:
         """H3: what comes while a request is in work is answered behind it."""

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ocsgw.protocol.messages import AliasSettings
-from ocsgw.proxy.http.reader import RequestHead
+from ocsgw.proxy.http.whole import KnownHead
 from tests.proxy.test_fuzz import EXAMPLES
 from tests.support.http import FakeGateway, HttpTestCase, request
 
@@ -54,7 +54,7 @@ class NumberTests(HttpTestCase):
         client, read = server.connect(), list[bytes]()
         learn = server.frontend.whole_requests._learn
 
-        def learned(raw: bytes) -> RequestHead | None:
+        def learned(raw: bytes) -> KnownHead | None:
             read.append(raw)
             return learn(raw)
 

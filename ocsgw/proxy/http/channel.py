@@ -66,12 +66,12 @@ class HTTPChannel(ChannelFields, LongWay):
         whole = frontend.whole_requests.split(data)
         if whole is None:
             return False
-        request, content = whole
-        if request.prepared is not None:
-            if frontend.lane is not None and frontend.lane.take_prepared(self, request, content):
-                return True
-            if self._take_prepared(request, request.prepared, content):
-                return True
+        known, number, content = whole
+        if frontend.lane is not None and frontend.lane.take_known(self, known, data):
+            return True
+        request = known.with_number(number)
+        if request.prepared is not None and self._take_prepared(request, request.prepared, content):
+            return True
         frontend.idle.stop(self)
         self._limit = None
         exchange = self._new_exchange(request.line, request.head)
