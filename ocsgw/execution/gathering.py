@@ -12,8 +12,10 @@ from collections.abc import Callable
 _FEW, _FEW_BESIDE = 64, 12
 # Of the time of the last batch; at least and at most so many seconds, beyond and below which a pause gains nothing.
 _SHARE, _SHORTEST, _LONGEST = 0.5, 0.0005, 0.005
-# What the reactor carries out itself has to be longer, in seconds: there nobody else goes on meanwhile.
-_LONG_HERE = 0.002
+# After what the reactor has carried out itself nobody else goes on meanwhile. A shorter batch, of so many seconds at
+# least, waits for fewer clients: between two batches of more of them HTTP Proxy works while one is carried out.
+_LONG_HERE, _SHORTEST_HERE, _FEW_HERE = 0.002, 0.0003, 40
+_SHARE_HERE = 0.8
 # After a pause in vain so many batches begin at once: these clients do not wait for their answers.
 _WITHOUT = 30
 
@@ -25,9 +27,10 @@ class Gathering:
         self.enough = 0
         self._waited = 0
         self._without = 0
-        # Of the last batch that the reactor has carried out: until when the next one waits for its clients, how many
-        # these are, and whether others came meanwhile.
+        # Of the last batch that the reactor has carried out: until when the next one waits for its clients, how many it
+        # may be then, how many these are, and whether others came meanwhile.
         self._until = 0.0
+        self._few = _FEW
         self._answered = 0
         self._others = False
 
@@ -54,8 +57,9 @@ class Gathering:
         `others` says whether requests have come meanwhile; how many is known once they have been read.
         """
         took = now - begun
-        if took >= _LONG_HERE and answered > 1:
-            self._until, self._answered, self._others = now + min(_SHARE * took, _LONGEST), answered, others()
+        if took >= _SHORTEST_HERE and answered > 1:
+            self._few = _FEW if took >= _LONG_HERE else _FEW_HERE
+            self._until, self._answered, self._others = now + min(_SHARE_HERE * took, _LONGEST), answered, others()
 
     def still(self, waiting: int, now: float) -> float:
         """Return for how many seconds the next batch of the reactor waits at most, 0.0 if it begins at once."""
@@ -64,7 +68,7 @@ class Gathering:
         pause, self._until = self._until - now, 0.0
         waited = waiting if self._others else 0
         enough = self._answered + waited
-        if pause <= 0 or waiting >= enough or enough > _FEW:
+        if pause <= 0 or waiting >= enough or enough > self._few:
             return 0.0
         if self._without:
             self._without -= 1

@@ -40,9 +40,12 @@ class GatheringTests(SynchronousTestCase):
         self.assertEqual([gathering.pause(10, 2, 0.004) for _ in range(31)], [0.0] * 30 + [0.002])
 
     def test_here(self) -> None:
-        """A batch of the reactor waits once for the clients of the last one, if that took 2 ms."""
+        """A batch of the reactor waits once for the clients of the last one, unless that was very short."""
         gathering = Gathering()
-        for took, waiting, pause in ((0.001, 3, 0.0), (0.004, 16, 0.0), (0.004, 3, 0.002), (1.0, 3, 0.005)):
+        for took, waiting, pause in (
+            *((0.0002, 3, 0.0), (0.0005, 3, 0.0004), (0.001, 3, 0.0008), (0.004, 16, 0.0)),
+            *((0.004, 3, 0.0032), (1.0, 3, 0.005)),
+        ):
             gathering.answering(16, 7.0, 7.0 + took, lambda: False)
             self.assertAlmostEqual(gathering.still(waiting, 7.0 + took), pause)
             self.assertEqual(gathering.still(waiting, 7.0 + took), 0.0)
@@ -52,7 +55,7 @@ class GatheringTests(SynchronousTestCase):
         """Those that came while it was carried out are there already: it waits for the clients beside them."""
         gathering = Gathering()
         gathering.answering(16, 7.0, 7.004, lambda: True)
-        self.assertAlmostEqual(gathering.still(14, 7.005), 0.001)
+        self.assertAlmostEqual(gathering.still(14, 7.005), 0.0022)
         self.assertEqual(gathering.enough, 30)
         gathering.note(21)
         self.assertEqual([self._still(gathering, 14) > 0 for _ in range(31)], [False] * 30 + [True])
@@ -64,7 +67,14 @@ class GatheringTests(SynchronousTestCase):
         self.assertEqual(gathering.still(1, 7.1), 0.0)
         self.assertEqual(self._still(gathering, 49), 0.0)
         gathering.answering(16, 7.0, 7.004, lambda: False)
-        self.assertEqual(gathering.still(3, 7.0061), 0.0)
+        self.assertEqual(gathering.still(3, 7.0073), 0.0)
+
+    def test_here_with_many(self) -> None:
+        """After a short batch fewer clients are waited for."""
+        gathering = Gathering()
+        for took, waiting, waits in ((0.001, 24, True), (0.001, 25, False), (0.0021, 25, True), (0.0021, 49, False)):
+            gathering.answering(16, 7.0, 7.0 + took, lambda: True)
+            self.assertEqual(gathering.still(waiting, 7.0 + took) > 0, waits, (took, waiting))
 
     def _still(self, gathering: Gathering, waiting: int) -> float:
         gathering.answering(16, 7.0, 7.004, lambda: True)
@@ -172,12 +182,14 @@ class ReactorsBatchTests(RuleTestCase):
         self.submit("a", "b", "c")
         self.submit("a")
         self.assertEqual(self.batches, ["abc"])
-        self.clock.advance(0.0021)
+        self.clock.advance(0.0031)
+        self.assertEqual(self.batches, ["abc"])
+        self.clock.advance(0.0002)
         self.assertEqual(self.batches, ["abc", "a"])
 
     def test_quick(self) -> None:
-        """Short batches begin at once."""
-        self.took = 0.001
+        """Behind a very short batch the next one begins at once."""
+        self.took = 0.0002
         self.submit("a", "b", "c")
         self.submit("a")
         self.assertEqual(self.batches, ["abc", "a"])

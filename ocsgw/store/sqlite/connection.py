@@ -18,8 +18,8 @@ from ocsgw.store.sqlite.layer import address
 
 # Every list has some twenty statements of its own.
 _CACHED_STATEMENTS = 2000
-# What does not fit is read from the cache of the system. Of this size it stays in the caches of the processor: with 32 MiB
-# adding takes a twentieth more processor time, whatever the length of the list, and with 128 MiB a fifth.
+# What does not fit is read from the cache of the system. Of this size it stays in the caches of the processor: with
+# 32 MiB adding takes a twentieth more processor time, whatever the length of the list, and with 128 MiB a fifth.
 _PAGE_CACHE_KIB = 8 * 1024
 # Bytes of a page in a new file. With random keys, where each row changes two pages of indexes, half of SQLite's 4,096
 # costs a tenth less, and a quarter more again.
