@@ -1,6 +1,7 @@
 """Whether key-values can cross the link (P62, P63): what the other side would call a breach is never sent."""
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from ocsgw import speedups
 from ocsgw.protocol import strict
@@ -8,7 +9,20 @@ from ocsgw.protocol.frames import HEADER_SIZE
 from ocsgw.protocol.messages import KV, Event, encode
 
 _quickly: Callable[[int, KV, int], bytes | None] | None = None
-if speedups.is_used():
+if TYPE_CHECKING or not speedups.is_used():
+
+    def _are_short(data: KV, longest: int) -> bool:
+        """Whether all values are texts of at most so many characters, or integers of 64 bits."""
+        for value in data.values():
+            if value.__class__ is str:
+                if len(value) > longest:
+                    return False
+            elif value.__class__ is not int or not -_INT64 <= value < _INT64:
+                return False
+        return True
+
+else:
+    from ocsgw.speedups.back import are_short as _are_short
     from ocsgw.speedups.back import event_frame
 
     _quickly = event_frame
@@ -63,15 +77,8 @@ def event_fits(data: KV, limit: int) -> bool:
     It is asked before the commit about answers whose size nobody bounds: texts of other programs, long chains. Raises
     `UnsendableError` for a value that has no form on the wire.
     """
-    for value in data.values():
-        if value.__class__ is str:
-            if len(value) > _SHORT:
-                break
-        elif value.__class__ is not int or not -_INT64 <= value < _INT64:
-            break
-    else:
-        if len(data) * _SHORT * _UTF8 + _ENVELOPE <= limit:
-            return True
+    if len(data) * _SHORT * _UTF8 + _ENVELOPE <= limit and _are_short(data, _SHORT):
+        return True
     try:
         encode_event(Event(data=data), limit - _ENVELOPE)
     except UnsendableError as error:

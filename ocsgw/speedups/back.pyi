@@ -17,6 +17,9 @@ def requests(data: bytes, limit: int) -> tuple[list[Any], int]:
 def event_frame(ref: int, data: Any, limit: int) -> bytes | None:
     """Return the frame of a final event, None where `encode_event` has to look at it."""
 
+def are_short(data: dict[str, Any], longest: int) -> bool:
+    """Whether all values are texts of at most so many characters, or integers of 64 bits."""
+
 class Job:
     """A usual request on its way to the committer and back; `deadline` and `begun` are times of the clock."""
 

@@ -19,6 +19,7 @@ cdef extern from *:
 
 cdef extern from "Python.h":
     bint PyUnicode_CheckExact(object)
+    Py_ssize_t PyUnicode_GET_LENGTH(object)
     bint PyLong_CheckExact(object)
     long long PyLong_AsLongLongAndOverflow(object, int *) except? -1
 
@@ -291,6 +292,25 @@ def event_frame(ref, data not None, Py_ssize_t limit):
     except (UnicodeEncodeError, OverflowError):
         return None
     return PyBytes_FromStringAndSize(<const char *> _frame, out.at - _frame)
+
+
+def are_short(dict data not None, Py_ssize_t longest):
+    """Whether all values are texts of at most so many characters, or integers of 64 bits."""
+    cdef PyObject *key = NULL
+    cdef PyObject *value = NULL
+    cdef Py_ssize_t at = 0
+    cdef int overflow = 0
+    while PyDict_Next(data, &at, &key, &value):
+        if PyUnicode_CheckExact(<object> value):
+            if PyUnicode_GET_LENGTH(<object> value) > longest:
+                return False
+        elif not PyLong_CheckExact(<object> value):
+            return False
+        else:
+            PyLong_AsLongLongAndOverflow(<object> value, &overflow)
+            if overflow:
+                return False
+    return True
 
 
 # Requests that have come together, and their answers that go out together.

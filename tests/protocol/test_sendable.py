@@ -68,3 +68,24 @@ class SendableTests(SynchronousTestCase):
         self.assertFalse(event_fits({"a": ["x" * 100] * 40}, 4096))
         self.assertFalse(event_fits({str(number): "x" * 500 for number in range(10)}, 4096))
         self.assertRaises(UnsendableError, event_fits, {"a": 2**63}, 4096)
+
+    @given(
+        st.dictionaries(
+            st.text(st.characters(codec="utf-8"), max_size=9),
+            st.sampled_from(
+                ["x" * 512, "x" * 513, "\U0001f600" * 512, -(2**63), 2**63 - 1, 2**63, 1, True, None, 1.5, [1]]
+            ),
+            max_size=9,
+        ),
+        st.integers(0, 1 << 15),
+    )
+    def test_what_fits_is_sent(self, data: dict[str, object], limit: int) -> None:
+        """Whatever the values and the limit: what is said to fit has a form, and a payload within the limit."""
+        event = Event(ref=2**53 - 1, data=data)  # type: ignore[arg-type]  # what no rule should give
+        try:
+            fits = event_fits(data, limit)  # type: ignore[arg-type]
+        except UnsendableError:
+            self.assertFalse(all(value is None or type(value) in (str, bool, list) for value in data.values()))
+            return
+        size = len(encode_event(event, 1 << 20)) - HEADER_SIZE
+        self.assertTrue(size <= limit if fits else size > limit - 4096)
