@@ -15,7 +15,9 @@ _SHARE, _SHORTEST, _LONGEST = 0.5, 0.0005, 0.005
 # After what the reactor has carried out itself nobody else goes on meanwhile. A shorter batch, of so many seconds at
 # least, waits for fewer clients: between two batches of more of them HTTP Proxy works while one is carried out.
 _LONG_HERE, _SHORTEST_HERE, _FEW_HERE = 0.002, 0.0003, 40
-_SHARE_HERE = 0.8
+# A pause is in vain if less than this part of those who are waited for has come. Behind a short batch that two halves
+# become one is worth little more than what the others wait: clients with TLS, which take longer, had better take turns.
+_PART, _PART_HERE = 1 / 2, 7 / 8
 # After a pause in vain so many batches begin at once: these clients do not wait for their answers.
 _WITHOUT = 30
 
@@ -26,6 +28,7 @@ class Gathering:
     def __init__(self) -> None:
         self.enough = 0
         self._waited = 0
+        self._part = _PART
         self._without = 0
         # Of the last batch that the reactor has carried out: until when the next one waits for its clients, how many it
         # may be then, how many these are, and whether others came meanwhile.
@@ -48,7 +51,7 @@ class Gathering:
         pause = min(_SHARE * took, _LONGEST)
         if pause < _SHORTEST:
             return 0.0
-        self.enough, self._waited = answered + waiting, waiting
+        self.enough, self._waited, self._part = answered + waiting, waiting, _PART
         return pause
 
     def answering(self, answered: int, begun: float, now: float, others: Callable[[], bool]) -> None:
@@ -58,8 +61,8 @@ class Gathering:
         """
         took = now - begun
         if took >= _SHORTEST_HERE and answered > 1:
-            self._few = _FEW if took >= _LONG_HERE else _FEW_HERE
-            self._until, self._answered, self._others = now + min(_SHARE_HERE * took, _LONGEST), answered, others()
+            self._few, self._part = (_FEW, _PART) if took >= _LONG_HERE else (_FEW_HERE, _PART_HERE)
+            self._until, self._answered, self._others = now + min(_SHARE * took, _LONGEST), answered, others()
 
     def still(self, waiting: int, now: float) -> float:
         """Return for how many seconds the next batch of the reactor waits at most, 0.0 if it begins at once."""
@@ -83,5 +86,5 @@ class Gathering:
 
     def note(self, waiting: int) -> None:
         """Note that a pause is over, and how many requests wait now."""
-        if 2 * (waiting - self._waited) < self.enough - self._waited:
+        if waiting - self._waited < self._part * (self.enough - self._waited):
             self._without = _WITHOUT
