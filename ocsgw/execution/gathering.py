@@ -18,8 +18,9 @@ _LONG_HERE, _SHORTEST_HERE, _FEW_HERE = 0.002, 0.0003, 40
 # A pause is in vain if less than this part of those who are waited for has come. Behind a short batch that two halves
 # become one is worth little more than what the others wait: clients with TLS, which take longer, had better take turns.
 _PART, _PART_HERE = 1 / 2, 7 / 8
-# After a pause in vain so many batches begin at once: these clients do not wait for their answers.
-_WITHOUT = 30
+# After a pause in vain so many batches begin at once, after each further one four times as many, up to a limit: these
+# clients do not wait for their answers. Each pause that was worth it halves the number.
+_WITHOUT, _MOST_WITHOUT = 2, 32
 
 
 class Gathering:
@@ -29,7 +30,7 @@ class Gathering:
         self.enough = 0
         self._waited = 0
         self._part = _PART
-        self._without = 0
+        self._without, self._next_without = 0, _WITHOUT
         # Of the last batch that the reactor has carried out: until when the next one waits for its clients, how many it
         # may be then, how many these are, and whether others came meanwhile.
         self._until = 0.0
@@ -87,4 +88,7 @@ class Gathering:
     def note(self, waiting: int) -> None:
         """Note that a pause is over, and how many requests wait now."""
         if waiting - self._waited < self._part * (self.enough - self._waited):
-            self._without = _WITHOUT
+            self._without = self._next_without
+            self._next_without = min(4 * self._next_without, _MOST_WITHOUT)
+        else:
+            self._next_without = max(self._next_without // 2, _WITHOUT)

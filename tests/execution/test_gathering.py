@@ -31,13 +31,22 @@ class GatheringTests(SynchronousTestCase):
         self.assertEqual([gathering.too_many(requests) for requests in (1, 12, 13, 40)], [12, 1, 1, 1])
 
     def test_in_vain(self) -> None:
-        """Where less than half of those that were answered come back the next 30 batches begin at once."""
+        """Where less than half of those that were answered come back the next batches begin at once."""
         gathering = Gathering()
         gathering.pause(10, 2, 0.004)
         gathering.note(7)
         self.assertEqual(gathering.pause(10, 2, 0.004), 0.002)
         gathering.note(6)
-        self.assertEqual([gathering.pause(10, 2, 0.004) for _ in range(31)], [0.0] * 30 + [0.002])
+        self.assertEqual([gathering.pause(10, 2, 0.004) for _ in range(3)], [0.0] * 2 + [0.002])
+
+    def test_in_vain_again(self) -> None:
+        """Each further time there are four times as many, up to 32; a pause that was worth it halves them."""
+        gathering = Gathering()
+        gathering.pause(10, 2, 0.004)
+        for came, batches in ((6, 2), (6, 8), (6, 32), (6, 32), (7, 0), (7, 0), (6, 8), (7, 0), (7, 0), (7, 0), (6, 4)):
+            gathering.note(came)
+            pauses = [gathering.pause(10, 2, 0.004) for _ in range(batches + 1)]
+            self.assertEqual(pauses, [0.0] * batches + [0.002], (came, batches))
 
     def test_here(self) -> None:
         """A batch of the reactor waits once for the clients of the last one, unless that was very short."""
@@ -58,7 +67,7 @@ class GatheringTests(SynchronousTestCase):
         self.assertAlmostEqual(gathering.still(14, 7.005), 0.001)
         self.assertEqual(gathering.enough, 30)
         gathering.note(21)
-        self.assertEqual([self._still(gathering, 14) > 0 for _ in range(31)], [False] * 30 + [True])
+        self.assertEqual([self._still(gathering, 14) > 0 for _ in range(3)], [False] * 2 + [True])
 
     def test_here_not(self) -> None:
         """No pause for a lone client, for very many, or when its time has passed."""
