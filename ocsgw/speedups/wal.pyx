@@ -14,11 +14,17 @@ does whoever gives the right to write back, as another process may write at this
 A checkpoint writes pages in the order in which they stand in the file, and says that they are there when it has had the
 file synchronized. Here neighbours are put together as well, and what has been written is synchronized in between: a disk
 that is given many pages at once lets the transactions of others wait for all of them.
+
+Files longer than the page cache are mapped into memory, log and database, so that reading a page is no system call. It
+is copied from there all the same: what SQLite works with never changes or goes away under it. Where a part of a mapped
+file is gone it is read by the system instead, which has an error for it.
 """
 
 from libc.stdint cimport int64_t, uint8_t, uint32_t
 from libc.stdlib cimport free, malloc
 from libc.string cimport memcpy
+
+from ocsgw.speedups.guarding cimport can_guard, guard, unguard
 
 cdef extern from *:
     const char *OCSGW_SOURCES
@@ -42,6 +48,8 @@ cdef enum:
     SHM_UNLOCK = 1
     SHM_LOCK = 2
     SHM_EXCLUSIVE = 8
+    # How much of a file may be mapped.
+    MAP_LIMIT = 18
     WRITE_LOCK = 0
     CHECKPOINT_LOCK = 1
     # The index of the log comes in such pieces; at this place of the first one it has how much of the log is in the file.
@@ -116,11 +124,18 @@ cdef struct Behind:
     int64_t unsynced
     int failed
     uint32_t brought
+    # Where the file is mapped, how much of it, and where one has to read for it to be mapped anew.
+    void *mapped
+    int64_t mapped_size
+    int64_t map_from
 
 cdef uint8_t _zeros[ZEROS]
 cdef Vfs _ours
 cdef Vfs *_below = NULL
 cdef DatabaseOf _database_of = NULL
+cdef int64_t _map_limit = 0
+# Shorter files are not mapped: the page cache has them.
+cdef int64_t _shortest_mapped = 8388608
 
 
 cdef inline Behind *_behind(File *file) noexcept nogil:
@@ -231,7 +246,49 @@ cdef int _written(File *file) noexcept nogil:
 
 cdef int _read(File *file, void *data, int amount, int64_t offset) noexcept nogil:
     cdef int result = _write_out(file)
-    return result if result != OK else _behind(file).below.read(file, data, amount, offset)
+    cdef Behind *behind = _behind(file)
+    if result != OK:
+        return result
+    if offset + amount > behind.map_from:
+        _map(file)
+    # The layer below copies from what is mapped.
+    guard(behind.mapped, behind.mapped_size)
+    result = behind.below.read(file, data, amount, offset)
+    if not unguard():
+        return result
+    _unmap(file)
+    return behind.below.read(file, data, amount, offset)
+
+
+cdef void _map(File *file) noexcept nogil:
+    """Map a file that is long, or has grown by a quarter since: what was read in between has to be found anew."""
+    cdef Behind *behind = _behind(file)
+    cdef int64_t size = 0
+    cdef void *place = NULL
+    if behind.below.size(file, &size) != OK:
+        return
+    _unmap(file)
+    behind.map_from = size + size // 4
+    if size < _shortest_mapped:
+        behind.map_from = _shortest_mapped - 1
+    elif behind.below.fetch(file, 0, 1, &place) == OK and place != NULL:
+        behind.below.unfetch(file, 0, place)
+        behind.mapped = place
+        behind.mapped_size = size
+
+
+cdef void _unmap(File *file) noexcept nogil:
+    cdef Behind *behind = _behind(file)
+    if behind.mapped != NULL:
+        behind.below.unfetch(file, 0, NULL)
+    behind.mapped = NULL
+    behind.mapped_size = 0
+
+
+cdef int _fetch(File *file, int64_t offset, int amount, void **place) noexcept nogil:
+    """Some ask for pages where they are mapped; they get none, and read."""
+    place[0] = NULL
+    return OK
 
 
 cdef int _truncate(File *file, int64_t size) noexcept nogil:
@@ -242,6 +299,8 @@ cdef int _truncate(File *file, int64_t size) noexcept nogil:
     behind.length = 0
     if result != OK or not behind.is_log and behind.below.size(file, &length) == OK and length == size:
         return result
+    _unmap(file)
+    behind.map_from = 0
     return behind.below.truncate(file, size)
 
 
@@ -258,6 +317,9 @@ cdef int _size(File *file, int64_t *size) noexcept nogil:
 
 cdef int _control(File *file, int what, void *argument) noexcept nogil:
     """SQLite tells the end of a checkpoint like this, and does not look at what comes back."""
+    if what == MAP_LIMIT:
+        # What it has set there is for pages that are not copied.
+        return OK
     cdef int result = _write_out(file)
     if result != OK:
         _behind(file).failed = result
@@ -306,6 +368,7 @@ cdef int _open(Vfs *vfs, const char *name, File *file, int flags, int *out_flags
     cdef int result = _below.open(_below, name, file, flags, out_flags)
     cdef Behind *behind = _behind(file)
     cdef File *database
+    cdef int64_t limit = _map_limit
     if result != OK or not flags & (OPEN_MAIN | OPEN_WAL) or file.methods.version < VERSION:
         return result
     behind.below = file.methods
@@ -320,6 +383,10 @@ cdef int _open(Vfs *vfs, const char *name, File *file, int flags, int *out_flags
     behind.unsynced = 0
     behind.failed = OK
     behind.brought = 0
+    behind.mapped = NULL
+    behind.mapped_size = 0
+    behind.map_from = 0
+    behind.below.control(file, MAP_LIMIT, &limit)
     if behind.is_log:
         database = _database_of(name)
         if database == NULL or database.methods != &_behind(database).methods:
@@ -334,6 +401,7 @@ cdef int _open(Vfs *vfs, const char *name, File *file, int flags, int *out_flags
         behind.methods.control = _control
         behind.methods.shm_lock = _shm_lock
     behind.methods.read = _read
+    behind.methods.fetch = _fetch
     behind.methods.truncate = _truncate
     behind.methods.sync = _sync
     behind.methods.size = _size
@@ -341,12 +409,20 @@ cdef int _open(Vfs *vfs, const char *name, File *file, int flags, int *out_flags
     return result
 
 
+def map_from(int64_t size):
+    """Map files of so many bytes and more; return how many it were before. Those that are open keep what they have."""
+    global _shortest_mapped
+    before = _shortest_mapped
+    _shortest_mapped = size
+    return before
+
+
 def register(bytes library):
     """Offer the layer to the SQLite that a library uses, by its path, or this program (None); return whether it takes it.
 
     A connection has the layer with `vfs=ocsgw` in its URI.
     """
-    global _below, _database_of, _ours
+    global _below, _database_of, _map_limit, _ours
     if _below != NULL:
         return True
     cdef void *handle = dlopen(<const char *> library if library is not None else NULL, RTLD_LAZY)
@@ -367,6 +443,9 @@ def register(bytes library):
     # Files lie at multiples of 8.
     _ours.file_size = ((below.file_size + 7) & ~7) + sizeof(Behind)
     _below = below
+    if can_guard():
+        # SQLite has a limit of its own as well, usually 2 GiB.
+        _map_limit = <int64_t> 1 << 46
     if add(&_ours, 0) != OK:
         _below = NULL
         return False

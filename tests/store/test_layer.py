@@ -188,14 +188,20 @@ class LayerTests(FolderCase):
         st.sampled_from([512, 4096, 65536]),
         st.sampled_from([1, 10, 2000]),
         st.sampled_from(["FULL", "FULL", "NORMAL", "OFF"]),
+        st.sampled_from([1, 8 << 20]),
     )
     # Headers that are written once more, and not synchronized.
-    @example([("add many", 1)], 512, 1, "NORMAL")
-    def test_same_content(self, steps: list[tuple[str, int]], page: int, cache: int, synchronous: str) -> None:
+    @example([("add many", 1)], 512, 1, "NORMAL", 1)
+    def test_same_content(
+        self, steps: list[tuple[str, int]], page: int, cache: int, synchronous: str, mapped_from: int
+    ) -> None:
         """Whatever is done, with other connections between: each answer is the same, and so is the content.
 
         After each step a copy of the files, as a killed process leaves them, has what is committed, and is sound.
         """
+        from ocsgw.speedups import wal
+
+        before = wal.map_from(mapped_from)
         paths = self.made(f"with-{len(list(self.folder.iterdir()))}", page), self.made("without", page)
         both = Both(paths, cache, synchronous)
         try:
@@ -206,6 +212,7 @@ class LayerTests(FolderCase):
                     self.assertEqual(mine, plain, what)
                 self.assertEqual(self.left_by_kill(paths[0]), content(both.others[1]))
         finally:
+            wal.map_from(before)
             both.close()
             for each in self.folder.iterdir():
                 each.unlink()
