@@ -33,8 +33,14 @@ class HandoutCache:
 
     def open_for_handles(self, numbers: Iterable[int]) -> None:
         """Read the hand-outs of these handles; one whose time is over is dead, even if its end is still due (H278)."""
-        found = self._unit.tx.handouts_of_handles(numbers)
-        self._read([each for each in found if each[0].expires_at > self._unit.now])
+        wanted = set(numbers)
+        for calling_list, handout, handle, record in self._unit.tx.recall(wanted):
+            wanted.remove(handle.handle)
+            if handout.expires_at > self._unit.now:
+                self._add(calling_list, handout, [handle], [record])
+        if wanted:
+            found = self._unit.tx.handouts_of_handles(wanted)
+            self._read([each for each in found if each[0].expires_at > self._unit.now])
 
     def open(self, handout_ids: Iterable[int]) -> None:
         """Read hand-outs."""

@@ -6,10 +6,11 @@ use a model in memory.
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import msgspec
 
+from ocsgw.contact.answer_statements import AnswerStatements, AuditStatements
 from ocsgw.contact.bulk_statements import BulkStatements
 from ocsgw.contact.directory import CallingList
 from ocsgw.contact.fields import FieldValue
@@ -222,6 +223,15 @@ class Handle(msgspec.Struct):
     treatment: str | None = None
 
 
+class HandoutInProcess(NamedTuple):
+    """A hand-out of a chain of one record, as all of it stands in the store."""
+
+    calling_list: CallingList
+    handout: Handout
+    handle: Handle
+    record: Record
+
+
 class GroupStatus(msgspec.Struct):
     """State of a campaign group: unloaded, loaded or started; its dial mode; the id of the loaded session (P53).
 
@@ -280,19 +290,6 @@ class UnstorableTextError(RefusedByTableError):
 
     def __init__(self, table: str = "") -> None:
         super().__init__("a text has characters that the database cannot store", table)
-
-
-class AnswerStatements(Protocol):
-    """Answers under idempotency keys: found by a primary key, some microseconds for a whole batch."""
-
-    def stored_answers(self, keys: Sequence[tuple[str, str]], now: int) -> Mapping[tuple[str, str], StoredAnswer]:
-        """Return the answers stored under (principal, key) that have not expired."""
-
-    def store_answers(self, answers: Mapping[tuple[str, str], StoredAnswer]) -> None:
-        """Store answers under (principal, key)."""
-
-    def forget(self, now: int, at_most: int) -> int:
-        """Delete answers and spent handles that have expired, at most so many of each; return how many answers."""
 
 
 class RecordStatements(Protocol):
@@ -364,6 +361,11 @@ class RecordStatements(Protocol):
     def windows(self, calling_list: CallingList, campaign_dbids: Sequence[int], agents: Sequence[str]) -> list[Window]:
         """Return the different windows of records that are ready, for these campaigns and agents."""
 
+    def recent_windows(
+        self, calling_list: CallingList, campaigns: Sequence[int], agents: Sequence[str]
+    ) -> list[Window]:
+        """Return `windows`, perhaps with some in which nothing is ready any more: whoever looks there finds nothing."""
+
     def ready_records(
         self, calling_list: CallingList, windows: Mapping[Window, int], now: int, at_most: int
     ) -> list[list[Record]]:
@@ -420,6 +422,9 @@ class HandoutStatements(Protocol):
     def handouts_of_handles(self, numbers: Iterable[int]) -> list[tuple[Handout, list[Handle]]]:
         """Return the hand-outs of those handles that live, with all their live handles."""
 
+    def recall(self, handles: Iterable[int]) -> list[HandoutInProcess]:
+        """Return those hand-outs of handles that are known without being read; the others have to be read."""
+
     def handouts_of_agent(self, agent_id: str) -> list[int]:
         """Return the ids of running hand-outs that an agent holds."""
 
@@ -454,16 +459,6 @@ class HandoutStatements(Protocol):
         """Forget a dead handle."""
 
 
-class AuditStatements(Protocol):
-    """Where the audit log stands: one row."""
-
-    def audit_position(self) -> tuple[int, str] | None:
-        """Return number and hash of the last line of the audit log that was committed; None before the first one."""
-
-    def save_audit_position(self, number: int, mark: str) -> None:
-        """Store number and hash of the last line of the audit log, with the changes that it stands for."""
-
-
 class GroupStatements(Protocol):
     """States of campaign groups: a handful of rows."""
 
@@ -494,6 +489,9 @@ class Transaction(
 
     def demand_alone(self) -> None:
         """Raise `NotAloneError` unless nobody else writes until the end of the transaction."""
+
+    def spare_savepoints(self) -> None:
+        """Let `savepoint` cost less: where something fails inside, a `StoreFailureError` may have all done again."""
 
     def savepoint(self) -> AbstractContextManager[None]:
         """Undo what is done inside if an exception leaves the block."""

@@ -22,12 +22,15 @@ from ocsgw.store.errors import (
     CommitUnknownError,
     ConflictError,
     NotPrimaryError,
+    RunFailedError,
     StoreBusyError,
     UndoneTransactionError,
 )
 
 # So often a transaction is carried out again because of what others wrote meanwhile.
 MOST_ATTEMPTS = 5
+# After a run that failed so many batches have savepoints: a client may send nothing but what fails.
+_CAREFUL = 100
 _COMMITTED, _SIZES, _SECONDS = COMMITS.cell(result="committed"), BATCH_SIZES.cell(), COMMIT_SECONDS.cell()
 
 T = TypeVar("T")
@@ -56,6 +59,7 @@ class Transactions:
         self._backlog = backlog
         self._pace = pace
         self._others_serve = others_serve
+        self._careful = 0
 
     def carry_out(
         self,
@@ -75,11 +79,14 @@ class Transactions:
         """
         alone = alone or not (self._others_serve and may_share(requests))
         begun = self._pace.stopwatch()
+        self._careful = max(0, self._careful - 1)
         committing: Reading | None = None
         defects: list[tuple[PendingRequest, Failure]] = []
         try:
             with self._audited() as record, self._store.transaction(wait, alone=alone) as tx:
                 unit = self._unit_of(tx, directory)
+                if not self._careful:
+                    tx.spare_savepoints()
                 outcomes = execute(unit, requests, lambda pending, error: defects.append((pending, Failure(error))))
                 unit.store_outbox()
                 record(unit, requests, outcomes)
@@ -95,6 +102,10 @@ class Transactions:
         except UndoneTransactionError as error:
             COMMITS.add(result="rolled back")
             lone = BatchResult([Outcome(refusal_of(error.refusal))])
+        except RunFailedError:
+            COMMITS.add(result="repeated")
+            self._careful = _CAREFUL
+            return self.carry_out(requests, directory, wait, in_place=in_place, attempt=attempt, alone=alone)
         except StoreFailureError as error:
             if in_place and isinstance(error, StoreBusyError):
                 raise

@@ -27,6 +27,10 @@ class CommitUnknownError(Exception):
     """The commit was begun and nobody can say whether it happened (C41, 504)."""
 
 
+class RunFailedError(StoreFailureError):
+    """A run failed in a transaction without savepoints, so that all of it was undone; to be carried out with them."""
+
+
 class NotPipelinedError(StoreFailureError):
     """A batch needs answers of the database before it is complete; nothing was sent."""
 

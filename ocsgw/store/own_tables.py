@@ -6,7 +6,7 @@ from typing import Any, cast
 import msgspec
 
 from ocsgw.contact.directory import CallingList
-from ocsgw.contact.transaction import GroupStatus, Handle, Handout, StoredAnswer
+from ocsgw.contact.transaction import GroupStatus, Handle, Handout, HandoutInProcess, StoredAnswer
 from ocsgw.protocol.messages import KV
 from ocsgw.store.dialect import Connection, Dialect, as_json, upsert
 
@@ -172,6 +172,10 @@ class OwnTables:
         wanted = f"SELECT handout_id FROM ocsgw_handle WHERE handle IN ({self._dialect.numbers('?')})"
         return self._handouts(f"{_HANDOUTS} ({wanted})", numbers)
 
+    def recall(self, handles: Iterable[int]) -> list[HandoutInProcess]:
+        """Return those hand-outs of handles that are known without being read: here none."""
+        return []
+
     def _handouts(self, text: str, numbers: Iterable[int]) -> list[tuple[Handout, list[Handle]]]:
         found: dict[int, tuple[Handout, list[Handle]]] = {}
         for row in self._connection.rows(
@@ -301,8 +305,11 @@ class OwnTables:
 
     def group_statuses(self) -> dict[int, GroupStatus]:
         """Return the states of campaign groups by their DBIDs."""
-        rows = self._connection.rows("SELECT dbid, state, dial_mode, guid, auto_complete FROM ocsgw_group")
+        rows = self._group_rows()
         return {row[0]: GroupStatus(*row[:4], bool(row[4]) if row[4] is not None else None) for row in rows}  # type: ignore[call-arg]  # four columns
+
+    def _group_rows(self) -> Sequence[tuple[Any, ...]]:
+        return self._connection.rows("SELECT dbid, state, dial_mode, guid, auto_complete FROM ocsgw_group")
 
     def save_group_status(self, status: GroupStatus) -> None:
         """Store the state of a campaign group."""

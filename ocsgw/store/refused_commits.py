@@ -20,6 +20,12 @@ class RefusedCommits:
     def refuse_at_once(self) -> None:
         """Have what a table would refuse at the commit refused by the statement, as far as the store can."""
 
+    def spare_savepoints(self) -> None:
+        """Let `savepoint` cost nothing where what fails inside may undo the whole transaction; here nothing is spared.
+
+        Then `RunFailedError` is raised, and the transaction has to be left.
+        """
+
     def refused_at_commit(self, error: RefusedByTableError, table: str = "") -> UndoneTransactionError:
         """Return the error for a transaction that is undone because of its rows; the database may name the `table`.
 

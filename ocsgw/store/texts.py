@@ -34,7 +34,8 @@ class ListStatements:
     `highest_ids` are expressions: two for record ids, of the table and of all that were seen, then those for chain ids.
     `find_by_customer_id` is None if the list has no customer id, `copy_further_columns` if its table has no column of
     the second block. `insert` takes `insert_at_once` rows at most; with an `insert_row` it is followed by as
-    many of these as there are rows. `columns` are those of the table that may be used, by their names in lower case.
+    many of these as there are rows. `chain_sizes` are chains with their numbers of rows. `columns` are those of the
+    table that may be used, by their names in lower case.
     """
 
     highest_ids: str
@@ -49,6 +50,7 @@ class ListStatements:
     mark_do_not_call: str
     records: str
     records_of_chains: str
+    chain_sizes: str
     record_statuses: str
     records_by_contact: str
     export_records: str

@@ -310,6 +310,12 @@ class RecordTransaction(ContactForms, OwnTables, OutboxTable, RefusedCommits):
         """Set columns of records; a row is a record id with the values."""
         self._change(calling_list, self._change_text(text, columns), as_json(rows))
 
+    def recent_windows(
+        self, calling_list: CallingList, campaigns: Sequence[int], agents: Sequence[str]
+    ) -> list[Window]:
+        """Return `windows`; here they are read each time."""
+        return self.windows(calling_list, campaigns, agents)
+
     def windows(self, calling_list: CallingList, campaign_dbids: Sequence[int], agents: Sequence[str]) -> list[Window]:
         """Return the different windows of records that are ready, for these campaigns and agents."""
         pairs = as_json([(campaign, agent) for campaign in campaign_dbids for agent in agents])

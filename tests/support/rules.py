@@ -36,8 +36,10 @@ from ocsgw.protocol.context import RequestContext
 from ocsgw.protocol.errors import Refusal
 from ocsgw.protocol.messages import KV, KVValue
 from ocsgw.protocol.requests import REQUESTS, RequestType
+from ocsgw.store.errors import RunFailedError
 from ocsgw.store.sqlite.engine import SQLiteEngine
 from tests.support.case import ClockTestCase
+from tests.support.remembered import demand_what_is_stored
 from tests.support.reports import Reports, unreported
 
 T = TypeVar("T")
@@ -240,11 +242,11 @@ class RuleStore:
 
         Requests whose answer is pending go on in further transactions, whose number is added to `further`.
         """
-        with self._transaction(requests) as tx:
-            self.unit = self._unit(tx)
-            outcomes = execute(self.unit, requests, lambda pending, error: self.defects.append(error))
-            self.unit.store_outbox()
-        self.unit.committed()
+        try:
+            outcomes = self._execute(requests, spare_savepoints=True)
+        except RunFailedError:
+            outcomes = self._execute(requests, spare_savepoints=False)
+        self._check()
         for at, pending in enumerate(requests):
             reply = outcomes[at].reply
             if isinstance(reply, Continuation):
@@ -252,6 +254,20 @@ class RuleStore:
                 pending.resume = _resumption(reply, self.answer(reply.question))
                 (outcomes[at],) = self.execute([pending])
         return outcomes
+
+    def _execute(self, requests: Sequence[PendingRequest], *, spare_savepoints: bool) -> list[Outcome]:
+        with self._transaction(requests) as tx:
+            if spare_savepoints:
+                tx.spare_savepoints()
+            self.unit = self._unit(tx)
+            outcomes = execute(self.unit, requests, lambda pending, error: self.defects.append(error))
+            self.unit.store_outbox()
+        self.unit.committed()
+        return outcomes
+
+    def _check(self) -> None:
+        if isinstance(self.store, SQLiteEngine):
+            demand_what_is_stored(self.store)
 
     def _transaction(self, requests: Sequence[PendingRequest]) -> AbstractContextManager[Transaction]:
         return self.store.transaction(1.0)

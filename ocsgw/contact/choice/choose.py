@@ -156,7 +156,7 @@ def _sources(
         if calling_list in closed:
             continue
         try:
-            windows = unit.tx.windows(calling_list, campaigns, agents)
+            windows = unit.tx.recent_windows(calling_list, campaigns, agents)
         except UnavailableListError:
             closed.add(calling_list)
             continue

@@ -71,11 +71,6 @@ def _free_chains_text(text: ListStatements) -> str:
 
 
 @lru_cache(maxsize=1024)
-def _sizes_text(text: ListStatements) -> str:
-    return f"SELECT chain_id, count(*) FROM ({text.find_by_chain}) AS m (record_id, chain_id, contact) GROUP BY 1"
-
-
-@lru_cache(maxsize=1024)
 def _counters_text(text: ListStatements) -> str:
     return (
         "WITH counters AS (SELECT name, value FROM ocsgw_counter WHERE name IN (:records, :chains))"
@@ -158,7 +153,7 @@ class SharedTransaction(PostgreSQLTransaction):
         """Return the records of chains, of which nobody is at one and none is in process."""
         text, chains = self._text_of(calling_list), {"chains": as_json(list(chain_ids))}
         rows = self._rows(calling_list, _free_chains_text(text), chains)
-        sizes = dict(self._rows(calling_list, _sizes_text(text), chains))
+        sizes = dict(self._rows(calling_list, text.chain_sizes, chains))
         for row in rows:
             sizes[row[_CHAIN_ID]] = sizes.get(row[_CHAIN_ID], 0) - 1
         self._passed_over = self._passed_over or any(sizes.values())

@@ -134,6 +134,7 @@ def list_text(
             f"SELECT {record} FROM {table} AS t WHERE {whole_chains}"
             " ORDER BY coalesce(chain_id, record_id), chain_n, record_id"
         ),
+        chain_sizes=f"SELECT coalesce(chain_id, record_id), count(*) FROM {table} WHERE {whole_chains} GROUP BY 1",
         record_statuses=(
             f"SELECT record_id, coalesce(nullif({_whole_or(1, 'record_status', status)}, 0), 1) FROM {table}"
             f" WHERE record_id = ANY({numbers('?')})"

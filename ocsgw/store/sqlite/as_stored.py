@@ -16,7 +16,7 @@ from ocsgw.store.texts import INSERTED_COLUMNS, ListStatements
 
 _AGENT = INSERTED_COLUMNS.index("agent_id")
 # Here 0 is read as another number.
-_NEVER_ZERO = frozenset({"record_type", "record_status"})
+NEVER_ZERO = frozenset({"record_type", "record_status"})
 _BYTES_OF_CHARACTER = 4
 
 
@@ -43,12 +43,12 @@ def as_stored(
         if name in INSERTED_COLUMNS and name != "agent_id" and NoneType in kinds:
             return None
         kinds.discard(NoneType)
-        if kinds and kinds != {_stored_as_they_are(text.columns[name.lower()].kind)}:
+        if kinds and kinds != {stored_as_they_are(text.columns[name.lower()].kind)}:
             return None
         if is_number and name in INSERTED_COLUMNS:
             # Most columns have the same number in each row.
             different = values[:1] if values.count(values[0]) == len(values) else values
-            if min(different) < LEAST or max(different) > LATEST or (name in _NEVER_ZERO and 0 in different):
+            if min(different) < LEAST or max(different) > LATEST or (name in NEVER_ZERO and 0 in different):
                 return None
         elif kinds == {str}:
             longest += max(len(each) for each in values if each is not None)
@@ -59,7 +59,7 @@ def as_stored(
     return list(map(Record, *columns[: len(INSERTED_COLUMNS)], repeat(""), customs, ([] for _ in records)))
 
 
-def _stored_as_they_are(kind: str) -> type[int] | type[str] | None:
+def stored_as_they_are(kind: str) -> type[int] | type[str] | None:
     """Return which values a column of this declared type stores as they are, by the rules of its affinity."""
     if "INT" in kind:
         return int

@@ -48,6 +48,8 @@ class Connection:
             timeout=0,
             cached_statements=_CACHED_STATEMENTS,
         )
+        # How many rows statements have changed; those that triggers have are not among them.
+        self.changed = 0
         # Judges each write transaction as soon as it has begun, the one place for that (C82).
         self.judge: Callable[[Connection], None] | None = None
 
@@ -122,7 +124,10 @@ class Connection:
         try:
             cursor = self.raw.execute(text, parameters)
             try:
-                return cursor.rowcount
+                count = cursor.rowcount
+                if count > 0:
+                    self.changed += count
+                return count
             finally:
                 cursor.close()
         except sqlite3.Error as error:

@@ -187,6 +187,7 @@ class SQLiteEngine:
     def use(self, directory: Directory) -> None:
         """Open the tables of this configuration; a server of a pair that stands by opens none, and touches nothing."""
         connection = self._needed()
+        self._memory.forget()
         if self.lease is not None:
             # The other server of the pair has used numbers since.
             self._memory = Memory()

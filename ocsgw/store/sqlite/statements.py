@@ -95,6 +95,12 @@ def list_text(
             f"SELECT {record} FROM {table} AS t WHERE {whole_chains}"
             " ORDER BY coalesce(chain_id, record_id), chain_n, record_id"
         ),
+        chain_sizes=(
+            # Without the table itself where its index is enough.
+            f"SELECT coalesce(chain_id, record_id), count(*) FROM {table} WHERE {of_chains} GROUP BY 1"
+            if may_lack_chain
+            else f"SELECT chain_id, count(*) FROM {table} WHERE {of_chains} GROUP BY chain_id"
+        ),
         record_statuses=(
             f"SELECT record_id, coalesce(nullif(record_status, 0), 1) FROM {table}"
             " WHERE record_id IN (SELECT value FROM json_each(?)) AND typeof(coalesce(record_status, 1)) = 'integer'"

@@ -10,7 +10,7 @@ from urllib.parse import quote
 import msgspec
 
 from ocsgw.contact.directory import CallingList
-from ocsgw.contact.outbox import OutboxEntry
+from ocsgw.contact.outbox import Delivery, OutboxEntry
 from ocsgw.contact.transaction import (
     Admission,
     DncLookup,
@@ -20,10 +20,9 @@ from ocsgw.contact.transaction import (
     StoreFailureError,
     row_of,
 )
-from ocsgw.store.bulk import BulkTransaction
 from ocsgw.store.dialect import as_json
 from ocsgw.store.engine import Report
-from ocsgw.store.errors import UndoneTransactionError
+from ocsgw.store.errors import RunFailedError, UndoneTransactionError
 from ocsgw.store.list_counters import chain_counter, record_counter
 from ocsgw.store.open_tables import OpenTables
 from ocsgw.store.outbox import OUTBOX_COLUMNS, OUTBOX_KINDS
@@ -31,6 +30,7 @@ from ocsgw.store.own_tables import AUDIT_POSITION
 from ocsgw.store.sqlite.as_stored import as_stored
 from ocsgw.store.sqlite.connection import Connection
 from ocsgw.store.sqlite.forms import quoted
+from ocsgw.store.sqlite.in_process import RememberingTransaction
 from ocsgw.store.sqlite.numbers import Memory, Numbers
 from ocsgw.store.sqlite.refusals import refused_by
 from ocsgw.store.sqlite.statements import change_text, same_text
@@ -76,40 +76,36 @@ def _entries_text(do_not_call: DncStatements) -> str:
     return f"SELECT EXISTS (SELECT 1 FROM {do_not_call.table}), {do_not_call.any_beyond_ascii}"
 
 
-@lru_cache(maxsize=64)
-def _any_entry_text(do_not_call: DncStatements) -> str:
-    return f"SELECT 1 FROM {do_not_call.table} LIMIT 1"
-
-
 @lru_cache(maxsize=8 * ROWS_AT_ONCE)
 def _append_text(table: str, columns: str, rows: int) -> str:
     row = f"({', '.join('?' * (columns.count(',') + 1))})"
     return f"INSERT INTO {table} ({columns}) VALUES {', '.join([row] * rows)}"
 
 
-class SQLiteTransaction(BulkTransaction):
+class SQLiteTransaction(RememberingTransaction):
     """One write transaction."""
 
-    _connection: Connection
     _dialect = SQLiteDialect()
     _newest_outbox = "SELECT seq FROM sqlite_sequence WHERE name = 'ocsgw_outbox'"
 
     def __init__(self, connection: Connection, tables: OpenTables, report: Report, memory: Memory) -> None:
         super().__init__(connection, tables, report)
-        self._memory = memory
+        self._begin_to_remember(memory)
         # What has become of the numbers of lists in this transaction.
         self._numbers: dict[str, Numbers] = {}
         self._changes_before = connection.raw.total_changes
+        self._has_savepoints = True
 
     def committed(self) -> None:
         """The transaction has been committed."""
         self._tables.unsettled -= self.settled
         self._memory.numbers.update(self._numbers)
+        self._remember()
 
     def append_outbox(self, entries: Sequence[OutboxEntry]) -> None:
         """Store entries behind all others, in their order."""
         rows = [msgspec.structs.astuple(each)[1:] for each in entries]
-        self._memory.account(self._append("ocsgw_outbox", OUTBOX_COLUMNS, OUTBOX_KINDS, rows))
+        self._append("ocsgw_outbox", OUTBOX_COLUMNS, OUTBOX_KINDS, rows)
 
     def _append(self, table: str, columns: str, kinds: str, rows: Sequence[Sequence[object]]) -> int:
         """Store new rows, as values: read as JSON each value would cost as much as its column."""
@@ -117,7 +113,38 @@ class SQLiteTransaction(BulkTransaction):
         for begin in range(0, len(rows), ROWS_AT_ONCE):
             part = rows[begin : begin + ROWS_AT_ONCE]
             count += self._connection.change(_append_text(table, columns, len(part)), [*chain.from_iterable(part)])
+        self._memory.account(count)
+        if count < len(rows):
+            self._forget_chains()
         return count
+
+    def _replace(self, table: str, key: str, columns: str, kinds: str, rows: Sequence[Sequence[object]]) -> None:
+        before = self._connection.changed
+        super()._replace(table, key, columns, kinds, rows)
+        self._account_for(before)
+
+    def new_handles(self, count: int) -> int:
+        """Reserve so many record handles and return the first; they ascend and never come again (H310)."""
+        first = super().new_handles(count)
+        self._memory.account(1)
+        return first
+
+    def _group_rows(self) -> Sequence[tuple[Any, ...]]:
+        if not self._memory.is_sure(self._connection) or self._memory.groups is None:
+            self._memory.groups = super()._group_rows()
+        return self._memory.groups
+
+    def save_audit_position(self, number: int, mark: str) -> None:
+        """Store number and hash of the last line of the audit log, with the changes that it stands for."""
+        before = self._connection.changed
+        super().save_audit_position(number, mark)
+        self._account_for(before)
+
+    def add_deliveries(self, deliveries: Sequence[Delivery]) -> None:
+        """Store notifications behind all others, which gives them their numbers."""
+        before = self._connection.changed
+        super().add_deliveries(deliveries)
+        self._account_for(before)
 
     def before_adding(
         self, calling_list: CallingList, count: int, lookups: Callable[[], Sequence[DncLookup]], now: int
@@ -138,13 +165,21 @@ class SQLiteTransaction(BulkTransaction):
 
     def has_entries(self) -> bool:
         """Whether there are entries in the do-not-call table at all."""
-        return bool(self._connection.rows(_any_entry_text(self._do_not_call_text())))
+        if not self._memory.knows_entries(self._connection):
+            has_entries, any_beyond_ascii = self._connection.rows(_entries_text(self._do_not_call_text()))[0]
+            self._memory.has_read_entries(
+                self._connection, has_entries=bool(has_entries), any_beyond_ascii=bool(any_beyond_ascii)
+            )
+        return self._memory.has_entries
 
     def blocked(self, calling_list: CallingList, lookups: Sequence[DncLookup], now: int) -> set[int]:
         """Return the places of those probes that an entry of the do-not-call table covers."""
-        has_entries, any_beyond_ascii = self._connection.rows(_entries_text(self._do_not_call_text()))[0]
-        blocked = self._blocked_by_search_keys(calling_list, lookups, now) if has_entries else set[int]()
-        return blocked | self._blocked_beyond_ascii(calling_list, lookups, now) if any_beyond_ascii else blocked
+        if not self.has_entries():
+            return set()
+        blocked = self._blocked_by_search_keys(calling_list, lookups, now)
+        if self._memory.any_beyond_ascii:
+            blocked |= self._blocked_beyond_ascii(calling_list, lookups, now)
+        return blocked
 
     def _blocked_by_search_keys(self, calling_list: CallingList, lookups: Sequence[DncLookup], now: int) -> set[int]:
         text = self._do_not_call_text().blocking
@@ -202,6 +237,7 @@ class SQLiteTransaction(BulkTransaction):
     def _insert_rows(self, calling_list: CallingList, rows: Sequence[Sequence[Any]]) -> None:
         super()._insert_rows(calling_list, rows)
         self._memory.account(len(rows))
+        self._forget_chains_of(calling_list, rows)
 
     def _note_numbers(self, table: str, record_id: int, chain_id: int) -> None:
         known = self._numbers_of(table)
@@ -215,6 +251,10 @@ class SQLiteTransaction(BulkTransaction):
         """Undo what is done inside if an exception leaves the block."""
         return _Savepoint(self)
 
+    def spare_savepoints(self) -> None:
+        """Let runs begin without a savepoint: each page that a run changes would be copied for it."""
+        self._has_savepoints = False
+
     def begin_run(self) -> dict[str, Numbers] | None:
         """Begin what can be undone; return what `undo_run` needs.
 
@@ -222,23 +262,29 @@ class SQLiteTransaction(BulkTransaction):
         """
         if self._connection.raw.total_changes == self._changes_before:
             return None
-        self._connection.change("SAVEPOINT run")
+        if self._has_savepoints:
+            self._connection.change("SAVEPOINT run")
         return self._numbers.copy()
 
     def end_run(self, numbers: dict[str, Numbers] | None) -> None:
         """What was begun by `begin_run` stays."""
-        if numbers is not None:
+        if numbers is not None and self._has_savepoints:
             self._connection.change("RELEASE run")
 
     def undo_run(self, numbers: dict[str, Numbers] | None, error: BaseException) -> None:
-        """Undo what was done since `begin_run`. Raises `UndoneTransactionError` if more had to be undone."""
+        """Undo what was done since `begin_run`.
+
+        Raises `UndoneTransactionError` if more had to be undone, `RunFailedError` where there is no savepoint.
+        """
         connection = self._connection
-        self._memory.forget()
+        self._forget_chains()
         if numbers is None:
             self._begin_again()
         elif isinstance(error, RefusedByTableError) and not connection.raw.in_transaction:
             # RAISE(ROLLBACK): what was done before the savepoint is gone too.
             raise UndoneTransactionError(error) from None
+        elif not self._has_savepoints:
+            raise RunFailedError from None
         else:
             connection.change("ROLLBACK TO run")
             connection.change("RELEASE run")
