@@ -36,22 +36,32 @@ def secure(peer: Peer) -> Peer:
 
 
 def requests(rounds: int, seconds: int, connections: int = 32) -> None:
-    """Print what a request on a kept connection costs with and without TLS, in the same round."""
-    loads: dict[str, list[Load]] = {"http": [], "https": []}
+    """Print what a request on a kept connection costs with and without TLS, in the same round.
+
+    With the server on a core of its own, and on all of them: there the TLS of the clients takes from the server.
+    """
+    ways = [(pinned, scheme) for pinned in (True, False) for scheme in ("http", "https")]
+    loads: dict[tuple[bool, str], list[Load]] = {way: [] for way in ways}
     for _ in range(rounds):
-        for peer in (Peer("ocsgw"), secure(Peer("ocsgw"))):
+        for pinned, scheme in ways:
+            peer = Peer("ocsgw", pinned=pinned)
+            if scheme == "https":
+                secure(peer)
             try:
                 peer.start()
                 peer.load(connections, 1)
-                loads[peer.scheme].append(peer.load(connections, seconds))
+                loads[pinned, scheme].append(peer.load(connections, seconds))
             finally:
                 peer.stop()
-    ratio = statistics.median(theirs.cpu / ours.cpu for ours, theirs in zip(loads["http"], loads["https"], strict=True))
-    print(f"\n{'AddRecord on kept connections':42} {'us cpu/req':>10} {'req/s':>8} {'errors':>6}")
-    for scheme, found in loads.items():
+    print(f"\n{'AddRecord on kept connections':42} {'us cpu/req':>10} {'req/s':>8} {'errors':>6} {'ratio':>6}")
+    for (pinned, scheme), found in loads.items():
         cpu, rate = (statistics.median(getattr(each, field) for each in found) for field in ("cpu", "rate"))
-        print(f"{'ocsgw, ' + scheme:42} {cpu:10.1f} {rate:8.0f} {sum(each.errors for each in found):6}")
-    print(f"{'HTTPS to HTTP (at most 1.25)':42} {ratio:10.2f}")
+        ratio = statistics.median(
+            mine.cpu / plain.cpu for mine, plain in zip(found, loads[pinned, "http"], strict=True)
+        )
+        name = f"ocsgw, {scheme}, {'one core' if pinned else 'all cores'}"
+        goal = "  at most 1.25" if scheme == "https" else ""
+        print(f"{name:42} {cpu:10.1f} {rate:8.0f} {sum(each.errors for each in found):6} {ratio:6.2f}{goal}")
 
 
 def handshakes(rounds: int, count: int = 1500) -> None:

@@ -17,7 +17,7 @@ from importlib import import_module
 from ocsgw.speedups.sources import digest
 
 # Those of pyproject.toml.
-PARTS = ("back", "bodies", "events", "lane", "records", "rows", "turn", "wal")
+PARTS = ("back", "bodies", "events", "lane", "records", "rows", "tls", "turn", "wal")
 # Set, to anything but "0", it keeps the compiled parts out.
 SWITCH = "OCSGW_PURE"
 

@@ -6,13 +6,14 @@ import ssl
 import weakref
 from itertools import combinations, pairwise
 from typing import Any
-from unittest import mock
+from unittest import mock, skipUnless
 
 from hypothesis import given
 from hypothesis import strategies as st
 from OpenSSL import SSL
 from twisted.trial import unittest
 
+from ocsgw import speedups
 from ocsgw.proxy.http import secure, tls_steps
 from ocsgw.proxy.http.tls_steps import LARGEST, QuickSteps, Records, Steps, steps_of
 from tests.proxy.test_secure import ROOT, SecureTestCase, TlsClient
@@ -77,10 +78,16 @@ class RecordsTests(unittest.SynchronousTestCase):
                 self.assertEqual(records.is_one(stream[begin:end]), expected, (first, second, begin))
 
 
+class _StepByStep(QuickSteps):
+    """Without a short cut."""
+
+    shortcut = Steps.shortcut
+
+
 class QuickStepsTests(SecureTestCase):
     """R3: what a client gets does not depend on how its records come, nor on what pyOpenSSL is like inside."""
 
-    steps: type[Steps] = QuickSteps
+    steps: type[Steps] = _StepByStep
 
     def setUp(self) -> None:
         super().setUp()
@@ -393,3 +400,82 @@ class UsualStepsTests(QuickStepsTests):
     """The same with another pyOpenSSL."""
 
     steps = Steps
+
+
+class _Shortcut:
+    """A short cut whose seals have some results first, instead of what they would have."""
+
+    def __init__(self, real: Any, results: list[int]) -> None:
+        self.open = real.open
+        self._real = real
+        self._results = results
+
+    def seal(self, data: bytes) -> bytes | int:
+        """Seal, or not."""
+        sealed: bytes | int = self._results.pop(0) if self._results else self._real.seal(data)
+        return sealed
+
+
+@skipUnless(speedups.is_used(), "there is no short cut without compiled parts")
+class ShortcutTests(QuickStepsTests):
+    """The same where whole records, and answers, go through the compiled part."""
+
+    steps = QuickSteps
+
+    def refuse(self, server: HttpServer, times: int, why: Any) -> None:
+        """Have OpenSSL refuse the next answers on the only connection, for the reason that `why` returns or raises."""
+        channel: Any
+        (channel,) = server.frontend.connections
+        end = channel.transport
+        end._shortcut = _Shortcut(end._shortcut, [-1] * times)
+        self.patch(secure, "why_none", mock.Mock(side_effect=why))
+
+    def test_one_record_a_segment(self) -> None:
+        """Such requests, and their answers, take no other step."""
+        client = self.client(self.serve_tls())
+        with mock.patch.multiple(self.steps, taken=mock.DEFAULT, give=mock.DEFAULT, put=mock.DEFAULT) as steps:
+            for _ in range(3):
+                client.send(request())
+        self.assertEqual([each.status for each in client.answers()], [200] * 3)
+        self.assertEqual([each.call_count for each in steps.values()], [0, 0, 0])
+
+    def test_nothing_taken(self) -> None:
+        """What TLS cannot send before it has heard from the client is sent then, in its order."""
+        server = self.serve_tls()
+        client = self.client(server)
+        self.refuse(server, 3, lambda *_: None)
+        client.send(request())
+        client.send(request("/lists/CL?req=Unknown"))
+        client.send(request())
+        self.assertEqual(client.answers(), [])
+        client.send(request("/lists/CL?req=Unknown"))
+        self.assertEqual([each.status for each in client.answers()], [200, 400, 200, 400])
+
+    def test_closed_with_something_waiting(self) -> None:
+        """The last answer goes out before the end of TLS, also where it has to wait."""
+        server = self.serve_tls()
+        client = self.client(server)
+        self.refuse(server, 1, lambda *_: None)
+        client.send(request("/lists/CL?req=AddRecord", b'{"GSW_PHONE":"1"}', "Connection: close"))
+        self.assertEqual((client.answers(), client.connected), ([], True))
+        client.send(b"more")
+        self.assertEqual([each.status for each in client.answers()], [200])
+        self.assertEqual(client.tls.read(1), b"")
+
+    def test_nothing_taken_any_more(self) -> None:
+        """TLS that fails while an answer is written ends the connection."""
+        server = self.serve_tls()
+        client = self.client(server)
+        self.refuse(server, 1, SSL.Error([]))
+        client.send(request())
+        self.assertFalse(client.connected)
+        self.assertEqual(server.frontend.connections, set())
+
+    def test_answers_of_all_sizes(self) -> None:
+        """Up to a record an answer is sealed at once, beyond that record by record; none is lost or cut."""
+        server = self.serve_tls()
+        client = self.client(server)
+        for size in (0, 1, 100, 15_000, *range(16_080, 16_400, 8), 16_800, 17_000, 32_768, 40_000):
+            client.send(request("/lists/CL?req=AddRecord", b'{"GSW_PHONE":"1","Remarks":"' + b"x" * size + b'"}'))
+            (answer,) = client.take().answers()[-1:]
+            self.assertEqual((answer.status, answer.body.count(b"x") >= size), (200, True), size)

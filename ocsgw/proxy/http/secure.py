@@ -1,6 +1,6 @@
 """Connections with TLS: the context that each gets, what becomes of its handshake, and of what goes over it."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from OpenSSL import SSL
 from twisted.internet.interfaces import IAddress, IHalfCloseableProtocol, IReactorTime
@@ -14,11 +14,14 @@ from ocsgw.proxy.frontend import HttpFrontend
 from ocsgw.proxy.http.channel import HTTPChannel
 from ocsgw.proxy.http.handshakes import Handshakes
 from ocsgw.proxy.http.state import State
-from ocsgw.proxy.http.tls_steps import LARGEST, Records, Steps, steps_of
+from ocsgw.proxy.http.tls_steps import LARGEST, Records, Steps, steps_of, why_none
 from ocsgw.tls.failures import ServerConnection
 from ocsgw.tls.pem import KeyPair
 from ocsgw.tls.server import ServerContexts, ServerOptions
 from ocsgw.writing import close_now, unacknowledged, write_now
+
+if TYPE_CHECKING:
+    from ocsgw.speedups.tls import Shortcut
 
 
 class SecureChannel(HTTPChannel):
@@ -91,6 +94,8 @@ class SecureTransport(Protocol):
         self._records = Records()
         # What waits for the handshake, or for bytes of the client.
         self._waiting: list[bytes] = []
+        # For whole records, and answers that are one, once the connection is established.
+        self._shortcut: Shortcut | None = None
 
     # What the socket's side calls.
 
@@ -108,16 +113,27 @@ class SecureTransport(Protocol):
             return
         self._is_receiving = True
         try:
-            is_one = self._records.is_one(data)
-            self._steps.put(self.connection, data)
-            if self._is_established or self._shake():
-                if self._waiting:
-                    self._write_waiting()
-                self._read(is_one=is_one)
+            found = self._shortcut.open(data) if self._shortcut is not None and not self._waiting else None
+            if found is None:
+                self._take(data)
+            elif isinstance(found, bytes):
+                if not self._is_aborted:
+                    self._channel.dataReceived(found)
+            else:
+                self._read(found)
         finally:
             self._is_receiving = False
         if self._is_over:
             close_now(self.transport)
+
+    def _take(self, data: bytes) -> None:
+        """Take any bytes of the client, step by step."""
+        is_one = self._records.is_one(data)
+        self._steps.put(self.connection, data)
+        if self._is_established or self._shake():
+            if self._waiting:
+                self._write_waiting()
+            self._read(is_one=is_one)
 
     def readConnectionLost(self) -> None:
         """The client has closed its side of TCP; an end without that of TLS cuts no complete request (H12)."""
@@ -134,6 +150,7 @@ class SecureTransport(Protocol):
         self.connected = 0
         # Nothing that belongs to a connection outlives it in circles, which nobody would find for long.
         channel, reason = self._channel, self._reason or reason
+        self._shortcut = None
         del self._channel
         self._reason = None
         self._waiting.clear()
@@ -214,16 +231,21 @@ class SecureTransport(Protocol):
             return False
         if is_complete:
             self._is_established = True
+            self._shortcut = self._steps.shortcut(self.connection, self._records)
             self._channel.handshake_completed()
         else:
             self._flush()
         return is_complete
 
-    def _read(self, *, is_one: bool) -> None:
-        """Hand on what has come; `is_one` if that is one record, behind which nothing is left."""
+    def _read(self, failed: int | None = None, *, is_one: bool = False) -> None:
+        """Hand on what has come; `is_one` if that is one record, behind which nothing is left.
+
+        `failed` is the result of a short cut that has found no data.
+        """
         while not (self._is_lost or self._input_ended):
             try:
-                data = self._steps.taken(self.connection)
+                data = self._steps.taken(self.connection) if failed is None else why_none(self.connection, failed)
+                failed = None
             except SSL.Error as error:
                 self._finish(error)
             else:
@@ -240,6 +262,24 @@ class SecureTransport(Protocol):
             self._flush()
 
     def _give(self, data: bytes) -> None:
+        """Send bytes; what cannot be sent waits."""
+        if self._shortcut is None or not 0 < len(data) <= LARGEST:
+            self._give_all(data)
+            return
+        sealed = self._shortcut.seal(data)
+        if isinstance(sealed, bytes):
+            write_now(self.transport, sealed)
+            if len(sealed) >= LARGEST:
+                self._flush()
+            return
+        try:
+            why_none(self.connection, sealed)
+        except SSL.Error as error:
+            self._finish(error)
+        else:
+            self._waiting.append(data)
+
+    def _give_all(self, data: bytes) -> None:
         """Send bytes, record by record; what cannot be sent waits."""
         at = 0
         while at < len(data):

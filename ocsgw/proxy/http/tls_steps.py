@@ -6,9 +6,11 @@ than the cryptography of a request and its answer. `QuickSteps` calls OpenSSL as
 a step has failed. The inside of pyOpenSSL is not public: where it is another one, `Steps` uses what is.
 """
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from OpenSSL import SSL
+
+from ocsgw import speedups
 
 try:
     from OpenSSL._util import ffi, lib
@@ -32,37 +34,45 @@ _bytes: Any = ffi.buffer(_buffer) if ffi is not None else None
 _INSIDE = ("_ssl", "_into_ssl", "_from_ssl", "_raise_ssl_error")
 
 
-class Records:
-    """Follows a stream by the headers of its records, which are not encrypted."""
+if TYPE_CHECKING or not speedups.is_used():
 
-    __slots__ = ("_header", "_missing")
+    class Records:
+        """Follows a stream by the headers of its records, which are not encrypted."""
 
-    def __init__(self) -> None:
-        # What has come of a header, and how many bytes of the record behind a complete one are still to come.
-        self._header = b""
-        self._missing = 0
+        __slots__ = ("_header", "_missing")
 
-    def is_one(self, data: bytes) -> bool:
-        """Take the next bytes; return whether they are exactly one record that may have data of an application."""
-        if (
-            not self._missing
-            and not self._header
-            and len(data) >= _HEADER
-            and data[0] == _APPLICATION_DATA
-            and (data[3] << 8 | data[4]) + _HEADER == len(data)
-        ):
-            return True
-        self._follow(data)
-        return False
+        def __init__(self) -> None:
+            # What has come of a header, and how many bytes of the record behind a complete one are still to come.
+            self._header = b""
+            self._missing = 0
 
-    def _follow(self, data: bytes) -> None:
-        if self._header:
-            data = self._header + data
-        at, size = self._missing, len(data)
-        while at + _HEADER <= size:
-            at += _HEADER + (data[at + 3] << 8 | data[at + 4])
-        self._missing = at - size if at > size else 0
-        self._header = data[at:]
+        def is_one(self, data: bytes) -> bool:
+            """Take the next bytes; return whether they are exactly one record that may have data of an application."""
+            if (
+                not self._missing
+                and not self._header
+                and len(data) >= _HEADER
+                and data[0] == _APPLICATION_DATA
+                and (data[3] << 8 | data[4]) + _HEADER == len(data)
+            ):
+                return True
+            self._follow(data)
+            return False
+
+        def _follow(self, data: bytes) -> None:
+            if self._header:
+                data = self._header + data
+            at, size = self._missing, len(data)
+            while at + _HEADER <= size:
+                at += _HEADER + (data[at + 3] << 8 | data[at + 4])
+            self._missing = at - size if at > size else 0
+            self._header = data[at:]
+
+else:
+    from ocsgw.speedups.tls import Records
+
+if TYPE_CHECKING or speedups.is_used():
+    from ocsgw.speedups.tls import Functions, Shortcut
 
 
 class Steps:
@@ -111,6 +121,11 @@ class Steps:
             return b""
         return data
 
+    @staticmethod
+    def shortcut(connection: Any, records: Records) -> "Shortcut | None":
+        """Return what does several steps at once on an established connection; there is none."""
+        return None
+
 
 class QuickSteps(Steps):
     """The same, as pyOpenSSL does them inside."""
@@ -138,7 +153,7 @@ class QuickSteps(Steps):
         if size > 0:
             data: bytes = _bytes[:size]
             return data
-        return b"" if _find_out(connection, size) == _ended else None
+        return why_none(connection, size)
 
     @staticmethod
     def give(connection: Any, data: bytes) -> bool:
@@ -146,7 +161,7 @@ class QuickSteps(Steps):
         result = _ssl_write(connection._ssl, data, len(data))  # noqa: SLF001
         if result == len(data):
             return True
-        _find_out(connection, result)
+        why_none(connection, result)
         return False
 
     @staticmethod
@@ -154,6 +169,22 @@ class QuickSteps(Steps):
         """Return what is to be sent, as much as one step makes at most."""
         size: int = _bio_read(connection._from_ssl, _buffer, _ROOM)  # noqa: SLF001
         return _bytes[:size] if size > 0 else b""
+
+    @staticmethod
+    def shortcut(connection: Any, records: Records) -> "Shortcut | None":
+        """Return what does several steps at once on an established connection, where that is compiled."""
+        if _functions is None:
+            return None
+        inside = (connection._ssl, connection._into_ssl, connection._from_ssl)  # noqa: SLF001
+        return Shortcut(connection, _functions, records, *(int(ffi.cast("uintptr_t", each)) for each in inside))
+
+
+def why_none(connection: Any, result: int) -> bytes | None:
+    """Return what there is instead of data, as `QuickSteps.taken`: None, or empty where the client has ended its side.
+
+    `result` is OpenSSL's. Raises `SSL.Error` if the connection cannot go on.
+    """
+    return b"" if _find_out(connection, result) == _ended else None
 
 
 def _find_out(connection: Any, result: int) -> int:
@@ -167,3 +198,20 @@ def _find_out(connection: Any, result: int) -> int:
 def steps_of(connection: SSL.Connection) -> type[Steps]:
     """Return the quickest steps that this pyOpenSSL has."""
     return QuickSteps if ffi is not None and all(hasattr(connection, name) for name in _INSIDE) else Steps
+
+
+def _functions_of_openssl() -> "Functions | None":
+    """Return the functions of OpenSSL that pyOpenSSL calls."""
+    if ffi is None or not speedups.is_used():
+        return None
+    try:
+        from cryptography.hazmat.bindings._rust import _openssl  # noqa: PLC0415 - not public
+
+        names = ("SSL_read", "SSL_write", "BIO_read", "BIO_write")
+        places = [ffi.addressof(_openssl.lib, name) for name in names]
+        return Functions(*(int(ffi.cast("uintptr_t", each)) for each in places))
+    except (ImportError, AttributeError, TypeError):  # pragma: no cover - with another cryptography
+        return None
+
+
+_functions = _functions_of_openssl()

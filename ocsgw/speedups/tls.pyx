@@ -1,0 +1,132 @@
+# cython: language_level=3, embedsignature=False
+"""A record of TLS to what is in it, and an answer to its record: two calls of OpenSSL each, and nothing else.
+
+The functions of OpenSSL are those of whoever has made the connection, by their addresses.
+"""
+
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
+from libc.stdint cimport uintptr_t
+
+cdef extern from *:
+    const char *OCSGW_SOURCES
+
+SOURCES = OCSGW_SOURCES.decode("ascii")
+
+cdef enum:
+    # Type, version and length; the type of records with data of an application (RFC 8446 section 5.1).
+    HEADER = 5
+    APPLICATION_DATA = 23
+    # More than a record takes.
+    ROOM = 16896
+
+# int (SSL *, void *, int), or with a BIO.
+ctypedef int (*Step)(void *, const void *, int) noexcept nogil
+
+# Used within one call, which keeps the interpreter lock.
+cdef char _buffer[ROOM]
+
+
+cdef class Functions:
+    """OpenSSL's SSL_read, SSL_write, BIO_read and BIO_write, by their addresses."""
+
+    cdef Step ssl_read, ssl_write, bio_read, bio_write
+
+    def __init__(self, uintptr_t ssl_read, uintptr_t ssl_write, uintptr_t bio_read, uintptr_t bio_write):
+        self.ssl_read = <Step> ssl_read
+        self.ssl_write = <Step> ssl_write
+        self.bio_read = <Step> bio_read
+        self.bio_write = <Step> bio_write
+
+
+cdef class Records:
+    """Follows a stream by the headers of its records, which are not encrypted."""
+
+    # What has come of a header, and how many bytes of the record behind a complete one are still to come.
+    cdef bytes header
+    cdef Py_ssize_t missing
+
+    def __cinit__(self):
+        self.header = b""
+
+    def is_one(self, bytes data not None):
+        """Take the next bytes; return whether they are exactly one record that may have data of an application."""
+        if self.has_one(data):
+            return True
+        self.follow(data)
+        return False
+
+    cdef bint has_one(self, bytes data):
+        cdef const unsigned char *at = <const unsigned char *> PyBytes_AS_STRING(data)
+        cdef Py_ssize_t size = PyBytes_GET_SIZE(data)
+        return (
+            self.missing == 0
+            and size >= HEADER
+            and at[0] == APPLICATION_DATA
+            and (at[3] << 8 | at[4]) + HEADER == size
+            and PyBytes_GET_SIZE(self.header) == 0
+        )
+
+    cdef int follow(self, bytes data) except -1:
+        if PyBytes_GET_SIZE(self.header):
+            data = self.header + data
+        cdef const unsigned char *stream = <const unsigned char *> PyBytes_AS_STRING(data)
+        cdef Py_ssize_t at = self.missing
+        cdef Py_ssize_t size = PyBytes_GET_SIZE(data)
+        while at + HEADER <= size:
+            at += HEADER + (stream[at + 3] << 8 | stream[at + 4])
+        self.missing = at - size if at > size else 0
+        self.header = data[at:]
+        return 0
+
+
+cdef class Shortcut:
+    """What an established connection does with a whole record, and with an answer.
+
+    `connection` is kept for as long as this: it owns what the addresses of its SSL and of its two BIOs stand for.
+    """
+
+    cdef object connection
+    cdef Functions functions
+    cdef Records records
+    cdef void *ssl
+    cdef void *into
+    cdef void *out
+
+    def __init__(
+        self,
+        object connection,
+        Functions functions not None,
+        Records records not None,
+        uintptr_t ssl,
+        uintptr_t into,
+        uintptr_t out,
+    ):
+        self.connection = connection
+        self.functions = functions
+        self.records = records
+        self.ssl = <void *> ssl
+        self.into = <void *> into
+        self.out = <void *> out
+
+    def open(self, bytes data not None):
+        """Return what is in bytes of the client.
+
+        None if they are not exactly one record: nothing was done with them. A number, OpenSSL's result, if they were
+        handed over and there is no data in them.
+        """
+        if not self.records.has_one(data):
+            return None
+        cdef int size = <int> PyBytes_GET_SIZE(data)
+        if self.functions.bio_write(self.into, PyBytes_AS_STRING(data), size) != size:
+            raise MemoryError
+        cdef int result = self.functions.ssl_read(self.ssl, _buffer, ROOM)
+        return PyBytes_FromStringAndSize(_buffer, result) if result > 0 else result
+
+    def seal(self, bytes data not None):
+        """Return what is to be sent for data of a record at most; a number, OpenSSL's result, if it takes none now."""
+        cdef int size = <int> PyBytes_GET_SIZE(data)
+        cdef int result = self.functions.ssl_write(self.ssl, PyBytes_AS_STRING(data), size)
+        if result != size:
+            return result
+        result = self.functions.bio_read(self.out, _buffer, ROOM)
+        return PyBytes_FromStringAndSize(_buffer, result if result > 0 else 0)
