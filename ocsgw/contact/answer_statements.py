@@ -1,19 +1,28 @@
 """What a rule may ask of the store about what has been answered, and what of it is in the audit log."""
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
-if TYPE_CHECKING:
-    from ocsgw.contact.transaction import StoredAnswer
+import msgspec
+
+from ocsgw.protocol.messages import KV
+
+
+class StoredAnswer(msgspec.Struct):
+    """The acknowledgement that was given under an idempotency key, kept until `expires_at` (H323, H329)."""
+
+    fingerprint: bytes
+    event: KV
+    expires_at: int
 
 
 class AnswerStatements(Protocol):
     """Answers under idempotency keys: found by a primary key, some microseconds for a whole batch."""
 
-    def stored_answers(self, keys: Sequence[tuple[str, str]], now: int) -> Mapping[tuple[str, str], "StoredAnswer"]:
+    def stored_answers(self, keys: Sequence[tuple[str, str]], now: int) -> Mapping[tuple[str, str], StoredAnswer]:
         """Return the answers stored under (principal, key) that have not expired."""
 
-    def store_answers(self, answers: Mapping[tuple[str, str], "StoredAnswer"]) -> None:
+    def store_answers(self, answers: Mapping[tuple[str, str], StoredAnswer]) -> None:
         """Store answers under (principal, key)."""
 
     def forget(self, now: int, at_most: int) -> int:

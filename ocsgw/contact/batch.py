@@ -11,6 +11,7 @@ import msgspec
 
 from ocsgw import speedups
 from ocsgw.contact.add_record import add_records
+from ocsgw.contact.answer_statements import StoredAnswer
 from ocsgw.contact.by_handle import HANDLE_REQUESTS, INFORMATION_KEYS, by_handle
 from ocsgw.contact.cancel import cancel
 from ocsgw.contact.directory import CallingList, Directory
@@ -23,7 +24,6 @@ from ocsgw.contact.preview import preview
 from ocsgw.contact.runs import cut_into_runs, kind_of, unmatched_blocks
 from ocsgw.contact.transaction import (
     RefusedByTableError,
-    StoredAnswer,
     StoreFailureError,
     UnavailableListError,
     UnstorableTextError,

@@ -245,14 +245,6 @@ class GroupStatus(msgspec.Struct):
     auto_complete: bool | None = None
 
 
-class StoredAnswer(msgspec.Struct):
-    """The acknowledgement that was given under an idempotency key, kept until `expires_at` (H323, H329)."""
-
-    fingerprint: bytes
-    event: KV
-    expires_at: int
-
-
 class UnavailableListError(Exception):
     """The table of a calling list cannot be used; the reason is in the log (K12)."""
 
@@ -362,7 +354,7 @@ class RecordStatements(Protocol):
         """Return the different windows of records that are ready, for these campaigns and agents."""
 
     def recent_windows(
-        self, calling_list: CallingList, campaigns: Sequence[int], agents: Sequence[str]
+        self, calling_list: CallingList, campaign_dbids: Sequence[int], agents: Sequence[str]
     ) -> list[Window]:
         """Return `windows`, perhaps with some in which nothing is ready any more: whoever looks there finds nothing."""
 

@@ -5,8 +5,9 @@ from typing import Any, cast
 
 import msgspec
 
+from ocsgw.contact.answer_statements import StoredAnswer
 from ocsgw.contact.directory import CallingList
-from ocsgw.contact.transaction import GroupStatus, Handle, Handout, HandoutInProcess, StoredAnswer
+from ocsgw.contact.transaction import GroupStatus, Handle, Handout, HandoutInProcess
 from ocsgw.protocol.messages import KV
 from ocsgw.store.dialect import Connection, Dialect, as_json, upsert
 

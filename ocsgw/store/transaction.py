@@ -310,17 +310,13 @@ class RecordTransaction(ContactForms, OwnTables, OutboxTable, RefusedCommits):
         """Set columns of records; a row is a record id with the values."""
         self._change(calling_list, self._change_text(text, columns), as_json(rows))
 
-    def recent_windows(
-        self, calling_list: CallingList, campaigns: Sequence[int], agents: Sequence[str]
-    ) -> list[Window]:
-        """Return `windows`; here they are read each time."""
-        return self.windows(calling_list, campaigns, agents)
-
     def windows(self, calling_list: CallingList, campaign_dbids: Sequence[int], agents: Sequence[str]) -> list[Window]:
         """Return the different windows of records that are ready, for these campaigns and agents."""
         pairs = as_json([(campaign, agent) for campaign in campaign_dbids for agent in agents])
         rows = self._rows(calling_list, self._text_of(calling_list).windows, pairs)
         return [Window(campaign, agent, *map(int, window.split(" "))) for campaign, agent, window in rows]
+
+    recent_windows = windows
 
     def ready_records(
         self, calling_list: CallingList, windows: Mapping[Window, int], now: int, at_most: int

@@ -6,6 +6,7 @@ A test case of an engine inherits `EngineContract` and says how a store of its o
 from collections.abc import Callable
 from typing import Any, TypeVar
 
+from ocsgw.contact.answer_statements import StoredAnswer
 from ocsgw.contact.bulk_statements import ImportedEntry, ImportedRow, ImportProgress
 from ocsgw.contact.directory import Directory
 from ocsgw.contact.news import StoredNews
@@ -19,7 +20,6 @@ from ocsgw.contact.transaction import (
     Handout,
     NewRecord,
     RefusedByTableError,
-    StoredAnswer,
     Transaction,
 )
 from ocsgw.store.engine import Engine

@@ -9,9 +9,10 @@ from collections.abc import Callable
 from contextlib import closing
 from typing import Any
 
+from ocsgw.contact.answer_statements import StoredAnswer
 from ocsgw.contact.bulk_statements import ImportedEntry, ImportProgress
 from ocsgw.contact.outbox import Delivery, OutboxEntry
-from ocsgw.contact.transaction import GroupStatus, StoredAnswer
+from ocsgw.contact.transaction import GroupStatus
 from ocsgw.store.copying import postgresql, run, sqlite
 from ocsgw.store.copying.errors import CopyError
 from ocsgw.store.copying.opening import open_copy

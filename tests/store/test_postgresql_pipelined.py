@@ -8,8 +8,8 @@ from typing import Any
 
 import psycopg
 
+from ocsgw.contact.answer_statements import StoredAnswer
 from ocsgw.contact.batch import execute
-from ocsgw.contact.transaction import StoredAnswer
 from ocsgw.contact.unit_of_work import PendingRequest, UnitOfWork
 from ocsgw.protocol.attributes import INT32_MAX
 from ocsgw.store.errors import CommitUnknownError, NotPipelinedError, NotPrimaryError

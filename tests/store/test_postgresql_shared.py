@@ -8,6 +8,7 @@ from unittest import mock
 
 import psycopg
 
+from ocsgw.contact.answer_statements import StoredAnswer
 from ocsgw.contact.outbox import GroupChanged, entry_of
 from ocsgw.contact.transaction import (
     DncLookup,
@@ -17,7 +18,6 @@ from ocsgw.contact.transaction import (
     NotAloneError,
     Record,
     RefusedByTableError,
-    StoredAnswer,
     Transaction,
     Window,
 )

@@ -14,9 +14,10 @@ from typing import Any
 
 import msgspec
 
+from ocsgw.contact.answer_statements import StoredAnswer
 from ocsgw.contact.directory import CallingList
 from ocsgw.contact.outbox import OutboxEntry
-from ocsgw.contact.transaction import Admission, DncLookup, StoredAnswer, StoreFailureError
+from ocsgw.contact.transaction import Admission, DncLookup, StoreFailureError
 from ocsgw.store.dialect import Parameters, as_json
 from ocsgw.store.engine import Report
 from ocsgw.store.errors import NotPipelinedError

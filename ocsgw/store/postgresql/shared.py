@@ -11,6 +11,7 @@ from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
+from ocsgw.contact.answer_statements import StoredAnswer
 from ocsgw.contact.directory import CallingList
 from ocsgw.contact.outbox import Delivery, OutboxEntry
 from ocsgw.contact.transaction import (
@@ -19,7 +20,6 @@ from ocsgw.contact.transaction import (
     GroupStatus,
     NotAloneError,
     Record,
-    StoredAnswer,
     Window,
 )
 from ocsgw.protocol.enumerations import RecordStatus

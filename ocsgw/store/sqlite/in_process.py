@@ -106,10 +106,10 @@ class RememberingTransaction(BulkTransaction):
         return found
 
     def recent_windows(
-        self, calling_list: CallingList, campaigns: Sequence[int], agents: Sequence[str]
+        self, calling_list: CallingList, campaign_dbids: Sequence[int], agents: Sequence[str]
     ) -> list[Window]:
         """Return `windows`, or what they were some previews ago: since then nothing has become ready."""
-        memory, asked = self._memory, (calling_list, tuple(campaigns), tuple(agents))
+        memory, asked = self._memory, (calling_list, tuple(campaign_dbids), tuple(agents))
         if self._is_sure() and memory.windows_left > 0:
             known = memory.windows.get(asked)
             if known is not None:
@@ -118,7 +118,7 @@ class RememberingTransaction(BulkTransaction):
         else:
             memory.windows.clear()
             memory.windows_left = _WINDOWS_FOR
-        found = memory.windows[asked] = self.windows(calling_list, campaigns, agents)
+        found = memory.windows[asked] = self.windows(calling_list, campaign_dbids, agents)
         return found
 
     def ready_records(
