@@ -21,9 +21,10 @@ def demand_what_is_stored(store: SQLiteEngine) -> int:
         read = tx._connection.rows("SELECT dbid, state, dial_mode, guid, auto_complete FROM ocsgw_group")
         assert memory.groups in (None, read), f"{read} instead of {memory.groups}"
         if memory.knows_entries(tx._connection):
-            known_entries = memory.has_entries, memory.any_beyond_ascii
-            memory.forget_entries()
-            assert (tx.has_entries(), memory.any_beyond_ascii) == known_entries, known_entries
+            text = tx._do_not_call_text()
+            asked = f"SELECT EXISTS (SELECT 1 FROM {text.table}), {text.any_beyond_ascii}"
+            entries = [(memory.has_entries, memory.any_beyond_ascii)]
+            assert tx._connection.rows(asked) == entries, entries
         return len(memory.chains)
 
 
