@@ -105,6 +105,9 @@ class ActiveHandout:
         The others are done too, unless the chain goes on: then they wait, and what was rescheduled is ready.
         """
         member.set(record_status=status)
+        self.ended = True
+        if len(self.members) == 1:
+            return
         goes_on = status == _READY or any(
             self.is_rescheduled(each) and each.record.record_status in (_READY, _RETRIEVED)
             for each in self.members
@@ -118,7 +121,6 @@ class ActiveHandout:
             else:
                 ending = RecordStatus.CHAIN_UPDATED
             other.set(record_status=ending.value)
-        self.ended = True
 
     def release(self) -> None:
         """End the hand-out without a result (H240, H278, P52): the record is ready, the others are as before.

@@ -29,15 +29,20 @@ def preview(unit: UnitOfWork, requests: Sequence[PendingRequest]) -> list[Reply]
     replies: list[Reply | None] = [None] * len(requests)
     asking: dict[tuple[int, str], list[tuple[int, str]]] = {}
     groups: dict[int, tuple[CampaignGroup, GroupStatus]] = {}
+    last: PendingRequest | None = None
     for at, pending in enumerate(requests):
-        try:
-            group, status = _started_group(unit, pending)
-        except Refusal as refusal:
-            replies[at] = refusal
-            continue
-        groups[group.dbid] = (group, status)
-        agent = cast("str", pending.data.get("GSW_AGENT_ID") or pending.context.agent_id)
-        asking.setdefault((group.dbid, pending.context.principal), []).append((at, agent))
+        if last is None or pending.context is not last.context or pending.data != last.data:
+            # Most ask as the one before them.
+            try:
+                group, status = _started_group(unit, pending)
+            except Refusal as refusal:
+                last, replies[at] = None, refusal
+                continue
+            groups[group.dbid] = (group, status)
+            agent = cast("str", pending.data.get("GSW_AGENT_ID") or pending.context.agent_id)
+            asked_alike = asking.setdefault((group.dbid, pending.context.principal), [])
+            last = pending
+        asked_alike.append((at, agent))
     for (dbid, principal), asked in asking.items():
         group, status = groups[dbid]
         for agent, places in _by_agent(unit, group, principal, asked).items():
