@@ -10,9 +10,11 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from ocsgw.contact.batch import Outcome
+from ocsgw.contact.directory import CallingList
 from ocsgw.contact.transaction import Handle, Handout, HandoutInProcess, Record, RefusedByTableError, StoreFailureError
 from ocsgw.store.sqlite.chains import Chains
 from ocsgw.store.sqlite.in_process import RememberingTransaction
+from ocsgw.store.sqlite.transaction import SQLiteTransaction
 from tests.support.remembered import demand_what_is_stored
 from tests.support.rules import (
     RuleTestCase,
@@ -89,6 +91,11 @@ _STEP = st.one_of(
 )
 
 
+def the_list(tx: SQLiteTransaction) -> CallingList:
+    """Return the list of the tests as the store knows it."""
+    return next(each for each in tx._tables.lists if each.table == "CL_Test")
+
+
 class RememberedTests(RuleTestCase):
     """On a store."""
 
@@ -148,6 +155,59 @@ class RememberedTests(RuleTestCase):
         handle = self.hand_out("6505550100")
         self.reply(by_handle("UpdateCallCompletionStats", handle, GSW_PHONE="6505550101"))
         self.assertEqual(demand_what_is_stored(self.store.store), 0)
+
+    def test_ignored(self) -> None:
+        """A trigger that ignores the claim of a record, and says so to nobody: it is read when its result comes."""
+        self.add("1")
+        self.store.sql(f"CREATE TRIGGER ignores {_TRIGGERS['ignores']}")
+        handle = self.preview()["GSW_RECORD_HANDLE"]
+        self.assertEqual(self.store.sql("SELECT record_id, record_status FROM CL_Test"), [(1, 1)])
+        self.assertEqual(demand_what_is_stored(self.store.store), 0)
+        self.store.sql("DROP TRIGGER ignores")
+        self.reply(by_handle("RecordReject", handle))
+
+    def test_windows(self) -> None:
+        """A record that gets ready, or another window while it is ready, is found in a window that nothing else has."""
+        first = self.hand_out("1", GSW_TZ_NAME="CET")
+        # Windows are read anew here, when the first record is in process.
+        self.add("2", GSW_TZ_NAME="GMT")
+        self.preview()
+        self.assertEqual(self.preview()["GSW_USER_EVENT"], "PreviewRecordEmpty")
+        self.reply(by_handle("RecordReject", first))
+        self.assertEqual(self.preview()["GSW_PHONE"], "1")
+        self.add("3", GSW_TZ_NAME="GMT")
+        ((number,),) = self.store.sql("SELECT record_id FROM CL_Test WHERE contact_info = '3'")
+        for column, value in (("tz_dbid", 1011), ("daily_from", 3600), ("campaign_id", 0), ("record_type", 6)):
+            with self.store.store.transaction(1.0) as tx:
+                asked = the_list(tx), [0, 301], [""]
+                before = {*tx.recent_windows(*asked)}
+                tx.change_records(asked[0], {number: {column: value}})
+                self.assertEqual({*tx.recent_windows(*asked)}, {*tx.windows(*asked)}, column)
+                self.assertNotEqual({*tx.recent_windows(*asked)}, before, column)
+
+    def test_windows_are_read_now_and_then(self) -> None:
+        """One in which nothing is ready any more is forgotten after a while."""
+        self.hand_out("1")
+        with self.store.store.transaction(1.0) as tx:
+            asked = the_list(tx), [0, 301], [""]
+            known = [len(tx.recent_windows(*asked)) for _ in range(250)]
+        self.assertEqual((known[0], known[-1]), (1, 0))
+        self.assertLess(known.index(0), 102)
+
+    def test_changed_before_it_is_claimed(self) -> None:
+        """What was ready is not taken as it was when it has been changed since."""
+        self.add("1")
+        for change in (
+            lambda tx, of: tx.change_records(of, {1: {"attempt": 5}}),
+            lambda tx, of: tx.mark_do_not_call(of, [1]),
+        ):
+            with self.store.store.transaction(1.0) as tx:
+                of = the_list(tx)
+                windows = dict.fromkeys(tx.windows(of, [0, 301], [""]), 50000)
+                ready = tx.ready_records(of, windows, self.now, 10)
+                self.assertEqual(tx.free_chains(of, [1]), [each for of_window in ready for each in of_window])
+                change(tx, of)
+                self.assertEqual(tx.free_chains(of, [1]), tx.records_of_chains(of, [1]))
 
     @settings(deadline=None)
     @given(st.lists(_STEP, min_size=4, max_size=25))

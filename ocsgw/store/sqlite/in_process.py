@@ -126,10 +126,7 @@ class RememberingTransaction(BulkTransaction):
     ) -> list[list[Record]]:
         """Return records that are ready and due, of these windows, whose chain is not in process."""
         found = super().ready_records(calling_list, windows, now, at_most)
-        ready = self._ready.setdefault(calling_list, {})
-        for of_window in found:
-            for record in of_window:
-                ready[record.chain_id] = record
+        self._ready[calling_list] = {record.chain_id: record for of_window in found for record in of_window}
         return found
 
     def free_chains(self, calling_list: CallingList, chain_ids: Iterable[int]) -> list[Record]:
@@ -218,7 +215,6 @@ class RememberingTransaction(BulkTransaction):
 
     def _forget_chains_of(self, calling_list: CallingList, rows: Sequence[Sequence[Any]]) -> None:
         """Rows were inserted: their chains have one record more, and some may be ready."""
-        self._ready.clear()
         self._memory.windows.clear()
         dbid = calling_list.dbid
         self._memory.chains.forget_chains(dbid, map(_CHAIN_ID, rows))
