@@ -150,6 +150,15 @@ class RememberedTests(RuleTestCase):
         # Two of before without any request, one that was updated, and two new ones.
         self.assertEqual(demand_what_is_stored(self.store.store), 5)
 
+    def test_ended_at_once(self) -> None:
+        """A hand-out that another request of the same batch ends."""
+        self.add("1")
+        replies = self.replies(preview_record(), by_phone("RequestRecordCancel", "1"))
+        names = [each["GSW_USER_EVENT"] for each in replies]
+        self.assertEqual(names, ["PreviewRecord", "RecordCancelAcknowledge"])
+        self.assertEqual(demand_what_is_stored(self.store.store), 0)
+        self.assertEqual(self.refusal(by_handle("RecordReject", replies[0]["GSW_RECORD_HANDLE"]))[:3], "404")
+
     def test_what_does_not_fit(self) -> None:
         """An update that a column may store in another way: it is read when the next request comes."""
         handle = self.hand_out("6505550100")
@@ -199,6 +208,7 @@ class RememberedTests(RuleTestCase):
         self.add("1")
         for change in (
             lambda tx, of: tx.change_records(of, {1: {"attempt": 5}}),
+            lambda tx, _: tx._connection.change("UPDATE CL_Test SET attempt = 6"),
             lambda tx, of: tx.mark_do_not_call(of, [1]),
         ):
             with self.store.store.transaction(1.0) as tx:

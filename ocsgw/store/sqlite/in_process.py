@@ -134,6 +134,7 @@ class RememberingTransaction(BulkTransaction):
         ids = list(chain_ids)
         text = self._text_of(calling_list).chain_sizes
         sizes = dict(self._rows(calling_list, text, {"chains": as_json(ids)}))
+        self._is_sure()
         ready = self._ready.get(calling_list, {})
         lone = [ready[each] for each in ids if sizes.get(each) == 1 and each in ready]
         if not calling_list.shown:
