@@ -2,7 +2,8 @@
 """Reading what is mapped into memory, of which a part may be gone: a disk that fails, a file that was cut short.
 
 The system then sends SIGBUS, which ends a process. Between `guard` and `unguard` it does not: the thread finds zeros in
-that page, and `unguard` says that it did. Whoever reads has a mapping made anew, or reads in another way.
+that page, and `unguard` says that it did. Whoever reads gives the mapping up then, and reads in another way. What is
+copied from there into memory of the process is all that may be done between the two.
 """
 
 cdef extern from * nogil:
@@ -13,21 +14,20 @@ cdef extern from * nogil:
     #include <sys/mman.h>
     #include <unistd.h>
 
-    /* What this thread reads at the moment, and whether a page of it was missing. */
-    static __thread const char *ocsgw_from = NULL;
-    static __thread const char *ocsgw_to = NULL;
+    /* Whether this thread reads at the moment, and whether a page was missing. */
+    static __thread volatile int ocsgw_is_reading = 0;
     static __thread volatile int ocsgw_is_missing = 0;
     static struct sigaction ocsgw_before;
     static uintptr_t ocsgw_page = 0;
 
     static void ocsgw_no_page(int number, siginfo_t *what, void *context)
     {
-        const char *at = (const char *) what->si_addr;
+        uintptr_t page = (uintptr_t) what->si_addr & ~(ocsgw_page - 1);
         int error = errno;
         (void) context;
-        if (what->si_code > 0 && ocsgw_from != NULL && at >= ocsgw_from && at < ocsgw_to
-            && mmap((void *) ((uintptr_t) at & ~(ocsgw_page - 1)), ocsgw_page, PROT_READ,
-                    MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) != MAP_FAILED) {
+        if (what->si_code > 0 && ocsgw_is_reading
+            && mmap((void *) page, ocsgw_page, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0)
+               != MAP_FAILED) {
             ocsgw_is_missing = 1;
             errno = error;
             return;
@@ -53,11 +53,10 @@ cdef extern from * nogil:
         return 1;
     }
 
-    static inline void ocsgw_guard(const void *from, int64_t size)
+    static inline void ocsgw_guard(void)
     {
         ocsgw_is_missing = 0;
-        ocsgw_from = (const char *) from;
-        ocsgw_to = (const char *) from + size;
+        ocsgw_is_reading = 1;
         /* The compiler must not move what is read before this. */
         __asm__ __volatile__("" ::: "memory");
     }
@@ -65,11 +64,11 @@ cdef extern from * nogil:
     static inline int ocsgw_unguard(void)
     {
         __asm__ __volatile__("" ::: "memory");
-        ocsgw_from = NULL;
+        ocsgw_is_reading = 0;
         return ocsgw_is_missing;
     }
     """
     # Whether this process can be guarded; asked once, before anything is.
     int can_guard "ocsgw_can_guard"()
-    void guard "ocsgw_guard"(const void *begin, long long size)
+    void guard "ocsgw_guard"()
     int unguard "ocsgw_unguard"()

@@ -48,8 +48,9 @@ cdef enum:
     SHM_UNLOCK = 1
     SHM_LOCK = 2
     SHM_EXCLUSIVE = 8
-    # How much of a file may be mapped.
+    # How much of a file may be mapped; how long it will be, for which the layer below maps it, and makes it so long.
     MAP_LIMIT = 18
+    SIZE_HINT = 5
     WRITE_LOCK = 0
     CHECKPOINT_LOCK = 1
     # The index of the log comes in such pieces; at this place of the first one it has how much of the log is in the file.
@@ -124,9 +125,7 @@ cdef struct Behind:
     int64_t unsynced
     int failed
     uint32_t brought
-    # Where the file is mapped, how much of it, and where one has to read for it to be mapped anew.
-    void *mapped
-    int64_t mapped_size
+    # Where one has to read for the file to be mapped, or mapped anew.
     int64_t map_from
 
 cdef uint8_t _zeros[ZEROS]
@@ -252,7 +251,7 @@ cdef int _read(File *file, void *data, int amount, int64_t offset) noexcept nogi
     if offset + amount > behind.map_from:
         _map(file)
     # The layer below copies from what is mapped.
-    guard(behind.mapped, behind.mapped_size)
+    guard()
     result = behind.below.read(file, data, amount, offset)
     if not unguard():
         return result
@@ -273,16 +272,10 @@ cdef void _map(File *file) noexcept nogil:
         behind.map_from = _shortest_mapped - 1
     elif behind.below.fetch(file, 0, 1, &place) == OK and place != NULL:
         behind.below.unfetch(file, 0, place)
-        behind.mapped = place
-        behind.mapped_size = size
 
 
 cdef void _unmap(File *file) noexcept nogil:
-    cdef Behind *behind = _behind(file)
-    if behind.mapped != NULL:
-        behind.below.unfetch(file, 0, NULL)
-    behind.mapped = NULL
-    behind.mapped_size = 0
+    _behind(file).below.unfetch(file, 0, NULL)
 
 
 cdef int _fetch(File *file, int64_t offset, int amount, void **place) noexcept nogil:
@@ -317,8 +310,8 @@ cdef int _size(File *file, int64_t *size) noexcept nogil:
 
 cdef int _control(File *file, int what, void *argument) noexcept nogil:
     """SQLite tells the end of a checkpoint like this, and does not look at what comes back."""
-    if what == MAP_LIMIT:
-        # What it has set there is for pages that are not copied.
+    if what == MAP_LIMIT or what == SIZE_HINT:
+        # Whether it is mapped is decided here; the limit of SQLite is for pages that are not copied.
         return OK
     cdef int result = _write_out(file)
     if result != OK:
@@ -383,8 +376,6 @@ cdef int _open(Vfs *vfs, const char *name, File *file, int flags, int *out_flags
     behind.unsynced = 0
     behind.failed = OK
     behind.brought = 0
-    behind.mapped = NULL
-    behind.mapped_size = 0
     behind.map_from = 0
     behind.below.control(file, MAP_LIMIT, &limit)
     if behind.is_log:

@@ -1,7 +1,9 @@
 """The store in trouble: foreign writers, full disks, commits that fail, savepoints (configuration.md C41)."""
 
+import os
 import sqlite3
 from contextlib import closing
+from pathlib import Path
 from typing import Any
 from unittest import mock
 
@@ -80,6 +82,25 @@ class FullDiskTests(RuleTestCase):
         self.limit(10_000)
         self.assertEqual(len(self.replies(*batch)), 400)
         self.assertEqual(len(self.rows()), 401)
+
+
+class DamageTests(RuleTestCase):
+    """A file that is damaged for a while."""
+
+    def test_whole_again(self) -> None:
+        """What was read of it meanwhile is not kept: the server goes on when the file is as it was."""
+        for number in range(300):
+            self.add(str(number), Remarks="x" * 200)
+        # Another program has brought the log over, so that pages are read from the file.
+        self.store.sql("PRAGMA wal_checkpoint(TRUNCATE)")
+        file = Path(self.store.file)
+        whole = file.read_bytes()
+        os.truncate(file, 8192)
+        for _ in range(2):
+            self.assertRaises(StoreFailureError, self.preview)
+        file.write_bytes(whole)
+        self.assertEqual(self.preview()["GSW_PHONE"], "0")
+        self.assertEqual(self.store.sql("PRAGMA integrity_check"), [("ok",)])
 
 
 class CommitTests(RuleTestCase):

@@ -65,6 +65,8 @@ _TRIGGERS = {
     ),
     "ends hand-outs": "AFTER INSERT ON ocsgw_handle BEGIN DELETE FROM ocsgw_handle WHERE handle = new.handle; END",
     "keeps hand-outs out": "BEFORE INSERT ON ocsgw_handout BEGIN SELECT RAISE(IGNORE); END",
+    "keeps updates out": "BEFORE UPDATE ON ocsgw_handle BEGIN SELECT RAISE(IGNORE); END",
+    "keeps new times out": "BEFORE UPDATE ON ocsgw_handout BEGIN SELECT RAISE(IGNORE); END",
     "keeps their ends out": "BEFORE DELETE ON ocsgw_handle BEGIN SELECT RAISE(IGNORE); END",
 }
 _REQUESTS: dict[str, dict[str, Any]] = {
@@ -174,6 +176,39 @@ class RememberedTests(RuleTestCase):
         self.assertEqual(demand_what_is_stored(self.store.store), 0)
         self.store.sql("DROP TRIGGER ignores")
         self.reply(by_handle("RecordReject", handle))
+
+    def test_ignored_update(self) -> None:
+        """The same for what an update says for the end of a hand-out."""
+        for name, kept in (("keeps updates out", 2), ("keeps new times out", 4)):
+            handle = self.hand_out("1")
+            self.store.sql(f"CREATE TRIGGER ignores {_TRIGGERS[name]}")
+            self.reply(by_handle("UpdateCallCompletionStats", handle, GSW_ATTEMPTS=3, GSW_RECORD_STATUS=4))
+            self.assertEqual(demand_what_is_stored(self.store.store), 0)
+            self.store.sql("DROP TRIGGER ignores")
+            self.reply(by_handle("RecordProcessed", handle, GSW_CALL_RESULT=33))
+            rows = self.store.sql("SELECT record_status FROM CL_Test ORDER BY record_id DESC LIMIT 1")
+            self.assertEqual(rows, [(3 if kept == 2 else 4,)], name)
+
+    def test_table_that_replaces(self) -> None:
+        """A table that deletes one row for another tells nobody: its records are read each time."""
+        ((table,),) = self.store.sql("SELECT sql FROM sqlite_master WHERE name = 'CL_Test'")
+        replacing = f"{table.rstrip().rstrip(')')}, UNIQUE (contact_info) ON CONFLICT REPLACE)"
+
+        def check() -> None:
+            handle = self.hand_out("1")
+            self.add("1")
+            for name, keys in _REQUESTS.items():
+                self.assertEqual(self.refusal(by_handle(name, handle, **keys))[:3], "404", name)
+            self.assertEqual(self.store.sql("SELECT record_status FROM CL_Test"), [(1,)])
+
+        self.use_directory(self.make_directory(), tables=[replacing])
+        check()
+        # The same where somebody makes it such a table while we run.
+        self.use_directory(self.make_directory())
+        self.add("9")
+        self.store.sql("DROP TABLE CL_Test")
+        self.store.sql(replacing)
+        check()
 
     def test_windows(self) -> None:
         """A record that gets ready, or another window while it is ready, is found in a window that nothing else has."""

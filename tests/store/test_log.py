@@ -53,6 +53,14 @@ def _cut_off(log: Path) -> None:
     os.truncate(log, 0)
 
 
+def _cut_off_all_pages(log: Path) -> None:
+    os.truncate(log, 32)
+
+
+def _cut_off_most_pages(log: Path) -> None:
+    os.truncate(log, 6000)
+
+
 def _overwrite(log: Path) -> None:
     with log.open("r+b") as stream:
         stream.write(bytes(32))
@@ -142,7 +150,8 @@ class LostTests(LogTestCase):
             os.truncate(self.log, 0)
             self.assertRaises(StoreFailureError, self.commit)
 
-        self.for_each((_cut_off_beginning, _cut_off, _overwrite), check)
+        harms = _cut_off_beginning, _cut_off, _cut_off_all_pages, _cut_off_most_pages, _overwrite
+        self.for_each(harms, check)
 
     def test_put_back(self) -> None:
         """With the log back all goes on."""

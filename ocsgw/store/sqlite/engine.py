@@ -33,6 +33,7 @@ _FAILURES = (sqlite3.Error, StoreFailureError)
 _OPEN_WAIT_MS = 5000
 _SCHEMA_VERSION = "PRAGMA schema_version"
 _DATA_VERSION = "PRAGMA data_version"
+_REPLACING = "SELECT lower(name) FROM sqlite_master WHERE type = 'table' AND sql LIKE '%REPLACE%'"
 # File and log are looked at so often, at a commit (seconds).
 _LOOK_EVERY = 1.0
 # Without a thread for it the write-ahead log is cut to this size when it can be, and reported when it has grown to the
@@ -218,6 +219,7 @@ class SQLiteEngine:
         largest = largest_record(directory.largest_event)
         self._tables.use(do_not_call, lists, largest, tables.closed, keeps_forms=self._access != "read")
         self._schema = schema
+        self._memory.replacing = _replacing(connection)
 
     def close(self) -> None:
         """Close the file."""
@@ -272,6 +274,7 @@ class SQLiteEngine:
         """Where tables were changed see whether lists can still be used: most such changes break no statement."""
         version = connection.rows(_SCHEMA_VERSION)
         if version != self._schema:
+            self._memory.replacing = _replacing(connection)
             tx.look_at_tables()
             self._schema = version
 
@@ -288,6 +291,10 @@ class SQLiteEngine:
             raise
         if error is not None or self._access == "read":
             self._roll_back(connection)
+            if isinstance(error, _FAILURES):
+                # What was read of a file that is damaged, and is whole again, is not read from memory.
+                with contextlib.suppress(sqlite3.Error):
+                    connection.raw.execute("PRAGMA shrink_memory").close()
             if isinstance(error, sqlite3.Error):
                 raise translated(error) from None
             return
@@ -392,6 +399,10 @@ class SQLiteEngine:
         with contextlib.suppress(sqlite3.Error):
             if connection.raw.in_transaction:
                 connection.raw.execute("ROLLBACK").close()
+
+
+def _replacing(connection: Connection) -> frozenset[str]:
+    return frozenset(name for (name,) in connection.rows(_REPLACING))
 
 
 class _Scope:

@@ -137,7 +137,7 @@ class RememberingTransaction(BulkTransaction):
         self._is_sure()
         ready = self._ready.get(calling_list, {})
         lone = [ready[each] for each in ids if sizes.get(each) == 1 and each in ready]
-        if not calling_list.shown:
+        if not calling_list.shown and calling_list.table.rpartition(".")[2].lower() not in self._memory.replacing:
             dbid = calling_list.dbid
             self._lone.update(((dbid, each.record_id), (calling_list, each)) for each in lone)
         if len(lone) == len(ids):
@@ -199,8 +199,11 @@ class RememberingTransaction(BulkTransaction):
         self._forget_handouts([each.handout_id for each in handouts])
         before = self._connection.changed
         super().change_handouts(handouts, handles)
-        self._account_for(before)
         known = self._recalled
+        if self._connection.changed - before != len(handouts) + len(handles):
+            self._forget_chains()
+            return
+        self._account_for(before)
         if known:
             # What an update says for the end of a hand-out is in the handle.
             changed = {each.handle: each for each in handles}

@@ -7,6 +7,8 @@ import os
 from typing import Literal
 
 _HEADER = 32
+# Each page has a header of its own before it, with the salts of the log's.
+_FRAME_HEADER = 24
 # The words of a header by which its own checksum is made are of either order; then the version of the format.
 _ORDERS: dict[bytes, Literal["little", "big"]] = {b"\x37\x7f\x06\x82": "little", b"\x37\x7f\x06\x83": "big"}
 _VERSION = (3_007_000).to_bytes(4, "big")
@@ -23,6 +25,8 @@ class WriteAheadLog:
         self.path = f"{file}-wal"
         self._identity: tuple[int, int] | None = None
         self._was_sound = False
+        # The beginning of the log, and of how many frames at certain places it was known that they are its own.
+        self._begun: tuple[bytes | None, int] = (None, 0)
         self._version: object = None
         self._is_in_place = True
         # Whether what the connection has open need not be the whole log, which nothing mends but a start.
@@ -45,7 +49,7 @@ class WriteAheadLog:
         """Return whether a start would find what is committed."""
         there = self._identity_there()
         was_in_place, self._is_in_place = self._is_in_place, False
-        header = self._header()
+        header, frames = self._beginning()
         is_sound = header is not None and _is_sound(header)
         if self._is_lost(there):
             if there is None or header == b"":
@@ -58,6 +62,9 @@ class WriteAheadLog:
         # An empty log gets its beginning with the next transaction, and what cannot be read, for want of descriptors
         # say, cannot be judged. A log that was put back lacks what others have written meanwhile.
         self._is_broken |= bool(header) and self._was_sound and not is_sound
+        # Behind where it was cut SQLite goes on as if nothing were, and a start reads no further than that.
+        self._is_broken |= bool(header) and header == self._begun[0] and frames < self._begun[1]
+        self._begun = header, frames
         self._is_broken |= not was_in_place and version != self._version
         self._was_sound |= is_sound
         self._version = version
@@ -76,18 +83,32 @@ class WriteAheadLog:
             return None
         return (status.st_dev, status.st_ino)
 
-    def _header(self) -> bytes | None:
-        """Return the beginning of what is there, None if it cannot be read."""
+    def _beginning(self) -> tuple[bytes | None, int]:
+        """Return the beginning of what is there, None if it cannot be read, and how many frames are found of some.
+
+        Those are the first, second, fourth and so on: a log that was cut lacks one where it is half as long as it was.
+        """
         try:
             descriptor = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
         except OSError:
-            return None
+            return None, 0
         try:
-            return os.read(descriptor, _HEADER)
+            header = os.read(descriptor, _HEADER)
+            return header, _frames(descriptor, header) if len(header) == _HEADER else 0
         except OSError:
-            return None
+            return None, 0
         finally:
             os.close(descriptor)
+
+
+def _frames(descriptor: int, header: bytes) -> int:
+    page, salts, found = int.from_bytes(header[8:12], "big"), header[16:24], 0
+    while page:
+        at = _HEADER + ((1 << found) - 1) * (_FRAME_HEADER + page)
+        if os.pread(descriptor, 16, at)[8:] != salts:
+            break
+        found += 1
+    return found
 
 
 def _is_sound(header: bytes) -> bool:

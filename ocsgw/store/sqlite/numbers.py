@@ -66,6 +66,8 @@ class Memory:
         self.groups: Sequence[tuple[Any, ...]] | None = None
         self.windows: dict[tuple[CallingList, tuple[int, ...], tuple[str, ...]], list[Window]] = {}
         self.windows_left = 0
+        # Tables that may delete rows of others as they store one, which SQLite does not count (REPLACE).
+        self.replacing: frozenset[str] = frozenset()
         # How often what was known has been forgotten.
         self.doubts = 0
         self.has_entries = self.any_beyond_ascii = True
