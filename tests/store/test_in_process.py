@@ -161,6 +161,15 @@ class RememberedTests(RuleTestCase):
         self.assertEqual(demand_what_is_stored(self.store.store), 0)
         self.assertEqual(self.refusal(by_handle("RecordReject", replies[0]["GSW_RECORD_HANDLE"]))[:3], "404")
 
+    def test_updated_twice_at_once(self) -> None:
+        """Two updates of a record in one batch: it stays remembered, as both have left it."""
+        handle = self.hand_out("1")
+        updates = (by_handle("UpdateCallCompletionStats", handle, GSW_ATTEMPTS=number) for number in (2, 5))
+        self.replies(*updates)
+        self.assertEqual(demand_what_is_stored(self.store.store), 1)
+        self.reply(by_handle("RecordProcessed", handle, GSW_CALL_RESULT=33))
+        self.assertEqual(self.store.sql("SELECT attempt FROM CL_Test"), [(5,)])
+
     def test_what_does_not_fit(self) -> None:
         """An update that a column may store in another way: it is read when the next request comes."""
         handle = self.hand_out("6505550100")

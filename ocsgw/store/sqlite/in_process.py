@@ -200,7 +200,7 @@ class RememberingTransaction(BulkTransaction):
         before = self._connection.changed
         super().change_handouts(handouts, handles)
         known = self._recalled
-        if self._connection.changed - before != len(handouts) + len(handles):
+        if self._connection.changed - before != len(handouts) + len({each.handle for each in handles}):
             self._forget_chains()
             return
         self._account_for(before)
