@@ -15,7 +15,7 @@ A checkpoint writes pages in the order in which they stand in the file, and says
 file synchronized. Here neighbours are put together as well, and what has been written is synchronized in between: a disk
 that is given many pages at once lets the transactions of others wait for all of them.
 
-Files longer than the page cache are mapped into memory, log and database, so that reading a page is no system call. It
+Long files are mapped into memory, log and database, so that reading a page is no system call. It
 is copied from there all the same: what SQLite works with never changes or goes away under it. Where a part of a mapped
 file is gone it is read by the system instead, which has an error for it.
 """
@@ -133,8 +133,9 @@ cdef Vfs _ours
 cdef Vfs *_below = NULL
 cdef DatabaseOf _database_of = NULL
 cdef int64_t _map_limit = 0
-# Shorter files are not mapped: the page cache has them.
-cdef int64_t _shortest_mapped = 8388608
+# Shorter files are not mapped: most of their pages are in the page cache, and the memory of a process that has little to
+# do stays small.
+cdef int64_t _shortest_mapped = 33554432
 
 
 cdef inline Behind *_behind(File *file) noexcept nogil:

@@ -188,7 +188,7 @@ class LayerTests(FolderCase):
         st.sampled_from([512, 4096, 65536]),
         st.sampled_from([1, 10, 2000]),
         st.sampled_from(["FULL", "FULL", "NORMAL", "OFF"]),
-        st.sampled_from([1, 8 << 20]),
+        st.sampled_from([1, 32 << 20]),
     )
     # Headers that are written once more, and not synchronized.
     @example([("add many", 1)], 512, 1, "NORMAL", 1)

@@ -16,6 +16,8 @@ _MEBIBYTE = 1 << 20
 # How a process begins whose file goes away under it; it prints what it was told.
 _LONG = """
 import os, sqlite3, sys
+from ocsgw.speedups import wal
+wal.map_from(8 << 20)
 from ocsgw.store.sqlite.layer import address
 c = sqlite3.connect(address(sys.argv[1]), uri=True, isolation_level=None)
 c.execute('PRAGMA cache_size = 5')
@@ -35,10 +37,16 @@ def mapped(path: str) -> int:
 
 @skipUnless(speedups.is_used(), "there is no layer without compiled parts")
 class MappedTests(FolderCase):
-    """With the layer."""
+    """With the layer, which maps files from 8 MiB on here: those that it maps by itself take long to make."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        from ocsgw.speedups import wal
+
+        self.addCleanup(wal.map_from, wal.map_from(8 * _MEBIBYTE))
 
     def long(self, name: str = "file", rows: int = 3000) -> str:
-        """Return the path of a file that is longer than the page cache."""
+        """Return the path of a file that is mapped."""
         path = self.made(name)
         with closing(sqlite3.connect(path, isolation_level=None)) as connection:
             connection.execute("DROP INDEX t_text")
@@ -228,6 +236,8 @@ class MappedTests(FolderCase):
         """Where nothing can be mapped any more, the system reads."""
         code = (
             "import resource, sqlite3, sys\n"
+            "from ocsgw.speedups import wal\n"
+            "wal.map_from(8 << 20)\n"
             "from ocsgw.store.sqlite.layer import address\n"
             "c = sqlite3.connect(address(sys.argv[1]), uri=True)\n"
             "c.execute('PRAGMA cache_size = 5')\n"
