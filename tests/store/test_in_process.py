@@ -247,6 +247,13 @@ class RememberedTests(RuleTestCase):
         self.assertEqual((known[0], known[-1]), (1, 0))
         self.assertLess(known.index(0), 102)
 
+    def test_windows_of_any_agent(self) -> None:
+        """What is remembered does not grow with the agents that clients name."""
+        self.add("1")
+        for number in range(250):
+            self.replies(preview_record(GSW_AGENT_ID=f"agent{number}"))
+            self.assertLessEqual(len(self.store.store._memory.windows), 102)
+
     def test_changed_before_it_is_claimed(self) -> None:
         """What was ready is not taken as it was when it has been changed since."""
         self.add("1")

@@ -36,7 +36,7 @@ _DECIDING = frozenset(
     }
 )
 _READY = (0, RecordStatus.READY.value)
-# So many times windows are taken from memory: those in which nothing is ready any more cost a look each.
+# So often windows are asked for until all are read anew: those in which nothing is ready any more cost a look each.
 _WINDOWS_FOR = 100
 _CHAIN_ID = itemgetter(INSERTED_COLUMNS.index("chain_id"))
 # Columns that are no part of a `Record`.
@@ -111,9 +111,10 @@ class RememberingTransaction(BulkTransaction):
         """Return `windows`, or what they were some previews ago: since then nothing has become ready."""
         memory, asked = self._memory, (calling_list, tuple(campaign_dbids), tuple(agents))
         if self._is_sure() and memory.windows_left > 0:
+            # Also for what is asked for the first time: clients name agents as they like.
+            memory.windows_left -= 1
             known = memory.windows.get(asked)
             if known is not None:
-                memory.windows_left -= 1
                 return known
         else:
             memory.windows.clear()

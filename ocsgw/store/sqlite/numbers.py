@@ -62,8 +62,9 @@ class Memory:
     def __init__(self) -> None:
         self.numbers: dict[str, Numbers] = {}
         self.chains = Chains()
-        # Rows of campaign groups, None where they have to be read, and windows by what was asked, with how often.
+        # Rows of campaign groups, None where they have to be read.
         self.groups: Sequence[tuple[Any, ...]] | None = None
+        # Windows by what was asked, and how often they may be asked for until they are read anew.
         self.windows: dict[tuple[CallingList, tuple[int, ...], tuple[str, ...]], list[Window]] = {}
         self.windows_left = 0
         # Tables that may delete rows of others as they store one, which SQLite does not count (REPLACE).
