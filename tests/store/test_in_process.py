@@ -247,6 +247,31 @@ class RememberedTests(RuleTestCase):
         self.assertEqual((known[0], known[-1]), (1, 0))
         self.assertLess(known.index(0), 102)
 
+    def test_large_records(self) -> None:
+        """Records with long texts are read, however they came by them: thousands of them would be gigabytes."""
+        self.hand_out("1", Remarks="x" * 200)
+        self.assertEqual(demand_what_is_stored(self.store.store), 1)
+        for column in ("remarks", "contact_info"):
+            self.add("2")
+            self.store.sql(f"UPDATE CL_Test SET {column} = printf('%.*c', 3000, 'x') WHERE record_status = 1")
+            handle = self.preview()["GSW_RECORD_HANDLE"]
+            self.assertEqual(demand_what_is_stored(self.store.store), 0, column)
+            self.reply(by_handle("RecordProcessed", handle, GSW_CALL_RESULT=33))
+
+    def test_many_windows(self) -> None:
+        """Nor are the windows of a list that has very many."""
+        for count, expected in ((200, 1), (201, 0)):
+            self.store.sql("DELETE FROM CL_Test")
+            self.store.sql(
+                "WITH RECURSIVE n(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < ?) INSERT INTO CL_Test"
+                " (record_id, contact_info, chain_id, chain_n, record_type, record_status, tz_dbid)"
+                " SELECT n, n, n, 0, 2, 1, n FROM n",
+                count,
+            )
+            with self.store.store.transaction(1.0) as tx:
+                self.assertEqual(len(tx.recent_windows(the_list(tx), [0, 301], [""])), count)
+                self.assertEqual(len(tx._memory.windows), expected)
+
     def test_windows_of_any_agent(self) -> None:
         """What is remembered does not grow with the agents that clients name."""
         self.add("1")

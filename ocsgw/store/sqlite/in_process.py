@@ -38,6 +38,10 @@ _DECIDING = frozenset(
 _READY = (0, RecordStatus.READY.value)
 # So often windows are asked for until all are read anew: those in which nothing is ready any more cost a look each.
 _WINDOWS_FOR = 100
+# So many windows of a list, and records with so many characters, are remembered at most: other programs may have
+# made a list of any windows, and clients texts of any length.
+_MOST_WINDOWS = 200
+_MOST_TEXT = 2000
 _CHAIN_ID = itemgetter(INSERTED_COLUMNS.index("chain_id"))
 # Columns that are no part of a `Record`.
 _UNSEEN = frozenset({"app_id", "group_id"})
@@ -119,7 +123,9 @@ class RememberingTransaction(BulkTransaction):
         else:
             memory.windows.clear()
             memory.windows_left = _WINDOWS_FOR
-        found = memory.windows[asked] = self.windows(calling_list, campaign_dbids, agents)
+        found = self.windows(calling_list, campaign_dbids, agents)
+        if len(found) <= _MOST_WINDOWS:
+            memory.windows[asked] = found
         return found
 
     def ready_records(
@@ -252,7 +258,7 @@ class RememberingTransaction(BulkTransaction):
                 # Most records of a run get the same.
                 last = calling_list, id(written)
                 seen = self._seen(calling_list, written)
-            if seen is not None:
+            if seen is not None and _length_of(record) <= _MOST_TEXT:
                 self._later.append((record, seen))
                 self._begun[key] = HandoutInProcess(calling_list, handout, handle, record)
 
@@ -291,3 +297,12 @@ def _may_become_ready(values: Mapping[str, object]) -> bool:
     """Whether a record into which that is written may be ready, in a window in which it was not before."""
     status = values.get("record_status")
     return status in _READY if status is not None else not _DECIDING.isdisjoint(values)
+
+
+def _length_of(record: Record) -> int:
+    """Return how long the texts of a record are together."""
+    length = len(record.contact_info) + len(record.agent_id) + len(record.treatments)
+    for value in record.custom:
+        if isinstance(value, str | bytes):
+            length += len(value)
+    return length
