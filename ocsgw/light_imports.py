@@ -4,6 +4,7 @@ import contextlib
 import importlib
 import importlib.util
 import sys
+import types
 from collections.abc import Iterator
 
 
@@ -20,6 +21,39 @@ def without(*names: str) -> Iterator[None]:
         yield
     finally:
         for name in absent:
+            del sys.modules[name]
+
+
+@contextlib.contextmanager
+def with_stand_in(name: str, **attributes: object) -> Iterator[None]:
+    """Let what is imported here have these attributes of a module that is not loaded for them.
+
+    Whoever asks for another one loads it. What has taken one keeps it; afterwards the module itself can be imported as
+    ever. Nothing changes where it has been loaded already. Raises `ModuleNotFoundError` if there is none of this name.
+    """
+    if name in sys.modules:
+        yield
+        return
+    spec = importlib.util.find_spec(name)
+    if spec is None:
+        raise ModuleNotFoundError(name)
+    stand_in = sys.modules[name] = types.ModuleType(name)
+    if spec.submodule_search_locations is not None:
+        stand_in.__path__ = spec.submodule_search_locations
+
+    def load(attribute: str) -> object:
+        if attribute.startswith("__"):
+            # What the import system wants to know of it.
+            raise AttributeError(attribute)
+        if sys.modules.get(name) is stand_in:
+            del sys.modules[name]
+        return getattr(importlib.import_module(name), attribute)
+
+    vars(stand_in).update(attributes, __getattr__=load)
+    try:
+        yield
+    finally:
+        if sys.modules.get(name) is stand_in:
             del sys.modules[name]
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from ocsgw.light_imports import load_when_used, without
+from ocsgw.light_imports import load_when_used, with_stand_in, without
 
 
 class LightImportsTests(SynchronousTestCase):
@@ -66,5 +66,44 @@ class LightImportsTests(SynchronousTestCase):
         """A module that has been loaded stays, within and afterwards."""
         heavy = importlib.import_module("light_package.heavy")
         with without("light_package.heavy"):
+            self.assertIs(importlib.import_module("light_user").heavy, heavy)
+        self.assertIs(sys.modules["light_package.heavy"], heavy)
+
+    def test_stand_in(self) -> None:
+        """Who takes an attribute of it keeps it; nothing has been loaded, and afterwards the module itself can be."""
+        with with_stand_in("light_package.heavy", value=8):
+            user = importlib.import_module("light_user")
+        self.assertEqual(user.heavy.value, 8)
+        self.assertNotIn("heavy", self.loaded)
+        self.assertEqual(importlib.import_module("light_package.heavy").value, 7)
+
+    def test_stand_in_lacks_something(self) -> None:
+        """Who wants more of the module than the stand-in has gets it from the module, which is loaded once."""
+        with with_stand_in("light_package.heavy", other=8):
+            user = importlib.import_module("light_user")
+            self.assertEqual(user.heavy.other, 8)
+            self.assertEqual(user.heavy.value, 7)
+            heavy = importlib.import_module("light_package.heavy")
+        self.assertIs(sys.modules["light_package.heavy"], heavy)
+        self.assertEqual(self.loaded.count("heavy"), 1)
+
+    def test_stand_in_for_a_package(self) -> None:
+        """Its modules can be imported meanwhile, each by itself, and are the same afterwards."""
+        with with_stand_in("light_package", value=8):
+            heavy = importlib.import_module("light_package.heavy")
+            self.assertEqual(self.loaded, ["heavy"])
+        self.assertIs(importlib.import_module("light_user").heavy, heavy)
+        self.assertEqual(self.loaded, ["heavy", "user", "light_package"])
+
+    def test_stand_in_for_nothing(self) -> None:
+        """What nobody has written has none."""
+        stand_in = with_stand_in("light_nothing", value=8)
+        self.assertRaises(ModuleNotFoundError, stand_in.__enter__)
+        self.assertNotIn("light_nothing", sys.modules)
+
+    def test_stand_in_for_what_is_there(self) -> None:
+        """A module that has been loaded stays, within and afterwards."""
+        heavy = importlib.import_module("light_package.heavy")
+        with with_stand_in("light_package.heavy", value=8):
             self.assertIs(importlib.import_module("light_user").heavy, heavy)
         self.assertIs(sys.modules["light_package.heavy"], heavy)

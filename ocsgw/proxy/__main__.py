@@ -38,14 +38,18 @@ def main() -> int:
     # and again.
     gc.disable()
 
-    from ocsgw.light_imports import load_when_used, without
+    import inspect
+
+    from ocsgw.light_imports import load_when_used, with_stand_in, without
 
     # Twisted's table of old names mentions the first, which brings clients for HTTP and mail along; the second is for
     # what a client got wrong.
     for rare in ("http.cookiejar", "difflib"):
         load_when_used(rare)
-    # Nothing here uses asyncio, which Twisted loads, and our TLS is not this one.
-    with without("ssl"):
+    # Twisted offers its Deferreds as futures of asyncio: of that large package it needs two names for annotations, and
+    # whether something is a coroutine. Our TLS is not the one of `ssl`.
+    asyncio = with_stand_in("asyncio", AbstractEventLoop=object, Future=object, iscoroutine=inspect.iscoroutine)
+    with without("ssl"), asyncio:
         from ocsgw.quick_reactor import install_quick_reactor
 
         install_quick_reactor()
