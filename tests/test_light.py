@@ -98,7 +98,7 @@ class LightTests(SynchronousTestCase):
         self.assertEqual(self.loaded(_CHILD), set())
 
     def test_child_as_it_runs(self) -> None:
-        """HTTP Proxy needs no clients for HTTP or mail, no asyncio and no second OpenSSL, and looks for garbage once it serves."""
+        """HTTP Proxy needs no asyncio, no clients for HTTP or mail, no second OpenSSL, and collects garbage at last."""
         ours, theirs = socket.socketpair()
         with ours, theirs:
             # It leaves as soon as it finds its link closed.
