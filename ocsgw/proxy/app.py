@@ -21,7 +21,7 @@ from ocsgw.proxy.frontend import HttpFrontend, SettingsError
 from ocsgw.proxy.http.exchange import Deliver, Exchange, FrameGateway
 from ocsgw.proxy.http.port import PortFactory
 from ocsgw.proxy.link import ProxyLink
-from ocsgw.proxy.listening import PortError, listening_socket, share
+from ocsgw.proxy.listening import PortError, adapt, listening_socket
 from ocsgw.proxy.outgoing.on_demand import CallsOnDemand
 from ocsgw.proxy.policy.connection_limiter import connections_of, room_of
 from ocsgw.proxy.shipping import LogShipper
@@ -152,7 +152,7 @@ class ProxyApplication:
             self._settings = settings
             frontend.access_log = self._access_log_for(settings)
             if self._socket is not None and settings.listener is not None:
-                share(self._socket, shared=settings.listener.shared)
+                adapt(self._socket, settings.listener)
 
     def _access_log_for(self, settings: Settings) -> AccessLog | None:
         if settings.access_log is None:

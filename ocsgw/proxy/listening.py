@@ -3,6 +3,7 @@
 import errno
 import os
 import socket
+import sys
 import time
 
 from ocsgw.port_holder import holder_of, strangers_beside
@@ -10,6 +11,8 @@ from ocsgw.protocol.messages import ListenerSettings
 
 # Between attempts to share a port, in seconds; the process serves nobody yet.
 _PAUSES = (0.01, 0.05, 0.1)
+# How long the system waits for the first bytes of a client before it tells of it; in seconds.
+_FIRST_WORDS = 1
 # Ports below need a capability, unless the system is set otherwise.
 _UNPRIVILEGED = 1024
 
@@ -28,9 +31,9 @@ def listening_socket(listener: ListenerSettings) -> socket.socket:
     try:
         if listener.descriptor is not None:
             port = socket.socket(fileno=listener.descriptor)
-            share(port, shared=listener.shared)
         else:
             port = _new_socket(interface, listener)
+        adapt(port, listener)
         port.setblocking(False)  # noqa: FBT003 - its only parameter
     except OSError as error:
         raise PortError(reason_of(error, interface, listener.port)) from error
@@ -54,7 +57,17 @@ def reason_of(error: OSError, interface: str, port: int) -> str:
     return f"{where}: {error.strerror or error}"
 
 
-def share(port: socket.socket, *, shared: bool) -> None:
+def adapt(port: socket.socket, listener: ListenerSettings) -> None:
+    """Have an open socket do what the settings of its listener say: share its port, wait for clients to speak."""
+    _share(port, shared=listener.shared)
+    # With TLS clients speak first. The system tells of one when it has done so, or after a second: one turn of the
+    # reactor less for each handshake.
+    if sys.platform == "linux":
+        waits = _FIRST_WORDS if listener.tls is not None else 0
+        port.setsockopt(socket.IPPROTO_TCP, socket.TCP_DEFER_ACCEPT, waits)
+
+
+def _share(port: socket.socket, *, shared: bool) -> None:
     """Let others of the same user bind to the port of a socket too, or not."""
     port.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, shared)
 
@@ -89,13 +102,13 @@ def _bind(port: socket.socket, address: tuple[int | str | bytes, ...], *, shared
             raise
         _join(port, address)
         return True
-    share(port, shared=shared)
+    _share(port, shared=shared)
     return False
 
 
 def _join(port: socket.socket, address: tuple[int | str | bytes, ...]) -> None:
     """Bind beside a sibling, which may have bound a moment ago and not said yet that it shares."""
-    share(port, shared=True)
+    _share(port, shared=True)
     for pause in _PAUSES:
         try:
             port.bind(address)

@@ -168,7 +168,7 @@ class ApplicationTests(ClockTestCase):
         moved = ListenerSettings(id="other", interface="0.0.0.0", port=9090, public_host="ocs.example", shared=True)
         self.assertEqual(self.send(make_settings(listener=moved, encoding="windows-1252")), [])
         self.assertEqual((len(self.sockets), len(self.reactor.ports), self.port.open), (1, 1, True))
-        self.assertEqual(self.sockets[0].options, [(socket.SO_REUSEPORT, True)])
+        self.assertEqual(self.sockets[0].options, [(socket.SO_REUSEPORT, True), (socket.TCP_DEFER_ACCEPT, 0)])
 
     # Work.
 

@@ -8,8 +8,8 @@ from typing import Any
 from twisted.trial.unittest import SynchronousTestCase
 
 from ocsgw.port_holder import strangers_beside
-from ocsgw.protocol.messages import ListenerSettings
-from ocsgw.proxy.listening import PortError, listening_socket, reason_of
+from ocsgw.protocol.messages import ListenerSettings, TlsSettings
+from ocsgw.proxy.listening import PortError, adapt, listening_socket, reason_of
 
 
 def settings(port: int, interface: str = "127.0.0.1", **changes: Any) -> ListenerSettings:
@@ -49,6 +49,21 @@ class ListeningTests(SynchronousTestCase):
             listening_socket(settings(port_of(listening)))
         text = f"127.0.0.1:{port_of(listening)} is in use by process {os.getpid()} "
         self.assertEqual(str(caught.exception)[: len(text)], text)
+
+    def test_first_words(self) -> None:
+        """Clients with TLS speak first, and the system waits a second for that; those without are told of at once."""
+        tls = TlsSettings(certificate="", certificate_key="")
+        secure, plain = self.open(tls=tls), self.open()
+        self.assertEqual([self.waits(each) for each in (secure, plain)], [1, 0])
+        handed_over = self.open(descriptor=os.dup(secure.fileno()))
+        self.assertEqual([self.waits(each) for each in (secure, handed_over)], [0, 0])
+        adapt(handed_over, settings(0, tls=tls))
+        self.assertEqual(self.waits(secure), 1)
+
+    @staticmethod
+    def waits(listening: socket.socket) -> int:
+        """Return for how many seconds the system waits for the first bytes of a client."""
+        return listening.getsockopt(socket.IPPROTO_TCP, socket.TCP_DEFER_ACCEPT)
 
     def test_reasons(self) -> None:
         """R24: each error of the system is the one true reason, in words that say what to do."""
