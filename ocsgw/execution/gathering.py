@@ -12,15 +12,14 @@ from collections.abc import Callable
 _FEW, _FEW_BESIDE = 64, 12
 # Of the time of the last batch; at least and at most so many seconds, beyond and below which a pause gains nothing.
 _SHARE, _SHORTEST, _LONGEST = 0.5, 0.0005, 0.005
-# After what the reactor has carried out itself nobody else goes on meanwhile. A shorter batch, of so many seconds at
-# least, waits for fewer clients: between two batches of more of them HTTP Proxy works while one is carried out.
+# After what the reactor has carried out itself nobody else goes on meanwhile: the pause may be as long as clients with
+# TLS take to come back, and ends when two thirds are there. A shorter batch, of so many seconds at least, waits for
+# fewer clients: between two batches of more of them HTTP Proxy works while one is carried out.
+_SHARE_HERE = 2
 _LONG_HERE, _SHORTEST_HERE, _FEW_HERE = 0.002, 0.0003, 40
-# A pause is in vain if less than this part of those who are waited for has come. Behind a short batch that two halves
-# become one is worth little more than what the others wait: clients with TLS, which take longer, had better take turns.
-_PART, _PART_HERE = 1 / 2, 7 / 8
 # After a pause in vain so many batches begin at once, after each further one four times as many, up to a limit: these
 # clients do not wait for their answers. Each pause that was worth it halves the number.
-_WITHOUT, _MOST_WITHOUT = 2, 32
+_WITHOUT, _MOST_WITHOUT = 2, 128
 
 
 class Gathering:
@@ -28,8 +27,8 @@ class Gathering:
 
     def __init__(self) -> None:
         self.enough = 0
-        self._waited = 0
-        self._part = _PART
+        # With fewer the pause was in vain.
+        self._worth = 0
         self._without, self._next_without = 0, _WITHOUT
         # Of the last batch that the reactor has carried out: until when the next one waits for its clients, how many it
         # may be then, how many these are, and whether others came meanwhile.
@@ -52,7 +51,7 @@ class Gathering:
         pause = min(_SHARE * took, _LONGEST)
         if pause < _SHORTEST:
             return 0.0
-        self.enough, self._waited, self._part = answered + waiting, waiting, _PART
+        self.enough, self._worth = answered + waiting, waiting + (answered + 1) // 2
         return pause
 
     def answering(self, answered: int, begun: float, now: float, others: Callable[[], bool]) -> None:
@@ -62,8 +61,8 @@ class Gathering:
         """
         took = now - begun
         if took >= _SHORTEST_HERE and answered > 1:
-            self._few, self._part = (_FEW, _PART) if took >= _LONG_HERE else (_FEW_HERE, _PART_HERE)
-            self._until, self._answered, self._others = now + min(_SHARE * took, _LONGEST), answered, others()
+            self._few = _FEW if took >= _LONG_HERE else _FEW_HERE
+            self._until, self._answered, self._others = now + min(_SHARE_HERE * took, _LONGEST), answered, others()
 
     def still(self, waiting: int, now: float) -> float:
         """Return for how many seconds the next batch of the reactor waits at most, 0.0 if it begins at once."""
@@ -71,13 +70,13 @@ class Gathering:
             return 0.0
         pause, self._until = self._until - now, 0.0
         waited = waiting if self._others else 0
-        enough = self._answered + waited
-        if pause <= 0 or waiting >= enough or enough > self._few:
+        enough = waited + (2 * self._answered + 2) // 3
+        if pause <= 0 or waiting >= enough or waited + self._answered > self._few:
             return 0.0
         if self._without:
             self._without -= 1
             return 0.0
-        self.enough, self._waited = enough, waited
+        self.enough = self._worth = enough
         return pause
 
     @staticmethod
@@ -87,7 +86,7 @@ class Gathering:
 
     def note(self, waiting: int) -> None:
         """Note that a pause is over, and how many requests wait now."""
-        if waiting - self._waited < self._part * (self.enough - self._waited):
+        if waiting < self._worth:
             self._without = self._next_without
             self._next_without = min(4 * self._next_without, _MOST_WITHOUT)
         else:
