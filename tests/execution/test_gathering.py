@@ -63,6 +63,14 @@ class GatheringTests(SynchronousTestCase):
             self.assertEqual(gathering.still(waiting, 7.0 + took), 0.0)
         self.assertEqual(gathering.enough, 11)
 
+    def test_two_thirds(self) -> None:
+        """Parts of a request are rounded up."""
+        gathering = Gathering()
+        for answered, enough in ((2, 2), (3, 2), (4, 3), (11, 8), (12, 8)):
+            gathering.answering(answered, 7.0, 7.001, lambda: False)
+            self.assertGreater(gathering.still(0, 7.001), 0)
+            self.assertEqual(gathering.enough, enough)
+
     def test_here_with_others(self) -> None:
         """Those that came while it was carried out are there already: it waits for the clients beside them."""
         gathering = Gathering()
