@@ -18,6 +18,8 @@ from benchmarks.scripts import TARGET, script_of
 ROOT = Path(__file__).resolve().parents[1]
 # The variable with the address of the database for peers on PostgreSQL.
 DATABASE = "OCSGW_BENCH_DATABASE"
+# So many seconds at most a server takes to start, or to leave its port to the next one.
+_PATIENCE = 30
 _TICKS = os.sysconf("SC_CLK_TCK")
 
 CONFIG = """
@@ -137,8 +139,11 @@ class Peer:
 
     def start(self) -> float:
         """Start the server and return the seconds until it answered a connection."""
+        began = time.monotonic()
         # After kill -9 of OCS its child accepts until it sees the end of the link.
         while answers(self.port):
+            if time.monotonic() - began > _PATIENCE:
+                raise RuntimeError(f"port {self.port} is in use by another program")
             time.sleep(0.001)
         began = time.monotonic()
         with (self.folder / "log").open("ab") as log:
@@ -151,7 +156,7 @@ class Peer:
                 stderr=log,
             )
         while not answers(self.port):
-            if self.process.poll() is not None or time.monotonic() - began > 30:
+            if self.process.poll() is not None or time.monotonic() - began > _PATIENCE:
                 text = (self.folder / "log").read_text(encoding="utf-8")
                 raise RuntimeError(f"{self.name} does not start:\n{text}")
             time.sleep(0.002)
