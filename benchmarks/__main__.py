@@ -111,6 +111,11 @@ def main() -> None:
     parser.add_argument("--keys", choices=("constant", "random", "both"), default="both", help="durable: phones")
     parser.add_argument("--output", type=Path, default=Path("build/bench"), help="the folder for files (%(default)s)")
     arguments = parser.parse_args()
+    try:
+        # Half an hour later it would be a pity.
+        arguments.output.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        parser.error(f"--output {arguments.output}: {error.strerror}")
     what = arguments.what or PARTS
     rounds, seconds = arguments.rounds, arguments.seconds
     report = Report()

@@ -68,8 +68,7 @@ class Report:
         print(text, flush=True)
 
     def write(self, folder: Path) -> None:
-        """Write `bench.json` and `bench.png` into a folder."""
-        folder.mkdir(parents=True, exist_ok=True)
+        """Write `bench.json` and `bench.png` into a folder that is there."""
         content = {
             "machine": machine(),
             "rows": [asdict(row) for row in self.rows],
