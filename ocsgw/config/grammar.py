@@ -68,7 +68,7 @@ _TLS: Final[Keys] = {
     "trusted_ca": Key(pem, None),
     "tls_mutual": Key(mutual_tls, default=False),
     "sec_protocol": Key(tls_versions, ["TLSv12", "TLSv13"]),
-    "cipher_list": Key(text(at_least=1), "ECDHE+AESGCM:ECDHE+CHACHA20"),
+    "cipher_list": Key(text(at_least=1), "ECDHE+AESGCM+AES128:ECDHE+AESGCM:ECDHE+CHACHA20"),
     "tls_crl": Key(pem, None),
     "tls_target_name_check": Key(one_of("no", "host"), "no"),
     "client_names": Key(array(text(at_least=1)), []),

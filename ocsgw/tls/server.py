@@ -15,8 +15,10 @@ from ocsgw.tls import TlsError
 from ocsgw.tls.failures import ServerConnection, remember_refusal
 from ocsgw.tls.pem import KeyPair, names_of, read_certificates, read_key, read_revocation_lists
 
-# Forward-secret suites with authenticated encryption, for TLS 1.2; those of 1.3 are all of this kind.
-DEFAULT_CIPHERS = "ECDHE+AESGCM:ECDHE+CHACHA20"
+# Forward-secret suites with authenticated encryption, for TLS 1.2; those of 1.3 are all of this kind. AES with keys of
+# 128 bits comes first: with it go SHA-256, which processors have instructions for, and quicker handshakes.
+DEFAULT_CIPHERS = "ECDHE+AESGCM+AES128:ECDHE+AESGCM:ECDHE+CHACHA20"
+_SUITES_OF_13 = b"TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256"
 DEFAULT_DEPTH = 3
 # How long a session can be resumed, in seconds. A client certificate is verified anew after this time at the latest.
 _SESSION_TIME = 300
@@ -98,6 +100,7 @@ def _make_context(identity: _Identity, options: ServerOptions) -> SSL.Context:
     # Twisted's own choice (since 26.10) asks a connection of Twisted's own, and fails with ours.
     context.set_alpn_select_callback(_choose_protocol)
     context.set_options(SSL.OP_NO_RENEGOTIATION)
+    context.set_tls13_ciphersuites(_SUITES_OF_13)
     context.set_session_id(_SESSION_CONTEXT)
     context.set_timeout(_SESSION_TIME)
     sent: set[x509.Certificate] = set()

@@ -63,6 +63,16 @@ class VersionTests(SynchronousTestCase):
             client = only(ssl.TLSVersion.TLSv1_2, suite)
             self.assertRaises((ssl.SSLError, SSL.Error), meet, contexts(), client)
 
+    def test_preferred_suites(self) -> None:
+        """Clients that can do all get AES with keys of 128 bits, those that cannot what they can."""
+        for version, suite in (
+            (ssl.TLSVersion.TLSv1_2, "ECDHE-ECDSA-AES128-GCM-SHA256"),
+            (ssl.TLSVersion.TLSv1_3, "TLS_AES_128_GCM_SHA256"),
+        ):
+            self.assertEqual((meet(contexts(), only(version)).client.cipher() or ("",))[0], suite)
+        strong = only(ssl.TLSVersion.TLSv1_2, "ECDHE-ECDSA-AES256-GCM-SHA384")
+        self.assertEqual((meet(contexts(), strong).client.cipher() or ("",))[0], "ECDHE-ECDSA-AES256-GCM-SHA384")
+
     def test_server_preference(self) -> None:
         """Section 4: the order of cipher_list decides, not that of the client."""
         ours = "ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-ECDSA-AES128-GCM-SHA256"
