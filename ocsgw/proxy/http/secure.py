@@ -94,8 +94,8 @@ class SecureTransport(Protocol):
         self._records = Records()
         # What waits for the handshake, or for bytes of the client.
         self._waiting: list[bytes] = []
-        # For whole records, and answers that are one, once the connection is established.
-        self._shortcut: Shortcut | None = None
+        # For handshakes, whole records, and answers that are one.
+        self._shortcut: Shortcut | None = steps.shortcut(connection, self._records)
 
     # What the socket's side calls.
 
@@ -113,18 +113,27 @@ class SecureTransport(Protocol):
             return
         self._is_receiving = True
         try:
-            found = self._shortcut.open(data) if self._shortcut is not None and not self._waiting else None
-            if found is None:
+            if self._shortcut is None or self._waiting:
                 self._take(data)
-            elif isinstance(found, bytes):
-                if not self._is_aborted:
-                    self._channel.dataReceived(found)
+            elif self._is_established:
+                self._open(self._shortcut, data)
             else:
-                self._read(found)
+                self._shake_at_once(self._shortcut, data)
         finally:
             self._is_receiving = False
         if self._is_over:
             close_now(self.transport)
+
+    def _open(self, shortcut: "Shortcut", data: bytes) -> None:
+        """Take bytes of the client by the short cut if they are one record."""
+        found = shortcut.open(data)
+        if found is None:
+            self._take(data)
+        elif isinstance(found, bytes):
+            if not self._is_aborted:
+                self._channel.dataReceived(found)
+        else:
+            self._read(found)
 
     def _take(self, data: bytes) -> None:
         """Take any bytes of the client, step by step."""
@@ -231,11 +240,28 @@ class SecureTransport(Protocol):
             return False
         if is_complete:
             self._is_established = True
-            self._shortcut = self._steps.shortcut(self.connection, self._records)
             self._channel.handshake_completed()
         else:
             self._flush()
         return is_complete
+
+    def _shake_at_once(self, shortcut: "Shortcut", data: bytes) -> None:
+        """Take bytes of the client by the short cut as the next of its handshake."""
+        found = shortcut.shake(data)
+        if isinstance(found, bytes):
+            self._send(found)
+        elif found is None:
+            self._is_established = True
+            self._channel.handshake_completed()
+            self._read()
+        else:
+            try:
+                why_none(self.connection, found)
+            except SSL.Error as error:
+                self._finish(error)
+            else:
+                # The client has ended TLS within its handshake.
+                self._finish(SSL.ZeroReturnError())
 
     def _read(self, failed: int | None = None, *, is_one: bool = False) -> None:
         """Hand on what has come; `is_one` if that is one record, behind which nothing is left.
@@ -244,7 +270,7 @@ class SecureTransport(Protocol):
         """
         while not (self._is_lost or self._input_ended):
             try:
-                data = self._steps.taken(self.connection) if failed is None else why_none(self.connection, failed)
+                data = self._taken() if failed is None else why_none(self.connection, failed)
                 failed = None
             except SSL.Error as error:
                 self._finish(error)
@@ -261,6 +287,13 @@ class SecureTransport(Protocol):
         if not self._is_over:
             self._flush()
 
+    def _taken(self) -> bytes | None:
+        """Return data of one record as a step does."""
+        if self._shortcut is None:
+            return self._steps.taken(self.connection)
+        data = self._shortcut.read()
+        return why_none(self.connection, data) if isinstance(data, int) else data
+
     def _give(self, data: bytes) -> None:
         """Send bytes; what cannot be sent waits."""
         if self._shortcut is None or not 0 < len(data) <= LARGEST:
@@ -268,9 +301,7 @@ class SecureTransport(Protocol):
             return
         sealed = self._shortcut.seal(data)
         if isinstance(sealed, bytes):
-            write_now(self.transport, sealed)
-            if len(sealed) >= LARGEST:
-                self._flush()
+            self._send(sealed)
             return
         try:
             why_none(self.connection, sealed)
@@ -304,24 +335,43 @@ class SecureTransport(Protocol):
         if self.disconnecting and not self._waiting:
             self._end_ours()
 
+    def _send(self, data: bytes) -> None:
+        """Send what the short cut has to say."""
+        if data:
+            write_now(self.transport, data)
+            if len(data) >= LARGEST:
+                self._flush()
+
     def _flush(self) -> None:
         """Send what TLS has to say."""
-        while self.connected and (data := self._steps.outgoing(self.connection)):
+        while self.connected and (data := self._outgoing()):
             write_now(self.transport, data)
             if len(data) < LARGEST:
                 return
 
+    def _outgoing(self) -> bytes:
+        return self._steps.outgoing(self.connection) if self._shortcut is None else self._shortcut.outgoing()
+
     def _end_ours(self) -> None:
         """End our side, of TLS and of TCP; nobody answers where the client has closed its side of TCP."""
-        try:
-            is_over = self.connection.shutdown()
-        except SSL.Error:
-            is_over = False
+        is_over = self._is_over_after_end()
         self._flush()
         if is_over or self._peer_is_silent:
             self._close()
         else:
             self.transport.loseWriteConnection()
+
+    def _is_over_after_end(self) -> bool:
+        """End our side of TLS; return whether both are ended."""
+        try:
+            if self._shortcut is None:
+                return self.connection.shutdown()
+            result = self._shortcut.end()
+            if result < 0:
+                why_none(self.connection, result)
+        except SSL.Error:
+            return False
+        return result > 0
 
     def _end_of_input(self) -> None:
         """Let the channel answer what is complete, and then close; without a handshake there is nothing to answer."""

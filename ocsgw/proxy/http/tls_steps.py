@@ -3,7 +3,8 @@
 pyOpenSSL makes a buffer of 32 KiB for each step, asks after each what was wrong, also where the result says that
 nothing was, and raises an exception where more bytes are needed, which is the usual end of a step; that takes longer
 than the cryptography of a request and its answer. `QuickSteps` calls OpenSSL as pyOpenSSL does, and asks it only where
-a step has failed. The inside of pyOpenSSL is not public: where it is another one, `Steps` uses what is.
+a step has failed; a `Shortcut`, where that is compiled, does several of them in one call. The inside of pyOpenSSL is
+not public: where it is another one, `Steps` uses what is.
 """
 
 from typing import TYPE_CHECKING, Any
@@ -30,6 +31,9 @@ _ROOM = LARGEST + 512
 # Used within one step, in the reactor's thread.
 _buffer: Any = ffi.new("char[]", _ROOM) if ffi is not None else None
 _bytes: Any = ffi.buffer(_buffer) if ffi is not None else None
+# The SSL and the BIOs of a connection, by which a short cut is made of it.
+_places: Any = ffi.new("void *[3]") if ffi is not None else None
+_FUNCTIONS = ("SSL_read", "SSL_write", "BIO_read", "BIO_write", "SSL_do_handshake", "SSL_shutdown", "SSL_get_error")
 # What pyOpenSSL's connections have inside.
 _INSIDE = ("_ssl", "_into_ssl", "_from_ssl", "_raise_ssl_error")
 
@@ -123,7 +127,7 @@ class Steps:
 
     @staticmethod
     def shortcut(connection: Any, records: Records) -> "Shortcut | None":
-        """Return what does several steps at once on an established connection; there is none."""
+        """Return what does several steps at once; there is nothing that does."""
         return None
 
 
@@ -172,11 +176,13 @@ class QuickSteps(Steps):
 
     @staticmethod
     def shortcut(connection: Any, records: Records) -> "Shortcut | None":
-        """Return what does several steps at once on an established connection, where that is compiled."""
+        """Return what does several steps at once, where that is compiled."""
         if _functions is None:
             return None
-        inside = (connection._ssl, connection._into_ssl, connection._from_ssl)  # noqa: SLF001
-        return Shortcut(connection, _functions, records, *(int(ffi.cast("uintptr_t", each)) for each in inside))
+        _places[0] = connection._ssl  # noqa: SLF001
+        _places[1] = connection._into_ssl  # noqa: SLF001
+        _places[2] = connection._from_ssl  # noqa: SLF001
+        return Shortcut(connection, _functions, records)
 
 
 def why_none(connection: Any, result: int) -> bytes | None:
@@ -207,9 +213,8 @@ def _functions_of_openssl() -> "Functions | None":
     try:
         from cryptography.hazmat.bindings._rust import _openssl  # noqa: PLC0415 - not public
 
-        names = ("SSL_read", "SSL_write", "BIO_read", "BIO_write")
-        places = [ffi.addressof(_openssl.lib, name) for name in names]
-        return Functions(*(int(ffi.cast("uintptr_t", each)) for each in places))
+        functions = [ffi.addressof(_openssl.lib, name) for name in _FUNCTIONS]
+        return Functions(*(int(ffi.cast("uintptr_t", each)) for each in (_places, *functions)))
     except (ImportError, AttributeError, TypeError):  # pragma: no cover - with another cryptography
         return None
 
