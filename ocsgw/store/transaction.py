@@ -490,8 +490,9 @@ def _window_text(window: Window) -> str:
 
 
 def _matches(rows: Iterable[Sequence[Any]]) -> list[Match]:
-    """Return the records whose contact can be represented."""
-    return [Match(*row) for row in rows if is_text(row[2])]
+    """Return the records whose contact can be represented by their ids; other programs may have given no number."""
+    found = (Match(*row) for row in rows if is_text(row[2]))
+    return sorted(found, key=lambda each: (0, each.record_id) if isinstance(each.record_id, int) else (1, 0))
 
 
 def _given(parameters: Sequence[object]) -> Any:

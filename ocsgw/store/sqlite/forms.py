@@ -9,6 +9,11 @@ from ocsgw.contact.normal_form import KEY_LENGTH, SEPARATORS
 _WHITE_SPACE = f"char({','.join(str(code) for code in range(0x3001) if chr(code).isspace())})"
 _BEYOND_ASCII = "'*[^ -~' || char(9) || ']*'"
 _NO_PLAIN_NUMBER = "'*[^0-9+]*'"
+# Indexes of contacts and customer ids come in so many parts; 2^21 record ids on end are in the same one. Records that are
+# added touch random pages of one part, not of the whole index of a long list, which no cache of a processor holds. Who
+# looks for a value asks each part for it.
+_PARTS = 8
+_PART_BITS = 21
 # What people and spreadsheets put into numbers beyond ASCII most of all, and contacts are compared without: no-break
 # spaces and dashes. SQL brings contacts with these into their form, so that they are found by an index, which other
 # programs keep up to date as they write; the rest is compared in Python. They are few: nesting has a limit in SQLite.
@@ -33,6 +38,16 @@ def given(column: str) -> str:
     NOT NULL, and then no longer see that an index with such a condition has the row: they would read the whole table.
     """
     return f"typeof({column}) <> 'null'"
+
+
+def part_of(record_id: str) -> str:
+    """Return the expression for the part of an index that has a record; NULL without a record id."""
+    return f"({record_id} >> {_PART_BITS}) & {_PARTS - 1}"
+
+
+def in_any_part(record_id: str) -> str:
+    """Return the condition with which an index in parts is searched; true of all records with an id."""
+    return f"{part_of(record_id)} IN ({', '.join(map(str, range(_PARTS)))})"
 
 
 def trimmed(column: str) -> str:

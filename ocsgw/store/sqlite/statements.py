@@ -7,7 +7,16 @@ from ocsgw.contact.directory import CallingList
 from ocsgw.contact.transaction import further_columns
 from ocsgw.protocol.attributes import INT32_MAX
 from ocsgw.protocol.columns import TEXT_COLUMNS
-from ocsgw.store.sqlite.forms import beyond_ascii, given, may_be_of, quoted, search_key_of, trimmed
+from ocsgw.store.sqlite.forms import (
+    beyond_ascii,
+    given,
+    in_any_part,
+    may_be_of,
+    part_of,
+    quoted,
+    search_key_of,
+    trimmed,
+)
 from ocsgw.store.sqlite.ready import doubtful, ready_index, ready_records_text, waiting_agents_text, windows_text
 from ocsgw.store.texts import FURTHER_COLUMNS, INSERTED_COLUMNS, ROWS_AT_ONCE, Index, ListStatements, UsableColumn
 
@@ -70,15 +79,15 @@ def list_text(
             else None
         ),
         find_by_contact=(
-            f"{found} WHERE {search_key_of('contact_info')} IN (SELECT value FROM json_each(?1))"
-            " AND record_id IS NOT NULL"
+            f"{found} WHERE {in_any_part('record_id')} AND {search_key_of('contact_info')}"
+            " IN (SELECT value FROM json_each(?1)) AND record_id IS NOT NULL"
             f" UNION ALL {found}, json_each(?1) AS k WHERE {beyond_ascii('contact_info')} AND record_id IS NOT NULL"
             f" AND {may_be_of('contact_info', 'k.value')}"
         ),
         find_by_chain=f"{found} WHERE {whole_chains}",
         find_by_customer_id=(
-            f"{found} WHERE {trimmed(quoted(customer_id.column))} = ? AND {given(quoted(customer_id.column))}"
-            " AND record_id IS NOT NULL AND contact_info IS NOT NULL"
+            f"{found} WHERE {in_any_part('record_id')} AND {trimmed(quoted(customer_id.column))} = ?"
+            f" AND {given(quoted(customer_id.column))} AND record_id IS NOT NULL AND contact_info IS NOT NULL"
             if customer_id is not None
             else None
         ),
@@ -107,8 +116,8 @@ def list_text(
         ),
         records_by_contact=(
             # Not UNION, for whose order the planner reads the whole table.
-            f"SELECT record_id, contact_info FROM {table} WHERE {search_key_of('contact_info')}"
-            " IN (SELECT value FROM json_each(?))"
+            f"SELECT record_id, contact_info FROM {table} WHERE {in_any_part('record_id')}"
+            f" AND {search_key_of('contact_info')} IN (SELECT value FROM json_each(?))"
             f" AND typeof(record_id) = 'integer' UNION ALL SELECT record_id, contact_info FROM {table}"
             f" WHERE {beyond_ascii('contact_info')} AND typeof(record_id) = 'integer'"
         ),
@@ -165,7 +174,7 @@ def same_text(table: str, key: str, columns: tuple[str, ...]) -> str:
 def list_indexes(calling_list: CallingList) -> dict[int, Index]:
     """Return the indexes of a list by the numbers in their names (K23)."""
     indexes = {
-        1: Index(search_key_of("contact_info")),
+        1: Index(f"{part_of('record_id')}, {search_key_of('contact_info')}"),
         2: Index("contact_info", beyond_ascii("contact_info")),
         3: Index(*ready_index()),
         5: Index("record_id", unless_leading="record_id"),
@@ -175,5 +184,5 @@ def list_indexes(calling_list: CallingList) -> dict[int, Index]:
     }
     if calling_list.customer_id is not None:
         column = quoted(calling_list.customer_id.column)
-        indexes[4] = Index(trimmed(column), given(column))
+        indexes[4] = Index(f"{part_of('record_id')}, {trimmed(column)}", given(column))
     return indexes
