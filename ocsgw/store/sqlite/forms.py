@@ -9,9 +9,9 @@ from ocsgw.contact.normal_form import KEY_LENGTH, SEPARATORS
 _WHITE_SPACE = f"char({','.join(str(code) for code in range(0x3001) if chr(code).isspace())})"
 _BEYOND_ASCII = "'*[^ -~' || char(9) || ']*'"
 _NO_PLAIN_NUMBER = "'*[^0-9+]*'"
-# Indexes of contacts and customer ids come in so many parts; 2^21 record ids on end are in the same one. Records that are
-# added touch random pages of one part, not of the whole index of a long list, which no cache of a processor holds. Who
-# looks for a value asks each part for it.
+# Indexes of contacts and customer ids come in so many parts; 2^21 record ids on end are in the same one. Records that
+# are added touch random pages of one part, not of the whole index of a long list, which no cache of a processor holds.
+# Who looks for a value asks each part for it.
 _PARTS = 8
 _PART_BITS = 21
 # What people and spreadsheets put into numbers beyond ASCII most of all, and contacts are compared without: no-break
