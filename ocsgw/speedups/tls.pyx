@@ -4,6 +4,7 @@
 The functions of OpenSSL are those of whoever has made the connection, by their addresses.
 """
 
+cimport cython
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from libc.stdint cimport uintptr_t
 
@@ -104,6 +105,8 @@ cdef class Records:
         return 0
 
 
+# The collector of garbage must not take the connection away from something that may still be called.
+@cython.no_gc_clear
 cdef class Shortcut:
     """What a connection does in one call each: a step of its handshake, a whole record, an answer, its end.
 

@@ -3,6 +3,7 @@
 They come from Twisted's certificate options; what those have no word for is added before the first connection.
 """
 
+import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -100,7 +101,10 @@ def _make_context(identity: _Identity, options: ServerOptions) -> SSL.Context:
     # Twisted's own choice (since 26.10) asks a connection of Twisted's own, and fails with ours.
     context.set_alpn_select_callback(_choose_protocol)
     context.set_options(SSL.OP_NO_RENEGOTIATION)
-    context.set_tls13_ciphersuites(_SUITES_OF_13)
+    if options.ciphers in (None, DEFAULT_CIPHERS):
+        # Whoever has chosen suites for TLS 1.2 gets OpenSSL's order for 1.3, and so does one whose OpenSSL lacks these.
+        with contextlib.suppress(SSL.Error):
+            context.set_tls13_ciphersuites(_SUITES_OF_13)
     context.set_session_id(_SESSION_CONTEXT)
     context.set_timeout(_SESSION_TIME)
     sent: set[x509.Certificate] = set()

@@ -1,6 +1,7 @@
 """Tests of ocsgw.config.listener_rules: ports, TLS, authentication."""
 
 from ocsgw.config import PemFile
+from ocsgw.tls.server import DEFAULT_CIPHERS
 from tests.config.support import ConfigTestCase
 
 
@@ -139,6 +140,7 @@ class TlsTests(ListenerTestCase):
         self.assertEqual(found.public_scheme, "https")
         self.assertEqual((found.tls.trusted_ca, found.tls.tls_mutual, found.tls.tls_crl), (None, False, None))
         self.assertEqual(found.tls.sec_protocol, ("TLSv12", "TLSv13"))
+        self.assertEqual(found.tls.cipher_list, DEFAULT_CIPHERS)
         self.assertEqual((found.tls.tls_target_name_check, found.tls.client_names), ("no", ()))
 
     def test_all_keys(self) -> None:

@@ -70,6 +70,8 @@ class VersionTests(SynchronousTestCase):
             (ssl.TLSVersion.TLSv1_3, "TLS_AES_128_GCM_SHA256"),
         ):
             self.assertEqual((meet(contexts(), only(version)).client.cipher() or ("",))[0], suite)
+        chosen = meet(contexts(ciphers="ECDHE+AES256"), only(ssl.TLSVersion.TLSv1_3)).client.cipher()
+        self.assertEqual((chosen or ("",))[0], "TLS_AES_256_GCM_SHA384")
         strong = only(ssl.TLSVersion.TLSv1_2, "ECDHE-ECDSA-AES256-GCM-SHA384")
         self.assertEqual((meet(contexts(), strong).client.cipher() or ("",))[0], "ECDHE-ECDSA-AES256-GCM-SHA384")
 

@@ -41,11 +41,12 @@ def record_columns(calling_list: CallingList, columns: Container[str]) -> str:
 
 
 def list_text(
-    calling_list: CallingList, columns: Mapping[str, UsableColumn], *, may_lack_chain: bool
+    calling_list: CallingList, columns: Mapping[str, UsableColumn], *, may_lack_chain: bool, is_indexed: bool = True
 ) -> ListStatements:
     """Return the statements of a list; `columns` are those of its table that may be used, in lower case.
 
-    If a row `may_lack_chain`, NULL in `chain_id` is read as its record id (K11).
+    If a row `may_lack_chain`, NULL in `chain_id` is read as its record id (K11). Without indexes (K23) contacts are
+    compared in one pass, else each is looked up.
     """
     table = quoted(calling_list.table)
     names = ", ".join(quoted(name) for name in (*INSERTED_COLUMNS, *(field.column for field in calling_list.fields)))
@@ -58,7 +59,7 @@ def list_text(
     whole_chains = f"{of_chains} AND record_id IS NOT NULL AND contact_info IS NOT NULL"
     # A row without a chain counts as one: its number must not be given to another.
     lone_chains = f", {_highest(table, 'record_id', 'chain_id IS NULL AND ')}" if may_lack_chain else ""
-    customer_id = calling_list.customer_id
+    customer_id, are_numbers = calling_list.customer_id, "typeof(record_id) = 'integer'"
     further = ", ".join(quoted(name) for name in FURTHER_COLUMNS if name in columns)
     return ListStatements(
         highest_ids=(
@@ -79,15 +80,14 @@ def list_text(
             else None
         ),
         find_by_contact=(
-            f"{found} WHERE {in_any_part('record_id')} AND {search_key_of('contact_info')}"
-            " IN (SELECT value FROM json_each(?1)) AND record_id IS NOT NULL"
-            f" UNION ALL {found}, json_each(?1) AS k WHERE {beyond_ascii('contact_info')} AND record_id IS NOT NULL"
+            f"{_of_contacts(found, given('record_id'), is_indexed=is_indexed)}"
+            f" UNION ALL {found}, json_each(?1) AS k WHERE {beyond_ascii('contact_info')} AND {given('record_id')}"
             f" AND {may_be_of('contact_info', 'k.value')}"
         ),
         find_by_chain=f"{found} WHERE {whole_chains}",
         find_by_customer_id=(
             f"{found} WHERE {in_any_part('record_id')} AND {trimmed(quoted(customer_id.column))} = ?"
-            f" AND {given(quoted(customer_id.column))} AND record_id IS NOT NULL AND contact_info IS NOT NULL"
+            f" AND {given(quoted(customer_id.column))} AND contact_info IS NOT NULL"
             if customer_id is not None
             else None
         ),
@@ -116,10 +116,9 @@ def list_text(
         ),
         records_by_contact=(
             # Not UNION, for whose order the planner reads the whole table.
-            f"SELECT record_id, contact_info FROM {table} WHERE {in_any_part('record_id')}"
-            f" AND {search_key_of('contact_info')} IN (SELECT value FROM json_each(?))"
-            f" AND typeof(record_id) = 'integer' UNION ALL SELECT record_id, contact_info FROM {table}"
-            f" WHERE {beyond_ascii('contact_info')} AND typeof(record_id) = 'integer'"
+            f"{_of_contacts(f'SELECT record_id, contact_info FROM {table}', are_numbers, is_indexed=is_indexed)}"
+            f" UNION ALL SELECT record_id, contact_info FROM {table}"
+            f" WHERE {beyond_ascii('contact_info')} AND {are_numbers}"
         ),
         export_records=(
             f"SELECT {record} FROM {table} AS t"
@@ -147,6 +146,19 @@ def list_text(
         table=table,
         columns=columns,
     )
+
+
+def _of_contacts(found: str, condition: str, *, is_indexed: bool) -> str:
+    """Return the statement for what is found of the contacts with search keys, its parameter as a JSON list.
+
+    Each key is looked up in each part of the index. Were they asked for by IN, the planner would read whole parts
+    where statistics of other programs say that they are short. Without an index one pass over the table is best.
+    """
+    key = search_key_of("contact_info")
+    if not is_indexed:
+        return f"{found} WHERE {key} IN (SELECT value FROM json_each(?1)) AND {condition}"
+    source = found.replace(" FROM ", " FROM json_each(?1) AS k CROSS JOIN ", 1)
+    return f"{source} WHERE {in_any_part('record_id')} AND {key} = k.value AND {condition}"
 
 
 def _highest(table: str, column: str, condition: str = "") -> str:

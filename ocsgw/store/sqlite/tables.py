@@ -116,7 +116,7 @@ class SQLiteTables(Tables):
     def _list_text(
         self, calling_list: CallingList, usable: Mapping[str, UsableColumn], *, may_lack_chain: bool
     ) -> ListStatements:
-        return list_text(calling_list, usable, may_lack_chain=may_lack_chain)
+        return list_text(calling_list, usable, may_lack_chain=may_lack_chain, is_indexed=self._create_indexes)
 
     def _do_not_call_text(self, table: str, columns: Mapping[str, Declared]) -> DncStatements:
         return do_not_call_text(table, has_expiry="expires_at" in columns, is_indexed=self._create_indexes)
